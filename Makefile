@@ -1,0 +1,128 @@
+# Every command a developer needs. `make` or `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+DISTRIBUTIONS := shared virtual-exchange data-collector strategy-agent hyperliquid-exchange \
+                 trader-manager portfolio-service
+PYPROJECTS    := $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
+# What numba compiles; a change here means warming the compile cache again.
+COMPILED      := $(shell find virtual-exchange/src/perp_engine shared/src/suite/fixed.py -name '*.py')
+
+# One resolution for every supported Python; no address of an index may enter a lock.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+           --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+           --no-config --no-emit-package suite-shared --no-emit-package strategy-agent \
+           --extra service $(PYPROJECTS)
+
+DATA    ?=
+SYMBOLS ?=
+DAYS    ?=
+SEED    ?=
+
+.PHONY: help setup lock format check static unit test rest e2e chaos bench demo up down clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) \
+	  | awk -F':.*## ' '{ printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2 }'
+	@echo "  options of demo: DATA=DIR SYMBOLS=BTC,ETH DAYS=30 SEED=7; of all: PYTHON=python3.12"
+
+# ---- installing ---------------------------------------------------------------------------------
+
+setup: $(VENV)/.warm  ## install everything into .venv (needs python3 3.11+, pip and make)
+
+# uv is taken from the development lock too, so its hash is checked like all others.
+$(VENV)/.sync: requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than 3.11; try: make setup PYTHON=python3.12" >&2; exit 1; }
+	@echo "setup: virtual environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' $< > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r $(VENV)/uv.txt 2> >(grep -v '^WARNING: Location ' >&2 || true)
+	@echo "setup: packages of $<"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $<
+	@rm -f $(VENV)/.install && touch $@
+
+$(VENV)/.install: $(VENV)/.sync $(PYPROJECTS)
+	@echo "setup: $(words $(DISTRIBUTIONS)) distributions, editable"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+	  $(addprefix -e ./,$(DISTRIBUTIONS))
+	@touch $@
+
+$(VENV)/.warm: $(VENV)/.install $(COMPILED)
+	@echo "setup: compiling the engine"
+	@$(BIN)/python -m perp_engine.warm
+	@touch $@
+
+lock: $(VENV)/.sync  ## resolve the dependencies again and write both lock files
+	@$(COMPILE) --upgrade --output-file requirements.lock
+	@$(COMPILE) --upgrade --group pyproject.toml:dev --constraint requirements.lock \
+	  --output-file requirements-dev.lock
+	@! grep -nE '://|^-|file:' requirements.lock requirements-dev.lock
+
+# ---- checking -----------------------------------------------------------------------------------
+
+# $(call pytest,name,folder,options): run a folder of tests, or say in one line that it is empty.
+define pytest
+	@if test -n "$$(find $(2) -name 'test_*.py' -print -quit 2>/dev/null)"; then \
+	  echo "$(1): pytest $(2) $(3)"; $(BIN)/python -m pytest $(2) $(3); \
+	else echo "$(1): nothing in $(2) yet"; fi
+endef
+
+format: setup  ## rewrite the sources in the house format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+check: static unit  ## format, lint, types, imports and unit tests, under two minutes
+
+static: setup
+	@echo "check: format"  && $(BIN)/ruff format --check --quiet .
+	@echo "check: lint"    && $(BIN)/ruff check --quiet .
+	@echo "check: types"   && $(BIN)/mypy
+	@echo "check: imports" && $(BIN)/lint-imports
+
+unit: setup
+	$(call pytest,unit,tests/unit,-n 2)
+
+test: check rest e2e  ## everything CI runs: setup, check, then the slower tests
+
+rest: setup
+	$(call pytest,property,tests/property,-n 2)
+	$(call pytest,contract,tests/contract,-n 2)
+
+e2e: setup  ## real processes over HTTP
+	$(call pytest,e2e,tests/e2e,)
+
+chaos: export HYPOTHESIS_PROFILE := chaos
+chaos: setup  ## the long form of the property tests, and faults driven by seeds
+	$(call pytest,property,tests/property,-n 2)
+	$(call pytest,chaos,tests/chaos,)
+
+bench: setup  ## measure against the budgets
+	@scripts=$$(find tests -path 'tests/bench/bench_*.py' | sort); \
+	if test -z "$$scripts"; then echo "bench: nothing in tests/bench yet"; fi; \
+	for script in $$scripts; do echo "bench: $$script"; $(BIN)/python $$script; done
+
+# ---- running ------------------------------------------------------------------------------------
+
+demo: setup  ## offline arena on a synthetic market (or DATA=DIR), leaderboard and HTML report
+	@$(BIN)/python -m virtual_exchange.demo $(if $(DATA),--data "$(DATA)") \
+	  $(if $(SYMBOLS),--symbols "$(SYMBOLS)") $(if $(DAYS),--days "$(DAYS)") \
+	  $(if $(SEED),--seed "$(SEED)")
+
+up:  ## start the backtest profile in containers
+	docker compose --profile backtest up --detach --build
+
+down:  ## stop the containers
+	docker compose --profile backtest down
+
+clean:  ## remove the environment and all caches (never var/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reports

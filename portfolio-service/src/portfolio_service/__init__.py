@@ -1,0 +1,1 @@
+"""The portfolio: profit of every instance, allocation, and the dashboard."""

@@ -1,0 +1,1 @@
+"""Wire contracts: strict, frozen values that every process encodes and decodes alike."""

@@ -1,0 +1,139 @@
+"""The venue owns time: `GET /clock` and `POST /clock/join|wait|heartbeat|advance`.
+
+`/clock/wait` is a whole step of a trader: it may carry the orders just decided and names what to
+send back, so a backtest over HTTP costs one round trip a decision.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
+from suite.contracts.venue import Action, ActionReply, Name, Wire
+
+ClockMode = Literal["wall", "lockstep", "paced", "paper"]
+Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d"]
+
+
+class ClockState(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `GET /clock`.
+
+    Attributes:
+        mode: how time moves.
+        now_ms: the venue's time, epoch ms.
+        speed: simulated seconds per second, 1 for wall and paper, 0 where only steps move time.
+        finished: no bar is left.
+    """
+
+    mode: ClockMode
+    now_ms: int
+    speed: float
+    finished: bool = False
+
+
+class PriceCross(Wire, frozen=True, kw_only=True):
+    """Wake when a bar's path reaches a price. Exactly one bound."""
+
+    coin: Name
+    above: Decimal | None = None
+    below: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("a price condition has exactly one of above and below")
+
+
+class WakeOn(Wire, frozen=True, kw_only=True):
+    """What ends a wait early; every wake-up is at the end of the bar in which it happens.
+
+    Attributes:
+        fill: one of the account's orders was filled.
+        order: one of its orders changed in any way.
+        liquidation: it was liquidated.
+        bar: the next close of a bar of this interval.
+        price: a price was reached.
+    """
+
+    fill: bool = False
+    order: bool = False
+    liquidation: bool = False
+    bar: Interval | None = None
+    price: tuple[PriceCross, ...] = ()
+
+
+class Want(Wire, frozen=True, kw_only=True):
+    """What the reply shall bring.
+
+    Attributes:
+        account: the account's state and open orders.
+        fills: its fills since the last reply.
+        mids: mid price of every coin.
+        snapshots: coins whose market-data snapshot is wanted.
+        intervals: minutes (`"15"`) of those snapshots' blocks; empty for all.
+    """
+
+    account: bool = True
+    fills: bool = True
+    mids: bool = False
+    snapshots: tuple[Name, ...] = ()
+    intervals: tuple[str, ...] = ()
+
+
+class WaitRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /clock/wait`.
+
+    Attributes:
+        step_seq: 1, 2, 3, ... per participant. A repeated number returns the stored reply and never
+            acts twice.
+        until_ms: latest wake-up; with none, only `wake_on` and the end of the world wake.
+        orders: applied at the present time, before waiting, in this order.
+    """
+
+    step_seq: Annotated[int, msgspec.Meta(ge=1)]
+    until_ms: int | None = None
+    wake_on: WakeOn = WakeOn()
+    orders: tuple[Action, ...] = ()
+    want: Want = Want()
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """The account as the venue's own reads show it."""
+
+    state: ClearinghouseState
+    open_orders: tuple[OpenOrder, ...]
+
+
+class WaitReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `POST /clock/wait` and `/clock/join`.
+
+    Attributes:
+        now_ms: world time at the wake-up.
+        step_seq: the request's; 0 for a join.
+        woke_by: of `time, fill, order, liquidation, bar, price, ended`.
+        ended: the world has no bar left; nothing can be ordered any more.
+        results: one answer per order sent, in their order.
+        fills: fills since the last reply, oldest first.
+    """
+
+    now_ms: int
+    step_seq: int
+    woke_by: tuple[str, ...] = ()
+    ended: bool = False
+    results: tuple[ActionReply, ...] = ()
+    fills: tuple[UserFill, ...] = ()
+    account: AccountView | None = None
+    mids: dict[str, str] | None = None
+    snapshots: dict[str, dict[str, Any]] | None = None
+
+
+class JoinRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /clock/join`: what the first reply shall bring."""
+
+    want: Want = Want()
+
+
+class AdvanceRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /clock/advance`, for the operator of a world without participants."""
+
+    until_ms: int

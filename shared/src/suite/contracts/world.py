@@ -1,0 +1,118 @@
+"""A world: one simulated market with its own time and accounts. Bodies of `/worlds`."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from suite.contracts.venue import Name, Wire
+
+AccountName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,63}$")]
+Address = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
+Moment = str | int
+"""Epoch ms, or an ISO date (`2025-05-05`) or date and time in UTC."""
+Fraction = Annotated[Decimal, msgspec.Meta(description="a fraction: 0.00045 is 4.5 basis points")]
+
+
+class AccountRequest(Wire):
+    """One account with its own money.
+
+    Attributes:
+        address: of its wallet; derived from the id when not given.
+        initial_balance: USD, positive.
+    """
+
+    id: AccountName
+    address: Address | None = None
+    initial_balance: Decimal = Decimal(10000)
+
+
+class Fees(Wire):
+    """Fractions of notional that a fill costs."""
+
+    taker: Fraction | None = None
+    maker: Fraction | None = None
+
+
+class MarketModel(Wire):
+    """How the simulated market behaves; what is not given comes from the profile.
+
+    Attributes:
+        profile: `default`, or `plain` for comparison with other engines: no spread, slippage or
+            caps, and a touched limit fills.
+        fees: of taker and maker fills.
+        spread: half the spread around the print.
+        slippage: of taker fills.
+        participation: highest share of a bar's volume that maker fills may be; 0 is no cap.
+        fill_at: `open`: the book stands around the opening print of the bar that starts now;
+            `close`: around the last close.
+        limit_fill: `through`: the bar must trade beyond a limit to fill it; `touch`.
+        bar_path: in which order a bar's extremes come.
+        funding: hourly rate of coins without recorded funding.
+    """
+
+    profile: Literal["default", "plain"] = "default"
+    fees: Fees = Fees()
+    spread: Fraction | None = None
+    slippage: Fraction | None = None
+    participation: Fraction | None = None
+    fill_at: Literal["open", "close"] | None = None
+    limit_fill: Literal["through", "touch"] | None = None
+    bar_path: Literal["pessimistic", "ohlc", "olhc"] | None = None
+    funding: Fraction | None = None
+
+
+class WorldRequest(MarketModel, kw_only=True):
+    """Body of `POST /worlds`.
+
+    Attributes:
+        symbols: coins, by any venue's name for them.
+        from_: first moment, on the wire `from`; the start of the data when not given.
+        to: last moment, exclusive; the end of the data when not given.
+        participants: accounts without which time does not start. Not given: in lockstep all
+            accounts, in a paced world none.
+        clock: `lockstep`: time moves when all participants wait; `paced`: by a timer.
+        speed: simulated seconds per second of a paced world.
+        supervised: whoever runs the world watches its participants; none is dropped for silence.
+        allow_partial: accept symbols that do not cover the whole range.
+    """
+
+    symbols: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=64)]
+    from_: Moment | None = msgspec.field(default=None, name="from")
+    to: Moment | None = None
+    interval: Literal["1m"] = "1m"
+    accounts: Annotated[tuple[AccountRequest, ...], msgspec.Meta(min_length=1, max_length=1024)]
+    participants: tuple[AccountName, ...] | None = None
+    clock: Literal["lockstep", "paced"] = "lockstep"
+    speed: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 60.0
+    seed: int = 0
+    supervised: bool = False
+    allow_partial: bool = False
+
+
+class WorldCreated(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `POST /worlds`.
+
+    Attributes:
+        base_url: what an agent needs as `TRADING_URL` and `DATA_SERVICE_URL`.
+        tokens: account id to bearer token, shown this once.
+    """
+
+    world_id: str
+    base_url: str
+    tokens: dict[str, str]
+
+
+class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `GET /worlds`, and the answer of `GET /worlds/{id}`."""
+
+    world_id: str
+    base_url: str
+    symbols: tuple[str, ...]
+    accounts: tuple[str, ...]
+    clock: str
+    from_ms: int
+    to_ms: int
+    now_ms: int
+    finished: bool
+    percent: float

@@ -1,0 +1,74 @@
+"""Words of the venue, with their wire values."""
+
+from enum import IntEnum, StrEnum
+
+
+class Side(IntEnum):
+    """Direction of an order or fill; the value is the sign of the size it adds."""
+
+    BUY = 1
+    SELL = -1
+
+    @property
+    def wire(self) -> str:
+        """`B` (bid) or `A` (ask)."""
+        return "B" if self is Side.BUY else "A"
+
+
+class Tif(StrEnum):
+    """Time in force."""
+
+    GTC = "Gtc"
+    """Rests until filled or canceled."""
+    IOC = "Ioc"
+    """Fills now; the rest is canceled."""
+    ALO = "Alo"
+    """Add liquidity only: refused if it would take."""
+
+
+class Tpsl(StrEnum):
+    """Kind of a trigger order."""
+
+    TAKE_PROFIT = "tp"
+    STOP_LOSS = "sl"
+
+
+class Grouping(StrEnum):
+    """How the orders of one action belong together."""
+
+    NONE = "na"
+    NORMAL_TPSL = "normalTpsl"
+    """Parent first, then its take-profit and stop-loss; children wait for the parent's fill."""
+
+
+class MarginMode(StrEnum):
+    """What stands behind a position."""
+
+    CROSS = "cross"
+    ISOLATED = "isolated"
+
+
+class OrderStatus(StrEnum):
+    """Where an order is in its life; every value but the first three is terminal."""
+
+    OPEN = "open"
+    WAITING_FOR_FILL = "waitingForFill"
+    WAITING_FOR_TRIGGER = "waitingForTrigger"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    MARGIN_CANCELED = "marginCanceled"
+    REDUCE_ONLY_CANCELED = "reduceOnlyCanceled"
+    SIBLING_FILLED_CANCELED = "siblingFilledCanceled"
+    LIQUIDATED_CANCELED = "liquidatedCanceled"
+    WORLD_ENDED = "delistedCanceled"
+    """The world ran out of bars; the wire has no closer word."""
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can happen to the order any more."""
+        return self not in (
+            OrderStatus.OPEN,
+            OrderStatus.WAITING_FOR_FILL,
+            OrderStatus.WAITING_FOR_TRIGGER,
+        )

@@ -1,0 +1,126 @@
+"""Fixed-point money: the only arithmetic that touches it.
+
+For an instrument with `sz_decimals`, a size counts units of 10^-sz_decimals and a price units of
+10^-(6 - sz_decimals) USD, so `price * size` is exactly micro-USD, the venue's own money. Rates
+count units of 10^-9. All four are plain integers told apart by type.
+
+The functions are plain Python; the engine's kernel compiles these very functions, so there is one
+arithmetic. Bounds that keep it inside 64 bits (checked where orders are admitted): `price * size`
+below 2^62, multipliers and divisors (rate scale, size) below 3e9. `//` and `%` floor in both.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import NewType
+
+Price = NewType("Price", int)
+"""Units of 10^-(6 - sz_decimals) USD."""
+Size = NewType("Size", int)
+"""Units of 10^-sz_decimals of the coin; signed for a position."""
+Usd = NewType("Usd", int)
+"""Micro-USD."""
+Rate = NewType("Rate", int)
+"""Units of 10^-9."""
+
+USD_DECIMALS = 6
+USD_ONE = 1_000_000
+RATE_ONE = 1_000_000_000
+RATE_DECIMALS = 9
+PRODUCT_LIMIT = 1 << 62
+FACTOR_LIMIT = 3_000_000_000
+
+
+def mul_div_floor(a: int, b: int, c: int) -> int:
+    """`a * b / c`, rounded down, without a product beyond 64 bits.
+
+    Splitting `a` by `c` keeps every product small: with 0 <= a % c < c and b, c below 3e9 the
+    second product stays below 2^63, and the first overflows only when the result itself would.
+
+    Args:
+        a: any sign.
+        b: 0 to 3e9.
+        c: 1 to 3e9.
+    """
+    return a // c * b + a % c * b // c
+
+
+def mul_div_ceil(a: int, b: int, c: int) -> int:
+    """`a * b / c`, rounded up; arguments as in `mul_div_floor`."""
+    return a // c * b - (-(a % c * b) // c)
+
+
+def mul_div_half_even(a: int, b: int, c: int) -> int:
+    """`a * b / c`, rounded to the nearest, halves to even; arguments as in `mul_div_floor`."""
+    part = a % c * b
+    low = part // c
+    twice = 2 * (part - low * c)
+    whole = a // c * b + low
+    if twice > c or (twice == c and whole & 1):
+        whole += 1
+    return whole
+
+
+def div_half_even(a: int, c: int) -> int:
+    """`a / c` for c > 0, rounded to the nearest, halves to even."""
+    low = a // c
+    twice = 2 * (a - low * c)
+    if twice > c or (twice == c and low & 1):
+        low += 1
+    return low
+
+
+def parse_fixed(value: str | int | Decimal, decimals: int) -> int:
+    """Read a decimal number exactly.
+
+    Args:
+        value: text, integer or Decimal; never a float.
+        decimals: digits after the point that the unit has.
+
+    Returns:
+        The number in units of 10^-decimals.
+
+    Raises:
+        ValueError: not a finite number, or finer than the unit: nothing is ever rounded here.
+    """
+    try:
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise ValueError(f"not a number: {str(value)[:40]!r}") from error
+    if not number.is_finite():
+        raise ValueError("not a finite number")
+    if abs(number) >= Decimal(10) ** 18:
+        raise ValueError("number out of range")
+    scaled = number.scaleb(decimals)
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"finer than {decimals} decimals")
+    return int(scaled)
+
+
+def format_fixed(value: int, decimals: int) -> str:
+    """Write a fixed-point number as the venue does.
+
+    Plain notation, no superfluous trailing zeros, always at least one digit after the point.
+    """
+    if decimals == 0:
+        return f"{value}.0"
+    sign = "-" if value < 0 else ""
+    whole, part = divmod(abs(value), 10**decimals)
+    digits = f"{part:0{decimals}d}".rstrip("0") or "0"
+    return f"{sign}{whole}.{digits}"
+
+
+def quantize_half_even(value: float, decimals: int) -> int:
+    """Bring an outside number (a published bar, a model's output) onto the lattice.
+
+    Args:
+        value: finite float.
+        decimals: digits after the point that the unit has.
+
+    Returns:
+        The nearest unit; halves of the float's shortest decimal form go to even.
+    """
+    return int(Decimal(repr(value)).scaleb(decimals).to_integral_value())
+
+
+def quantize_floor(value: float, decimals: int) -> int:
+    """As `quantize_half_even`, rounded down: for sizes, which must not exceed what was meant."""
+    return int(Decimal(repr(value)).scaleb(decimals) // 1)

@@ -1,0 +1,209 @@
+"""Settings: environment and `.env`, one frozen object, unknown names refused.
+
+Precedence, strongest first: keyword arguments (the options of a command), environment variables,
+the file `.env` in the working directory, defaults. An empty value counts as not set.
+A service subclasses `ServiceSettings` with its own prefix:
+
+    class Settings(ServiceSettings):
+        model_config = settings_config("VIRTUAL_EXCHANGE_")
+        port: int = 8100
+
+so `port` is `VIRTUAL_EXCHANGE_PORT`. A name with the prefix that no field has is an error with the
+nearest known name in it. Names without the prefix (`TRADING_URL`) come from `shared_name`, which
+every service reads alike. Kubernetes injects `<SERVICE>_PORT` variables of its own into every pod
+that has service links; such pods set `enableServiceLinks: false`.
+"""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from suite.errors import ConfigError
+
+BODY_LIMIT_BYTES = 1 << 20
+
+
+def settings_config(prefix: str) -> SettingsConfigDict:
+    """Make the pydantic configuration of a service's settings.
+
+    Args:
+        prefix: of its variables, with the underscore: `VIRTUAL_EXCHANGE_`.
+    """
+    return SettingsConfigDict(env_prefix=prefix)
+
+
+def shared_name(name: str) -> AliasChoices:
+    """Read a field from a variable without the service's prefix: `validation_alias=...`."""
+    return AliasChoices(name)
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told.
+
+    Attributes:
+        host: address to listen on; another than loopback needs `trusted_network`.
+        port: TCP port, 0 for any free one.
+        trusted_network: `TRUSTED_NETWORK`; the operator vouches for everything that can reach the
+            port. Only the container files set it.
+        allowed_hosts: further names in the `Host` header, comma-separated.
+        allowed_origins: further browser origins, comma-separated; none by default.
+        body_limit_bytes: largest request body and WebSocket frame.
+        shutdown_timeout_s: how long a stop waits for open requests.
+        state_dir: where the service writes; tokens are in `tokens/` below it.
+        log_level: least severe event that is written.
+        log_format: `auto` is `console` on a terminal, else `json`.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",  # names of other services; those with our prefix are refused below
+        env_file=".env",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # a value may be a secret
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    trusted_network: bool = Field(default=False, validation_alias=shared_name("TRUSTED_NETWORK"))
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    body_limit_bytes: int = Field(default=BODY_LIMIT_BYTES, gt=0)
+    shutdown_timeout_s: int = Field(default=15, ge=0)
+    state_dir: Path = Path("var")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach the port."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  signature of the library
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Two sources besides arguments, after a look for names that nobody reads."""
+        guard = _RefuseUnknownNames(settings_cls)
+        return init_settings, guard, _SplitLists(env_settings), _SplitLists(dotenv_settings)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read all sources.
+
+        Args:
+            overrides: values that win over every source; None means not given.
+
+        Raises:
+            ConfigError: something is wrong; all of it in one line, without the values.
+        """
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            prefix = cls.model_config.get("env_prefix", "")
+            problems = "; ".join(
+                f"{_variable(cls, prefix, item['loc'])}: {item['msg']}" for item in error.errors()
+            )
+            raise ConfigError(f"bad settings: {problems}") from None
+
+
+class _RefuseUnknownNames(PydanticBaseSettingsSource):
+    """A source that gives nothing and refuses names with the service's prefix that no field has."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Know nothing about any field."""
+        del field
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Look at the environment and the file.
+
+        Raises:
+            ConfigError: a name is unknown.
+        """
+        prefix = self.config.get("env_prefix", "")
+        if prefix:
+            known = {name.upper() for name in _known_names(self.settings_cls, prefix)}
+            for name in sorted(_present_names(self.config.get("env_file"))):
+                if name.upper().startswith(prefix) and name.upper() not in known:
+                    raise ConfigError(f"unknown setting {name}{_hint(name.upper(), known)}")
+        return {}
+
+
+class _SplitLists(PydanticBaseSettingsSource):
+    """Another source, with comma-separated text made into tuples where the field is one."""
+
+    def __init__(self, inner: PydanticBaseSettingsSource) -> None:
+        super().__init__(inner.settings_cls)
+        self._inner = inner
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Ask the other source."""
+        return self._inner.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        """Read the other source and split."""
+        values = self._inner()
+        for name, field in self.settings_cls.model_fields.items():
+            if any(isinstance(item, type) and item is NoDecode for item in field.metadata):
+                for key in {name, *_alias_names(field)} & values.keys():
+                    if isinstance(values[key], str):
+                        parts = (part.strip() for part in values[key].split(","))
+                        values[key] = tuple(part for part in parts if part)
+        return values
+
+
+def _alias_names(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return [choice for choice in alias.choices if isinstance(choice, str)]
+    return [alias] if isinstance(alias, str) else []
+
+
+def _known_names(settings_cls: type[BaseSettings], prefix: str) -> Iterator[str]:
+    for name, field in settings_cls.model_fields.items():
+        yield from _alias_names(field) or [f"{prefix}{name}"]
+
+
+def _present_names(env_file: Any) -> set[str]:
+    names = set(os.environ)
+    if isinstance(env_file, (str, Path)) and Path(env_file).is_file():
+        names |= set(dotenv_values(env_file))
+    return names
+
+
+def _hint(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def _variable(settings_cls: type[BaseSettings], prefix: str, location: tuple[Any, ...]) -> str:
+    """Name the variable behind a field of a validation error."""
+    name = str(location[0]) if location else "settings"
+    field = settings_cls.model_fields.get(name)
+    if field is None:
+        return name
+    return (_alias_names(field) or [f"{prefix}{name}".upper()])[0]

@@ -1,0 +1,232 @@
+"""Opaque bearer tokens with scopes.
+
+A token is 256 random bits behind the prefix `act_`, so that scanners find a leaked one. The process
+keeps only its SHA-256. Scopes are words with an optional object:
+
+    read:market            market data
+    read:account:<id>      state of one account
+    trade:<id>             orders of one account
+    admin                  everything
+
+A route names what it needs; `trade` without an object means that any `trade:<id>` will do and the
+handler acts for `grant.account`, never for an account named in the body.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from suite.clock import Clock
+from suite.errors import ConfigError, Forbidden, Unauthorized
+from suite.service.clock import SystemClock
+
+PREFIX: Final = "act_"
+ADMIN: Final = "admin"
+OPEN: Final = "open"
+_FILE_MODE: Final = 0o400
+_DIRECTORY_MODE: Final = 0o700
+_SCOPE_ATTRIBUTE: Final = "suite_scope"
+_BEARER: Final = b"bearer "
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a token allows.
+
+    Attributes:
+        name: whose it is, for logs; never the token.
+        scopes: what it covers.
+        account: the one account it acts for, empty for none.
+        realm: the world it belongs to, empty for the service itself.
+        expires_at_ms: epoch ms from which it is refused, None for never.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    account: str = ""
+    realm: str = ""
+    expires_at_ms: int | None = None
+
+    def covers(self, needed: str, *, realm: str = "") -> bool:
+        """Say whether the grant allows a scope.
+
+        Args:
+            needed: a scope; without an object, any object of the grant will do.
+            realm: where it is needed. The service's own `admin` reaches into every realm.
+        """
+        if ADMIN in self.scopes and self.realm in {"", realm}:
+            return True
+        if self.realm != realm:
+            return False
+        return needed in self.scopes or any(s.startswith(f"{needed}:") for s in self.scopes)
+
+
+def account_grant(account: str, *, realm: str = "", expires_at_ms: int | None = None) -> Grant:
+    """Make the usual grant of a trader: its own account, and market data."""
+    scopes = frozenset({"read:market", f"read:account:{account}", f"trade:{account}"})
+    return Grant(
+        name=account, scopes=scopes, account=account, realm=realm, expires_at_ms=expires_at_ms
+    )
+
+
+class TokenStore:
+    """The tokens a process accepts, by SHA-256."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._grants: dict[bytes, Grant] = {}
+
+    def issue(self, grant: Grant) -> str:
+        """Make a new token for a grant; the caller shows it once and forgets it."""
+        token = PREFIX + secrets.token_urlsafe(32)
+        self._grants[_digest(token)] = grant
+        return token
+
+    def accept(self, token: str, grant: Grant) -> None:
+        """Take a token made elsewhere.
+
+        Raises:
+            ConfigError: it is too short to be a secret.
+        """
+        if len(token) < len(PREFIX) + 32:
+            raise ConfigError(f"the token of {grant.name} is shorter than 256 bits")
+        self._grants[_digest(token)] = grant
+
+    def revoke(self, *, name: str | None = None, realm: str | None = None) -> int:
+        """Forget all tokens of a name, of a realm, or of a name in a realm; return how many."""
+        gone = [
+            key
+            for key, grant in self._grants.items()
+            if (name is None or grant.name == name) and (realm is None or grant.realm == realm)
+        ]
+        for key in gone:
+            del self._grants[key]
+        return len(gone)
+
+    def verify(self, token: str) -> Grant:
+        """Find the grant of a token.
+
+        Raises:
+            Unauthorized: unknown or expired.
+        """
+        # Looked up by hash: how long that takes says nothing about any token.
+        grant = self._grants.get(_digest(token))
+        if grant is None:
+            raise Unauthorized("unknown token")
+        if grant.expires_at_ms is not None and self._clock.now_ms() >= grant.expires_at_ms:
+            raise Unauthorized(f"the token of {grant.name} has expired")
+        return grant
+
+    def authorize(self, scope: Scope, needed: str, *, realm: str | None = None) -> Grant:
+        """Check the bearer token of an ASGI request; for routes without FastAPI.
+
+        Args:
+            scope: of the request.
+            needed: the scope it needs.
+            realm: where; the path parameter `world_id` when not given.
+
+        Raises:
+            Unauthorized: no token, or one that is not known.
+            Forbidden: it does not cover the scope.
+        """
+        for name, value in scope["headers"]:
+            if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
+                token = value[len(_BEARER) :].decode("latin-1").strip()
+                break
+        else:
+            raise Unauthorized("a bearer token is required")
+        grant = self.verify(token)
+        where = scope.get("path_params", {}).get("world_id", "") if realm is None else realm
+        if not grant.covers(needed, realm=where):
+            raise Forbidden(f"the token of {grant.name} does not cover {needed}")
+        return grant
+
+    def ensure_file(self, directory: Path, grant: Grant) -> Path:
+        """Accept the token in `<directory>/<name>.token`, writing a new one at the first start.
+
+        Returns:
+            The file, mode 0400.
+
+        Raises:
+            ConfigError: others may read the file, or it cannot be read or written.
+        """
+        path = directory / f"{grant.name}.token"
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=_DIRECTORY_MODE)
+            if not path.exists():
+                _write_new(path, PREFIX + secrets.token_urlsafe(32))
+            if path.stat().st_mode & 0o077:
+                raise ConfigError(f"{path} is readable by others; run: chmod 400 {path}")
+            token = path.read_text(encoding="ascii").strip()
+        except OSError as error:
+            raise ConfigError(f"cannot use {path}: {error.strerror}") from None
+        self.accept(token, grant)
+        return path
+
+
+class Require:
+    """FastAPI dependency: the caller's grant, or 401 or 403. Made by `require`."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
+    async def __call__(self, connection: HTTPConnection) -> Grant:
+        """Check the connection's token against the service's store."""
+        store: TokenStore = connection.app.state.chassis.tokens
+        return store.authorize(connection.scope, self.scope)
+
+
+def require(scope: str) -> Require:
+    """Declare what a route needs: `grant: Annotated[Grant, Depends(require("trade"))]`."""
+    return Require(scope)
+
+
+def scoped(scope: str) -> Callable[[F], F]:
+    """Declare what a raw ASGI endpoint needs; it calls `TokenStore.authorize` itself."""
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _SCOPE_ATTRIBUTE, scope)
+        return endpoint
+
+    return mark
+
+
+def open_to_all(reason: str) -> Callable[[F], F]:
+    """Declare that a write route needs no token, and why: `"authenticated by its signature"`."""
+    return scoped(f"{OPEN}: {reason}")
+
+
+def declared_scopes(endpoint: object, dependencies: Iterable[object]) -> tuple[str, ...]:
+    """List what an endpoint and its dependencies declare; empty when they declare nothing.
+
+    Args:
+        endpoint: a function, or a raw ASGI application.
+        dependencies: the callables that FastAPI runs before it.
+    """
+    marked = getattr(endpoint, _SCOPE_ATTRIBUTE, None)
+    found = [item.scope for item in dependencies if isinstance(item, Require)]
+    return tuple(found) + ((marked,) if marked else ())
+
+
+def _write_new(path: Path, token: str) -> None:
+    """Create a token file whole or not at all; if another process was first, keep its file."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY, _FILE_MODE), "w") as file:
+        file.write(f"{token}\n")
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,30 @@
+"""What holds for every test: reproducible properties, and no network beyond this machine."""
+
+import os
+import sys
+
+from hypothesis import HealthCheck, settings
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
+
+# `make check` repeats the same examples on every machine; `make chaos` looks for new ones.
+settings.register_profile("default", derandomize=True, max_examples=60, deadline=None)
+settings.register_profile(
+    "chaos", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def _forbid_network(event: str, args: tuple[object, ...]) -> None:
+    """Fail a test that would leave the machine; an audit hook also sees what libraries do."""
+    if event == "socket.getaddrinfo":
+        host = args[0].decode() if isinstance(args[0], bytes) else args[0]
+    elif event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+    else:
+        return
+    if host not in _LOOPBACK and not str(host).startswith("127."):
+        raise RuntimeError(f"a test tried to reach {host}; tests use loopback only")
+
+
+sys.addaudithook(_forbid_network)
