@@ -1,0 +1,1 @@
+"""The market as a deterministic state machine: integers in, events out, no clock and no I/O."""

@@ -1,0 +1,170 @@
+"""Rows of the kernel's buffer, read into named values."""
+
+from collections.abc import Callable
+
+from perp_engine import events
+from perp_engine.kernel import layout
+from perp_engine.tape import Tape
+from perp_engine.views import OrderState
+from suite.enums import OrderStatus, Side, Tif, Tpsl
+from suite.errors import RejectReason
+from suite.fixed import Price, Rate, Size, Usd
+from suite.ids import Oid
+
+STATUSES = {
+    layout.RESTING: OrderStatus.OPEN,
+    layout.WAITING_FOR_FILL: OrderStatus.WAITING_FOR_FILL,
+    layout.WAITING_FOR_TRIGGER: OrderStatus.WAITING_FOR_TRIGGER,
+    layout.FILLED: OrderStatus.FILLED,
+    layout.CANCELED: OrderStatus.CANCELED,
+    layout.MARGIN_CANCELED: OrderStatus.MARGIN_CANCELED,
+    layout.REDUCE_ONLY_CANCELED: OrderStatus.REDUCE_ONLY_CANCELED,
+    layout.SIBLING_CANCELED: OrderStatus.SIBLING_FILLED_CANCELED,
+    layout.WORLD_ENDED: OrderStatus.WORLD_ENDED,
+}
+
+REASONS = {
+    layout.HALTED: RejectReason.HALTED,
+    layout.ZERO_SIZE: RejectReason.ZERO_SIZE,
+    layout.INVALID_SIZE: RejectReason.INVALID_SIZE,
+    layout.INVALID_PRICE: RejectReason.INVALID_PRICE,
+    layout.PRICE_TOO_FAR: RejectReason.PRICE_TOO_FAR,
+    layout.VALUE_TOO_LARGE: RejectReason.VALUE_TOO_LARGE,
+    layout.TOO_MANY_ORDERS: RejectReason.TOO_MANY_OPEN_ORDERS,
+    layout.BAD_TRIGGER: RejectReason.BAD_TRIGGER_PRICE,
+    layout.TRIGGER_NOT_REDUCE: RejectReason.TRIGGER_NOT_REDUCE_ONLY,
+    layout.REDUCE_INCREASES: RejectReason.REDUCE_ONLY_INCREASES,
+    layout.TOO_SMALL: RejectReason.MIN_NOTIONAL,
+    layout.NO_MARGIN: RejectReason.INSUFFICIENT_MARGIN,
+    layout.WOULD_MATCH: RejectReason.POST_ONLY_WOULD_MATCH,
+    layout.NO_MATCH: RejectReason.IOC_NO_MATCH,
+    layout.UNKNOWN_ORDER: RejectReason.UNKNOWN_ORDER,
+    layout.CANNOT_MODIFY: RejectReason.CANNOT_MODIFY,
+    layout.BAD_LEVERAGE: RejectReason.INVALID_LEVERAGE,
+    layout.LEVERAGE_NEEDS_MARGIN: RejectReason.LEVERAGE_NEEDS_MARGIN,
+}
+
+Row = list[int]
+
+
+def _opened(row: Row) -> events.Event:
+    return events.OrderOpened(
+        time_ms=row[1],
+        account=row[2],
+        symbol=row[3],
+        oid=Oid(row[4]),
+        status=STATUSES[row[5]],
+        held_usd=Usd(row[6]),
+    )
+
+
+def _rejected(row: Row) -> events.Event:
+    return events.OrderRejected(
+        time_ms=row[1], account=row[2], symbol=row[3], index=row[5], reason=REASONS[row[6]]
+    )
+
+
+def _closed(row: Row) -> events.Event:
+    return events.OrderClosed(
+        time_ms=row[1],
+        account=row[2],
+        symbol=row[3],
+        oid=Oid(row[4]),
+        status=STATUSES[row[5]],
+        remaining=Size(row[6]),
+        refunded_usd=Usd(row[7]),
+    )
+
+
+def _changed(row: Row) -> events.Event:
+    return events.OrderChanged(
+        time_ms=row[1],
+        account=row[2],
+        symbol=row[3],
+        oid=Oid(row[4]),
+        status=STATUSES[row[5]],
+        size=Size(row[6]),
+    )
+
+
+def _fill(row: Row) -> events.Event:
+    return events.Fill(
+        time_ms=row[1],
+        account=row[2],
+        symbol=row[3],
+        oid=Oid(row[4]),
+        tid=row[5],
+        side=Side(row[6]),
+        size=Size(row[7]),
+        price=Price(row[8]),
+        reference_price=Price(row[9]),
+        start_position=Size(row[10]),
+        realized_pnl_usd=Usd(row[11]),
+        fee_usd=Usd(row[12]),
+        is_taker=bool(row[13]),
+        order_size_left=Size(row[14]),
+    )
+
+
+def _funding(row: Row) -> events.Event:
+    return events.FundingPaid(
+        time_ms=row[1],
+        account=row[2],
+        symbol=row[3],
+        size=Size(row[5]),
+        rate=Rate(row[6]),
+        usd=Usd(row[7]),
+    )
+
+
+def _leverage(row: Row) -> events.Event:
+    return events.LeverageSet(time_ms=row[1], account=row[2], symbol=row[3], leverage=row[5])
+
+
+def _deposited(row: Row) -> events.Event:
+    return events.Deposited(time_ms=row[1], account=row[2], usd=Usd(row[5]))
+
+
+def _refused(row: Row) -> events.Event:
+    return events.ActionRejected(time_ms=row[1], account=row[2], reason=REASONS[row[5]])
+
+
+_DECODERS: dict[int, Callable[[Row], events.Event]] = {
+    layout.EVENT_OPENED: _opened,
+    layout.EVENT_REJECTED: _rejected,
+    layout.EVENT_CLOSED: _closed,
+    layout.EVENT_CHANGED: _changed,
+    layout.EVENT_FILL: _fill,
+    layout.EVENT_FUNDING: _funding,
+    layout.EVENT_LEVERAGE: _leverage,
+    layout.EVENT_DEPOSIT: _deposited,
+    layout.EVENT_REFUSED: _refused,
+}
+
+
+def decode(row: Row) -> events.Event:
+    """Read one row of the event table."""
+    return _DECODERS[row[0]](row)
+
+
+def order_state(row: Row, tape: Tape) -> OrderState:
+    """Read one row of the order table."""
+    kind = row[layout.ORDER_KIND]
+    tpsl = {layout.STOP: Tpsl.STOP_LOSS, layout.TAKE: Tpsl.TAKE_PROFIT}.get(kind)
+    return OrderState(
+        oid=Oid(row[layout.ORDER_ID]),
+        symbol=row[layout.ORDER_SYMBOL],
+        side=Side(row[layout.ORDER_SIDE]),
+        size=Size(row[layout.ORDER_SIZE]),
+        original_size=Size(row[layout.ORDER_ORIGINAL]),
+        limit_price=Price(row[layout.ORDER_PRICE]),
+        trigger_price=Price(row[layout.ORDER_TRIGGER]),
+        tpsl=tpsl,
+        is_market=bool(row[layout.ORDER_MARKET]),
+        tif=(Tif.GTC, Tif.IOC, Tif.ALO)[row[layout.ORDER_TIF]],
+        reduce_only=bool(row[layout.ORDER_REDUCE]),
+        status=STATUSES[row[layout.ORDER_STATE]],
+        placed_ms=tape.time_ms(row[layout.ORDER_PLACED_BAR]),
+        held_usd=Usd(row[layout.ORDER_HELD]),
+        parent_oid=Oid(row[layout.ORDER_PARENT]),
+    )
