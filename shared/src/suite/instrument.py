@@ -136,6 +136,8 @@ def coin_of(symbol: str) -> str:
         ValueError: not a symbol.
     """
     text = symbol.strip()
+    if text.islower():
+        text = text.upper()
     match = _PERP.fullmatch(text) or _QUOTED.fullmatch(text)
     base = match["base"] if match else text
     if _PLAIN.fullmatch(base) is None:
