@@ -1,0 +1,286 @@
+"""Stored klines, the pure part: where bars come from, gaps, merging, and what a record says.
+
+The files are `suite.service.kline_store`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+
+from suite.bars import F64, I64, INTERVAL_MS, Bars
+from suite.fixed import USD_ONE, Usd
+from suite.instrument import KNOWN, Instrument, MarginTier, default_instrument
+
+COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
+"""Columns of a kline file, in their order."""
+
+SYNTHETIC_VENUE: Final = "synthetic"
+
+_PART = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """One market of one venue: bars of two sources are never mixed.
+
+    Attributes:
+        venue: `binance-usdm`, `synthetic`; lower case, digits, `-`, `_` and `.`.
+        market: `perp` or `spot`.
+    """
+
+    venue: str
+    market: str = "perp"
+
+    def __post_init__(self) -> None:
+        for part in (self.venue, self.market):
+            if _PART.fullmatch(part) is None:
+                raise ValueError(f"not a venue or market name: {part[:40]!r}")
+
+    def __str__(self) -> str:
+        return f"{self.venue}/{self.market}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `venue/market` or `venue`.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        venue, _, market = text.partition("/")
+        return cls(venue, market or "perp")
+
+    @property
+    def rank(self) -> tuple[bool, bool, str, str]:
+        """Order in which a source is preferred: generated data last, perpetuals first, then A-Z."""
+        return self.venue == SYNTHETIC_VENUE, self.market != "perp", self.venue, self.market
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Bars that are missing between stored ones: open times in [start_ms, end_ms)."""
+
+    start_ms: int
+    end_ms: int
+
+    def bars(self, interval_ms: int) -> int:
+        """How many are missing."""
+        return (self.end_ms - self.start_ms) // interval_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What is stored of one coin and interval.
+
+    Attributes:
+        first_open_ms: open time of the first bar.
+        end_ms: close time of the last bar, exclusive.
+        bars: how many are stored.
+        gaps: what is missing between them.
+    """
+
+    source: Source
+    interval: str
+    first_open_ms: int
+    end_ms: int
+    bars: int
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """What a write changed.
+
+    Attributes:
+        added: rows that were not stored before.
+        same: rows that were stored already, with equal values.
+        revised: rows that were stored with other values; the old ones are kept as a revision.
+    """
+
+    added: int = 0
+    same: int = 0
+    revised: int = 0
+
+    def __add__(self, other: "WriteResult") -> "WriteResult":
+        return WriteResult(
+            added=self.added + other.added,
+            same=self.same + other.same,
+            revised=self.revised + other.revised,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Two sets of bars made one.
+
+    Attributes:
+        bars: the union; where both have a bar, the new one.
+        replaced, replacing: bars that differ, as they were and as they are now.
+        result: the counts.
+    """
+
+    bars: Bars
+    replaced: Bars
+    replacing: Bars
+    result: WriteResult
+
+
+def interval_name(interval_ms: int) -> str:
+    """Name an interval: `1m`.
+
+    Raises:
+        ValueError: the suite knows no such interval.
+    """
+    for name, length in INTERVAL_MS.items():
+        if length == interval_ms:
+            return name
+    raise ValueError(f"no interval of {interval_ms} ms; there are {', '.join(INTERVAL_MS)}")
+
+
+def gaps_of(open_time_ms: I64, interval_ms: int) -> tuple[Gap, ...]:
+    """List what is missing between bars.
+
+    Args:
+        open_time_ms: shape (n,), strictly rising multiples of the interval.
+        interval_ms: length of a bar.
+    """
+    before = np.flatnonzero(np.diff(open_time_ms) > interval_ms)
+    starts = open_time_ms[before] + interval_ms
+    ends = open_time_ms[before + 1]
+    return tuple(Gap(int(start), int(end)) for start, end in zip(starts, ends, strict=True))
+
+
+def bars_of(interval_ms: int, columns: Mapping[str, Any]) -> Bars:
+    """Make bars of columns by name, which are copied only where their type differs."""
+    times = np.asarray(columns["open_time_ms"], np.int64)
+    return Bars(interval_ms, times, *(np.asarray(columns[name], np.float64) for name in COLUMNS[1:]))
+
+
+def empty_bars(interval_ms: int) -> Bars:
+    """No bars."""
+    return bars_of(interval_ms, dict.fromkeys(COLUMNS, ()))
+
+
+def concat_bars(parts: Iterable[Bars], interval_ms: int) -> Bars:
+    """Put bars one behind the other; the parts follow each other in time."""
+    parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return empty_bars(interval_ms)
+    return bars_of(
+        interval_ms, {name: np.concatenate([getattr(p, name) for p in parts]) for name in COLUMNS}
+    )
+
+
+def take_bars(bars: Bars, index: Any) -> Bars:
+    """Choose rows by a mask or an index array."""
+    return bars_of(bars.interval_ms, {name: getattr(bars, name)[index] for name in COLUMNS})
+
+
+def bars_equal(left: Bars, right: Bars) -> bool:
+    """Whether two sets of bars are the same in every value."""
+    return left.interval_ms == right.interval_ms and all(
+        np.array_equal(getattr(left, name), getattr(right, name)) for name in COLUMNS
+    )
+
+
+def merge_bars(old: Bars, new: Bars) -> Merge:
+    """Unite stored bars with new ones.
+
+    Args:
+        old: stored, strictly rising.
+        new: strictly rising, same interval.
+    """
+    _, in_old, in_new = np.intersect1d(
+        old.open_time_ms, new.open_time_ms, assume_unique=True, return_indices=True
+    )
+    differs = np.zeros(len(in_old), bool)
+    for name in COLUMNS[1:]:
+        differs |= getattr(old, name)[in_old] != getattr(new, name)[in_new]
+    kept = np.ones(len(old), bool)
+    kept[in_old] = False
+    united = concat_bars([take_bars(old, kept), new], new.interval_ms)
+    order = np.argsort(united.open_time_ms, kind="stable")
+    return Merge(
+        bars=take_bars(united, order),
+        replaced=take_bars(old, in_old[differs]),
+        replacing=take_bars(new, in_new[differs]),
+        result=WriteResult(
+            added=len(new) - len(in_new),
+            same=int(len(in_new) - differs.sum()),
+            revised=int(differs.sum()),
+        ),
+    )
+
+
+def merge_funding(
+    old: tuple[I64, F64], new: tuple[I64, F64]
+) -> tuple[tuple[I64, F64], WriteResult]:
+    """Unite funding series of (time_ms, rate), both rising; where both have a stamp, the new one."""
+    times, rates = (np.concatenate([old[i], new[i]]) for i in (0, 1))
+    order = np.argsort(times, kind="stable")
+    times, rates = times[order], rates[order]
+    last = np.append(times[1:] != times[:-1], True)[: len(times)]
+    both, in_old, in_new = np.intersect1d(old[0], new[0], return_indices=True)
+    revised = int((old[1][in_old] != new[1][in_new]).sum())
+    result = WriteResult(
+        added=len(new[0]) - len(both), same=len(both) - revised, revised=revised
+    )
+    return (times[last], rates[last]), result
+
+
+def instrument_of(record: Mapping[str, Any] | None, coin: str) -> Instrument:
+    """Build the instrument of a coin from what the store says about it.
+
+    Size decimals and the highest leverage are the record's (`sz_decimals`, `max_leverage`) where it
+    names them, else the shipped table's for known coins, else derived from the decimals seen in the
+    coin's prices. Tiers are the imported brackets, else one. The venue knows one maintenance rate a
+    tier, 1 / (2 * max leverage); a bracket that asks for a higher rate, or allows more than the
+    highest leverage or than the bracket before it, is tightened: its leverage is lowered until all
+    three hold. Brackets that end up equal are one tier.
+
+    Args:
+        record: as `KlineStore.record` returns it.
+        coin: as `suite.instrument.coin_of` names it.
+    """
+    record = record or {}
+    base = default_instrument(coin, int(record.get("price_decimals") or 0))
+    sz_decimals = int(record.get("sz_decimals", base.sz_decimals))
+    brackets = record.get("leverage_brackets") or []
+    highest = record.get("max_leverage") or (base.max_leverage if coin in KNOWN else None)
+    tiers = _tiers(brackets, highest) if brackets else ()
+    if not tiers:
+        tiers = (MarginTier(lower_bound_usd=Usd(0), max_leverage=highest or base.max_leverage),)
+    return Instrument(coin=coin, sz_decimals=sz_decimals, tiers=tiers)
+
+
+def tightened_brackets(record: Mapping[str, Any] | None, coin: str) -> list[dict[str, Any]]:
+    """List imported brackets whose leverage the venue's rule lowered, for a run's manifest."""
+    tiers = instrument_of(record, coin).tiers
+    tightened = []
+    for bracket in (record or {}).get("leverage_brackets") or []:
+        floor = _micro_usd(bracket["min_notional"])
+        allowed = [tier.max_leverage for tier in tiers if tier.lower_bound_usd <= floor][-1]
+        if allowed < int(bracket["max_leverage"]):
+            tightened.append({**bracket, "allowed_leverage": allowed})
+    return tightened
+
+
+def _tiers(brackets: Iterable[Mapping[str, Any]], highest: int | None) -> tuple[MarginTier, ...]:
+    tiers: list[MarginTier] = []
+    ceiling = highest or 1000
+    for bracket in sorted(brackets, key=lambda item: float(item["min_notional"])):
+        fitting = int(1 / (2 * float(bracket["maint_margin_rate"])) + 1e-9)
+        leverage = max(1, min(ceiling, int(bracket["max_leverage"]), fitting))
+        if not tiers or leverage < tiers[-1].max_leverage:
+            bound = Usd(0) if not tiers else _micro_usd(bracket["min_notional"])
+            tiers.append(MarginTier(lower_bound_usd=bound, max_leverage=leverage))
+        ceiling = leverage
+    return tuple(tiers)
+
+
+def _micro_usd(value: float) -> Usd:
+    return Usd(round(float(value) * USD_ONE))
