@@ -138,3 +138,9 @@ class DataGap(SuiteError):
     """Market data asked for is not stored."""
 
     code = "data_gap"
+
+
+def one_line(text: str) -> str:
+    """Fold text into one line of readable length."""
+    line = " ".join(text.split())
+    return line if len(line) <= 500 else f"{line[:497]}..."

@@ -5,10 +5,8 @@ finished cache is marked with its hash, so that a second call only looks.
 """
 
 import time
-from pathlib import Path
 
 import numpy as np
-from numba import config
 
 from perp_engine.commands import (
     Advance,
@@ -20,6 +18,7 @@ from perp_engine.commands import (
     SetLeverage,
 )
 from perp_engine.engine import Engine
+from perp_engine.kernel.jit import CACHE
 from perp_engine.rules import Rules
 from perp_engine.tape import Tape
 from suite.enums import Side, Tif
@@ -48,7 +47,7 @@ def exercise() -> None:
 
 def main() -> None:
     """Compile the kernel unless its cache is complete."""
-    mark = Path(str(config.CACHE_DIR)) / "complete"
+    mark = CACHE / "complete"
     if mark.exists():
         print("engine: compile cache is warm")
         return

@@ -17,8 +17,7 @@ from typing import NoReturn
 
 import typer
 
-from suite.errors import BadRequest, ConfigError, SuiteError
-from suite.service.faults import one_line
+from suite.errors import BadRequest, ConfigError, SuiteError, one_line
 
 EXIT_OK = 0
 EXIT_FAILURE = 1

@@ -29,6 +29,7 @@ from suite.errors import (
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnavailable,
+    one_line,
 )
 
 NOT_JSON: Final = "Failed to parse the request body as JSON"
@@ -54,12 +55,6 @@ STATUS_OF_FAULT: Final[Mapping[type[SuiteError], int]] = {
 }
 
 T = TypeVar("T")
-
-
-def one_line(text: str) -> str:
-    """Fold text into one line of readable length."""
-    line = " ".join(text.split())
-    return line if len(line) <= 500 else f"{line[:497]}..."
 
 
 def status_of(fault: SuiteError) -> int:

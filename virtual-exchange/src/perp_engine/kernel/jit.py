@@ -43,7 +43,10 @@ def sources_hash() -> str:
 
 
 _BASE = os.environ.get("NUMBA_CACHE_DIR") or Path.home() / ".cache" / "autocryptotrader"
-config.CACHE_DIR = str(Path(_BASE) / sources_hash())
+CACHE = Path(_BASE) / sources_hash()
+"""Folder of the compiled functions."""
+
+config.CACHE_DIR = str(CACHE)
 
 
 def jit(function: F) -> F:

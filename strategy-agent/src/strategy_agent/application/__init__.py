@@ -1,0 +1,1 @@
+"""Driving the loop of a trader."""

@@ -1,0 +1,115 @@
+"""Drive the loop of one trader against a venue."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from strategy_agent.application.ports import Journal, Venue
+from strategy_agent.application.status import Status
+from strategy_core.building import StrategyKind
+from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.loop import Trading, trade
+from strategy_core.port import instruments_of
+from strategy_core.registry import build
+from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.trader import TraderSpec
+from suite.errors import SuiteError, UpstreamRefused
+
+_STEPPED: Final = ("lockstep", "paced")
+
+
+async def run_trader(
+    venue: Venue,
+    spec: TraderSpec,
+    *,
+    journal: Journal,
+    status: Status,
+    seed: int,
+    heartbeat_s: float,
+    plugins: Mapping[str, StrategyKind],
+) -> TraderResult:
+    """Trade until the world ends.
+
+    Args:
+        venue: of the trader's account.
+        spec: the trader.
+        journal: of this trader alone.
+        status: of this trader alone; kept up to date.
+        seed: of its randomness.
+        heartbeat_s: seconds between two signs of life.
+        plugins: imported strategies by the name of their kind.
+
+    Raises:
+        ConfigError: the venue does not trade a symbol, or the strategy is wrong.
+        SuiteError: the venue cannot be reached, refuses, or has another kind of time.
+    """
+    _check_mode(await venue.clock())
+    instruments = instruments_of(await venue.meta())
+    strategy = build(spec, instruments=instruments, seed=seed, plugins=plugins)
+    slow = strategy.needs.slow
+
+    def record(decision: DecisionRecord) -> None:
+        status.decisions, status.now_ms = decision.decision, decision.now_ms
+        status.equity = str(decision.equity)
+        journal.decided(decision)
+
+    loop = trade(spec, strategy, instruments=instruments, record=record)
+    with contextlib.closing(loop):
+        request: JoinRequest | WaitRequest = next(loop)
+        async with _heartbeats(venue, status, heartbeat_s):
+            while True:
+                reply = await _ask(venue, request)
+                status.state = "running"
+                outcome = (
+                    await asyncio.to_thread(_step, loop, reply) if slow else _step(loop, reply)
+                )
+                if isinstance(outcome, TraderResult):
+                    status.state, status.equity = "ended", str(outcome.equity)
+                    journal.ended(outcome)
+                    return outcome
+                request = outcome
+
+
+def _check_mode(clock: ClockState) -> None:
+    if clock.mode not in _STEPPED:
+        raise UpstreamRefused(
+            f"the venue's clock is in mode {clock.mode}, but this strategy-agent trades only where "
+            f"the venue wakes it ({' or '.join(_STEPPED)}): sleeping on the wall clock is missing"
+        )
+
+
+async def _ask(venue: Venue, request: JoinRequest | WaitRequest) -> WaitReply:
+    if isinstance(request, WaitRequest):
+        return await venue.wait(request)
+    return await venue.join(request)
+
+
+def _step(loop: Trading, reply: WaitReply) -> JoinRequest | WaitRequest | TraderResult:
+    """Move the loop on; StopIteration must not cross a thread or a coroutine."""
+    try:
+        return loop.send(reply)
+    except StopIteration as end:
+        result: TraderResult = end.value
+        return result
+
+
+@contextlib.asynccontextmanager
+async def _heartbeats(venue: Venue, status: Status, every_s: float) -> AsyncIterator[None]:
+    """Give signs of life in the background; a lost one is counted, the next call will tell."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await venue.heartbeat()
+            except SuiteError:
+                status.missed_heartbeats += 1
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

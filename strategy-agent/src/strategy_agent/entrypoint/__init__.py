@@ -1,0 +1,1 @@
+"""The agent's own face: what it is doing right now."""

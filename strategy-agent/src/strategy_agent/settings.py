@@ -1,0 +1,54 @@
+"""Settings of the strategy-agent."""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from suite.service.settings import ServiceSettings, settings_config, shared_name
+
+
+class Settings(ServiceSettings):
+    """What the operator decides; variables begin with `STRATEGY_AGENT_` but for the shared four.
+
+    Attributes:
+        trading_url: `TRADING_URL`, base of the venue contract, a world's path included.
+        data_service_url: `DATA_SERVICE_URL`, base of the data contract; the venue's when not given.
+            Lockstep and paced worlds send snapshots with every step, so nothing is asked of it
+            there.
+        trader_token: `TRADER_TOKEN`, bearer token of the account.
+        trader_tokens: `TRADER_TOKENS`, a JSON object of tokens by trader id, for several traders in
+            one process; wins over `trader_token`.
+        seed: of what traders draw at random, with their id; equal to the world's to repeat an
+            in-process backtest.
+        heartbeat_s: how often the venue is told that the trader is alive.
+        connect_window_s: how long a venue that does not answer at all is tried at the start.
+        retry_window_s: how long a call is repeated later on.
+    """
+
+    model_config = settings_config("STRATEGY_AGENT_")
+
+    port: int = Field(default=8300, ge=0, le=65535)
+    trading_url: str = Field(default="", validation_alias=shared_name("TRADING_URL"))
+    data_service_url: str = Field(default="", validation_alias=shared_name("DATA_SERVICE_URL"))
+    trader_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("TRADER_TOKEN")
+    )
+    trader_tokens: dict[str, SecretStr] = Field(
+        default_factory=dict, validation_alias=shared_name("TRADER_TOKENS")
+    )
+    seed: int = Field(default=0, ge=0)
+    heartbeat_s: float = Field(default=10.0, gt=0)
+    connect_window_s: float = Field(default=5.0, ge=0)
+    retry_window_s: float = Field(default=30.0, ge=0)
+
+    @field_validator("trading_url", "data_service_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be an address such as http://127.0.0.1:8100/w/name")
+        return url.rstrip("/")
+
+    def token_of(self, trader_id: str) -> str:
+        """Find the token of a trader; empty for none."""
+        return self.trader_tokens.get(trader_id, self.trader_token).get_secret_value()

@@ -1,0 +1,1 @@
+"""Decisions of traders, as a pure library: same replies in, same orders out."""

@@ -1,0 +1,68 @@
+"""What a strategy is built from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from strategy_core.port import Instruments, Strategy
+from suite.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """The circumstances of one trader, equal for every kind of strategy.
+
+    Attributes:
+        trader_id: the trader.
+        symbols: coins it may trade.
+        instruments: lattice of each.
+        interval_ms: how often it decides.
+        generator: its own source of randomness, seeded from the world's seed and the trader's id.
+    """
+
+    trader_id: str
+    symbols: tuple[str, ...]
+    instruments: Instruments
+    interval_ms: int
+    generator: np.random.Generator
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the parameters of a strategy; `__post_init__` raises ValueError on a bad pair."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyKind:
+    """A class of strategies: built in, or a plugin's.
+
+    Attributes:
+        params: its parameters, a frozen msgspec struct.
+        make: builds one from its circumstances and its parameters; nothing may happen yet.
+        summary: what it does, in one line.
+    """
+
+    params: type[msgspec.Struct]
+    make: Callable[[Setup, Any], Strategy]
+    summary: str
+
+
+def kind_of(strategy: Any) -> StrategyKind:
+    """Describe a class of strategies.
+
+    Args:
+        strategy: a class with a nested struct `Params`, made by `Class(setup, params)`.
+
+    Raises:
+        ConfigError: it is no such class.
+    """
+    params = getattr(strategy, "Params", None)
+    if not (isinstance(params, type) and issubclass(params, msgspec.Struct)):
+        name = getattr(strategy, "__qualname__", str(strategy))
+        raise ConfigError(f"{name} has no nested msgspec struct Params, as a strategy must have")
+    if not callable(getattr(strategy, "decide", None)):
+        raise ConfigError(f"{strategy.__qualname__} has no method decide")
+    summary = (strategy.__doc__ or "").strip().split("\n")[0]
+    return StrategyKind(params=params, make=strategy, summary=summary)

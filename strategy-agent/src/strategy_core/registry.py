@@ -1,0 +1,100 @@
+"""The strategies there are, by kind."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from strategy_core.building import Setup, StrategyKind, kind_of
+from strategy_core.guard import RiskLimits
+from strategy_core.port import Instruments, Strategy
+from strategy_core.strategies.flat import Flat
+from strategy_core.strategies.hodl import Hodl
+from strategy_core.strategies.random_targets import RandomTargets
+from strategy_core.strategies.sma_cross import SmaCross
+from suite.bars import INTERVAL_MS
+from suite.contracts.trader import TraderSpec, near, read_struct
+from suite.errors import ConfigError
+
+KINDS: Final[Mapping[str, StrategyKind]] = {
+    "flat": kind_of(Flat),
+    "hodl": kind_of(Hodl),
+    "random": kind_of(RandomTargets),
+    "sma_cross": kind_of(SmaCross),
+}
+"""Built in. A plugin's kind is `plugin:package.module:Class`; the process imports it."""
+
+PLUGIN: Final = "plugin:"
+
+
+def build(
+    spec: TraderSpec,
+    *,
+    instruments: Instruments,
+    seed: int,
+    plugins: Mapping[str, StrategyKind] | None = None,
+) -> Strategy:
+    """Build the strategy of a trader.
+
+    Args:
+        spec: the trader.
+        instruments: of the venue; every symbol of the trader must be there.
+        seed: of the world; each trader draws from a stream of its own.
+        plugins: imported kinds, by their whole name in `spec`.
+
+    Raises:
+        ConfigError: unknown kind, symbol or parameter; everything that is wrong in one line.
+    """
+    kinds = {**KINDS, **(plugins or {})}
+    problems = _problems_of_strategy(spec, kinds)
+    problems += [
+        f"symbols: the venue does not trade {coin}{near(coin, instruments)}"
+        for coin in spec.symbols
+        if coin not in instruments
+    ]
+    if problems:
+        raise ConfigError("; ".join(f"traders[{spec.trader_id}].{text}" for text in problems))
+    kind = kinds[spec.strategy.kind]
+    setup = Setup(
+        trader_id=spec.trader_id,
+        symbols=spec.symbols,
+        instruments=instruments,
+        interval_ms=INTERVAL_MS[spec.interval],
+        generator=generator_for(spec.trader_id, seed),
+    )
+    return kind.make(setup, read_params(kind, spec.strategy.params)[0])
+
+
+def problems(spec: TraderSpec, plugins: Mapping[str, StrategyKind] | None = None) -> list[str]:
+    """List what is wrong with a trader's strategy and risk, each as `key: reason`.
+
+    Made to be the `check` of `suite.contracts.trader.parse_traders`. A plugin that is not among
+    `plugins` is not looked into: importing it is the process's work.
+    """
+    found = _problems_of_strategy(spec, {**KINDS, **(plugins or {})}, leave_plugins=plugins is None)
+    return found + read_struct(RiskLimits, spec.risk, place="risk")[1]
+
+
+def read_params(kind: StrategyKind, raw: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """Read the parameters of a strategy; what is wrong as `strategy.params.key: reason`."""
+    return read_struct(kind.params, raw, place="strategy.params")
+
+
+def generator_for(trader_id: str, seed: int) -> np.random.Generator:
+    """Seed a trader's own stream; equal on every machine."""
+    digest = hashlib.sha256(f"{seed}\n{trader_id}".encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
+
+
+def _problems_of_strategy(
+    spec: TraderSpec, kinds: Mapping[str, StrategyKind], *, leave_plugins: bool = False
+) -> list[str]:
+    name = spec.strategy.kind
+    kind = kinds.get(name)
+    if kind is not None:
+        return read_params(kind, spec.strategy.params)[1]
+    if name.startswith(PLUGIN):
+        return [] if leave_plugins else [f"strategy.kind: {name} is not loaded"]
+    known = ", ".join(kinds)
+    return [f"strategy.kind: {name[:40]!r} is not one of {known}{near(name, kinds)}"]

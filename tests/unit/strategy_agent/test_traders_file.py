@@ -1,0 +1,144 @@
+"""`traders.yaml`: read as a whole, every error with its place."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strategy_agent.adapters.traders_file import choose, load_traders
+from strategy_core.registry import problems
+from suite.contracts.trader import TradersFileError, parse_traders
+from suite.errors import BadRequest, ConfigError
+
+GOOD = {"trader_id": "a", "strategy": {"kind": "flat"}, "symbols": ["BTC"]}
+
+
+def errors(document: Any, **env: str) -> tuple[str, ...]:
+    with pytest.raises(TradersFileError) as caught:
+        parse_traders(document, env, check=problems)
+    return caught.value.problems
+
+
+def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
+    """Any venue's spelling, defaults filled in, money exact."""
+    entry = GOOD | {"symbols": ["BTCUSDT", "ETH/USDC:USDC"], "initial_balance": 1000.1}
+    trader = parse_traders({"traders": [entry]}, {}, check=problems).traders[0]
+    assert ("BTC", "ETH") == trader.symbols
+    assert ("15m", "a", "1000.1") == (
+        trader.interval,
+        trader.account_id,
+        str(trader.initial_balance),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"simbols": 1}, "traders[a].simbols: unknown key, did you mean symbols?"),
+        ({"symbols": []}, "traders[a].symbols: expected `array` of length >= 1"),
+        ({"symbols": "BTC"}, "traders[a].symbols: expected `array`, got `str`"),
+        ({"symbols": ["BTC", 7]}, "traders[a].symbols[1]: expected `str`, got `int`"),
+        ({"symbols": ["?"]}, "traders[a].symbols: not a symbol: '?'"),
+        ({"symbols": ["BTC", "BTCUSDT"]}, "traders[a].symbols: BTC appears 2 times"),
+        ({"interval": "16m"},
+         ("traders[a].interval: '16m' is not one of 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h, "
+          "1d")),
+        ({"initial_balance": 0},
+         "traders[a].initial_balance: must be above 0 and at most 1e12 USD"),
+        ({"initial_balance": "NaN"},
+         "traders[a].initial_balance: must be above 0 and at most 1e12 USD"),
+        ({"initial_balance": "1.0000001"},
+         "traders[a].initial_balance: finer than 0.000001 USD"),
+        ({"initial_balance": "much"}, "traders[a].initial_balance: invalid decimal string"),
+        ({"strategy": {}}, "traders[a].strategy.kind: missing"),
+        ({"strategy": "flat"}, "traders[a].strategy: must be a mapping of keys to values"),
+        ({"strategy": {"kind": "flat", "parms": {}}},
+         "traders[a].strategy.parms: unknown key, did you mean params?"),
+        ({"strategy": {"kind": "flatt"}},
+         ("traders[a].strategy.kind: 'flatt' is not one of flat, hodl, random, sma_cross, "
+          "did you mean flat?")),
+        ({"risk": {"max_levrage": 2}},
+         "traders[a].risk.max_levrage: unknown key, did you mean max_leverage?"),
+        ({"name": "${NOPE}"}, "traders[a].name: environment variable NOPE is not set"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_one_line_with_its_place(change: dict[str, Any], problem: str) -> None:
+    """Trader id, key and reason; nothing else is complained about."""
+    assert (problem,) == errors({"traders": [GOOD | change]})
+
+
+def test_every_error_of_the_file_is_listed_in_one_go() -> None:
+    """Over all traders, of form and of sense, with those that have no id by number."""
+    found = errors(
+        {
+            "traders": [
+                GOOD | {"interval": "x", "strategy": {"kind": "nope"}, "name": 5},
+                {"strategy": {"kind": "flat"}, "symbols": ["BTC"]},
+                7,
+                GOOD,
+            ],
+            "tradres": [],
+        }
+    )
+    places = [problem.split(": ")[0] for problem in found]
+    assert [
+        "tradres",
+        "traders[a].name",
+        "traders[a].interval",
+        "traders[a].strategy.kind",
+        "traders[1].trader_id",
+        "traders[2].entry",
+        "trader_id",
+        "account",
+    ] == places
+
+
+@pytest.mark.parametrize("document", [None, [], "x", {}, {"traders": {}}, {"traders": None}])
+def test_a_file_of_another_shape_is_told_so(document: Any) -> None:
+    """What is expected at the top."""
+    assert ("the file must hold a list `traders:` with at least one entry",) == errors(document)
+
+
+def test_an_empty_list_is_an_error() -> None:
+    """A fleet of none is a mistake."""
+    assert ("traders: the list is empty",) == errors({"traders": []})
+
+
+def test_secrets_come_from_the_environment_in_texts_of_any_depth() -> None:
+    """Inside parameters too; the document itself is not changed."""
+    entry = GOOD | {"name": "x-${WHO}-${WHO}", "budget": {"deep": ["${WHO}"]}}
+    trader = parse_traders({"traders": [entry]}, {"WHO": "me"}).traders[0]
+    assert ("x-me-me", {"deep": ["me"]}) == (trader.name, trader.budget)
+    assert entry["name"] == "x-${WHO}-${WHO}"
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    """Missing, no YAML, no text."""
+    path = tmp_path / "traders.yaml"
+    with pytest.raises(ConfigError, match=r"cannot read .*: No such file"):
+        load_traders(path)
+    path.write_text("traders: [")
+    with pytest.raises(ConfigError, match=r"is not YAML: [^\n]*$"):
+        load_traders(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        load_traders(path)
+
+
+def test_values_come_from_the_env_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment wins over the file."""
+    path, env_file = tmp_path / "traders.yaml", tmp_path / ".env"
+    path.write_text("traders: [{trader_id: a, name: '${A_NAME} ${B_NAME}', "
+                    "strategy: {kind: flat}, symbols: [BTC]}]")  # fmt: skip
+    env_file.write_text("A_NAME=file\nB_NAME=file\n")
+    monkeypatch.setenv("B_NAME", "environment")
+    assert load_traders(path, env_file)[0].name == "file environment"
+
+
+def test_traders_are_chosen_by_id_in_the_order_asked() -> None:
+    """Each once, and only those that exist."""
+    specs = parse_traders({"traders": [GOOD, GOOD | {"trader_id": "b"}]}, {}).traders
+    assert ["b", "a"] == [spec.trader_id for spec in choose(specs, "b, a")]
+    for wrong in ("", "a,a", "z"):
+        with pytest.raises(BadRequest):
+            choose(specs, wrong)

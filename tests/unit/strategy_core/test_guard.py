@@ -1,0 +1,222 @@
+"""The guard, as a table: what is held, what is asked, what is let through."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.strategy_core.fake_venue import INSTRUMENTS, account_view
+
+from strategy_core.guard import RiskLimits, guard
+from strategy_core.port import Observation, Verdict, observe
+from suite.contracts.clock import WaitReply
+from suite.contracts.hyperliquid_info import OpenOrder
+from suite.contracts.venue import (
+    Action,
+    CancelOrder,
+    ModifyOrder,
+    OrderType,
+    PlaceOrder,
+    SetLeverage,
+    TriggerType,
+)
+from suite.enums import Tpsl
+
+LIMITS = RiskLimits(max_leverage=2.0, max_coin_exposure=1.5, max_actions=5)
+
+
+def see(
+    positions: dict[str, str] | None = None,
+    *,
+    equity: str = "1000",
+    orders: tuple[OpenOrder, ...] = (),
+    mids: dict[str, str] | None = None,
+) -> Observation:
+    """Equity 1000 USD, BTC at 100 and ETH at 10 unless said otherwise."""
+    held = {coin: Decimal(size) for coin, size in (positions or {}).items()}
+    reply = WaitReply(now_ms=0, step_seq=0, mids=mids or {"BTC": "100.0", "ETH": "10.0"})
+    return observe(reply, account=account_view(Decimal(equity), held, orders), verdicts=())
+
+
+def judge(observation: Observation, *actions: Action) -> tuple[tuple[Action, ...], list[str]]:
+    done = guard(
+        actions, observation, limits=LIMITS, symbols=("BTC", "ETH"), instruments=INSTRUMENTS
+    )
+    assert len(done.verdicts) == len(actions)
+    return done.actions, [str(verdict) for verdict in done.verdicts]
+
+
+def order(size: str, coin: str = "BTC", px: str = "0", *, reduce: bool = False) -> PlaceOrder:
+    """A signed size; market unless a price is given."""
+    number = Decimal(size)
+    return PlaceOrder(
+        coin=coin,
+        is_buy=not number.is_signed(),
+        sz=number.copy_abs(),
+        limit_px=Decimal(px),
+        reduce_only=reduce,
+    )
+
+
+def resting(size: str, coin: str = "BTC", *, reduce: bool = False, oid: int = 1) -> OpenOrder:
+    return OpenOrder(
+        coin=coin,
+        side="A" if size.startswith("-") else "B",
+        limitPx="90.0",
+        sz=size.lstrip("-"),
+        oid=oid,
+        timestamp=0,
+        origSz=size.lstrip("-"),
+        reduceOnly=reduce,
+    )
+
+
+COIN, LEVER = "max_coin_exposure", "max_leverage"
+
+TABLE = [
+    # held, resting, asked, verdict
+    ({}, (), order("10"), "accepted"),
+    ({}, (), order("-15"), "accepted"),
+    ({}, (), order("20"), f"clamped(20 -> 15.00000): {COIN}"),
+    ({}, (), order("20", px="99"), f"clamped(20 -> 15.00000): {COIN}"),
+    ({"BTC": "15"}, (), order("1"), f"rejected({COIN})"),
+    ({"ETH": "150"}, (), order("6"), f"clamped(6 -> 5.00000): {LEVER}"),
+    ({"ETH": "-150", "BTC": "5"}, (), order("0.00001"), f"rejected({LEVER})"),
+    # reducing is always allowed, from any size, and a flip as far as the limit
+    ({"BTC": "80"}, (), order("-80"), "accepted"),
+    ({"BTC": "80"}, (), order("-10", reduce=True), "accepted"),
+    ({"BTC": "80"}, (), order("-160"), "accepted"),
+    ({"BTC": "80"}, (), order("-161"), "clamped(161 -> 160.00000): max_coin_exposure"),
+    ({"BTC": "-80"}, (), order("80"), "accepted"),
+    ({"DOGE": "5"}, (), order("-5", "DOGE", reduce=True), "accepted"),
+    # resting orders count as if filled, unless they only reduce
+    ({}, (resting("10"),), order("10"), f"clamped(10 -> 5.00000): {COIN}"),
+    ({}, (resting("10"),), order("-15"), "accepted"),
+    ({}, (resting("-10", reduce=True),), order("-15"), "accepted"),
+    # what cannot be judged is kept back
+    ({}, (), order("5", "DOGE"), "rejected(unknown_coin)"),
+    ({}, (), order("5", "DOGE", reduce=True), "rejected(unknown_coin)"),
+    ({}, (), order("0"), "rejected(bad_number)"),
+    ({}, (), order("NaN"), "rejected(bad_number)"),
+    ({}, (), order("Infinity"), "rejected(bad_number)"),
+    ({}, (), order("1", px="-1"), "rejected(bad_number)"),
+    ({}, (), order("1", px="NaN"), "rejected(bad_number)"),
+    # leverage and cancels
+    ({}, (), SetLeverage(coin="BTC", leverage=2), "accepted"),
+    ({}, (), SetLeverage(coin="BTC", leverage=40), "clamped(40 -> 2): max_leverage"),
+    ({}, (), SetLeverage(coin="BTC", leverage=0), "rejected(bad_number)"),
+    ({}, (), SetLeverage(coin="DOGE", leverage=1), "rejected(unknown_coin)"),
+    ({}, (), CancelOrder(coin="DOGE", oid=1), "accepted"),
+]
+
+
+@pytest.mark.parametrize(("held", "orders", "asked", "verdict"), TABLE)
+def test_one_action_gets_its_verdict(
+    held: dict[str, str], orders: tuple[OpenOrder, ...], asked: Action, verdict: str
+) -> None:
+    """The rules one by one; equity 1000 USD, at most 1500 in a coin and 2000 in all."""
+    assert [verdict] == judge(see(held, orders=orders), asked)[1]
+
+
+def test_orders_of_one_decision_share_the_limit() -> None:
+    """The second order sees the first as filled; both together stay within the limit."""
+    actions, verdicts = judge(see(), order("10"), order("10"), order("100", "ETH"))
+    assert ["accepted", f"clamped(10 -> 5.00000): {COIN}"] == verdicts[:2]
+    assert f"clamped(100 -> 50.0000): {LEVER}" == verdicts[2]
+    assert [Decimal(10), Decimal(5), Decimal(50)] == [
+        action.sz for action in actions if isinstance(action, PlaceOrder)
+    ]
+
+
+def test_closing_first_makes_room_for_the_next() -> None:
+    """Out of one coin and into another in one decision."""
+    held = {"BTC": "15"}
+    assert ["accepted"] * 2 == judge(see(held), order("-15", reduce=True), order("150", "ETH"))[1]
+    assert [f"clamped(150 -> 50.0000): {LEVER}"] == judge(see(held), order("150", "ETH"))[1]
+
+
+def test_a_canceled_order_makes_room() -> None:
+    """What is taken down in the same decision no longer counts; a modified one counts once."""
+    seen = see(orders=(resting("15", oid=7),))
+    new = ModifyOrder(coin="BTC", is_buy=True, sz=Decimal(15), limit_px=Decimal(90), oid=7)
+    assert ["accepted", "accepted"] == judge(seen, CancelOrder(coin="BTC", oid=7), order("15"))[1]
+    assert ["accepted"] == judge(seen, new)[1]
+    assert [f"rejected({COIN})"] == judge(seen, order("15"))[1]
+
+
+def test_a_stop_entry_counts_like_a_limit_order() -> None:
+    """A trigger that opens is exposure to come."""
+    trigger = TriggerType(isMarket=True, triggerPx=Decimal(120), tpsl=Tpsl.STOP_LOSS)
+    entry = PlaceOrder(
+        coin="BTC", is_buy=True, sz=Decimal(15), order_type=OrderType(trigger=trigger)
+    )
+    assert ["accepted", f"rejected({COIN})"] == judge(see(), entry, order("1"))[1]
+
+
+def test_without_a_price_only_reducing_is_possible() -> None:
+    """An order that cannot be valued is kept back; a limit order brings its own price."""
+    blind = see({"BTC": "5"}, mids={"ETH": "10.0"})
+    assert ["rejected(no_price)", "accepted", "accepted"] == judge(
+        blind, order("1"), order("-5", reduce=True), order("1", px="100")
+    )[1]
+
+
+def test_an_account_under_water_can_only_reduce() -> None:
+    """No equity, no new risk."""
+    seen = see({"BTC": "5"}, equity="-10")
+    assert [f"rejected({COIN})", "accepted"] == judge(seen, order("1"), order("-5"))[1]
+
+
+def test_too_many_actions_are_cut_off() -> None:
+    """The first five go out, the sixth is told why not."""
+    actions, verdicts = judge(see(), *[order("1")] * 6)
+    assert len(actions) == 5
+    assert verdicts[5] == "rejected(too_many_actions)"
+
+
+def test_verdicts_name_what_was_asked_and_what_was_let_through() -> None:
+    """They are fed back to the strategy as values."""
+    done = guard([order("20")], see(), limits=LIMITS, symbols=("BTC",), instruments=INSTRUMENTS)
+    expected = Verdict(
+        action=0, outcome="clamped", rule=COIN, before=Decimal(20), after=Decimal(15)
+    )
+    assert (expected,) == done.verdicts
+
+
+_sizes = st.integers(-40, 40).filter(bool)
+_orders = st.builds(
+    lambda size, coin, px, reduce: order(str(size), coin, px, reduce=reduce),
+    _sizes,
+    st.sampled_from(["BTC", "ETH"]),
+    st.sampled_from(["0", "100", "7"]),
+    st.booleans(),
+)
+
+
+@given(
+    held=st.dictionaries(st.sampled_from(["BTC", "ETH"]), _sizes.map(str)),
+    asked=st.lists(_orders, max_size=5),
+)
+def test_market_orders_never_take_the_account_beyond_its_limits(
+    held: dict[str, str], asked: list[PlaceOrder]
+) -> None:
+    """Filled in their order, they end within the limits or not above where they started."""
+    seen = see(held)
+    markets = [item for item in asked if item.limit_px == 0]
+    passed, _ = judge(seen, *markets)
+    position = {coin: seen.size_of(coin) for coin in ("BTC", "ETH")}
+    for action in passed:
+        assert isinstance(action, PlaceOrder)
+        signed = action.sz if action.is_buy else -action.sz
+        before = position[action.coin]
+        if action.reduce_only:
+            signed = (
+                max(-abs(before), min(abs(before), signed)) if before * signed < 0 else 0 * signed
+            )
+        position[action.coin] = before + signed
+    price = {"BTC": 100, "ETH": 10}
+    worth = {coin: abs(size) * price[coin] for coin, size in position.items()}
+    start = {coin: abs(seen.size_of(coin)) * price[coin] for coin in position}
+    for coin, value in worth.items():
+        assert value <= max(Decimal(1500), start[coin])
+    assert sum(worth.values(), Decimal(0)) <= max(Decimal(2000), sum(start.values(), Decimal(0)))

@@ -1,0 +1,186 @@
+"""The trader loop, driven by a scripted venue."""
+
+import subprocess
+import sys
+from decimal import Decimal
+
+import msgspec
+import pytest
+from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, drive, minutes, spec_of
+from tests.unit.strategy_core.market import START_MS
+
+from strategy_core.journal import DecisionRecord
+from strategy_core.loop import cloid_for, next_boundary_ms, trade
+from strategy_core.port import Decision, Needs, Observation, observe
+from suite.bars import MINUTE_MS
+from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, WakeOn
+from suite.contracts.venue import Action, CancelOrder, PlaceOrder
+
+
+class Scripted:
+    """Answers with prepared decisions and keeps what it was shown."""
+
+    def __init__(self, *decisions: Decision, needs: Needs | None = None) -> None:
+        self.needs = needs or Needs()
+        self.seen: list[Observation] = []
+        self._decisions = list(decisions)
+
+    def decide(self, observation: Observation) -> Decision:
+        self.seen.append(observation)
+        return self._decisions.pop(0) if self._decisions else Decision()
+
+
+def buy(size: str, coin: str = "BTC") -> PlaceOrder:
+    return PlaceOrder(coin=coin, is_buy=True, sz=Decimal(size))
+
+
+def test_steps_are_numbered_from_one_and_wake_at_boundaries() -> None:
+    """Decisions fall on multiples of the interval, whatever the time of the join."""
+    venue = FakeVenue(steps=3, now_ms=START_MS + 7 * MINUTE_MS)
+    drive(venue, spec_of("flat"))
+    assert [1, 2, 3] == [request.step_seq for request in venue.requests]
+    assert [minutes(15), minutes(30), minutes(45)] == [r.until_ms for r in venue.requests]
+
+
+def test_a_strategy_may_choose_its_own_wake_up() -> None:
+    """Its time and conditions go out as they are; a time that has passed means at once."""
+    wake = WakeOn(fill=True)
+    mind = Scripted(Decision(until_ms=minutes(5), wake_on=wake), Decision(until_ms=0))
+    venue = FakeVenue(steps=2)
+    drive(venue, spec_of("flat"), strategy=mind)
+    assert minutes(5) == venue.requests[0].until_ms
+    assert wake == venue.requests[0].wake_on
+    assert minutes(5) + 1 == venue.requests[1].until_ms
+
+
+def test_orders_get_ids_made_from_trader_decision_and_leg() -> None:
+    """An order's id repeats when its decision is repeated; an id of the strategy's own is kept."""
+    own = msgspec.structs.replace(buy("0.1"), cloid="0x" + "a" * 32)
+    venue = FakeVenue(steps=1)
+    drive(venue, spec_of("flat"), strategy=Scripted(Decision(actions=(buy("0.1"), own))))
+    first, second = venue.requests[0].orders
+    assert isinstance(first, PlaceOrder)
+    assert isinstance(second, PlaceOrder)
+    assert cloid_for("t", 1, 0) == first.cloid
+    assert own.cloid == second.cloid
+    assert len({cloid_for(t, d, n) for t in "ab" for d in (1, 11) for n in (1, 11)}) == 8
+
+
+def test_the_guard_is_fed_back_and_one_bad_action_blocks_no_other() -> None:
+    """Verdicts come back in the next observation, results only for what was sent."""
+    mind = Scripted(Decision(actions=(buy("1", "DOGE"), buy("0.5"), buy("9999"))))
+    venue = FakeVenue(steps=2)
+    run = drive(venue, spec_of("flat"), strategy=mind)
+    assert ["rejected", "accepted", "clamped"] == [v.outcome for v in mind.seen[1].verdicts]
+    assert len(venue.requests[0].orders) == len(mind.seen[1].results) == 2
+    assert ("rejected(unknown_coin)", "accepted") == run.records[0].verdicts[:2]
+    assert "clamped(9999 -> " in run.records[0].verdicts[2]
+
+
+def test_each_decision_leaves_one_record_with_the_answer_to_it() -> None:
+    """Time, words, actions, verdicts and results are together in the journal."""
+    mind = Scripted(Decision(actions=(buy("0.5"),), reasoning="because"), Decision())
+    run = drive(FakeVenue(steps=2), spec_of("flat"), strategy=mind)
+    first, second = run.records
+    assert (1, START_MS, "because", ("accepted",)) == (
+        first.decision,
+        first.now_ms,
+        first.reasoning,
+        first.verdicts,
+    )
+    assert first.results is not None
+    assert [reply.status for reply in first.results] == ["ok"]
+    assert (2, minutes(15), ()) == (second.decision, second.now_ms, second.results)
+    assert (2, 1, 1) == (run.result.decisions, run.result.actions_sent, run.result.fills)
+
+
+def test_a_decision_without_an_answer_is_still_recorded() -> None:
+    """A process that stops in the middle of a step leaves the decision it had made."""
+    records: list[DecisionRecord] = []
+    venue = FakeVenue(steps=9)
+    loop = trade(spec_of("flat"), Scripted(), instruments=INSTRUMENTS, record=records.append)
+    request = next(loop)
+    assert not isinstance(request, WaitRequest)
+    loop.send(venue.join(request))
+    loop.close()
+    assert [(1, None)] == [(record.decision, record.results) for record in records]
+
+
+def test_a_world_that_has_ended_is_not_decided_on() -> None:
+    """The loop ends with the reply that says so, even when that is the join's."""
+    mind = Scripted()
+    run = drive(FakeVenue(steps=0), spec_of("flat"), strategy=mind)
+    assert mind.seen == []
+    assert (0, Decimal(10000)) == (run.result.decisions, run.result.equity)
+
+
+def test_a_reply_without_an_account_keeps_the_last_one() -> None:
+    """An account that was not sent has not changed."""
+    venue = FakeVenue(steps=1)
+    join = venue.join(JoinRequest())
+    bare = WaitReply(now_ms=minutes(15), step_seq=1)
+    seen = observe(bare, account=join.account, verdicts=())
+    assert Decimal(10000) == seen.equity == seen.available
+    assert Decimal(0) == observe(bare, account=None, verdicts=()).equity
+
+
+def test_a_failing_strategy_fails_loudly() -> None:
+    """The loop hides no bug; the process contains it."""
+
+    class Broken(Scripted):
+        def decide(self, observation: Observation) -> Decision:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        drive(FakeVenue(steps=1), spec_of("flat"), strategy=Broken())
+
+
+def test_an_observation_is_read_once_into_decimals() -> None:
+    """Positions are signed, flat coins are absent, mids are exact."""
+    cancel: Action = CancelOrder(coin="BTC", oid=7)
+    mind = Scripted(Decision(actions=(buy("0.5"), cancel)))
+    venue = FakeVenue(steps=2)
+    drive(venue, spec_of("flat"), strategy=mind)
+    seen = mind.seen[1]
+    assert (Decimal("0.5"), Decimal(0)) == (seen.size_of("BTC"), seen.size_of("ETH"))
+    assert Decimal("100.5") == seen.mids["BTC"]
+    assert ("time",) == seen.woke_by
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"), [(0, 900_000), (899_999, 900_000), (900_000, 1_800_000)]
+)
+def test_the_next_boundary_is_always_ahead(now: int, expected: int) -> None:
+    """At a boundary the next one is meant."""
+    assert expected == next_boundary_ms(now, 900_000)
+
+
+_REPEAT = """
+import hashlib, msgspec
+from tests.unit.strategy_core.fake_venue import FakeVenue, drive, spec_of
+from tests.unit.strategy_core.market import random_bars
+from strategy_core.snapshot import SnapshotSeries
+digest = hashlib.sha256()
+for kind in ("flat", "hodl", "random", "sma_cross"):
+    series = {c: SnapshotSeries(c, random_bars(3000, seed=i)) for i, c in enumerate(("BTC", "ETH"))}
+    venue = FakeVenue(steps=180, series=series)
+    run = drive(venue, spec_of(kind, params={"probability": 0.3} if kind == "random" else {}))
+    digest.update(msgspec.json.encode([venue.requests, run.records, run.result]))
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.process
+def test_equal_replies_give_equal_requests_in_every_process() -> None:
+    """Neither a new process nor another hash seed changes a byte of what is asked."""
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", _REPEAT],
+            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(p for p in sys.path if p)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for hash_seed in ("1", "2", "777")
+    }
+    assert len(digests) == 1

@@ -1,0 +1,1 @@
+"""Values of a world, without I/O."""

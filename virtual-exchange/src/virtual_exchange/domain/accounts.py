@@ -1,0 +1,48 @@
+"""Who trades in a world."""
+
+from dataclasses import dataclass
+
+from suite.enums import Side
+from suite.fixed import Size, Usd
+from suite.ids import AccountId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account of a world.
+
+    Attributes:
+        index: its row in the engine.
+        address: lower-case, `0x` and 40 hex digits.
+    """
+
+    index: int
+    account_id: AccountId
+    address: str
+    initial_balance_usd: Usd
+
+
+def direction(side: Side, start: Size, size: Size) -> str:
+    """Name what a fill did to a position, in the venue's words.
+
+    Args:
+        side: of the fill.
+        start: signed position before it.
+        size: of the fill, positive.
+    """
+    end = start + side * size
+    if start * side >= 0:
+        return "Open Long" if side is Side.BUY else "Open Short"
+    if end * start >= 0:
+        return "Close Long" if start > 0 else "Close Short"
+    return "Long > Short" if start > 0 else "Short > Long"
+
+
+def address_of(account_id: str) -> str:
+    """Derive the wallet address of an account that was given none.
+
+    The last 20 bytes of keccak("account:" + id).
+    """
+    from eth_hash.auto import keccak
+
+    return "0x" + keccak(f"account:{account_id}".encode())[-20:].hex()

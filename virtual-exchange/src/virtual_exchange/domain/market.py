@@ -1,0 +1,41 @@
+"""The market a world is made of, as loaded."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from perp_engine.tape import Tape
+from suite.bars import Bars
+from suite.checks import check
+from suite.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """Everything about the market of one world; nothing in it is changed after loading.
+
+    Attributes:
+        instruments: tradable coins, in the order of the tape's symbols.
+        tape: integer bars and funding of the range, on one grid.
+        history: per coin the published bars up to the end of the range, with those stored before
+            its start; open times off the range's grid do not occur.
+        sources: per coin where its data came from.
+        synthetic: per coin whether it was generated.
+        manifest: data hash, counts of quantised values, warnings.
+    """
+
+    instruments: tuple[Instrument, ...]
+    tape: Tape
+    history: tuple[Bars, ...]
+    sources: tuple[str, ...]
+    synthetic: tuple[bool, ...]
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.instruments)
+        check(self.tape.symbols == count, "one instrument a symbol of the tape")
+        check(len(self.history) == len(self.sources) == len(self.synthetic) == count, "one a coin")
+
+    @property
+    def coins(self) -> tuple[str, ...]:
+        """Names in the order of the tape."""
+        return tuple(instrument.coin for instrument in self.instruments)
