@@ -64,7 +64,7 @@ def random_run(seed: int, bars: int = 120) -> RunRecord:
         accounts=accounts,
         equity_time_ms=np.array(times, np.int64),
         rules={"taker_fee": 0.00045},
-        manifest={"data_sha256": "1" * 64, "seed": seed},
+        manifest={"data": {"BTC": {"content_sha256": "1" * 64}}, "seed": seed},
     )
 
 

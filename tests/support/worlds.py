@@ -1,7 +1,7 @@
 """Small markets in memory, and worlds made of them."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -83,9 +83,11 @@ def open_memory_world(
     accounts: tuple[str, ...] = ("alice",),
     clock: ManualClock | None = None,
     encoded: bool = False,
+    pace: Literal["lockstep", "paced"] = "lockstep",
     **settings: Any,
 ) -> Session:
     request = WorldRequest(
+        clock=pace,
         symbols=settings.pop("symbols", tuple(source.bars)),
         accounts=tuple(AccountRequest(id=name) for name in accounts),
         **settings,

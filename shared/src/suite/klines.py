@@ -155,7 +155,9 @@ def gaps_of(open_time_ms: I64, interval_ms: int) -> tuple[Gap, ...]:
 def bars_of(interval_ms: int, columns: Mapping[str, Any]) -> Bars:
     """Make bars of columns by name, which are copied only where their type differs."""
     times = np.asarray(columns["open_time_ms"], np.int64)
-    return Bars(interval_ms, times, *(np.asarray(columns[name], np.float64) for name in COLUMNS[1:]))
+    return Bars(
+        interval_ms, times, *(np.asarray(columns[name], np.float64) for name in COLUMNS[1:])
+    )
 
 
 def empty_bars(interval_ms: int) -> Bars:
@@ -219,16 +221,14 @@ def merge_bars(old: Bars, new: Bars) -> Merge:
 def merge_funding(
     old: tuple[I64, F64], new: tuple[I64, F64]
 ) -> tuple[tuple[I64, F64], WriteResult]:
-    """Unite funding series of (time_ms, rate), both rising; where both have a stamp, the new one."""
+    """Unite rising series of (time_ms, rate); where both have a stamp, the new one."""
     times, rates = (np.concatenate([old[i], new[i]]) for i in (0, 1))
     order = np.argsort(times, kind="stable")
     times, rates = times[order], rates[order]
     last = np.append(times[1:] != times[:-1], True)[: len(times)]
     both, in_old, in_new = np.intersect1d(old[0], new[0], return_indices=True)
     revised = int((old[1][in_old] != new[1][in_new]).sum())
-    result = WriteResult(
-        added=len(new[0]) - len(both), same=len(both) - revised, revised=revised
-    )
+    result = WriteResult(added=len(new[0]) - len(both), same=len(both) - revised, revised=revised)
     return (times[last], rates[last]), result
 
 

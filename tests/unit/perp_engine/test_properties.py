@@ -78,7 +78,7 @@ def test_cash_is_deposits_and_profits_less_fees_and_funding(seed: int, rules: Ru
 
 @given(SEEDS, RULES)
 def test_no_fill_is_outside_its_bar(seed: int, rules: Rules) -> None:
-    """A fill in a bar's path is between low and high; at a boundary it is the print and its cost."""
+    """In a bar's path a fill is within the bar; at a boundary it is the print and its cost."""
     tape = random_tape(seed, BARS)
     _, events = run(seed, rules, tape)
     for fill in (event for event in events if isinstance(event, Fill)):

@@ -26,7 +26,7 @@ class PlannedOrder(
     account: AccountName = "orders"
 
 
-class BacktestRequest(MarketModel, kw_only=True):
+class BacktestRequest(MarketModel, frozen=True, kw_only=True):
     """Body of `POST /backtest/run`: either `traders` or `orders`.
 
     Attributes:

@@ -14,7 +14,7 @@ Moment = str | int
 Fraction = Annotated[Decimal, msgspec.Meta(description="a fraction: 0.00045 is 4.5 basis points")]
 
 
-class AccountRequest(Wire):
+class AccountRequest(Wire, frozen=True, kw_only=True):
     """One account with its own money.
 
     Attributes:
@@ -27,14 +27,14 @@ class AccountRequest(Wire):
     initial_balance: Decimal = Decimal(10000)
 
 
-class Fees(Wire):
+class Fees(Wire, frozen=True, kw_only=True):
     """Fractions of notional that a fill costs."""
 
     taker: Fraction | None = None
     maker: Fraction | None = None
 
 
-class MarketModel(Wire):
+class MarketModel(Wire, frozen=True, kw_only=True):
     """How the simulated market behaves; what is not given comes from the profile.
 
     Attributes:
@@ -62,7 +62,7 @@ class MarketModel(Wire):
     funding: Fraction | None = None
 
 
-class WorldRequest(MarketModel, kw_only=True):
+class WorldRequest(MarketModel, frozen=True, kw_only=True):
     """Body of `POST /worlds`.
 
     Attributes:

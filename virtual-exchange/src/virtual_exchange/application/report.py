@@ -45,7 +45,6 @@ def build_report(record: RunRecord) -> dict[str, Any]:
     traders = {account.account_id: _trader(record, account) for account in record.accounts}
     result = {
         "schema": SCHEMA,
-        "run_id": record.run_id,
         "period": {
             "from_ms": record.from_ms,
             "to_ms": record.to_ms,
@@ -54,7 +53,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "finished": record.finished,
         "synthetic": any(market.synthetic for market in record.markets),
         "coins": [market.instrument.coin for market in record.markets],
-        "data_sha256": str(record.manifest.get("data_sha256", "")),
+        "data_sha256": _data_sha256(record.manifest),
         "rules": _plain(record.rules),
         "traders": traders,
         "leaderboard": _leaderboard(traders),
@@ -64,9 +63,17 @@ def build_report(record: RunRecord) -> dict[str, Any]:
     return {
         "result": result,
         "sha256": hashlib.sha256(canonical_bytes(result)).hexdigest(),
-        "manifest": _plain(record.manifest),
+        "manifest": {"run_id": record.run_id} | _plain(record.manifest),
         "charts": {market.instrument.coin: _chart(market) for market in record.markets},
     }
+
+
+def _data_sha256(manifest: dict[str, Any]) -> str:
+    """One hash over the content of every coin's data."""
+    digest = hashlib.sha256()
+    for coin, data in sorted(manifest.get("data", {}).items()):
+        digest.update(f"{coin} {data['content_sha256']}\n".encode())
+    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

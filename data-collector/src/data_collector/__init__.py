@@ -1,0 +1,1 @@
+"""Market data into Parquet, and out again."""

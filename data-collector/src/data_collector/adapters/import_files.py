@@ -1,0 +1,246 @@
+"""Kline and funding files of others: Parquet, CSV, CSV in gzip, CSV in zip."""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_collector.domain.cleaning import Rows
+from data_collector.domain.file_names import Kind, is_market_data
+from suite.errors import ConfigError
+from suite.service.kline_files import values_of
+
+MOST_BYTES: Final = 2 << 30
+"""Largest text that is unpacked: a year of 1m bars is 60 MB."""
+
+_TIME = (
+    "open_time_ms", "open_time", "opentime", "timestamp", "time_ms", "time", "datetime", "date",
+    "calc_time", "funding_time", "fundingtime", "unix", "ts",
+)  # fmt: skip
+_ALIASES: Final[dict[Kind, dict[str, tuple[str, ...]]]] = {
+    Kind.KLINES: {
+        "time": _TIME,
+        "open": ("open", "open_price", "o"),
+        "high": ("high", "high_price", "h"),
+        "low": ("low", "low_price", "l"),
+        "close": ("close", "close_price", "c"),
+        "volume": ("volume", "vol", "base_volume", "volume_base", "v"),
+    },
+    Kind.FUNDING: {
+        "time": (*_TIME[8:11], *_TIME),
+        "rate": ("funding_rate", "fundingrate", "last_funding_rate", "rate"),
+    },
+}
+_HEADERLESS: Final[dict[Kind, dict[str, int]]] = {
+    Kind.KLINES: {"time": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5},
+    Kind.FUNDING: {"time": 0, "rate": -1},
+}
+
+
+def find_files(path: Path) -> list[Path]:
+    """List the files to import: the one named, or all in a folder and those below it, A-Z.
+
+    Raises:
+        ConfigError: there is nothing of that name, or nothing to import in it.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ConfigError(f"no file or folder {path}")
+    found = sorted(item for item in path.rglob("*") if item.is_file() and is_market_data(item.name))
+    if not found:
+        raise ConfigError(f"no .parquet, .csv, .csv.gz or .zip file in {path}")
+    return found
+
+
+class MarketFiles:
+    """Reads files as columns of numbers."""
+
+    def digest(self, path: Path) -> str:
+        """Hash a file's content, SHA-256."""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def document(self, path: Path) -> Any:
+        """Read a JSON file.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            return json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+
+    def rows(self, path: Path, kind: Kind) -> Rows:
+        """Read the columns of a kline or funding file.
+
+        Raises:
+            ValueError: it cannot be used, with the reason.
+        """
+        if path.suffix.lower() == ".parquet":
+            return _parquet(path, kind)
+        if path.suffix.lower() == ".zip":
+            return _csv(_unzip(path), kind)
+        if path.suffix.lower() == ".gz":
+            return _csv(_gunzip(path), kind)
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"larger than {MOST_BYTES >> 30} GiB; split it")
+        return _csv(path.read_bytes(), kind)
+
+
+def _parquet(path: Path, kind: Kind) -> Rows:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            chosen = _choose(file.schema_arrow.names, kind)
+            table = file.read(columns=list(chosen.values()), use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"damaged Parquet: {_first_line(error)}") from None
+    return {name: _numbers(table.column(column), name) for name, column in chosen.items()}
+
+
+def _unzip(path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = [item for item in archive.infolist() if item.filename.lower().endswith(".csv")]
+            if len(inside) != 1:
+                raise ValueError(f"{len(inside)} .csv files in the zip, one is expected")
+            if inside[0].file_size > MOST_BYTES:
+                raise ValueError(f"unpacks to more than {MOST_BYTES >> 30} GiB")
+            return archive.read(inside[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise ValueError(f"damaged zip: {_first_line(error)}") from None
+
+
+def _gunzip(path: Path) -> bytes:
+    import zlib
+
+    try:
+        with gzip.open(path) as file:
+            data = file.read(MOST_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
+        raise ValueError(f"damaged gzip: {_first_line(error)}") from None
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"unpacks to more than {MOST_BYTES >> 30} GiB")
+    return data
+
+
+def _csv(data: bytes, kind: Kind) -> Rows:
+    """Read CSV text with or without a line of names."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    data = data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    if not data.strip():
+        raise ValueError("the file is empty")
+    first = data.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    delimiter = max(",;\t", key=first.count)
+    cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
+    if _is_number(cells[0]):
+        names = [str(index) for index in range(len(cells))]
+        places = _HEADERLESS[kind]
+        if len(cells) <= max(places.values()):
+            raise ValueError(f"{len(cells)} columns without names are not {kind}")
+        chosen = {name: names[place] for name, place in places.items()}
+    else:
+        names = cells
+        chosen = _choose(names, kind)
+    try:
+        table = csv.read_csv(
+            io.BytesIO(data),
+            read_options=csv.ReadOptions(
+                column_names=names, skip_rows=0 if _is_number(cells[0]) else 1
+            ),
+            parse_options=csv.ParseOptions(delimiter=delimiter),
+            convert_options=csv.ConvertOptions(include_columns=list(chosen.values())),
+        )
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise ValueError(f"damaged CSV: {_first_line(error)}") from None
+    return {name: _numbers(table.column(column), name) for name, column in chosen.items()}
+
+
+def _choose(columns: Sequence[str], kind: Kind) -> dict[str, str]:
+    """Map our names to the file's."""
+    plain = {re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_"): name for name in columns}
+    chosen, missing = {}, []
+    for name, aliases in _ALIASES[kind].items():
+        found = next((plain[alias] for alias in aliases if alias in plain), None)
+        if found is None:
+            missing.append(name)
+        else:
+            chosen[name] = found
+    if missing:
+        given = ", ".join(str(name) for name in columns)[:120]
+        raise ValueError(f"no column for {', '.join(missing)} among: {given}")
+    return chosen
+
+
+def _numbers(column: Any, name: str) -> NDArray[Any]:
+    """Make numbers of an Arrow column; what is none becomes NaN, or -1 in a column of times."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        epoch_ms = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+        return _times(epoch_ms.fill_null(-1))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        texts = column.to_pylist()
+        if name == "time":
+            return np.array([_moment(text) for text in texts], np.int64)
+        return np.array([_number(text) for text in texts], np.float64)
+    if pa.types.is_integer(kind) and name == "time" and not column.null_count:
+        return values_of(column.cast(pa.int64()))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return values_of(column.cast(pa.float64(), safe=False).fill_null(float("nan")))
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    raise ValueError(f"column for {name} holds {kind}, not numbers")
+
+
+def _times(column: Any) -> NDArray[Any]:
+    values = values_of(column)
+    return np.where(values < 0, np.datetime64("NaT"), values.astype("datetime64[ms]"))
+
+
+def _moment(text: str | None) -> int:
+    """Epoch ms of a time written as text; -1 for none."""
+    try:
+        moment = datetime.fromisoformat((text or "").strip())
+    except ValueError:
+        number = _number(text)
+        return int(number) if np.isfinite(number) else -1
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:160] if lines else type(error).__name__

@@ -1,0 +1,59 @@
+"""What has been imported, and the reports about it, beside the data in the store's folder."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from suite.klines import Source
+from suite.service.kline_files import read_json, write_json
+from suite.service.kline_store import KlineStore
+
+
+class FileLedger:
+    """Remembers imported files, one small file each, so that none is lost to a crash.
+
+    Args:
+        store: what they were imported into.
+    """
+
+    def __init__(self, store: KlineStore) -> None:
+        self._store = store
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        """What a file of this content became; None when it is new or its data is gone."""
+        entry = read_json(self._path(key))
+        if entry is None or not entry["coin"]:  # brackets are of many coins, and in no file
+            return entry
+        source = Source.parse(entry["source"])
+        series = (source, entry["coin"], entry["interval"])
+        if entry["interval"]:
+            return entry if series in self._store.series() else None
+        return entry if len(self._store.funding_at(source, entry["coin"])[0]) else None
+
+    def add(self, key: str, entry: Mapping[str, Any]) -> None:
+        """Remember a file that was imported whole."""
+        write_json(self._path(key), entry)
+
+    def _path(self, key: str) -> Path:
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        return self._store.root / "imports" / f"{name}.json"
+
+
+def write_report(store: KlineStore, files: Sequence[Mapping[str, Any]], *, now_ms: int) -> Path:
+    """Write the report of one import.
+
+    Args:
+        store: what was imported into.
+        files: one entry a file.
+        now_ms: names the report.
+    """
+    moment = datetime.fromtimestamp(now_ms // 1000, UTC)
+    path = store.root / "reports" / f"import-{moment:%Y%m%dT%H%M%SZ}.json"
+    number = 1
+    while path.exists():
+        number += 1
+        path = path.with_name(f"import-{moment:%Y%m%dT%H%M%SZ}-{number}.json")
+    write_json(path, {"format": 1, "created_at": moment.isoformat(), "files": list(files)})
+    return path

@@ -1,0 +1,1 @@
+"""What the collector does, in terms of ports."""

@@ -1,0 +1,179 @@
+"""What the application needs from outside."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from data_collector.domain.cleaning import Rows
+from data_collector.domain.file_names import Kind
+from suite.bars import F64, I64, Bars
+from suite.klines import Coverage, Source, WriteResult
+
+
+class BarWriter(Protocol):
+    """Where market data is put."""
+
+    def write_bars(self, source: Source, coin: str, bars: Bars) -> WriteResult:
+        """Merge bars with what is stored."""
+        ...
+
+    def write_funding(self, source: Source, coin: str, time_ms: I64, rate: F64) -> WriteResult:
+        """Merge settled funding with what is stored."""
+        ...
+
+    def write_record(self, source: Source, coin: str, fields: Mapping[str, Any]) -> None:
+        """Merge fields into a coin's record."""
+        ...
+
+    def record_at(self, source: Source, coin: str) -> dict[str, Any] | None:
+        """Read the record of a coin."""
+        ...
+
+    def remove(self, source: Source, coin: str) -> None:
+        """Delete everything of one coin of one source."""
+        ...
+
+
+class BarReader(Protocol):
+    """Where market data is read from; errors as in `KlineStore`."""
+
+    def series(self) -> tuple[tuple[Source, str, str], ...]:
+        """List (source, coin, interval) of everything that has bars."""
+        ...
+
+    def coverage(
+        self, coin: str, interval: str = "1m", *, source: Source | str | None = None
+    ) -> Coverage:
+        """Say from when to when bars are stored and which are missing."""
+        ...
+
+    def read(
+        self,
+        coin: str,
+        interval: str = "1m",
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        *,
+        source: Source | str | None = None,
+    ) -> Bars:
+        """Read the bars of a range."""
+        ...
+
+    def read_funding(
+        self,
+        coin: str,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        *,
+        source: Source | str | None = None,
+    ) -> tuple[I64, F64]:
+        """Read the settled funding of a range."""
+        ...
+
+    def fingerprint(self, coin: str, interval: str = "1m", *, source: Source) -> tuple[Any, ...]:
+        """Name the present state of a coin's files."""
+        ...
+
+
+class Records(Protocol):
+    """Where what is known about coins is read from."""
+
+    def record_at(self, source: Source, coin: str) -> dict[str, Any] | None:
+        """Read the record of a coin."""
+        ...
+
+
+class ImportFiles(Protocol):
+    """Files of others."""
+
+    def rows(self, path: Path, kind: Kind) -> Rows:
+        """Read the columns of a kline or funding file.
+
+        Raises:
+            ValueError: it cannot be used, with the reason.
+        """
+        ...
+
+    def document(self, path: Path) -> Any:
+        """Read a JSON file.
+
+        Raises:
+            ValueError: it cannot be used, with the reason.
+        """
+        ...
+
+    def digest(self, path: Path) -> str:
+        """Hash a file's content."""
+        ...
+
+
+class ImportLedger(Protocol):
+    """What has been imported already, by content."""
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        """What a file of this content became; None when it is new or its data is gone."""
+        ...
+
+    def add(self, key: str, entry: Mapping[str, Any]) -> None:
+        """Remember a file that was imported whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """One file of bars of a store.
+
+    Attributes:
+        name: its path inside the store.
+        month: `2025-05`, as its folder says.
+    """
+
+    name: str
+    source: Source
+    coin: str
+    interval: str
+    month: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One file, or one ledger, after a look at it.
+
+    Attributes:
+        name: its path inside the store, or what it is.
+        rows: in it.
+        problem: what is wrong, empty when nothing is.
+    """
+
+    name: str
+    rows: int = 0
+    problem: str = ""
+
+
+class StoredParts(Protocol):
+    """The files of a store, one by one."""
+
+    def parts(self) -> Iterator[StoredPart]:
+        """List the files of bars, those of a series together, oldest first."""
+        ...
+
+    def bars(self, part: StoredPart) -> Bars:
+        """Read one.
+
+        Raises:
+            StorageError: it is damaged.
+        """
+        ...
+
+    def ledger(self, source: Source, coin: str, interval: str) -> dict[str, Any] | None:
+        """Read a gap ledger.
+
+        Raises:
+            StorageError: it is damaged.
+        """
+        ...
+
+    def others(self) -> Iterator[Checked]:
+        """Check all files but those of bars: funding, records, ledgers, revisions."""
+        ...

@@ -1,0 +1,235 @@
+"""The command `data-collector`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from suite.service.cli import run_command
+
+if TYPE_CHECKING:
+    from data_collector.application.importing import ImportOptions, Outcome
+    from suite.service.kline_store import KlineStore
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Bring market data into a kline store, generate some, check it and serve it.",
+)
+
+Data = Annotated[Path, typer.Option(help="Root of the kline store.", envvar="DATA_COLLECTOR_DATA")]
+
+
+@cli.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="A file, or a folder with all below it.")],
+    data: Data,
+    symbol: Annotated[str | None, typer.Option(help="Symbol, when file names lack it.")] = None,
+    interval: Annotated[str | None, typer.Option(help="1m, 5m, 1h, ... likewise.")] = None,
+    venue: Annotated[str | None, typer.Option(help="Where the data is from, likewise.")] = None,
+    market: Annotated[str | None, typer.Option(help="perp or spot, likewise.")] = None,
+    volume: Annotated[
+        str | None, typer.Option(help="Unit of the volume column: coin or usd.")
+    ] = None,
+    again: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--again", help="Import also what was imported before.")
+    ] = False,
+) -> int:
+    """Import klines, funding and leverage brackets from Parquet, CSV, CSV.gz or zip.
+
+    Repeated, it skips what is stored already. A bad file is reported and the others go on.
+
+    Example: data-collector import ../shared/data --data data
+    """
+    from data_collector.application.importing import ImportOptions
+    from suite.errors import BadRequest
+
+    if volume not in {None, "coin", "usd"}:
+        raise BadRequest("--volume is coin or usd")
+    options = ImportOptions(
+        symbol=symbol,
+        interval=interval,
+        venue=venue,
+        market=market,
+        volume=volume,  # type: ignore[arg-type]
+        again=again,
+    )
+    _check_options(options)
+    return _import(path, data, options)
+
+
+def _check_options(options: "ImportOptions") -> None:
+    """Refuse options that no file could satisfy."""
+    from data_collector.domain.file_names import coin_named
+    from suite.bars import INTERVAL_MS
+    from suite.errors import BadRequest
+    from suite.klines import Source
+
+    try:
+        Source(options.venue or "local", options.market or "perp")
+        if options.symbol is not None:
+            coin_named(options.symbol)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    if options.interval is not None and options.interval not in INTERVAL_MS:
+        names = ", ".join(INTERVAL_MS)
+        raise BadRequest(f"unknown interval {options.interval[:10]!r}; there are {names}")
+
+
+def _import(path: Path, data: Path, options: "ImportOptions") -> int:
+    from data_collector.adapters.import_files import MarketFiles, find_files
+    from data_collector.adapters.import_ledger import FileLedger, write_report
+    from data_collector.application.importing import Importer
+    from data_collector.entrypoint.console import follow, import_table, make_console
+    from suite.service.clock import SystemClock
+
+    store, clock = _store(data), SystemClock()
+    paths = find_files(path)
+    importer = Importer(store, MarketFiles(), FileLedger(store), clock.now_ms)
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in follow(importer.run(path, paths, options), len(paths), "importing"):
+            outcomes.append(outcome)  # noqa: PERF402 - kept when interrupted
+    finally:
+        report = write_report(store, [item.as_dict() for item in outcomes], now_ms=clock.now_ms())
+    make_console().print(import_table(outcomes))
+    failed = [item for item in outcomes if item.status == "failed"]
+    done = ", ".join(
+        f"{count} {status}"
+        for status in ("imported", "skipped", "ignored", "failed")
+        if (count := sum(item.status == status for item in outcomes))
+    )
+    typer.echo(f"{len(outcomes)} files: {done}; report {report}")
+    if failed:
+        from suite.errors import SuiteError
+
+        more = f", and {len(failed) - 1} more; see the report" if len(failed) > 1 else ""
+        raise SuiteError(f"{failed[0].name}: {failed[0].reason}{more}")
+    return 0
+
+
+@cli.command()
+def generate(
+    data: Data,
+    symbols: Annotated[str, typer.Option(help="Coins, separated by commas.")] = "BTC,ETH,SOL",
+    days: Annotated[int, typer.Option(help="How many days.", min=1, max=3660)] = 30,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.", min=0)] = 7,
+    end: Annotated[str, typer.Option(help="Day after the last, UTC.")] = "2025-06-01",
+    replace: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--replace", help="Delete synthetic data of another seed or range.")
+    ] = False,
+) -> None:
+    """Generate a synthetic market of 1m bars and funding; it is labelled so everywhere.
+
+    Example: data-collector generate --symbols BTC,ETH,SOL --days 30 --seed 7 --data data
+    """
+    from data_collector.application.generating import Recipe, coins_named, generate_market
+    from data_collector.domain.moments import format_moment, parse_moment
+    from suite.bars import DAY_MS
+    from suite.errors import BadRequest
+
+    coins = coins_named(symbols)
+    try:
+        end_ms = parse_moment(end)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    if end_ms % DAY_MS or end_ms < days * DAY_MS:
+        raise BadRequest(f"--end {end} is not midnight UTC, or --days reaches before 1970")
+    recipe = Recipe(seed=seed, days=days, end_ms=end_ms)
+    start, stop = format_moment(recipe.start_ms), format_moment(end_ms)
+    for coin, made, result in generate_market(_store(data), coins, recipe, replace=replace):
+        prices = made.bars.close
+        decimals = made.profile.price_decimals
+        typer.echo(
+            f"synthetic {coin}: {len(made.bars):,} bars from {start} to {stop}, "
+            f"price {prices[0]:.{decimals}f} to {prices[-1]:.{decimals}f}, "
+            f"{result.added:,} new rows, {result.same:,} stored before"
+        )
+    typer.echo(f"synthetic market, seed {seed}, in {data}")
+
+
+@cli.command()
+def verify(data: Data) -> int:
+    """Read every file of the store again and check it.
+
+    Example: data-collector verify --data data
+    """
+    from data_collector.adapters.stored_files import StoredFiles
+    from data_collector.application.verifying import verify as check
+    from suite.errors import DataGap, StorageError
+
+    store = _store(data, must_exist=True)
+    problems, files, rows = [], 0, 0
+    for checked in check(StoredFiles(store)):
+        files, rows = files + 1, rows + checked.rows
+        if checked.problem:
+            problems.append(checked.problem)
+            typer.echo(f"DAMAGED {checked.problem}")
+    if files == 0:
+        raise DataGap(f"no klines in {data}")
+    if problems:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise StorageError(f"{problems[0]}{more}")
+    typer.echo(f"{files} files and ledgers, {rows:,} rows, all well")
+    return 0
+
+
+@cli.command()
+def coverage(data: Data) -> None:
+    """List what is stored: coin, interval, from, to, bars, gaps, source.
+
+    The first line of a coin and interval is what readers get unless they name another.
+
+    Example: data-collector coverage --data data
+    """
+    from data_collector.application.reading import coverage_table
+    from data_collector.entrypoint import console
+    from suite.errors import DataGap
+
+    store = _store(data, must_exist=True)
+    rows = coverage_table(store, store)
+    if not rows:
+        raise DataGap(f"no klines in {data}")
+    console.make_console().print(console.coverage_table(rows))
+
+
+@cli.command()
+def serve(
+    data: Data,
+    port: Annotated[int | None, typer.Option(help="TCP port, 8000 by default, 0 for any.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address, 127.0.0.1 by default.")] = None,
+) -> None:
+    """Serve the store over HTTP: /coverage, /klines/{symbol}, /gpt-latest/{symbol}.
+
+    Example: data-collector serve --data data --port 8000
+    """
+    from data_collector.main import create_app
+    from data_collector.settings import Settings
+    from suite.service.logging import configure_logging
+    from suite.service.server import serve as run
+
+    settings = Settings.load(data=data, port=port, host=host)
+    configure_logging(level=settings.log_level, style=settings.log_format)
+    run(create_app(settings), settings)
+
+
+def _store(data: Path, *, must_exist: bool = False) -> "KlineStore":
+    """Open a store.
+
+    Raises:
+        ConfigError: it is not a folder, or does not exist though it must.
+    """
+    from suite.errors import ConfigError
+    from suite.service.kline_store import KlineStore
+
+    if data.exists() and not data.is_dir():
+        raise ConfigError(f"{data} is not a folder")
+    if must_exist and not data.exists():
+        raise ConfigError(f"no folder {data}")
+    return KlineStore(data)
+
+
+def main() -> None:
+    """Run the command line."""
+    run_command(cli, name="data-collector")

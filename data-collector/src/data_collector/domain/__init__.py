@@ -1,0 +1,1 @@
+"""What market data must be like; no files, no network, no clock."""

@@ -1,0 +1,178 @@
+"""From rows as published to bars and funding that can be stored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_collector.domain.findings import Findings
+from data_collector.domain.moments import to_epoch_ms
+from suite.bars import F64, I64, INTERVAL_MS, Bars
+from suite.instrument import KNOWN, default_instrument
+from suite.klines import COLUMNS, bars_of, gaps_of, interval_name, take_bars
+
+MOST_DECIMALS = 10
+
+Rows = Mapping[str, NDArray[Any]]
+"""Columns of a file by our names: `time`, `open`, `high`, `low`, `close`, `volume` or `rate`."""
+
+
+def clean_bars(
+    rows: Rows, *, coin: str, interval: str | None, now_ms: int
+) -> tuple[Bars, Findings]:
+    """Make bars of published rows, and count what was wrong with them.
+
+    Args:
+        rows: shape (n,) each; times in any unit of `to_epoch_ms`, prices in USD, volume in coins.
+        coin: whose price unit prices are compared with.
+        interval: `1m`, or None to take it from the rows.
+        now_ms: bars that close later are left out.
+
+    Raises:
+        ValueError: the interval is unknown, or not that of the rows.
+    """
+    times = to_epoch_ms(rows["time"])
+    columns = {name: np.asarray(rows[name], np.float64) for name in COLUMNS[1:]}
+    step = INTERVAL_MS[_interval_of(times, interval)]
+    whole = bars_of(step, {"open_time_ms": times, **columns})
+    good, counts = _judge(whole, now_ms)
+    kept, order = _sort(take_bars(whole, good))
+    gaps = gaps_of(kept.open_time_ms, step)
+    decimals, off_lattice = _lattice(kept, coin)
+    return kept, Findings(
+        rows=len(times),
+        kept=len(kept),
+        gaps=len(gaps),
+        missing_bars=sum(gap.bars(step) for gap in gaps),
+        off_lattice=off_lattice,
+        price_decimals=decimals,
+        **counts,
+        **order,
+    )
+
+
+def clean_funding(rows: Rows) -> tuple[I64, F64, Findings]:
+    """Make a funding series of published rows.
+
+    Stamps are rounded to the second, which takes out the few milliseconds by which venues jitter.
+
+    Args:
+        rows: `time` in any unit of `to_epoch_ms`, `rate` as a fraction of the whole interval.
+
+    Returns:
+        Epoch ms, rising; rates; what was wrong.
+    """
+    times = to_epoch_ms(rows["time"])
+    rates = np.asarray(rows["rate"], np.float64)
+    good = np.isfinite(rates) & (times > 0)
+    before, values = (times[good] + 500) // 1000 * 1000, rates[good]
+    late = int((before < np.maximum.accumulate(before)).sum()) if len(before) else 0
+    order = np.argsort(before, kind="stable")
+    stamps, values = before[order], values[order]
+    last = np.append(stamps[1:] != stamps[:-1], True)[: len(stamps)]
+    same = int(((stamps[1:] == stamps[:-1]) & (values[1:] == values[:-1])).sum())
+    findings = Findings(
+        rows=len(times),
+        kept=int(last.sum()),
+        duplicates=same,
+        conflicts=int((~last).sum()) - same,
+        out_of_order=late,
+        not_positive=int((~good).sum()),
+    )
+    return stamps[last], values[last], findings
+
+
+def decimals_of(prices: F64) -> int:
+    """How many digits after the point prices have, at most ten.
+
+    Args:
+        prices: shape (n,), finite, as read from decimal text.
+    """
+    for decimals in range(MOST_DECIMALS):
+        if _on_lattice(prices, decimals).all():
+            return decimals
+    return MOST_DECIMALS
+
+
+def ohlc_is_broken(bars: Bars) -> NDArray[np.bool_]:
+    """Mark bars whose high or low is not their highest or lowest price."""
+    top = np.maximum(bars.open, bars.close)
+    bottom = np.minimum(bars.open, bars.close)
+    return (bars.high < top) | (bars.low > bottom)
+
+
+def is_not_positive(bars: Bars) -> NDArray[np.bool_]:
+    """Mark bars with a price that is not a positive number, or without a volume from 0 up."""
+    bad = ~(np.isfinite(bars.volume) & (bars.volume >= 0))
+    for prices in (bars.open, bars.high, bars.low, bars.close):
+        bad |= ~(np.isfinite(prices) & (prices > 0))
+    return bad
+
+
+def _interval_of(times: I64, named: str | None) -> str:
+    """The interval of the rows: the most frequent distance between neighbours."""
+    steps = np.diff(np.unique(times[times >= 0]))
+    if len(steps) == 0:
+        if named is None:
+            raise ValueError("too few rows to tell the interval; name it with --interval")
+        return named
+    lengths, counts = np.unique(steps, return_counts=True)
+    usual = int(lengths[np.argmax(counts)])
+    if named is None:
+        return interval_name(usual)
+    if usual % INTERVAL_MS[named] or counts[lengths == INTERVAL_MS[named]].sum() == 0:
+        raise ValueError(f"rows are {usual / 60_000:g} minutes apart, which is not {named}")
+    return named
+
+
+def _judge(bars: Bars, now_ms: int) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Decide which rows can be true; a row counts under its first fault only."""
+    good = np.ones(len(bars), bool)
+    counts = {}
+    with np.errstate(invalid="ignore"):
+        faults = {
+            "not_positive": is_not_positive(bars),
+            "off_grid": (bars.open_time_ms % bars.interval_ms != 0) | (bars.open_time_ms < 0),
+            "ohlc_violations": ohlc_is_broken(bars),
+            "unfinished": bars.open_time_ms + bars.interval_ms > now_ms,
+        }
+    for name, fault in faults.items():
+        counts[name] = int((fault & good).sum())
+        good &= ~fault
+    return good, counts
+
+
+def _sort(bars: Bars) -> tuple[Bars, dict[str, int]]:
+    """Sort rows by time; of rows with one time keep the last."""
+    times = bars.open_time_ms
+    if len(bars) < 2 or bool((times[1:] > times[:-1]).all()):
+        return bars, {"duplicates": 0, "conflicts": 0, "out_of_order": 0}
+    late = int((times < np.maximum.accumulate(times)).sum())
+    ordered = take_bars(bars, np.argsort(times, kind="stable"))
+    again = ordered.open_time_ms[1:] == ordered.open_time_ms[:-1]
+    equal = again.copy()
+    for name in COLUMNS[1:]:
+        column = getattr(ordered, name)
+        equal &= column[1:] == column[:-1]
+    kept = take_bars(ordered, np.append(~again, True))
+    same = int(equal.sum())
+    return kept, {"duplicates": same, "conflicts": int(again.sum()) - same, "out_of_order": late}
+
+
+def _lattice(bars: Bars, coin: str) -> tuple[int | None, int]:
+    """Digits seen in the prices, and how many prices the coin's price unit cannot hold."""
+    if len(bars) == 0:
+        return None, 0
+    columns = (bars.open, bars.high, bars.low, bars.close)
+    decimals = max(decimals_of(prices) for prices in columns)
+    unit = default_instrument(coin, decimals if coin not in KNOWN else 0).price_decimals
+    if decimals <= unit:
+        return decimals, 0
+    return decimals, sum(int((~_on_lattice(prices, unit)).sum()) for prices in columns)
+
+
+def _on_lattice(prices: F64, decimals: int) -> NDArray[np.bool_]:
+    scale = 10.0**decimals
+    on: NDArray[np.bool_] = np.rint(prices * scale) / scale == prices
+    return on

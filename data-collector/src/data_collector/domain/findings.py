@@ -1,0 +1,47 @@
+"""What a look at a file of market data found."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Counts of one file; rows that cannot be true are left out, nothing is repaired.
+
+    Attributes:
+        rows: in the file.
+        kept: bars, or funding stamps, that came out.
+        gaps, missing_bars: holes between the kept bars, and how many bars they lack.
+        duplicates: rows that repeat an earlier one with equal values; left out.
+        conflicts: rows that repeat a time with other values; the last one is kept.
+        out_of_order: rows older than one before them; sorted.
+        ohlc_violations: high below, or low above, another price of the bar; left out.
+        not_positive: a price that is not a positive number, or a negative volume; left out.
+        off_grid: times that are no multiple of the interval; left out.
+        unfinished: bars that had not closed yet; left out.
+        off_lattice: prices finer than the coin's price unit; kept, the venue quantizes them.
+        price_decimals: digits after the point seen in prices.
+    """
+
+    rows: int = 0
+    kept: int = 0
+    gaps: int = 0
+    missing_bars: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    out_of_order: int = 0
+    ohlc_violations: int = 0
+    not_positive: int = 0
+    off_grid: int = 0
+    unfinished: int = 0
+    off_lattice: int = 0
+    price_decimals: int | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Rows left out because they cannot be true."""
+        return self.ohlc_violations + self.not_positive + self.off_grid + self.unfinished
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it goes into a report."""
+        return asdict(self)

@@ -1,0 +1,254 @@
+"""The barrier: who waits, who wakes, and that neither speed nor order of arrival matters."""
+
+import itertools
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.support.worlds import START_MS, open_memory_world, path_bars, random_source
+
+from suite.bars import HOUR_MS, MINUTE_MS
+from suite.clock import ManualClock
+from suite.contracts.clock import PriceCross, WaitReply, WaitRequest, WakeOn, Want
+from suite.contracts.venue import PlaceOrder
+from suite.errors import BadRequest, Conflict, NotFound
+from virtual_exchange.application.clock import JOIN_LIMIT_MS, SILENCE_LIMIT_MS, Ticket
+from virtual_exchange.application.session import Session
+
+
+def world(*accounts: str, clock: ManualClock | None = None, **settings: Any) -> Session:
+    return open_memory_world(random_source("BTC"), accounts=accounts, clock=clock, **settings)
+
+
+def until(step: int, minutes: int, **more: Any) -> WaitRequest:
+    return WaitRequest(step_seq=step, until_ms=START_MS + minutes * MINUTE_MS, **more)
+
+
+def buy(sz: str = "0.01", px: str = "0") -> PlaceOrder:
+    return PlaceOrder(coin="BTC", is_buy=True, sz=Decimal(sz), limit_px=Decimal(px))
+
+
+def settle(session: Session) -> None:
+    while session.barrier.step():
+        pass
+
+
+def alone(session: Session, request: WaitRequest) -> WaitReply:
+    ticket = session.barrier.wait(0, request)
+    settle(session)
+    return ticket.result()
+
+
+def joined(*accounts: str, **settings: Any) -> Session:
+    session = world(*accounts, **settings)
+    for index in range(len(accounts)):
+        session.barrier.join(index, Want())
+    return session
+
+
+def test_time_moves_to_the_earliest_wake_up() -> None:
+    """Two wait; the one who wants to wake first does, the other sleeps on."""
+    session = joined("alice", "bob")
+    first = session.barrier.wait(0, until(1, 15))
+    second = session.barrier.wait(1, until(1, 40))
+    settle(session)
+    assert START_MS + 15 * MINUTE_MS == first.result().now_ms
+    assert not second.done
+    session.barrier.wait(0, until(2, 60))
+    settle(session)
+    assert START_MS + 40 * MINUTE_MS == second.result().now_ms
+
+
+def test_time_stands_while_one_expected_participant_has_not_joined() -> None:
+    """All who are expected must have joined."""
+    session = world("alice", "bob")
+    session.barrier.join(0, Want())
+    ticket = session.barrier.wait(0, until(1, 15))
+    settle(session)
+    assert ticket.reply is None
+    session.barrier.join(1, Want())
+    session.barrier.wait(1, until(1, 15))
+    settle(session)
+    assert ticket.done
+
+
+def test_missing_participant_is_named_after_a_minute_and_the_step_can_be_repeated() -> None:
+    """The error names who is missing; nothing that came with the wait happens twice."""
+    clock = ManualClock(0)
+    session = world("alice", "bob", clock=clock)
+    session.barrier.join(0, Want())
+    ticket = session.barrier.wait(0, until(1, 15))
+    clock.advance_to(JOIN_LIMIT_MS)
+    session.barrier.expire()
+    with pytest.raises(Conflict, match="bob did not join within 60 s"):
+        ticket.result()
+
+
+def test_repeated_step_returns_the_stored_reply_and_never_acts_twice() -> None:
+    """A call that is repeated while it waits, and after it was answered, places one order."""
+    session = joined("alice", "bob")
+    request = until(1, 15, orders=(buy(),))
+    first = session.barrier.wait(0, request)
+    assert first is session.barrier.wait(0, request)
+    session.barrier.wait(1, until(1, 15))
+    settle(session)
+    assert first is session.barrier.wait(0, request)
+    assert len(session.world.books[0].fills) == 1
+
+
+def test_skipped_or_old_step_is_refused() -> None:
+    """Steps count one by one."""
+    session = joined("alice")
+    with pytest.raises(Conflict, match="the next is 1"):
+        session.barrier.wait(0, until(2, 15))
+    alone(session, until(1, 15))
+    alone(session, until(2, 30))
+    with pytest.raises(Conflict, match="the next is 3"):
+        session.barrier.wait(0, until(1, 45))
+
+
+def test_until_is_rounded_up_to_a_boundary() -> None:
+    """World time is always a bar boundary."""
+    session = joined("alice")
+    reply = alone(session, WaitRequest(step_seq=1, until_ms=START_MS + 61_000))
+    assert START_MS + 2 * MINUTE_MS == reply.now_ms
+    assert reply.woke_by == ("time",)
+
+
+def test_wake_on_bar_is_the_next_close_of_that_interval() -> None:
+    """Without another limit the bar alone wakes."""
+    session = joined("alice")
+    reply = alone(session, WaitRequest(step_seq=1, wake_on=WakeOn(bar="1h")))
+    assert (START_MS + HOUR_MS, ("bar",)) == (reply.now_ms, reply.woke_by)
+
+
+def test_fill_wakes_at_the_end_of_its_bar() -> None:
+    """A resting order that the bar's path fills wakes its owner when the bar is over."""
+    rows = [(100.0, 101.0, 99.0, 100.0)] * 5 + [(100.0, 100.5, 90.0, 95.0)] * 5
+    source = random_source("SOL", count=10)
+    source.bars["SOL"] = path_bars(rows)
+    session = open_memory_world(source)
+    session.barrier.join(0, Want())
+    resting = PlaceOrder(coin="SOL", is_buy=True, sz=Decimal(1), limit_px=Decimal(95))
+    reply = alone(session, WaitRequest(step_seq=1, wake_on=WakeOn(fill=True), orders=(resting,)))
+    assert (START_MS + 6 * MINUTE_MS, ("fill",)) == (reply.now_ms, reply.woke_by)
+    assert ["95.0"] == [fill.px for fill in reply.fills]
+
+
+def test_price_wakes_at_the_end_of_the_bar_that_reached_it() -> None:
+    """Above and below are looked for in the bar's path."""
+    rows = [(100.0, 101.0, 99.0, 100.0)] * 5 + [(100.0, 110.0, 100.0, 105.0)] * 5
+    source = random_source("SOL", count=10)
+    source.bars["SOL"] = path_bars(rows)
+    session = open_memory_world(source)
+    session.barrier.join(0, Want())
+    wake = WakeOn(price=(PriceCross(coin="SOL", above=Decimal(109)),))
+    reply = alone(session, WaitRequest(step_seq=1, wake_on=wake))
+    assert (START_MS + 6 * MINUTE_MS, ("price",)) == (reply.now_ms, reply.woke_by)
+
+
+def test_end_of_the_world_ends_every_wait() -> None:
+    """The last reply says so, and so does every further one."""
+    session = joined("alice", "bob")
+    tickets = [session.barrier.wait(i, WaitRequest(step_seq=1)) for i in (0, 1)]
+    settle(session)
+    assert all(ticket.result().ended for ticket in tickets)
+    again = session.barrier.wait(0, WaitRequest(step_seq=2))
+    assert again.result().woke_by == ("ended",)
+
+
+def test_silent_participant_is_dropped_and_may_come_back() -> None:
+    """120 s without a sign of life in its own turn; those who wait are never silent."""
+    clock = ManualClock(0)
+    session = joined("alice", "bob", clock=clock)
+    ticket = session.barrier.wait(0, until(1, 15))
+    clock.advance_to(SILENCE_LIMIT_MS - 1)
+    session.barrier.heartbeat(1)
+    clock.advance_to(SILENCE_LIMIT_MS + 1)
+    session.barrier.expire()
+    settle(session)
+    assert ticket.reply is None
+    clock.advance_to(2 * SILENCE_LIMIT_MS)
+    session.barrier.expire()
+    settle(session)
+    assert ticket.done
+    assert session.barrier.participants[1].degraded
+    with pytest.raises(Conflict, match="dropped after 120 s"):
+        session.barrier.wait(1, until(1, 30))
+    session.barrier.join(1, Want())
+    assert not session.barrier.ready
+
+
+def test_supervised_world_drops_nobody() -> None:
+    """Its supervisor decides."""
+    clock = ManualClock(0)
+    session = joined("alice", "bob", clock=clock, supervised=True)
+    ticket = session.barrier.wait(0, until(1, 15))
+    clock.advance_to(10 * SILENCE_LIMIT_MS)
+    session.barrier.expire()
+    settle(session)
+    assert not ticket.done
+
+
+def test_only_a_world_without_participants_is_advanced_by_hand() -> None:
+    """The operator moves it until someone joins."""
+    session = world("alice")
+    session.barrier.advance(START_MS + 90_000)
+    assert START_MS + 2 * MINUTE_MS == session.world.now_ms
+    with pytest.raises(BadRequest, match="has passed"):
+        session.barrier.advance(START_MS)
+    session.barrier.join(0, Want())
+    with pytest.raises(Conflict, match="has participants"):
+        session.barrier.advance(START_MS + HOUR_MS)
+
+
+def test_paced_world_moves_with_its_timer_and_counts_who_is_late() -> None:
+    """Each tick is a bar; who is still deciding missed it."""
+    session = open_memory_world(random_source("BTC"), accounts=("alice", "bob"), pace="paced")
+    for account in (0, 1):
+        session.barrier.join(account, Want())
+    ticket = session.barrier.wait(0, until(1, 2))
+    session.barrier.tick()
+    session.barrier.tick()
+    assert START_MS + 2 * MINUTE_MS == ticket.result().now_ms
+    assert [0, 2] == [session.barrier.participants[i].late for i in (0, 1)]
+
+
+def test_what_is_wanted_is_looked_at_before_anything_is_done() -> None:
+    """An unknown coin or interval refuses the step, and no order of it is placed."""
+    session = joined("alice")
+    for want, error in (
+        (Want(snapshots=("NOPE",)), NotFound),
+        (Want(snapshots=("BTC",), intervals=("7",)), BadRequest),
+    ):
+        with pytest.raises(error):
+            session.barrier.wait(0, until(1, 15, orders=(buy(),), want=want))
+    assert [] == session.world.books[0].fills
+
+
+def run_in_order(seed: int) -> list[Any]:
+    """Three traders act at every step, arriving in a random order each time."""
+    shuffle = random.Random(seed)
+    session = joined("alice", "bob", "carol")
+    tickets: dict[int, Ticket | None] = dict.fromkeys(range(3))
+    steps = dict.fromkeys(range(3), 0)
+    for _ in range(60):
+        ready = [account for account, ticket in tickets.items() if ticket is None or ticket.done]
+        shuffle.shuffle(ready)
+        for account in ready:
+            steps[account] += 1
+            minutes = (session.world.now_ms - START_MS) // MINUTE_MS + 3 + 2 * account
+            side = buy() if (steps[account] + account) % 2 else buy("0.02", "93000")
+            request = until(steps[account], minutes, orders=(side,), wake_on=WakeOn(fill=True))
+            tickets[account] = session.barrier.wait(account, request)
+        settle(session)
+    record = session.record()
+    return [(a.fills, a.orders, a.decisions_sha256, a.equity_usd.tolist()) for a in record.accounts]
+
+
+def test_order_of_arrival_changes_nothing() -> None:
+    """Every permutation of arrivals ends in the same orders, fills, ids and equity."""
+    runs = [run_in_order(seed) for seed in range(4)]
+    for one, other in itertools.pairwise(runs):
+        assert one == other

@@ -1,0 +1,241 @@
+"""The wire: statuses, texts, tokens, worlds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.served import Served, served
+from tests.support.worlds import START_MS
+
+from suite.bars import HOUR_MS, MINUTE_MS
+from suite.service.app import undeclared_write_routes
+from virtual_exchange.main import create_app
+from virtual_exchange.settings import Settings
+
+ORDER = {"coin": "BTC", "is_buy": True, "sz": "0.01"}
+
+
+@pytest.fixture
+async def venue(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "text"),
+    [
+        ("/info", b"{", 400, "Failed to parse the request body as JSON"),
+        ("/info", b"", 400, "Failed to parse the request body as JSON"),
+        ("/info", b"[]", 422, "Failed to deserialize the JSON body into the target type"),
+        ("/info", b'{"type":"x"}', 422, "unknown type 'x'"),
+        ("/info", b'{"type":"l2Book"}', 422, "missing field `coin`"),
+        ("/info", b'{"type":"candleSnapshot"}', 422, "field `req`"),
+        ("/exchange/order", b"nonsense", 400, "Failed to parse the request body as JSON"),
+        ("/exchange/order", b'{"coin":"BTC"}', 422, "missing required field `is_buy`"),
+        ("/exchange/order", b'{"coin":"BTC","is_buy":1,"sz":1}', 422, "Expected `bool`"),
+        ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":1,"x":1}', 422, "unknown field `x`"),
+        ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":"abc"}', 422, "Invalid decimal"),
+        ("/exchange/cancel", b'{"coin":"BTC"}', 422, "by oid or by cloid"),
+        ("/clock/wait", b'{"step_seq":0}', 422, ">= 1"),
+        ("/clock/wait", b'{"step_seq":1}', 409, "join first"),
+        ("/clock/heartbeat", b"{}", 409, "join first"),
+    ],
+)
+async def test_bad_body_gets_one_clear_line(
+    venue: Served, path: str, body: bytes, status: int, text: str
+) -> None:
+    """Plain text, the right status, and the service goes on."""
+    headers = {"content-type": "application/json", **venue.headers("alice")}
+    reply = await venue.client.post(path, content=body, headers=headers)
+    assert status == reply.status_code
+    assert text in reply.text
+    assert "\n" not in reply.text
+    assert "Traceback" not in reply.text
+    assert (await venue.get("/clock")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/exchange/{name}" for name in ("order", "cancel", "modify", "leverage")),
+        *(f"/clock/{name}" for name in ("join", "wait", "heartbeat", "advance")),
+        "/worlds",
+        "/backtest/run",
+    ],
+)
+async def test_every_write_needs_a_token(venue: Served, path: str) -> None:
+    """None is 401, an unknown one is 401, and nothing is read before that."""
+    assert (await venue.post(path, {}, None)).status_code == 401
+    unknown = {"authorization": "Bearer act_" + "x" * 40}
+    assert (await venue.client.post(path, json={}, headers=unknown)).status_code == 401
+
+
+async def test_trader_may_not_do_what_the_operator_may(venue: Served) -> None:
+    """Worlds, backtests and advancing need the operator; a foreign account is forbidden."""
+    for path in ("/worlds", "/backtest/run", "/clock/advance"):
+        assert (await venue.post(path, {})).status_code == 403
+    assert (await venue.get("/exchange/orders?account=bob", "alice")).status_code == 403
+    assert (await venue.get("/exchange/orders?account=bob", "bob")).status_code == 200
+    assert (await venue.post("/exchange/order", ORDER, "operator")).status_code == 403
+
+
+async def test_body_beyond_the_limit_is_refused(venue: Served) -> None:
+    """1 MiB and no more, announced or not."""
+    headers = {"content-type": "application/json", **venue.headers("alice")}
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * 65_536
+
+    big = await venue.client.post("/info", content=b" " * 1_048_577, headers=headers)
+    unannounced = await venue.client.post("/info", content=pieces(), headers=headers)
+    assert [413, 413] == [big.status_code, unannounced.status_code]
+
+
+async def test_unknown_things_are_404(venue: Served) -> None:
+    """World, symbol, job and route."""
+    paths = ("/w/none/clock", "/gpt-latest/NOPE", "/klines/NOPE", "/worlds/none", "/nothing")
+    for path in paths:
+        reply = await venue.get(path)
+        assert reply.status_code == 404, path
+        assert "\n" not in reply.text
+    assert (await venue.get("/backtest/jobs/none", "operator")).status_code == 404
+
+
+async def test_future_of_the_data_contract_is_refused(venue: Served) -> None:
+    """A timestamp after now is 400; seconds and ms are told apart; absent is now."""
+    ahead = START_MS + HOUR_MS
+    assert (await venue.get(f"/gpt-latest/BTC?timestamp={ahead}")).status_code == 400
+    assert (await venue.get(f"/klines/BTC?end={ahead}")).status_code == 400
+    assert (await venue.get("/gpt-latest/BTC?timestamp=abc")).status_code == 400
+    assert (await venue.get("/klines/BTC?interval=7m")).status_code == 400
+    await venue.post("/clock/advance", {"until_ms": ahead}, "operator")
+    now = (await venue.get("/gpt-latest/BTC")).json()
+    assert ahead == now["as_of_ms"]
+    seconds = await venue.get(f"/gpt-latest/BTCUSDT?timestamp={ahead // 1000}")
+    assert now == seconds.json()
+    earlier = await venue.get(f"/gpt-latest/BTC?timestamp={ahead - 90_000}")
+    assert ahead - 2 * MINUTE_MS == earlier.json()["as_of_ms"]
+    rows = (await venue.get("/klines/BTC?interval=15m")).json()
+    assert 4 == len(rows)
+    assert START_MS == rows[0]["open_time_ms"]
+
+
+async def test_snapshot_of_the_past_is_what_was_served_then(venue: Served) -> None:
+    """Asked for later by its timestamp, the same bytes come back."""
+    seen = []
+    for minutes in (0, 7, 33):
+        at_ms = START_MS + minutes * MINUTE_MS
+        await venue.post("/clock/advance", {"until_ms": at_ms}, "operator")
+        seen.append((at_ms, (await venue.get("/gpt-latest/ETH")).content))
+    for at_ms, body in seen:
+        assert body == (await venue.get(f"/gpt-latest/ETH?timestamp={at_ms}")).content
+
+
+async def test_info_needs_a_user_or_a_token(venue: Served) -> None:
+    """Without either 422; by address or by token the same account."""
+    asked = {"type": "clearinghouseState"}
+    assert (await venue.post("/info", asked, None)).status_code == 422
+    own = (await venue.post("/info", asked)).json()
+    address = venue.container.services.worlds.get("").world.accounts[0].address
+    for user in (address, address.upper().replace("0X", "0x"), "alice"):
+        assert own == (await venue.post("/info", {**asked, "user": user}, None)).json()
+    unknown = await venue.post("/info", {**asked, "user": "0x" + "0" * 40}, None)
+    assert unknown.json()["marginSummary"]["accountValue"] == "0.0"
+
+
+async def test_worlds_are_made_listed_traded_and_deleted(venue: Served) -> None:
+    """Each has its own tokens, time and accounts."""
+    body: dict[str, Any] = {"symbols": ["BTC"], "accounts": [{"id": "eve"}], "participants": []}
+    created = (await venue.post("/worlds", body, "operator")).json()
+    base, token = created["base_url"], created["tokens"]["eve"]
+    headers = {"authorization": f"Bearer {token}"}
+    order = await venue.client.post(f"{base}/exchange/order", json=ORDER, headers=headers)
+    assert "filled" in order.json()["response"]["data"]["statuses"][0]
+    assert (
+        await venue.client.post("/exchange/order", json=ORDER, headers=headers)
+    ).status_code == 403
+    assert 2 == len((await venue.get("/worlds")).json())
+    world = f"/worlds/{created['world_id']}"
+    assert (await venue.get(f"{world}/report")).status_code == 409
+    deleted = await venue.client.delete(world, headers=venue.headers("operator"))
+    assert deleted.status_code == 200
+    assert (await venue.get(world)).status_code == 404
+    assert (
+        await venue.client.post(f"{base}/exchange/order", json=ORDER, headers=headers)
+    ).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"accounts": [{"id": "a", "initial_balance": -1}]}, "must be positive"),
+        ({"accounts": [{"id": "a"}, {"id": "a"}]}, "same id"),
+        ({"fees": {"taker": 2}}, "between 0 and 1"),
+        ({"from": "2025-13-45"}, "not a date"),
+        ({"from": "2025-05-06", "to": "2025-05-05"}, "the range is empty"),
+        ({"to": "2030-01-01"}, "stored are 2025-05-05"),
+        ({"participants": ["zoe"]}, "has no account"),
+    ],
+)
+async def test_world_that_cannot_be_is_refused(
+    venue: Served, change: dict[str, Any], text: str
+) -> None:
+    """The reason is in one line, and no world is left behind."""
+    body = {"symbols": ["BTC"], "accounts": [{"id": "a"}]} | change
+    reply = await venue.post("/worlds", body, "operator")
+    assert 400 <= reply.status_code < 500
+    assert text in reply.text
+    assert 1 == len((await venue.get("/worlds")).json())
+
+
+async def test_two_waits_meet_and_both_are_answered(venue: Served) -> None:
+    """Time moves when the last one waits."""
+    for name in ("alice", "bob"):
+        await venue.post("/clock/join", {}, name)
+    step = {"step_seq": 1, "until_ms": START_MS + 15 * MINUTE_MS, "orders": []}
+    orders = [{"type": "order", **ORDER}]
+    want = {"snapshots": ["BTC"], "intervals": ["15"], "mids": True}
+    replies = await asyncio.gather(
+        venue.post("/clock/wait", {**step, "orders": orders, "want": want}, "alice"),
+        venue.post("/clock/wait", step, "bob"),
+    )
+    alice, bob = (reply.json() for reply in replies)
+    assert alice["now_ms"] == bob["now_ms"] == START_MS + 15 * MINUTE_MS
+    assert ["15"] == list(alice["snapshots"]["BTC"]["intervals_data"])
+    assert 1 == len(alice["fills"]) == len(alice["results"])
+    again = await venue.post("/clock/wait", {**step, "orders": orders, "want": want}, "alice")
+    assert replies[0].content == again.content
+    rows = (await venue.get("/exchange/orders", "alice")).json()
+    assert 1 == len(rows)
+
+
+async def test_paced_world_moves_by_itself(tmp_path: Path) -> None:
+    """A bar each bar/speed seconds; the operator may not move it."""
+    async with served(tmp_path, clock="paced", speed=600_000.0) as venue:
+        for _ in range(500):
+            state = (await venue.get("/clock")).json()
+            if state["finished"]:
+                break
+            await asyncio.sleep(0.01)
+        assert state["finished"]
+        assert (
+            await venue.post("/clock/advance", {"until_ms": START_MS}, "operator")
+        ).status_code == 409
+
+
+def test_every_write_route_declares_what_it_needs(tmp_path: Path) -> None:
+    """None is open by oversight."""
+    app = create_app(Settings.load(state_dir=tmp_path))
+    assert [] == undeclared_write_routes(app)
+
+
+def test_api_description_names_every_route(tmp_path: Path) -> None:
+    """OpenAPI is made from the table that serves."""
+    described = create_app(Settings.load(state_dir=tmp_path)).openapi()
+    assert {"/clock/wait", "/exchange/order", "/info", "/worlds"} <= set(described["paths"])
+    wait = described["paths"]["/clock/wait"]["post"]
+    assert [{"token": []}] == wait["security"]
+    assert "WaitRequest" in described["components"]["schemas"]

@@ -1,0 +1,1 @@
+"""A simulated exchange that speaks Hyperliquid's protocol and owns time."""

@@ -1,0 +1,106 @@
+"""Markets out of the kline store."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.errors import BadRequest, StorageError
+from suite.instrument import coin_of
+from virtual_exchange.application.market_building import CoinData, build_market
+from virtual_exchange.application.ports import MarketQuery
+from virtual_exchange.domain.market import Market
+
+if TYPE_CHECKING:
+    from suite.service.kline_store import KlineStore
+
+_KEPT = 2
+
+
+class StoreMarkets:
+    """Reads markets from a store; the last few are kept, since worlds are often alike.
+
+    Args:
+        root: of the store.
+        isolated: read in a short-lived child process, so that a service that runs for weeks does
+            not carry the Parquet library and its buffers (60 MB) for the sake of its start.
+    """
+
+    def __init__(self, root: Path, *, isolated: bool = False) -> None:
+        self._root = root
+        self._isolated = isolated
+        self._kept: dict[MarketQuery, Market] = {}
+
+    def load(self, query: MarketQuery) -> Market:
+        """Read and quantise the bars and funding of a range.
+
+        Raises:
+            DataGap: nothing, or not the whole range, is stored; says what is.
+            StorageError: a file is damaged.
+            BadRequest: a coin has no name, or is named twice.
+        """
+        market = self._kept.pop(query, None)
+        if market is None:
+            coins = _coins(query)
+            data = self._apart(coins, query) if self._isolated else read(self._root, coins, query)
+            market = build_market(query, data)
+        self._kept[query] = market
+        while len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        return market
+
+    def _apart(self, coins: tuple[str, ...], query: MarketQuery) -> tuple[CoinData, ...]:
+        context = multiprocessing.get_context("spawn")
+        try:
+            with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+                return pool.submit(read, self._root, coins, query).result()
+        except BrokenProcessPool:
+            raise StorageError(f"reading {self._root} was interrupted") from None
+
+
+def read(root: Path, coins: tuple[str, ...], query: MarketQuery) -> tuple[CoinData, ...]:
+    """Read coins from the first stored bar to the end of the range."""
+    from suite.service.kline_store import KlineStore
+
+    store = KlineStore(root)
+    return tuple(_read(store, coin, query) for coin in coins)
+
+
+def _coins(query: MarketQuery) -> tuple[str, ...]:
+    try:
+        coins = tuple(coin_of(name) for name in query.coins)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    if len(set(coins)) < len(coins):
+        raise BadRequest("a symbol is named twice")
+    return coins
+
+
+def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
+    from suite.service.kline_store import instrument_of, tightened_brackets
+
+    source = store.source_of(coin, query.interval)
+    bars = store.read(coin, query.interval, source=source)
+    if query.to_ms is not None and query.to_ms <= int(bars.open_time_ms[0]):
+        # Nothing is stored before the end asked for; the builder says what is.
+        digest = ""
+    else:
+        digest = store.content_hash(
+            coin, None, query.to_ms, interval=query.interval, source=source
+        )
+    times, rates = store.read_funding(coin, source=source)
+    record = store.record(coin, source=source) or {}
+    return CoinData(
+        instrument=instrument_of(record, coin),
+        bars=bars,
+        funding_time_ms=times,
+        funding_rate=rates,
+        source=str(source),
+        synthetic=bool(record.get("synthetic")),
+        manifest={
+            "source": str(source),
+            "content_sha256": digest,
+            "tightened_brackets": tightened_brackets(record, coin),
+        },
+    )

@@ -1,0 +1,30 @@
+"""`traders.yaml` from disk."""
+
+import os
+from pathlib import Path
+
+from strategy_core.registry import problems
+from suite.contracts.trader import TraderSpec, parse_traders
+from suite.errors import ConfigError
+
+
+def load_traders(path: Path) -> tuple[TraderSpec, ...]:
+    """Read and judge a traders file as a whole.
+
+    Raises:
+        ConfigError: it cannot be read, or something in it is wrong; all of it, in one line.
+    """
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not text") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+    try:
+        return parse_traders(document, os.environ, check=problems).traders
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None

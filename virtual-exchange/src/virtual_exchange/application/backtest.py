@@ -1,0 +1,205 @@
+"""Backtests in this process: the same traders' loop, the same barrier, no wire between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from strategy_core import registry
+from strategy_core.loop import Trading, trade
+from strategy_core.port import instruments_of
+from suite.clock import Clock
+from suite.contracts.backtest import BacktestRequest, PlannedOrder
+from suite.contracts.clock import JoinRequest, WaitReply
+from suite.contracts.trader import TraderSpec
+from suite.contracts.venue import PlaceOrder
+from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
+from suite.errors import BadRequest, Conflict, SuiteError
+from suite.ids import AccountId
+from virtual_exchange.application.clock import Ticket
+from virtual_exchange.application.ports import MarketSource
+from virtual_exchange.application.session import (
+    Session,
+    open_session,
+    strategies_of,
+    world_request,
+)
+from virtual_exchange.application.world import Stops
+from virtual_exchange.domain.moments import parse_moment
+from virtual_exchange.domain.record import RunRecord
+
+Progress = Callable[[float], None]
+"""Told the share of the run that is done, 0 to 1."""
+
+_ORDER_FIELDS = tuple(field.name for field in msgspec.structs.fields(PlaceOrder))
+
+
+@dataclass(slots=True)
+class _Runner:
+    """One trader's loop and the reply it waits for."""
+
+    spec: TraderSpec
+    account: int
+    loop: Trading
+    ticket: Ticket | None = None
+
+
+def run_backtest(
+    request: WorldRequest,
+    traders: tuple[TraderSpec, ...],
+    *,
+    source: MarketSource,
+    clock: Clock,
+    progress: Progress,
+) -> RunRecord:
+    """Run traders against a world of their own until its end.
+
+    Args:
+        request: the world; `world_request` makes one.
+        traders: with an account each.
+        source: of the market.
+        clock: wall time.
+        progress: told now and then.
+
+    Raises:
+        SuiteError: the world cannot be built, or a trader's configuration is wrong or it failed.
+    """
+    session = open_session(request, source=source, clock=clock)
+    session.strategies = strategies_of(traders)
+    instruments = instruments_of(session.queries.meta())
+    runners = []
+    for spec in traders:
+        strategy = registry.build(spec, instruments=instruments, seed=request.seed)
+        account = session.world.by_id[AccountId(spec.account_id)].index
+        runners.append(_Runner(spec, account, trade(spec, strategy, instruments=instruments)))
+    for runner in runners:
+        first = next(runner.loop)
+        if not isinstance(first, JoinRequest):
+            raise Conflict(f"{runner.spec.trader_id} did not begin with a join")
+        _turn(session, runner, session.barrier.join(runner.account, first.want))
+    _drive(session, runners, progress)
+    return session.record()
+
+
+def _drive(session: Session, runners: list[_Runner], progress: Progress) -> None:
+    """Move time, and let everyone who wakes decide, until all have ended."""
+    progress(0.0)
+    while running := [runner for runner in runners if runner.ticket is not None]:
+        while session.barrier.step():
+            if any(runner.ticket is not None and runner.ticket.done for runner in running):
+                break
+        progress(session.world.done)
+        for runner in running:
+            if runner.ticket is not None and runner.ticket.done:
+                _turn(session, runner, runner.ticket.result())
+    while not session.world.finished:
+        session.world.advance(session.world.end_bar, Stops())
+    progress(1.0)
+
+
+def _turn(session: Session, runner: _Runner, reply: WaitReply) -> None:
+    """Let a trader decide on a reply, and put it to sleep again."""
+    try:
+        request = runner.loop.send(reply)
+    except StopIteration:
+        runner.ticket = None
+        session.barrier.leave(runner.account)
+        return
+    except SuiteError:
+        raise
+    except Exception as error:
+        raise SuiteError(
+            f"trader {runner.spec.trader_id} failed at {reply.now_ms}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if isinstance(request, JoinRequest):
+        raise Conflict(f"{runner.spec.trader_id} joined twice")
+    runner.ticket = session.barrier.wait(runner.account, request)
+
+
+def run_orders(
+    request: BacktestRequest, *, source: MarketSource, clock: Clock, progress: Progress
+) -> RunRecord:
+    """Simulate a plain order list forward to the end of the range.
+
+    Args:
+        request: with `orders`; the accounts are those they name.
+        source: of the market.
+        clock: wall time.
+        progress: told now and then.
+
+    Raises:
+        SuiteError: the world cannot be built, or an order's time is no time of it.
+    """
+    accounts = tuple(dict.fromkeys(order.account for order in request.orders))
+    wanted = WorldRequest(
+        symbols=request.coins,
+        accounts=tuple(
+            AccountRequest(id=name, initial_balance=request.initial_balance) for name in accounts
+        ),
+        participants=(),
+        from_=request.from_,
+        to=request.to,
+        seed=request.seed,
+        allow_partial=request.allow_partial,
+        **model_fields(request),
+    )
+    session = open_session(wanted, source=source, clock=clock)
+    session.strategies = {name: {"kind": "orders", "params": {}} for name in accounts}
+    world = session.world
+    plan = sorted(
+        ((_bar_of(session, order), index) for index, order in enumerate(request.orders)),
+    )
+    for bar, index in plan:
+        while world.engine.bar < bar:
+            world.advance(bar, Stops())
+            progress(world.done)
+        order = request.orders[index]
+        account = world.by_id[AccountId(order.account)].index
+        plain = PlaceOrder(**{name: getattr(order, name) for name in _ORDER_FIELDS})
+        session.venue.submit(account, plain)
+    while not world.finished:
+        world.advance(world.end_bar, Stops())
+        progress(world.done)
+    return session.record()
+
+
+def run_request(
+    request: BacktestRequest, *, source: MarketSource, clock: Clock, progress: Progress
+) -> RunRecord:
+    """Run what `POST /backtest/run` asks for.
+
+    Raises:
+        SuiteError: it cannot be run.
+    """
+    if request.orders:
+        return run_orders(request, source=source, clock=clock, progress=progress)
+    wanted = world_request(
+        request.traders,
+        symbols=request.coins,
+        from_=request.from_,
+        to=request.to,
+        seed=request.seed,
+        allow_partial=request.allow_partial,
+        **model_fields(request),
+    )
+    return run_backtest(wanted, request.traders, source=source, clock=clock, progress=progress)
+
+
+def model_fields(model: MarketModel) -> dict[str, Any]:
+    """The part of a request that describes the market model."""
+    return {field.name: getattr(model, field.name) for field in msgspec.structs.fields(MarketModel)}
+
+
+def _bar_of(session: Session, order: PlannedOrder) -> int:
+    if order.at is None:
+        return 0
+    try:
+        at_ms = parse_moment(order.at)
+    except ValueError as error:
+        raise BadRequest(f"orders: {error}") from None
+    world = session.world
+    if not world.from_ms <= at_ms < world.to_ms:
+        raise BadRequest(f"orders: at {at_ms} is outside {world.from_ms} to {world.to_ms}")
+    return world.market.tape.bar_at(at_ms)

@@ -1,0 +1,90 @@
+"""What one account did and what happened to it: the memory behind its reads and its report."""
+
+import hashlib
+
+import msgspec
+
+from perp_engine.events import (
+    Event,
+    Fill,
+    FundingPaid,
+    OrderChanged,
+    OrderClosed,
+    OrderOpened,
+)
+from suite.contracts.venue import Action
+from suite.enums import Tif
+from suite.fixed import Usd
+from suite.ids import Cloid, Oid
+from virtual_exchange.domain.accounts import Account
+from virtual_exchange.domain.record import OrderRecord
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class AccountBook:
+    """One account's orders, fills and funding, in the order in which they happened.
+
+    Attributes:
+        orders: every order that got an id, by id.
+        tifs: their time in force, None for triggers.
+        latest: newest order of each client order id.
+        rejected: how many orders the venue refused.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.orders: dict[Oid, OrderRecord] = {}
+        self.tifs: dict[Oid, Tif | None] = {}
+        self.latest: dict[Cloid, Oid] = {}
+        self.fills: list[Fill] = []
+        self.funding: list[FundingPaid] = []
+        self.rejected = 0
+        self._decisions = hashlib.sha256()
+
+    @property
+    def decisions_sha256(self) -> str:
+        """Hash of every action sent so far, each with its world time."""
+        return self._decisions.hexdigest()
+
+    def log_decision(self, now_ms: int, action: Action) -> None:
+        """Add an action to the decision log, whatever became of it."""
+        self._decisions.update(b"%d %s\n" % (now_ms, _encode(action)))
+
+    def register(self, record: OrderRecord, tif: Tif | None) -> None:
+        """Remember a new order; the events that follow concern it."""
+        oid = Oid(record.oid)
+        self.orders[oid] = record
+        self.tifs[oid] = tif
+        if record.cloid is not None:
+            self.latest[Cloid(record.cloid)] = oid
+
+    def live_oid(self, cloid: Cloid) -> Oid | None:
+        """Newest order of a client order id, if it still lives."""
+        oid = self.latest.get(cloid)
+        return None if oid is None or self.orders[oid].status.terminal else oid
+
+    def take(self, event: Event) -> None:
+        """Note an event of this account."""
+        match event:
+            case Fill():
+                self.fills.append(event)
+                self.orders[event.oid].remaining = event.order_size_left
+            case FundingPaid():
+                self.funding.append(event)
+            case OrderOpened():
+                record = self.orders[event.oid]
+                record.status, record.held_usd = event.status, event.held_usd
+            case OrderChanged():
+                record = self.orders[event.oid]
+                record.status, record.remaining = event.status, event.size
+            case OrderClosed():
+                self._close(event)
+            case _:
+                pass
+
+    def _close(self, event: OrderClosed) -> None:
+        record = self.orders[event.oid]
+        record.status, record.closed_ms = event.status, event.time_ms
+        record.remaining = event.remaining
+        record.refunded_usd = Usd(record.refunded_usd + event.refunded_usd)

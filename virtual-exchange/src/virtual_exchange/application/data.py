@@ -1,0 +1,168 @@
+"""The data contract of a world: snapshots and klines that end at world time."""
+
+from typing import Any
+
+import numpy as np
+
+from perp_engine.rules import FillAt, Rules
+from perp_engine.tape import CLOSE, NO_BAR, OPEN, VOLUME, Tape
+from perp_engine.views import FundingStamp
+from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries
+from suite.bars import HOUR_MS, INTERVAL_MS, Bars, resample
+from suite.errors import BadRequest, NotFound
+from suite.fixed import RATE_ONE, Rate, mul_div_ceil
+from suite.instrument import Instrument
+from virtual_exchange.application.queries import Queries
+from virtual_exchange.application.world import World, bars_of
+
+MAX_KLINES = 5000
+FIRST_INTERVAL_MS = 8 * HOUR_MS
+"""Taken for the interval before the first stamp that is stored."""
+
+
+class MarketData:
+    """Snapshots and klines of one world; what they return is shared and must not be changed."""
+
+    def __init__(self, world: World, queries: Queries) -> None:
+        self._world = world
+        self._queries = queries
+        self._series: dict[int, SnapshotSeries] = {}
+
+    def symbol(self, name: str) -> int:
+        """Find a coin by any venue's name for it.
+
+        Raises:
+            NotFound: this world has none such.
+        """
+        symbol = self._queries.symbol(name)
+        if symbol is None:
+            coins = ", ".join(self._world.market.coins)
+            raise NotFound(f"unknown symbol {name[:20]!r}; this world has {coins}")
+        return symbol
+
+    def snapshot(
+        self, name: str, as_of_ms: int | None = None, intervals: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """Describe one coin's market at a time, by default now.
+
+        Args:
+            name: the coin.
+            as_of_ms: rounded down to a bar boundary.
+            intervals: minutes of the blocks wanted, all when none is named.
+
+        Raises:
+            NotFound: the coin is unknown.
+            BadRequest: the time has not come yet, or an interval does not exist.
+        """
+        world, symbol = self._world, self.symbol(name)
+        tape = world.market.tape
+        now_ms = world.now_ms
+        at_ms = now_ms if as_of_ms is None else as_of_ms
+        if at_ms > now_ms:
+            raise BadRequest(f"timestamp {at_ms} is in the future; world time is {now_ms}")
+        at_ms = tape.start_ms + (at_ms - tape.start_ms) // tape.interval_ms * tape.interval_ms
+        try:
+            return self._of(symbol).build(
+                at_ms,
+                funding=self._funding(symbol, at_ms),
+                market=self._view(symbol, at_ms),
+                intervals=intervals,
+            )
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+
+    def check(self, name: str, intervals: tuple[str, ...]) -> None:
+        """Look whether a snapshot could be built.
+
+        Raises:
+            NotFound: the coin is unknown.
+            BadRequest: an interval does not exist.
+        """
+        known = self._of(self.symbol(name)).intervals
+        unknown = [text for text in intervals if text not in known]
+        if unknown:
+            raise BadRequest(f"unknown interval {unknown[0][:20]!r}; there are {', '.join(known)}")
+
+    def _of(self, symbol: int) -> SnapshotSeries:
+        series = self._series.get(symbol)
+        if series is None:
+            coin = self._world.market.coins[symbol]
+            series = self._series[symbol] = SnapshotSeries(coin, bars_of(self._world, symbol))
+        return series
+
+    def klines(self, name: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:
+        """Closed bars with open times in [start, end), at most the last 5000 of them.
+
+        Raises:
+            NotFound: the coin is unknown.
+            BadRequest: the interval is unknown, or the range ends after now.
+        """
+        if interval not in INTERVAL_MS:
+            raise BadRequest(
+                f"unknown interval {interval[:10]!r}; there are {', '.join(INTERVAL_MS)}"
+            )
+        world = self._world
+        bars = bars_of(world, self.symbol(name))
+        if end_ms is not None and end_ms > world.now_ms:
+            raise BadRequest(f"end {end_ms} is in the future; world time is {world.now_ms}")
+        step, end_ms = INTERVAL_MS[interval], world.now_ms if end_ms is None else end_ms
+        first = end_ms - (MAX_KLINES + 1) * step
+        first = max(first, 0 if start_ms is None else -(-start_ms // step) * step)
+        closed = bars.rows(0, bars.closed_by(world.now_ms)).between(first // step * step, end_ms)
+        longer, _ = resample(closed, step)
+        longer = longer.rows(0, longer.closed_by(min(world.now_ms, end_ms + step - 1)))
+        return longer.rows(max(0, len(longer) - MAX_KLINES), len(longer))
+
+    def _view(self, symbol: int, at_ms: int) -> MarketView | None:
+        """The book of a boundary of the range; none where nothing traded."""
+        world, instrument = self._world, self._world.market.instruments[symbol]
+        print_ = print_at(world.market.tape, world.rules, symbol, at_ms)
+        if print_ == 0:
+            return None
+        unit = 10.0**instrument.price_decimals
+        half = half_spread_around(instrument, world.rules, print_)
+        return MarketView(mid=print_ / unit, half_spread=half / unit, last_price=print_ / unit)
+
+    def _funding(self, symbol: int, at_ms: int) -> FundingView | None:
+        last = last_funding(self._world.market.tape, self._world.rules, symbol, at_ms)
+        if last is None:
+            return None
+        return FundingView(
+            rate_hourly=last.rate / RATE_ONE / (last.interval_ms / HOUR_MS),
+            settled_at_ms=last.time_ms,
+        )
+
+
+def print_at(tape: Tape, rules: Rules, symbol: int, at_ms: int) -> int:
+    """Price the book of a past boundary stood around, 0 when it had none."""
+    bar = (at_ms - tape.start_ms) // tape.interval_ms
+    if not 0 <= bar < tape.length or tape.bars[symbol, VOLUME, bar] == NO_BAR:
+        return 0
+    if rules.fill_at is FillAt.OPEN:
+        return int(tape.bars[symbol, OPEN, bar])
+    closes = tape.bars[symbol, CLOSE, :bar][tape.bars[symbol, VOLUME, :bar] != NO_BAR]
+    return int(closes[-1]) if len(closes) else int(tape.bars[symbol, OPEN, bar])
+
+
+def half_spread_around(instrument: Instrument, rules: Rules, price: int) -> int:
+    """Half of the modelled spread around a price, as the engine builds its book."""
+    if rules.half_spread == 0:
+        return 0
+    tick = instrument.tick(price)
+    return max(mul_div_ceil(price, rules.half_spread, RATE_ONE), (tick + 1) // 2)
+
+
+def last_funding(tape: Tape, rules: Rules, symbol: int, at_ms: int) -> FundingStamp | None:
+    """The funding that had been settled last at a time, as the engine settles it."""
+    stamps = tape.funding[symbol]
+    if len(stamps) == 0:
+        stamp = at_ms // HOUR_MS * HOUR_MS
+        if stamp < tape.start_ms:
+            return None
+        return FundingStamp(time_ms=stamp, rate=rules.funding_rate, interval_ms=HOUR_MS)
+    row = int(np.searchsorted(stamps[:, 0], at_ms, side="right")) - 1
+    if row < 0:
+        return None
+    time_ms = int(stamps[row, 0])
+    interval_ms = time_ms - int(stamps[row - 1, 0]) if row else FIRST_INTERVAL_MS
+    return FundingStamp(time_ms=time_ms, rate=Rate(int(stamps[row, 1])), interval_ms=interval_ms)

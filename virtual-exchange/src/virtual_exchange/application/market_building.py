@@ -1,0 +1,187 @@
+"""From published bars to the engine's integer tape."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perp_engine.tape import NO_BAR, Tape
+from suite.bars import F64, I64, INTERVAL_MS, Bars
+from suite.errors import DataGap, StorageError
+from suite.fixed import RATE_DECIMALS, quantize_half_even
+from suite.instrument import Instrument
+from virtual_exchange.application.ports import MarketQuery
+from virtual_exchange.domain.market import Market
+from virtual_exchange.domain.moments import format_moment
+
+_KNOWN_STAMPS = 2
+"""Funding stamps kept from before the start: the last one, and one to tell its interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoinData:
+    """Everything stored about one coin.
+
+    Attributes:
+        bars: published bars, those before the range included.
+        funding_time_ms: stamps, rising.
+        funding_rate: rate of the whole interval, a fraction.
+        source: where it came from, for people.
+        manifest: what identifies the data, for the report.
+    """
+
+    instrument: Instrument
+    bars: Bars
+    funding_time_ms: I64
+    funding_rate: F64
+    source: str
+    synthetic: bool
+    manifest: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Counts:
+    prices: int = 0
+    volumes: int = 0
+
+
+def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
+    """Put the coins of a world on one grid of integers.
+
+    Prices are quantised half to even onto each coin's lattice, volumes floored; how many values
+    that changed is in the manifest. A bar that is missing has the volume `NO_BAR` and the last
+    known close. Funding stamps are moved to the bar boundary at or after them.
+
+    Raises:
+        DataGap: a coin has no bars in the range, or lacks some of it without `allow_partial`.
+        StorageError: a stored price is not a positive number.
+    """
+    step = INTERVAL_MS[query.interval]
+    from_ms, to_ms = _range(query, coins, step)
+    length = (to_ms - from_ms) // step
+    if length <= 0:
+        raise DataGap(f"no bars between {format_moment(from_ms)} and {format_moment(to_ms)}")
+    counts, warnings = _Counts(), []
+    table = np.empty((len(coins), 5, length), np.int64)
+    missing = {}
+    for row, coin in zip(table, coins, strict=True):
+        bars = coin.bars.between(from_ms, to_ms)
+        _check(coin, bars, from_ms, to_ms, step, query)
+        _fill(row, coin, bars, from_ms, step, counts)
+        gaps = length - len(bars)
+        if gaps:
+            missing[coin.instrument.coin] = gaps
+            warnings.append(f"{coin.instrument.coin}: {gaps} of {length} bars are missing")
+    funding = tuple(_funding(coin, from_ms, to_ms, step) for coin in coins)
+    return Market(
+        instruments=tuple(coin.instrument for coin in coins),
+        tape=Tape(from_ms, step, table, funding),
+        history=tuple(coin.bars.between(0, to_ms) for coin in coins),
+        sources=tuple(coin.source for coin in coins),
+        synthetic=tuple(coin.synthetic for coin in coins),
+        manifest={
+            "data": {coin.instrument.coin: coin.manifest for coin in coins},
+            "quantized_prices": counts.prices,
+            "quantized_volumes": counts.volumes,
+            "missing_bars": missing,
+            "recorded_funding": [
+                coin.instrument.coin
+                for coin, stamps in zip(coins, funding, strict=True)
+                if len(stamps)
+            ],
+            "warnings": warnings,
+        },
+    )
+
+
+def _range(query: MarketQuery, coins: tuple[CoinData, ...], step: int) -> tuple[int, int]:
+    """The range asked for, on the grid; where an edge is open, what all coins have."""
+    for coin in coins:
+        if len(coin.bars) == 0:
+            raise DataGap(f"{coin.instrument.coin} has no stored {query.interval} bars")
+    first = max(int(coin.bars.open_time_ms[0]) for coin in coins)
+    last = min(int(coin.bars.open_time_ms[-1]) + step for coin in coins)
+    from_ms = first if query.from_ms is None else -(-query.from_ms // step) * step
+    to_ms = last if query.to_ms is None else query.to_ms // step * step
+    return from_ms, to_ms
+
+
+def _check(
+    coin: CoinData, bars: Bars, from_ms: int, to_ms: int, step: int, query: MarketQuery
+) -> None:
+    name, stored = coin.instrument.coin, coin.bars
+    first, last = int(stored.open_time_ms[0]), int(stored.open_time_ms[-1]) + step
+    if len(bars) == 0 or (not query.allow_partial and (first > from_ms or last < to_ms)):
+        raise DataGap(
+            f"{name} does not cover {format_moment(from_ms)} to {format_moment(to_ms)}; "
+            f"stored are {format_moment(first)} to {format_moment(last)}"
+        )
+    prices = (bars.open, bars.high, bars.low, bars.close)
+    if not all(np.isfinite(column).all() and (column > 0).all() for column in prices):
+        raise StorageError(f"{name}: a stored price is not a positive number")
+    if not (np.isfinite(bars.volume).all() and (bars.volume >= 0).all()):
+        raise StorageError(f"{name}: a stored volume is negative or not a number")
+    if (bars.open_time_ms % step).any():
+        raise StorageError(f"{name}: a stored bar is off the {query.interval} grid")
+
+
+def _fill(row: I64, coin: CoinData, bars: Bars, from_ms: int, step: int, counts: _Counts) -> None:
+    """Write one coin's bars into its row of the tape."""
+    instrument = coin.instrument
+    at = (bars.open_time_ms - from_ms) // step
+    row[:4], row[4] = 0, NO_BAR
+    for index, column in enumerate((bars.open, bars.high, bars.low, bars.close)):
+        units, changed = quantize_prices(column, instrument.price_decimals)
+        row[index, at] = units
+        counts.prices += changed
+    volume, changed = floor_volumes(bars.volume, instrument.sz_decimals)
+    row[4, at] = volume
+    counts.volumes += changed
+    if (row[:4, at] <= 0).any():
+        raise StorageError(f"{instrument.coin}: a price is below the smallest price unit")
+    last = np.maximum.accumulate(np.where(row[4] == NO_BAR, -1, np.arange(row.shape[1])))
+    lost = (row[4] == NO_BAR) & (last >= 0)
+    row[:4, lost] = row[3, last[lost]]
+
+
+def quantize_prices(values: F64, decimals: int) -> tuple[I64, int]:
+    """Bring prices onto a lattice as `suite.fixed.quantize_half_even` does, in columns.
+
+    Returns:
+        The units, and how many values were not on the lattice.
+    """
+    scale = 10.0**decimals
+    scaled = values * scale
+    units = np.rint(scaled).astype(np.int64)
+    off = units / scale != values
+    near_half = off & (np.abs(np.abs(scaled - units) - 0.5) < 1e-3)
+    for index in np.flatnonzero(near_half):
+        units[index] = quantize_half_even(float(values[index]), decimals)
+    return units, int(off.sum())
+
+
+def floor_volumes(values: F64, decimals: int) -> tuple[I64, int]:
+    """Bring volumes down onto a lattice.
+
+    Returns:
+        The units, and how many values were not on the lattice.
+    """
+    scale = 10.0**decimals
+    units = np.rint(values * scale).astype(np.int64)
+    off = units / scale != values
+    units[off] = np.floor(values[off] * scale).astype(np.int64)
+    return units, int(off.sum())
+
+
+def _funding(coin: CoinData, from_ms: int, to_ms: int, step: int) -> I64:
+    """Stamps of the range and the last ones before it, shape (stamps, 2)."""
+    times, rates = coin.funding_time_ms, coin.funding_rate
+    boundary = -(-times // step) * step
+    first = max(0, int(np.searchsorted(boundary, from_ms)) - _KNOWN_STAMPS)
+    end = int(np.searchsorted(boundary, to_ms, side="right"))
+    units = [quantize_half_even(float(rate), RATE_DECIMALS) for rate in rates[first:end]]
+    stamps = np.empty((end - first, 2), np.int64)
+    stamps[:, 0], stamps[:, 1] = boundary[first:end], units
+    return (
+        stamps[np.concatenate([stamps[1:, 0] > stamps[:-1, 0], [True]])] if len(stamps) else stamps
+    )

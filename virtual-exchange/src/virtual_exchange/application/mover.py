@@ -1,0 +1,102 @@
+"""What moves worlds inside an event loop: barriers when all wait, timers of paced worlds."""
+
+import asyncio
+
+from suite.contracts.clock import WaitReply
+from virtual_exchange.application.clock import Ticket
+from virtual_exchange.application.session import Session
+
+_SLICE_S = 0.02
+"""How long a world may move before other requests get their turn."""
+_LOOK_S = 1.0
+"""How often silence is looked at."""
+
+
+class Mover:
+    """Moves every world of a process."""
+
+    def __init__(self) -> None:
+        self._moving: set[int] = set()
+        self._tasks: dict[int, list[asyncio.Task[None]]] = {}
+
+    async def reply(self, session: Session, ticket: Ticket) -> WaitReply:
+        """Move the world as far as it may go, and wait for a ticket.
+
+        Raises:
+            SuiteError: why there will be no reply.
+        """
+        if not ticket.done:
+            await self.settle(session)
+        if not ticket.done:
+            future = asyncio.get_running_loop().create_future()
+            ticket.on_done(lambda: None if future.done() else future.set_result(None))
+            await future
+        return ticket.result()
+
+    async def settle(self, session: Session) -> None:
+        """Move a lockstep world while all its participants wait."""
+        key = id(session)
+        if key in self._moving:
+            return
+        self._moving.add(key)
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + _SLICE_S
+        try:
+            while session.barrier.step():
+                if loop.time() > limit:
+                    await asyncio.sleep(0)
+                    limit = loop.time() + _SLICE_S
+        finally:
+            self._moving.discard(key)
+
+    def watch(self, session: Session) -> None:
+        """Begin to look after a world: its lease limits, and its timer when it is paced."""
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(self._look(session))]
+        if session.paced:
+            tasks.append(loop.create_task(self._pace(session)))
+        self._tasks[id(session)] = tasks
+
+    async def forget(self, session: Session) -> None:
+        """Look after a world no longer."""
+        tasks = self._tasks.pop(id(session), [])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended a background task that had no reason to end, None while all go on."""
+        for task in (task for tasks in self._tasks.values() for task in tasks):
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                return task.exception()
+        return None
+
+    async def close(self) -> None:
+        """Look after nothing any more."""
+        tasks = [task for tasks in self._tasks.values() for task in tasks]
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self, session: Session) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            session.barrier.expire()
+            await self.settle(session)
+
+    async def _pace(self, session: Session) -> None:
+        """Play one bar each bar/speed seconds; bars that fell behind are played at once."""
+        loop = asyncio.get_running_loop()
+        bar_s = session.world.market.tape.interval_ms / 1000 / session.request.speed
+        due = loop.time() + bar_s
+        while not session.world.finished:
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            limit = loop.time() + _SLICE_S
+            if not session.barrier.started:
+                due = loop.time() + bar_s
+                continue
+            while due <= loop.time() < limit and not session.world.finished:
+                session.barrier.tick()
+                due += bar_s

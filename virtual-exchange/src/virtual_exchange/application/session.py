@@ -1,0 +1,250 @@
+"""A world with everything around it: built from a request, ready to be traded in."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from perp_engine.rules import PLAIN, BarPath, FillAt, LimitFill, Rules
+from suite.clock import Clock
+from suite.contracts.clock import ClockState
+from suite.contracts.trader import TraderSpec
+from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
+from suite.errors import BadRequest
+from suite.fixed import RATE_DECIMALS, RATE_ONE, USD_DECIMALS, Rate, Usd, parse_fixed
+from suite.ids import AccountId
+from suite.instrument import coin_of
+from virtual_exchange.application.clock import Barrier
+from virtual_exchange.application.data import MarketData
+from virtual_exchange.application.manifest import run_manifest
+from virtual_exchange.application.ports import MarketQuery, MarketSource
+from virtual_exchange.application.queries import Queries
+from virtual_exchange.application.venue import Venue
+from virtual_exchange.application.views import Views
+from virtual_exchange.application.world import World
+from virtual_exchange.domain.accounts import Account, address_of
+from virtual_exchange.domain.moments import parse_moment
+from virtual_exchange.domain.record import RunRecord
+
+_RICHEST = Decimal(10) ** 12
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One world and the parts that act on it and read it.
+
+    Attributes:
+        request: what it was built from.
+        strategies: `{"kind": ..., "params": ...}` by account, for the report.
+    """
+
+    request: WorldRequest
+    world: World
+    venue: Venue
+    queries: Queries
+    data: MarketData
+    barrier: Barrier
+    strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def paced(self) -> bool:
+        """A timer moves the world."""
+        return self.request.clock == "paced"
+
+    def clock_state(self) -> ClockState:
+        """What `GET /clock` says."""
+        return ClockState(
+            mode=self.request.clock,
+            now_ms=self.world.now_ms,
+            speed=self.request.speed if self.paced else 0.0,
+            finished=self.world.finished,
+        )
+
+    def record(self) -> RunRecord:
+        """What the run has left behind so far."""
+        record = self.world.record(
+            run_id=self.world.world_id or "default", strategies=self.strategies
+        )
+        for account in record.accounts:
+            index = self.world.by_id[AccountId(account.account_id)].index
+            participant = self.barrier.participants.get(index)
+            account.degraded = participant is not None and participant.degraded
+        record.manifest |= run_manifest(self.request, record)
+        return record
+
+
+def open_session(
+    request: WorldRequest,
+    *,
+    source: MarketSource,
+    clock: Clock,
+    world_id: str = "",
+    encoded: bool = False,
+) -> Session:
+    """Build a world.
+
+    Args:
+        request: what is wanted.
+        source: of its market.
+        clock: wall time, for the limits on silence.
+        world_id: its name, empty for the default world.
+        encoded: snapshots in replies are JSON already; for HTTP.
+
+    Raises:
+        BadRequest: something in the request cannot be.
+        DataGap: the market is not stored.
+        StorageError: a stored file is damaged.
+    """
+    accounts = tuple(_account(index, wanted) for index, wanted in enumerate(request.accounts))
+    if len({a.account_id for a in accounts}) < len(accounts):
+        raise BadRequest("two accounts have the same id")
+    if len({a.address for a in accounts}) < len(accounts):
+        raise BadRequest("two accounts have the same address")
+    rules = rules_of(request)
+    market = source.load(_query(request))
+    world = World(world_id=world_id, market=market, rules=rules, accounts=accounts)
+    venue, queries = Venue(world), Queries(world)
+    data = MarketData(world, queries)
+    barrier = Barrier(
+        world=world,
+        venue=venue,
+        views=Views(world, queries, data, encoded=encoded),
+        clock=clock,
+        expected=_expected(request, world),
+        paced=request.clock == "paced",
+        supervised=request.supervised,
+    )
+    return Session(
+        request=request, world=world, venue=venue, queries=queries, data=data, barrier=barrier
+    )
+
+
+def world_request(
+    traders: tuple[TraderSpec, ...],
+    *,
+    symbols: tuple[str, ...] = (),
+    more_accounts: tuple[AccountRequest, ...] = (),
+    more_participants: tuple[str, ...] = (),
+    **settings: Any,
+) -> WorldRequest:
+    """Ask for the world of a set of traders: an account each, all of them expected.
+
+    Args:
+        traders: who trades.
+        symbols: coins of the world; those of the traders when none is named.
+        more_accounts, more_participants: besides those of the traders.
+        settings: further fields of the request.
+
+    Raises:
+        BadRequest: a trader wants a coin that the world lacks.
+    """
+    accounts = tuple(
+        AccountRequest(id=trader.account_id, initial_balance=trader.initial_balance)
+        for trader in traders
+    )
+    named = dict.fromkeys(coin for trader in traders for coin in trader.symbols)
+    if symbols:
+        coins = {_coin(name) for name in symbols}
+        for trader in traders:
+            lacking = [name for name in trader.symbols if _coin(name) not in coins]
+            if lacking:
+                raise BadRequest(
+                    f"{trader.trader_id} trades {lacking[0]}, which is not in --symbols"
+                )
+    return WorldRequest(
+        symbols=symbols or tuple(named),
+        accounts=(*accounts, *more_accounts),
+        participants=(*(account.id for account in accounts), *more_participants),
+        **settings,
+    )
+
+
+def _coin(name: str) -> str:
+    try:
+        return coin_of(name)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+
+
+def strategies_of(traders: tuple[TraderSpec, ...]) -> dict[str, dict[str, Any]]:
+    """Strategy of each account, as configured."""
+    return {
+        trader.account_id: msgspec.to_builtins(trader.strategy) | {"interval": trader.interval}
+        for trader in traders
+    }
+
+
+def rules_of(model: MarketModel) -> Rules:
+    """Read a market model.
+
+    Raises:
+        BadRequest: a fraction is negative, above 1, or finer than 10^-9.
+    """
+    base = PLAIN if model.profile == "plain" else Rules()
+    return Rules(
+        taker_fee=_rate("fees.taker", model.fees.taker, base.taker_fee),
+        maker_fee=_rate("fees.maker", model.fees.maker, base.maker_fee),
+        half_spread=_rate("spread", model.spread, base.half_spread),
+        slippage=_rate("slippage", model.slippage, base.slippage),
+        participation=_rate("participation", model.participation, base.participation),
+        funding_rate=_rate("funding", model.funding, base.funding_rate),
+        min_notional_usd=base.min_notional_usd,
+        limit_fill=LimitFill(model.limit_fill or base.limit_fill),
+        bar_path=BarPath(model.bar_path or base.bar_path),
+        fill_at=FillAt(model.fill_at or base.fill_at),
+    )
+
+
+def _rate(name: str, value: Decimal | None, default: Rate) -> Rate:
+    if value is None:
+        return default
+    try:
+        rate = parse_fixed(value, RATE_DECIMALS)
+    except ValueError as error:
+        raise BadRequest(f"{name}: {error}") from None
+    if not 0 <= rate <= RATE_ONE:
+        raise BadRequest(f"{name}: must be a fraction between 0 and 1")
+    return Rate(rate)
+
+
+def _account(index: int, wanted: AccountRequest) -> Account:
+    try:
+        balance = parse_fixed(wanted.initial_balance, USD_DECIMALS)
+    except ValueError as error:
+        raise BadRequest(f"initial_balance of {wanted.id}: {error}") from None
+    if not 0 < wanted.initial_balance <= _RICHEST:
+        raise BadRequest(f"initial_balance of {wanted.id}: must be positive and at most 1e12")
+    return Account(
+        index=index,
+        account_id=AccountId(wanted.id),
+        address=(wanted.address or address_of(wanted.id)).lower(),
+        initial_balance_usd=Usd(balance),
+    )
+
+
+def _expected(request: WorldRequest, world: World) -> list[int]:
+    names = request.participants
+    if names is None:
+        names = () if request.clock == "paced" else tuple(a.id for a in request.accounts)
+    unknown = [name for name in names if AccountId(name) not in world.by_id]
+    if unknown:
+        raise BadRequest(f"participant {unknown[0]!r} has no account in this world")
+    return [world.by_id[AccountId(name)].index for name in names]
+
+
+def _query(request: WorldRequest) -> MarketQuery:
+    try:
+        from_ms = None if request.from_ is None else parse_moment(request.from_)
+        to_ms = None if request.to is None else parse_moment(request.to)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise BadRequest("the range is empty: `from` must be before `to`")
+    return MarketQuery(
+        coins=request.symbols,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        interval=request.interval,
+        allow_partial=request.allow_partial,
+    )

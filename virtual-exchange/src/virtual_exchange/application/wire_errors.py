@@ -1,0 +1,73 @@
+"""Why something is refused, in the venue's own words.
+
+Source: hyperliquid-python-sdk and ccxt error tables, venue documentation "Error responses", read
+2026-11. Errors found while an order is matched end in ` asset=N`; static ones do not.
+"""
+
+from typing import Final
+
+from suite.errors import RejectReason
+
+TEXTS: Final[dict[RejectReason, str]] = {
+    RejectReason.HALTED: "Trading is halted.",
+    RejectReason.UNKNOWN_COIN: "Unknown coin.",
+    RejectReason.ZERO_SIZE: "Order has zero size.",
+    RejectReason.INVALID_SIZE: "Order has invalid size.",
+    RejectReason.INVALID_PRICE: "Order has invalid price.",
+    RejectReason.PRICE_TOO_FAR: (
+        "Order price cannot be more than 80% away from the reference price"
+    ),
+    RejectReason.VALUE_TOO_LARGE: "Order value too large. Max is $5000000.",
+    RejectReason.DUPLICATE_CLOID: "Order has a duplicate cloid.",
+    RejectReason.TOO_MANY_OPEN_ORDERS: "Too many open orders",
+    RejectReason.BAD_TRIGGER_PRICE: "Invalid TP/SL price.",
+    RejectReason.TRIGGER_NOT_REDUCE_ONLY: "Trigger order is not reduce only.",
+    RejectReason.REDUCE_ONLY_INCREASES: "Reduce only order would increase position.",
+    RejectReason.MIN_NOTIONAL: "Order must have minimum value of $10.",
+    RejectReason.INSUFFICIENT_MARGIN: "Insufficient margin to place order.",
+    RejectReason.POST_ONLY_WOULD_MATCH: (
+        "Post only order would have immediately matched, bbo was {bid}@{ask}."
+    ),
+    RejectReason.IOC_NO_MATCH: ("Order could not immediately match against any resting orders."),
+    RejectReason.UNKNOWN_ORDER: "Order was never placed, already canceled, or filled.",
+    RejectReason.CANNOT_MODIFY: "Cannot modify canceled or filled order",
+    RejectReason.INVALID_LEVERAGE: "Invalid leverage value",
+    RejectReason.LEVERAGE_NEEDS_MARGIN: (
+        "Cross position does not have sufficient margin available to decrease leverage."
+    ),
+    RejectReason.MARGIN_MODE_WITH_POSITION: "Cannot switch leverage type with open position.",
+    RejectReason.ISOLATED_NOT_SUPPORTED: "Isolated margin is not allowed for this asset.",
+}
+
+STATIC: Final = frozenset(
+    {
+        RejectReason.HALTED,
+        RejectReason.UNKNOWN_COIN,
+        RejectReason.ZERO_SIZE,
+        RejectReason.INVALID_SIZE,
+        RejectReason.INVALID_PRICE,
+        RejectReason.PRICE_TOO_FAR,
+        RejectReason.VALUE_TOO_LARGE,
+        RejectReason.DUPLICATE_CLOID,
+        RejectReason.TOO_MANY_OPEN_ORDERS,
+        RejectReason.TRIGGER_NOT_REDUCE_ONLY,
+        RejectReason.CANNOT_MODIFY,
+        RejectReason.INVALID_LEVERAGE,
+        RejectReason.LEVERAGE_NEEDS_MARGIN,
+        RejectReason.MARGIN_MODE_WITH_POSITION,
+        RejectReason.ISOLATED_NOT_SUPPORTED,
+    }
+)
+"""Reasons whose text carries no asset id."""
+
+
+def error_text(reason: RejectReason, asset: int, *, bid: str = "", ask: str = "") -> str:
+    """Write a refusal as the venue does.
+
+    Args:
+        reason: why.
+        asset: index of the coin in the universe.
+        bid, ask: best prices, for the texts that show them.
+    """
+    text = TEXTS[reason].format(bid=bid, ask=ask)
+    return text if reason in STATIC else f"{text} asset={asset}"

@@ -1,0 +1,241 @@
+"""One simulated market: its engine, its accounts' books, and the samples of their equity."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from perp_engine.commands import Advance, Command, Deposit, PriceWatch
+from perp_engine.engine import Engine
+from perp_engine.events import Advanced, Event, OrderOpened, OrderRejected
+from perp_engine.rules import Rules
+from suite.bars import HOUR_MS, I64, Bars, resample
+from suite.checks import InvariantViolated
+from suite.fixed import RATE_DECIMALS, USD_DECIMALS, Price, format_fixed, quantize_half_even
+from suite.ids import AccountId
+from virtual_exchange.application.book import AccountBook
+from virtual_exchange.domain.accounts import Account
+from virtual_exchange.domain.market import Market
+from virtual_exchange.domain.moments import next_sample_ms
+from virtual_exchange.domain.record import AccountRecord, MarketRecord, RunRecord
+
+_NOTHING: frozenset[int] = frozenset()
+
+
+class Registrar(Protocol):
+    """Told in their order what became of the orders of a command, before anything else does."""
+
+    def opened(self, event: OrderOpened) -> None:
+        """Write the order, which now has an id, into its account's book."""
+        ...
+
+    def rejected(self) -> None:
+        """Skip the order: it left nothing behind."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stops:
+    """What ends an advance early, besides its limit."""
+
+    fill: frozenset[int] = _NOTHING
+    order: frozenset[int] = _NOTHING
+    watches: tuple[PriceWatch, ...] = ()
+
+
+class World:
+    """A market that moves only when told to.
+
+    Attributes:
+        world_id: its name, empty for the default world.
+        market: what it is made of.
+        rules: its market model.
+        accounts: in the order of the engine's rows.
+        books: one an account.
+        engine: read by the venue and the queries; changed only through `apply` and `advance`.
+    """
+
+    def __init__(
+        self, *, world_id: str, market: Market, rules: Rules, accounts: tuple[Account, ...]
+    ) -> None:
+        self.world_id = world_id
+        self.market = market
+        self.rules = rules
+        self.accounts = accounts
+        self.books = tuple(AccountBook(account) for account in accounts)
+        self.engine = Engine(market.instruments, market.tape, len(accounts), rules)
+        self.by_id = {account.account_id: account for account in accounts}
+        self.by_address = {account.address: account for account in accounts}
+        self.symbols = {coin: index for index, coin in enumerate(market.coins)}
+        self._sample_ms: list[int] = []
+        self._equity: list[I64] = []
+        self._exposure: list[I64] = []
+        for account in accounts:
+            self.apply(Deposit(account=account.index, usd=account.initial_balance_usd))
+        self._sample()
+
+    @property
+    def now_ms(self) -> int:
+        """World time: the boundary before the next bar."""
+        return self.engine.now_ms
+
+    @property
+    def finished(self) -> bool:
+        """No bar is left."""
+        return self.engine.finished
+
+    @property
+    def end_bar(self) -> int:
+        """Boundary after the last bar."""
+        return self.market.tape.length
+
+    @property
+    def from_ms(self) -> int:
+        """Where the world began."""
+        return self.market.tape.start_ms
+
+    @property
+    def to_ms(self) -> int:
+        """Where it ends."""
+        return self.market.tape.time_ms(self.end_bar)
+
+    @property
+    def done(self) -> float:
+        """Share of the bars that were played, 0 to 1."""
+        return self.engine.bar / self.end_bar
+
+    def apply(self, command: Command, register: Registrar | None = None) -> tuple[Event, ...]:
+        """Change the market and note in the books what came of it.
+
+        Args:
+            command: for the engine.
+            register: told of each order that was accepted or refused.
+        """
+        events = self.engine.apply(command)
+        self._take(events, register)
+        return events
+
+    def advance(self, until_bar: int, stops: Stops) -> tuple[tuple[Event, ...], Advanced]:
+        """Play bars until a boundary, a stop or the next sample of equity, the first of them."""
+        tape = self.market.tape
+        sample_bar = tape.bar_at(next_sample_ms(self.now_ms))
+        events = self.apply(
+            Advance(
+                until_bar=min(until_bar, sample_bar, self.end_bar),
+                stop_on_fill=stops.fill,
+                stop_on_order=stops.order,
+                watches=stops.watches,
+            )
+        )
+        if self.engine.bar >= min(sample_bar, self.end_bar):
+            self._sample()
+        return events, cast("Advanced", events[-1])
+
+    def record(self, *, run_id: str, strategies: dict[str, dict[str, Any]]) -> RunRecord:
+        """Collect what the run has left behind so far.
+
+        Args:
+            run_id: name of the run.
+            strategies: `{"kind": ..., "params": ...}` by account, as configured.
+        """
+        equity, exposure = np.array(self._equity), np.array(self._exposure)
+        return RunRecord(
+            run_id=run_id,
+            from_ms=self.from_ms,
+            to_ms=self.to_ms,
+            interval_ms=self.market.tape.interval_ms,
+            finished=self.finished,
+            markets=[self._market_record(index) for index in range(len(self.symbols))],
+            accounts=[
+                self._account_record(book, strategies, equity, exposure) for book in self.books
+            ],
+            equity_time_ms=np.array(self._sample_ms, np.int64),
+            rules={name: _json_value(name, value) for name, value in asdict(self.rules).items()},
+            manifest=dict(self.market.manifest),
+        )
+
+    def _take(self, events: Iterable[Event], register: Registrar | None) -> None:
+        for event in events:
+            if isinstance(event, Advanced):
+                continue
+            book = self.books[event.account]
+            if register is not None and isinstance(event, OrderRejected):
+                register.rejected()
+            elif isinstance(event, OrderOpened) and event.oid not in book.orders:
+                if register is None:
+                    raise InvariantViolated("an order was opened that nobody sent")
+                register.opened(event)
+            book.take(event)
+
+    def _sample(self) -> None:
+        if self._sample_ms and self._sample_ms[-1] == self.now_ms:
+            return
+        self._sample_ms.append(self.now_ms)
+        self._equity.append(np.array(self.engine.equities(), np.int64))
+        self._exposure.append(np.array(self.engine.exposures(), np.int64))
+
+    def _account_record(
+        self, book: AccountBook, strategies: dict[str, dict[str, Any]], equity: I64, exposure: I64
+    ) -> AccountRecord:
+        account = book.account
+        return AccountRecord(
+            account_id=account.account_id,
+            strategy=strategies.get(account.account_id, {}),
+            initial_balance_usd=account.initial_balance_usd,
+            equity_usd=np.ascontiguousarray(equity[:, account.index]),
+            exposure_usd=np.ascontiguousarray(exposure[:, account.index]),
+            fills=book.fills,
+            funding=book.funding,
+            orders=list(book.orders.values()),
+            decisions_sha256=book.decisions_sha256,
+            rejected_orders=book.rejected,
+        )
+
+    def _market_record(self, symbol: int) -> MarketRecord:
+        instrument = self.market.instruments[symbol]
+        bars = self.market.history[symbol].between(self.from_ms, self.now_ms)
+        candles, _ = resample(bars, HOUR_MS)
+        units = _quantizer(instrument.price_decimals)
+        return MarketRecord(
+            instrument=instrument,
+            source=self.market.sources[symbol],
+            synthetic=self.market.synthetic[symbol],
+            open_time_ms=np.ascontiguousarray(candles.open_time_ms),
+            open=units(candles.open),
+            high=units(candles.high),
+            low=units(candles.low),
+            close=units(candles.close),
+            volume=_quantizer(instrument.sz_decimals)(candles.volume),
+        )
+
+
+def account_of(world: World, account_id: str) -> Account | None:
+    """Find an account by its id or its address, None when the world has none such."""
+    found = world.by_id.get(AccountId(account_id))
+    return found or world.by_address.get(account_id.lower())
+
+
+def bars_of(world: World, symbol: int) -> Bars:
+    """Published bars of a coin, the future ones included: callers cut at world time."""
+    return world.market.history[symbol]
+
+
+def mid_price(world: World, symbol: int) -> Price:
+    """Price the present book is built around; the mark where there is no book."""
+    book = world.engine.book(symbol)
+    return book.print or world.engine.mark(symbol)
+
+
+def _quantizer(decimals: int) -> Callable[[Any], I64]:
+    def units(values: Any) -> I64:
+        return np.array([quantize_half_even(float(v), decimals) for v in values], np.int64)
+
+    return units
+
+
+def _json_value(name: str, value: Any) -> str:
+    """Write a parameter of the market model: money and rates as decimals, choices as words."""
+    if isinstance(value, int):
+        return format_fixed(value, USD_DECIMALS if name.endswith("_usd") else RATE_DECIMALS)
+    return str(value)

@@ -1,0 +1,81 @@
+"""The worlds of this process, by name."""
+
+import secrets
+
+from suite.clock import Clock
+from suite.contracts.world import WorldRequest
+from suite.errors import Conflict, NotFound
+from virtual_exchange.application.ports import MarketSource
+from virtual_exchange.application.session import Session, open_session
+
+WORLDS_MAX = 64
+DEFAULT = ""
+
+
+class Worlds:
+    """Registry of the sessions a process serves.
+
+    Args:
+        source: of their markets.
+        clock: wall time.
+        limit: how many there may be at a time.
+    """
+
+    def __init__(self, *, source: MarketSource, clock: Clock, limit: int = WORLDS_MAX) -> None:
+        self._source = source
+        self._clock = clock
+        self._limit = limit
+        self._sessions: dict[str, Session] = {}
+
+    def create(self, request: WorldRequest, *, world_id: str | None = None) -> Session:
+        """Build a world and serve it.
+
+        Args:
+            request: what it is like.
+            world_id: its name; a random one when not given.
+
+        Raises:
+            Conflict: there are too many.
+            SuiteError: it cannot be built.
+        """
+        if len(self._sessions) >= self._limit:
+            raise Conflict(f"there are {self._limit} worlds already; delete one first")
+        name = secrets.token_hex(6) if world_id is None else world_id
+        session = open_session(
+            request, source=self._source, clock=self._clock, world_id=name, encoded=True
+        )
+        self._sessions[name] = session
+        return session
+
+    def get(self, world_id: str) -> Session:
+        """Find a world.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        session = self._sessions.get(world_id)
+        if session is None:
+            text = (
+                f"no world {world_id[:40]!r}" if world_id else "this service has no default world"
+            )
+            raise NotFound(text)
+        return session
+
+    def delete(self, world_id: str) -> Session:
+        """Forget a world; nobody who waits in it is answered any more.
+
+        Raises:
+            NotFound: there is none of that name.
+            Conflict: it is the default world.
+        """
+        session = self.get(world_id)
+        if world_id == DEFAULT:
+            raise Conflict("the default world cannot be deleted")
+        del self._sessions[world_id]
+        for account in list(session.barrier.participants):
+            session.barrier.leave(account)
+        return session
+
+    def all(self) -> list[Session]:
+        """Every world, oldest first."""
+        return list(self._sessions.values())

@@ -1,0 +1,126 @@
+"""The one place that sees every part: settings in, container out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from suite.contracts.trader import TraderSpec
+from suite.contracts.world import AccountRequest, WorldRequest
+from suite.errors import ConfigError
+from suite.service.clock import SystemClock
+from suite.service.health import Health
+from suite.service.tokens import ADMIN, Grant, TokenStore, account_grant
+from virtual_exchange.adapters.job_process import JobProcesses
+from virtual_exchange.adapters.store_market import StoreMarkets
+from virtual_exchange.adapters.traders_file import load_traders
+from virtual_exchange.application.jobs import Jobs
+from virtual_exchange.application.mover import Mover
+from virtual_exchange.application.ports import MarketSource
+from virtual_exchange.application.session import strategies_of, world_request
+from virtual_exchange.application.worlds import DEFAULT, Worlds
+from virtual_exchange.entrypoint.services import Services
+from virtual_exchange.settings import Settings
+
+DEFAULT_ACCOUNT = "trader"
+OPERATOR = Grant(name="operator", scopes=frozenset({ADMIN}))
+
+
+@dataclass(slots=True)
+class Container:
+    """Everything that lives as long as the service.
+
+    Attributes:
+        token_files: where the tokens of the default world were written, by account, and that of
+            the operator.
+        after_open: called once everything is open.
+    """
+
+    settings: Settings
+    services: Services
+    token_files: dict[str, Path] = field(default_factory=dict)
+    after_open: Callable[[], None] | None = None
+
+    async def open(self) -> None:
+        """Build the default world, and write its tokens.
+
+        Raises:
+            SuiteError: it cannot be built.
+        """
+        settings, tokens = self.settings, self.services.tokens
+        request, traders = default_world(settings)
+        folder = settings.state_dir / "tokens"
+        self.token_files[OPERATOR.name] = tokens.ensure_file(folder, OPERATOR)
+        if request is None:
+            return
+        session = self.services.worlds.create(request, world_id=DEFAULT)
+        session.strategies = strategies_of(traders)
+        for account in session.world.accounts:
+            grant = account_grant(account.account_id)
+            path = tokens.ensure_file(folder / Path(account.account_id).parent, grant)
+            self.token_files[account.account_id] = path
+        self.services.mover.watch(session)
+        if self.after_open is not None:
+            self.after_open()
+
+    async def close(self) -> None:
+        """Stop jobs and worlds."""
+        await self.services.jobs.close()
+        await self.services.mover.close()
+
+    def health(self) -> Health:
+        """Whether all worlds are looked after."""
+        failure = self.services.mover.failure
+        worlds = len(self.services.worlds.all())
+        if failure is None:
+            return Health(detail={"worlds": worlds})
+        return Health(ok=False, detail={"worlds": worlds, "reason": type(failure).__name__})
+
+
+def build(settings: Settings, source: MarketSource | None = None) -> Container:
+    """Wire the service; opens nothing.
+
+    Args:
+        settings: of the service.
+        source: of markets, instead of the kline store.
+    """
+    clock = SystemClock()
+    source = source or StoreMarkets(settings.data, isolated=True)
+    services = Services(
+        worlds=Worlds(source=source, clock=clock, limit=settings.worlds_max),
+        jobs=Jobs(
+            runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max
+        ),
+        mover=Mover(),
+        tokens=TokenStore(clock),
+        clock=clock,
+    )
+    return Container(settings, services)
+
+
+def default_world(settings: Settings) -> tuple[WorldRequest | None, tuple[TraderSpec, ...]]:
+    """Read the settings into the world at the root, None where no symbols are named.
+
+    Raises:
+        ConfigError: live bars are asked for, or the traders file is wrong.
+    """
+    if settings.clock == "paper":
+        raise ConfigError(
+            "clock paper needs live bars, and there is no live feed yet; use paced or lockstep"
+        )
+    if not settings.symbols:
+        return None, ()
+    traders = load_traders(settings.traders) if settings.traders else ()
+    names = settings.accounts or (() if traders else (DEFAULT_ACCOUNT,))
+    request = world_request(
+        traders,
+        symbols=settings.symbols,
+        from_=settings.range_from,
+        to=settings.range_to,
+        clock=settings.clock,
+        speed=settings.speed,
+        seed=settings.seed,
+        allow_partial=settings.allow_partial,
+        more_accounts=tuple(AccountRequest(id=name) for name in names),
+        more_participants=settings.accounts if settings.clock == "lockstep" else (),
+    )
+    return request, traders

@@ -1,0 +1,222 @@
+"""The command `virtual-exchange`."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from suite.errors import BadRequest, ConfigError
+from suite.service.cli import run_command
+
+if TYPE_CHECKING:
+    from virtual_exchange.application.backtest import Progress
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Serve simulated markets, and run backtests in them.",
+)
+
+Data = Annotated[Path | None, typer.Option(help="Root of the kline store; var/data by default.")]
+From = Annotated[str | None, typer.Option("--from", help="First day, as 2025-05-05.")]
+To = Annotated[str | None, typer.Option("--to", help="Day after the last, as 2025-06-04.")]
+Symbols = Annotated[str | None, typer.Option(help="Coins, as BTC,ETH.")]
+
+
+@cli.command()
+def serve(  # noqa: PLR0913, PLR0917 - the options of the command
+    data: Data = None,
+    symbols: Symbols = None,
+    from_: From = None,
+    to: To = None,
+    clock: Annotated[str | None, typer.Option(help="lockstep, paced (default) or paper.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Simulated seconds per second when paced; 60 by default.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 8100 by default, 0 for any.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address; 127.0.0.1 by default.")] = None,
+    accounts: Annotated[
+        str | None, typer.Option(help="Accounts, as alice,bob; one named trader by default.")
+    ] = None,
+    traders: Annotated[
+        Path | None, typer.Option(help="A traders file whose accounts the world has.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Recorded in the report.")] = None,
+    allow_partial: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--allow-partial", help="Accept coins that lack part of the range.")
+    ] = False,
+) -> None:
+    """Serve a world until stopped; tokens of its accounts are written to var/tokens/.
+
+    Example: virtual-exchange serve --data var/data --symbols BTC,ETH --clock lockstep
+    """
+    from virtual_exchange.lean import give_back_memory, leave_out_unused
+
+    leave_out_unused()
+    from suite.service.logging import configure_logging
+    from suite.service.server import serve as run
+    from virtual_exchange.bootstrap import build, default_world
+    from virtual_exchange.main import create_app
+    from virtual_exchange.settings import Settings
+
+    settings = Settings.load(
+        data=data,
+        symbols=_split(symbols),
+        range_from=from_,
+        range_to=to,
+        clock=clock,
+        speed=speed,
+        port=port,
+        host=host,
+        accounts=_split(accounts),
+        traders=traders,
+        seed=seed,
+        allow_partial=allow_partial or None,
+    )
+    default_world(settings)  # a wrong option is told before anything is opened
+    configure_logging(level=settings.log_level, style=settings.log_format)
+    container = build(settings)
+    container.after_open = give_back_memory
+    run(create_app(settings, container), settings)
+
+
+@cli.command()
+def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
+    traders: Annotated[Path, typer.Option(help="The traders file.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.json and report.html.")],
+    data: Data = None,
+    symbols: Symbols = None,
+    from_: From = None,
+    to: To = None,
+    transport: Annotated[
+        str, typer.Option(help="inprocess, or http: each trader is a process.")
+    ] = "inprocess",
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
+    profile: Annotated[
+        str, typer.Option(help="Market model: default, or plain for comparisons.")
+    ] = "default",
+    allow_partial: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--allow-partial", help="Accept coins that lack part of the range.")
+    ] = False,
+) -> None:
+    """Run the traders of a file over a range, and write their report.
+
+    Example: virtual-exchange backtest --data var/data --traders traders.yaml --symbols BTC,ETH
+    --from 2025-05-05 --to 2025-06-04 --out var/report
+    """
+    from suite.service.clock import SystemClock
+    from suite.service.logging import configure_logging
+    from virtual_exchange.adapters.store_market import StoreMarkets
+    from virtual_exchange.adapters.traders_file import load_traders
+    from virtual_exchange.application.backtest import run_backtest
+    from virtual_exchange.application.results import write_results
+    from virtual_exchange.application.session import world_request
+    from virtual_exchange.settings import Settings
+
+    settings = Settings.load(data=data)
+    configure_logging(level="warning", style=settings.log_format)
+    specs = load_traders(traders)
+    if profile not in {"default", "plain"}:
+        raise ConfigError(f"unknown profile {profile[:20]!r}: it is default or plain")
+    request = world_request(
+        specs,
+        symbols=_split(symbols) or (),
+        from_=from_,
+        to=to,
+        seed=seed,
+        profile=profile,
+        supervised=True,
+        allow_partial=allow_partial,
+    )
+    started = time.perf_counter()
+    with _progress_bar() as progress:
+        if transport == "inprocess":
+            source = StoreMarkets(settings.data)
+            record = run_backtest(
+                request, specs, source=source, clock=SystemClock(), progress=progress
+            )
+        elif transport == "http":
+            from virtual_exchange.http_backtest import HttpRun, run_http_backtest
+
+            run = HttpRun(request=request, traders=specs, traders_file=traders, data=settings.data)
+            record = run_http_backtest(run, progress)
+        else:
+            raise ConfigError(f"unknown transport {transport[:20]!r}: it is inprocess or http")
+    seconds = time.perf_counter() - started
+    results = write_results(record, out)
+    typer.echo(results.summary)
+    typer.echo(f"report written to {out / 'report.html'}")
+    fills = sum(len(account.fills) for account in record.accounts)
+    typer.echo(
+        f"report sha256={results.sha256} seconds={seconds:.3f} "
+        f"traders={len(record.accounts)} fills={fills}"
+    )
+
+
+@cli.command("run-job", hidden=True)
+def run_job(
+    data: Annotated[Path, typer.Option(help="Root of the kline store.")],
+    out: Annotated[Path, typer.Option(help="File for the canonical report.")],
+) -> None:
+    """Run a backtest request from stdin; a child process of the service."""
+    import msgspec
+
+    from suite.contracts.backtest import BacktestRequest
+    from suite.service.clock import SystemClock
+    from virtual_exchange.adapters.store_market import StoreMarkets
+    from virtual_exchange.application.backtest import run_request
+    from virtual_exchange.application.results import canonical_report
+
+    try:
+        request = msgspec.json.decode(sys.stdin.buffer.read(), type=BacktestRequest)
+    except msgspec.MsgspecError as error:
+        raise BadRequest(str(error)) from None
+    shown = -1.0
+
+    def progress(done: float) -> None:
+        nonlocal shown
+        if done - shown >= 0.01 or done == 1.0:
+            shown = done
+            sys.stdout.write(f"progress {done:.4f}\n")
+            sys.stdout.flush()
+
+    record = run_request(request, source=StoreMarkets(data), clock=SystemClock(), progress=progress)
+    body, sha256 = canonical_report(record)
+    out.write_bytes(body)
+    sys.stdout.write(f"report {sha256}\n")
+
+
+@contextmanager
+def _progress_bar() -> "Iterator[Progress]":
+    """Show a bar on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("backtest"),
+        BarColumn(),
+        TextColumn("{task.percentage:>5.1f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("backtest", total=1.0)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _split(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts:
+        raise ConfigError("an empty list was given")
+    return parts
+
+
+def main() -> None:
+    """Run the command line."""
+    run_command(cli, name="virtual-exchange")

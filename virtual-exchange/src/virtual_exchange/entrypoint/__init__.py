@@ -1,0 +1,1 @@
+"""Wire to commands, and results to wire."""

@@ -1,0 +1,192 @@
+"""Routes without a framework in between: bytes in, msgspec, bytes out.
+
+A backtest over HTTP is nothing but round trips, so the routes of a step are plain ASGI. All other
+routes have the same form, and one table documents them all (`openapi.py`).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from suite.errors import Forbidden
+from suite.ids import AccountId
+from suite.service.faults import decode_body
+from suite.service.tokens import Grant
+from virtual_exchange.application.session import Session
+from virtual_exchange.entrypoint.services import Services
+
+JSON: Final = b"application/json"
+EVENTS: Final = b"text/event-stream"
+OPEN: Final = "open"
+
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """A reply: a body at once, or a stream of pieces."""
+
+    body: bytes = b""
+    status: int = 200
+    media_type: bytes = JSON
+    stream: AsyncIterator[bytes] | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as a handler sees it.
+
+    Attributes:
+        grant: what the caller's token allows; None on open routes without a token.
+    """
+
+    scope: Scope
+    services: Services
+    body: bytes
+    grant: Grant | None
+
+    @property
+    def world_id(self) -> str:
+        """World in the path, empty for the default one."""
+        return str(self.scope["path_params"].get("world_id", ""))
+
+    @property
+    def session(self) -> Session:
+        """The world addressed.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self.services.worlds.get(self.world_id)
+
+    def path(self, name: str) -> str:
+        """A parameter of the path."""
+        return str(self.scope["path_params"][name])
+
+    def query(self) -> dict[str, str]:
+        """The query string; of a repeated name the last."""
+        text = self.scope["query_string"].decode("latin-1")
+        return dict(parse_qsl(text, keep_blank_values=True))
+
+    def decode(self, decoder: "msgspec.json.Decoder[T]") -> T:
+        """Read the body.
+
+        Raises:
+            HTTPException: 400 when it is not JSON, 422 when it has another shape.
+        """
+        return decode_body(decoder, self.body)
+
+    def account(self, session: Session) -> int:
+        """Index of the account the caller acts for.
+
+        Raises:
+            Forbidden: its token names none of this world.
+        """
+        name = self.grant.account if self.grant else ""
+        account = session.world.by_id.get(AccountId(name))
+        if account is None:
+            raise Forbidden("this token acts for no account of this world")
+        return account.index
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doc:
+    """What the API description says of a route.
+
+    Attributes:
+        request, response: types of the bodies, None where there is none.
+        query: names of query parameters, with their meaning.
+    """
+
+    summary: str
+    request: Any = None
+    response: Any = None
+    query: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One route.
+
+    Attributes:
+        scope: what the caller's token must cover; `open` where none is needed.
+        in_world: it exists below `/w/{world_id}` too.
+    """
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    handler: Handler
+    doc: Doc
+    scope: str = OPEN
+    in_world: bool = True
+
+
+class Endpoint:
+    """A route as an ASGI application.
+
+    Attributes:
+        suite_scope: what it needs, for the check that every write declares it.
+    """
+
+    def __init__(self, route: Route, services: Services) -> None:
+        self._route = route
+        self._services = services
+        is_open = route.scope == OPEN
+        self.suite_scope = "open: it reads what is public" if is_open else route.scope
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authorize, read the body, handle, answer."""
+        grant = self._authorize(scope)
+        body = await _read(receive) if scope["method"] == "POST" else b""
+        answer = await self._route.handler(Call(scope, self._services, body, grant))
+        headers = [(b"content-type", answer.media_type)]
+        if answer.stream is None:
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+        else:
+            headers.append((b"cache-control", b"no-store"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if answer.stream is not None:
+            async for piece in answer.stream:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _authorize(self, scope: Scope) -> Grant | None:
+        realm = "" if not self._route.in_world else scope["path_params"].get("world_id", "")
+        if self._route.scope != OPEN:
+            return self._services.tokens.authorize(scope, self._route.scope, realm=realm)
+        if self._route.path == "/info" and any(n == b"authorization" for n, _ in scope["headers"]):
+            return self._services.tokens.authorize(scope, "read:account", realm=realm)
+        return None
+
+
+def answer(value: Any, *, status: int = 200) -> Answer:
+    """Encode a reply."""
+    return Answer(body=_encode(value), status=status)
+
+
+def unprocessable(text: str) -> HTTPException:
+    """Refuse a body of the wrong shape."""
+    return HTTPException(422, text)
+
+
+async def _read(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    pieces = [body]
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HTTPException(400, "the request was not finished")
+        pieces.append(message.get("body", b""))
+    return b"".join(pieces)

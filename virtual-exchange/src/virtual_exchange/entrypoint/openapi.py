@@ -1,0 +1,89 @@
+"""The API description, made from the table of routes."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from virtual_exchange.entrypoint.asgi import JSON, OPEN, Route
+
+_ERRORS = {
+    "400": "not JSON, or something in it cannot be",
+    "401": "no token, or an unknown one",
+    "403": "the token does not cover this",
+    "404": "no such world, symbol or job",
+    "409": "the present state does not allow it",
+    "413": "the body is larger than the limit",
+    "422": "JSON of another shape",
+}
+
+
+def describe(routes: Iterable[Route], *, title: str, version: str) -> dict[str, Any]:
+    """Write an OpenAPI document.
+
+    Args:
+        routes: all of them; those of a world are described once, at the root.
+        title, version: of the service.
+    """
+    routes = tuple(routes)
+    types = [t for r in routes for t in (r.doc.request, r.doc.response) if t is not None]
+    schemas, components = msgspec.json.schema_components(
+        types, schema_hook=_anything, ref_template="#/components/schemas/{name}"
+    )
+    schema_of = {id(t): schema for t, schema in zip(types, schemas, strict=True)}
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title,
+            "version": version,
+            "description": "Routes of a market are served for the default world at the root, and "
+            "for every other world below `/w/{world_id}`.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _anything(_type: type) -> dict[str, Any]:
+    """Schema of a field that may hold any JSON value."""
+    return {"description": "any JSON value"}
+
+
+def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
+    doc = route.doc
+    names = re.findall(r"{(\w+)}", route.path)
+    ok: dict[str, Any] = {"description": "the answer"}
+    if doc.response is not None:
+        ok["content"] = {JSON.decode(): {"schema": schema_of[id(doc.response)]}}
+    operation: dict[str, Any] = {
+        "summary": doc.summary,
+        "operationId": f"{route.method.lower()}_{re.sub('[^a-z]+', '_', route.path.lower())}",
+        "parameters": [
+            *(
+                {"name": n, "in": "path", "required": True, "schema": {"type": "string"}}
+                for n in names
+            ),
+            *(
+                {"name": n, "in": "query", "description": text, "schema": {"type": "string"}}
+                for n, text in doc.query.items()
+            ),
+        ],
+        "responses": {
+            ("201" if route.path == "/worlds" and route.method == "POST" else "200"): ok,
+            **{code: {"description": text} for code, text in _ERRORS.items()},
+        },
+    }
+    if doc.request is not None:
+        content = {JSON.decode(): {"schema": schema_of[id(doc.request)]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if route.scope != OPEN:
+        operation["security"] = [{"token": []}]
+        operation["description"] = f"Needs a token that covers `{route.scope}`."
+    return operation

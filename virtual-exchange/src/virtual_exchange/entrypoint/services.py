@@ -1,0 +1,20 @@
+"""What the routes work with."""
+
+from dataclasses import dataclass
+
+from suite.clock import Clock
+from suite.service.tokens import TokenStore
+from virtual_exchange.application.jobs import Jobs
+from virtual_exchange.application.mover import Mover
+from virtual_exchange.application.worlds import Worlds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts behind the routes, made by `bootstrap`."""
+
+    worlds: Worlds
+    jobs: Jobs
+    mover: Mover
+    tokens: TokenStore
+    clock: Clock

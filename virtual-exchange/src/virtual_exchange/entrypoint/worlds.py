@@ -1,0 +1,136 @@
+"""`/worlds`: worlds of this process, and their reports."""
+
+import msgspec
+
+from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
+from suite.errors import Conflict
+from suite.service.tokens import account_grant
+from virtual_exchange.application.results import canonical_report
+from virtual_exchange.application.session import Session
+from virtual_exchange.application.worlds import DEFAULT
+from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
+
+DEFAULT_NAME = "default"
+_request = msgspec.json.Decoder(WorldRequest)
+
+
+def base_url(call: Call, world_id: str) -> str:
+    """Address of a world as the caller sees this service."""
+    host = next((v for n, v in call.scope["headers"] if n == b"host"), b"127.0.0.1").decode(
+        "latin-1"
+    )
+    path = f"/w/{world_id}" if world_id != DEFAULT else ""
+    return f"{call.scope['scheme']}://{host}{path}"
+
+
+def status_of(call: Call, session: Session) -> WorldStatus:
+    """Describe a world."""
+    world = session.world
+    return WorldStatus(
+        world_id=world.world_id or DEFAULT_NAME,
+        base_url=base_url(call, world.world_id),
+        symbols=world.market.coins,
+        accounts=tuple(account.account_id for account in world.accounts),
+        clock=session.request.clock,
+        from_ms=world.from_ms,
+        to_ms=world.to_ms,
+        now_ms=world.now_ms,
+        finished=world.finished,
+        percent=round(100 * world.done, 2),
+    )
+
+
+def _named(call: Call) -> Session:
+    name = call.path("id")
+    return call.services.worlds.get(DEFAULT if name == DEFAULT_NAME else name)
+
+
+async def create(call: Call) -> Answer:
+    """`POST /worlds`."""
+    services = call.services
+    session = services.worlds.create(call.decode(_request))
+    services.mover.watch(session)
+    world = session.world
+    tokens: dict[str, str] = {
+        account.account_id: services.tokens.issue(
+            account_grant(account.account_id, realm=world.world_id)
+        )
+        for account in world.accounts
+    }
+    created = WorldCreated(
+        world_id=world.world_id, base_url=base_url(call, world.world_id), tokens=tokens
+    )
+    return answer(created, status=201)
+
+
+async def listing(call: Call) -> Answer:
+    """`GET /worlds`."""
+    return answer([status_of(call, session) for session in call.services.worlds.all()])
+
+
+async def show(call: Call) -> Answer:
+    """`GET /worlds/{id}`."""
+    return answer(status_of(call, _named(call)))
+
+
+async def delete(call: Call) -> Answer:
+    """`DELETE /worlds/{id}`."""
+    session = _named(call)
+    call.services.worlds.delete(session.world.world_id)
+    await call.services.mover.forget(session)
+    call.services.tokens.revoke(realm=session.world.world_id)
+    return answer({"deleted": session.world.world_id})
+
+
+async def report(call: Call) -> Answer:
+    """`GET /worlds/{id}/report`."""
+    session = _named(call)
+    if not session.world.finished:
+        raise Conflict(f"the world is not finished; {100 * session.world.done:.1f} % are played")
+    body, _ = canonical_report(session.record())
+    return Answer(body=body)
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/worlds",
+        handler=create,
+        scope="admin",
+        in_world=False,
+        doc=Doc(
+            summary="Build a world; its tokens are shown this once",
+            request=WorldRequest,
+            response=WorldCreated,
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/worlds",
+        handler=listing,
+        in_world=False,
+        doc=Doc(summary="Worlds of this process", response=list[WorldStatus]),
+    ),
+    Route(
+        method="GET",
+        path="/worlds/{id}",
+        handler=show,
+        in_world=False,
+        doc=Doc(summary="One world; the one at the root is `default`", response=WorldStatus),
+    ),
+    Route(
+        method="DELETE",
+        path="/worlds/{id}",
+        handler=delete,
+        scope="admin",
+        in_world=False,
+        doc=Doc(summary="Forget a world", response=dict[str, str]),
+    ),
+    Route(
+        method="GET",
+        path="/worlds/{id}/report",
+        handler=report,
+        in_world=False,
+        doc=Doc(summary="Canonical report of a finished world"),
+    ),
+)

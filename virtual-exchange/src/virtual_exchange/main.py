@@ -1,0 +1,30 @@
+"""The HTTP face of the virtual exchange."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from suite.service.app import install_chassis
+from virtual_exchange.bootstrap import Container, build
+from virtual_exchange.entrypoint.routes import add_routes
+from virtual_exchange.settings import Settings
+
+
+def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
+    """Build the application; opens nothing until the lifespan runs."""
+    settings = settings or Settings.load()
+    live = container or build(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await live.open()
+        try:
+            yield
+        finally:
+            await live.close()
+
+    app = FastAPI(title="virtual-exchange", version="0.1.0", lifespan=lifespan)
+    install_chassis(app, settings, health=live.health, tokens=live.services.tokens)
+    add_routes(app, live.services)
+    return app

@@ -1,0 +1,43 @@
+"""Settings of the virtual exchange."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import NoDecode
+
+from suite.service.settings import ServiceSettings, settings_config
+
+
+class Settings(ServiceSettings):
+    """What the operator decides; variables begin with `VIRTUAL_EXCHANGE_`.
+
+    Attributes:
+        data: root of the kline store.
+        symbols: coins of the default world, comma-separated; without any there is no default world.
+        range_from, range_to: its range, ISO dates or epoch ms; what is stored when not given.
+        clock: how its time moves.
+        speed: simulated seconds per second of a paced world.
+        accounts: ids of its accounts, comma-separated.
+        traders: a traders file whose accounts it has; in lockstep it waits for all of them.
+        seed: recorded in its report.
+        allow_partial: accept coins that do not cover the range.
+        worlds_max: how many worlds this process holds at most.
+        backtests_max: how many backtests may run at a time.
+    """
+
+    model_config = settings_config("VIRTUAL_EXCHANGE_")
+
+    port: int = Field(default=8100, ge=0, le=65535)
+    data: Path = Path("var/data")
+    symbols: Annotated[tuple[str, ...], NoDecode] = ()
+    range_from: str | None = None
+    range_to: str | None = None
+    clock: Literal["lockstep", "paced", "paper"] = "paced"
+    speed: float = Field(default=60.0, gt=0, le=1_000_000)
+    accounts: Annotated[tuple[str, ...], NoDecode] = ()
+    traders: Path | None = None
+    seed: int = Field(default=0, ge=0)
+    allow_partial: bool = False
+    worlds_max: int = Field(default=64, ge=1)
+    backtests_max: int = Field(default=2, ge=1)
