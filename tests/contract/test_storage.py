@@ -11,17 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.data_collector.market import START_MS, make_bars
 
 from data_collector.adapters.stored_files import StoredFiles
 from data_collector.application.verifying import verify
 from suite.bars import MINUTE_MS
-from suite.klines import Source, bars_equal, merge_bars
+from suite.klines import COLUMNS, Source, bars_equal, merge_bars
 from suite.service.kline_store import KlineStore
-from tests.unit.data_collector.market import START_MS, make_bars
 
 SOURCE = Source("binance-usdm")
-OLD = make_bars(40_000)
-NEW = make_bars(120_000, start_ms=START_MS + 30_000 * MINUTE_MS, price=500.0)
+INTERVAL = "15m"
+STEP_MS = 15 * MINUTE_MS
+OLD = make_bars(2_800, step_ms=STEP_MS)
+NEW = make_bars(8_000, step_ms=STEP_MS, start_ms=START_MS + 2_000 * STEP_MS, price=500.0)
 
 WRITER = """
 import os, pathlib, signal, sys
@@ -65,7 +67,7 @@ def start_writer(root: Path, kill_at: int) -> "subprocess.Popen[str]":
 
 def assert_each_bar_is_old_or_new(store: KlineStore) -> None:
     """No row of any file is anything but the one before or the one after the write."""
-    stored = store.read("BTC")
+    stored = store.read("BTC", INTERVAL)
     after = merge_bars(OLD, NEW).bars
     where = np.searchsorted(after.open_time_ms, stored.open_time_ms)
     is_new = stored.close == after.close[where]
@@ -76,9 +78,9 @@ def assert_each_bar_is_old_or_new(store: KlineStore) -> None:
 
 def assert_repeating_the_write_completes_it(store: KlineStore) -> None:
     store.write_bars(SOURCE, "BTC", NEW)
-    assert bars_equal(merge_bars(OLD, NEW).bars, store.read("BTC"))
+    assert bars_equal(merge_bars(OLD, NEW).bars, store.read("BTC", INTERVAL))
     assert [] == [item.problem for item in verify(StoredFiles(store)) if item.problem]
-    assert [] == list(store.root.glob("klines/**/.*.tmp"))
+    assert [] == list(store.root.rglob(".*.tmp"))
     replaced = [pq.ParquetFile(path).read() for path in store.root.glob("revisions/**/*.parquet")]
     rows = pa.concat_tables(replaced).to_pydict()
     assert set(NEW.open_time_ms.tolist()) & set(OLD.open_time_ms.tolist()) == set(
@@ -123,7 +125,7 @@ def test_reader_never_sees_half_a_file_while_another_process_writes(tmp_path: Pa
             reads += 1
     assert 0 == writer.returncode
     assert reads > 0
-    assert bars_equal(merge_bars(OLD, NEW).bars, store.read("BTC"))
+    assert bars_equal(merge_bars(OLD, NEW).bars, store.read("BTC", INTERVAL))
 
 
 def test_layout_and_columns_are_as_documented(tmp_path: Path) -> None:
@@ -131,15 +133,16 @@ def test_layout_and_columns_are_as_documented(tmp_path: Path) -> None:
     prepare(tmp_path)
     market = "venue=binance-usdm/market=perp/symbol=BTC"
     found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    june = f"klines/{market}/interval=15m/date=2025-06/part-0.parquet"
     assert {
         ".lock",
-        f"klines/{market}/interval=1m/date=2025-05/part-0.parquet",
-        f"klines/{market}/interval=1m/date=2025-06/part-0.parquet",
+        f"klines/{market}/interval=15m/date=2025-05/part-0.parquet",
+        june,
         f"funding/{market}/part.parquet",
-        f"gaps/{market}/interval=1m.json",
+        f"gaps/{market}/interval=15m.json",
         f"instruments/{market}.json",
-    } == found | {f"klines/{market}/interval=1m/date=2025-06/part-0.parquet"}
-    bars = pq.ParquetFile(tmp_path / f"klines/{market}/interval=1m/date=2025-05/part-0.parquet")
+    } == found
+    bars = pq.ParquetFile(tmp_path / f"klines/{market}/interval=15m/date=2025-05/part-0.parquet")
     names = ["open_time_ms", "open", "high", "low", "close", "volume"]
     assert [(name, "int64" if name == "open_time_ms" else "double") for name in names] == [
         (field.name, str(field.type)) for field in bars.schema_arrow
@@ -152,14 +155,14 @@ def test_file_of_another_writer_is_read_and_joined(tmp_path: Path) -> None:
     """A month may be in several parts, as other programs write them."""
     store = prepare(tmp_path)
     folder = next(tmp_path.glob("klines/**/date=2025-05"))
-    extra = make_bars(10, start_ms=START_MS - 10 * MINUTE_MS)
-    table = pa.table({name: getattr(extra, name) for name in ("open_time_ms", "open", "high", "low", "close", "volume")})  # fmt: skip
+    extra = make_bars(10, step_ms=STEP_MS, start_ms=START_MS - 10 * STEP_MS)
+    table = pa.table({name: getattr(extra, name) for name in COLUMNS})
     pq.write_table(table, folder / "part-7.parquet")
-    assert len(OLD) + 10 == len(store.read("BTC"))
-    assert START_MS - 10 * MINUTE_MS == store.coverage("BTC").first_open_ms
-    store.write_bars(SOURCE, "BTC", make_bars(1, start_ms=START_MS - 20 * MINUTE_MS))
+    assert len(OLD) + 10 == len(store.read("BTC", INTERVAL))
+    assert START_MS - 10 * STEP_MS == store.coverage("BTC", INTERVAL).first_open_ms
+    store.write_bars(SOURCE, "BTC", make_bars(1, step_ms=STEP_MS, start_ms=START_MS - 20 * STEP_MS))
     assert ["part-0.parquet"] == sorted(path.name for path in folder.iterdir())
-    assert len(OLD) + 11 == len(store.read("BTC"))
+    assert len(OLD) + 11 == len(store.read("BTC", INTERVAL))
 
 
 def test_a_year_of_minutes_loads_fast_and_without_pandas(tmp_path: Path) -> None:
@@ -167,9 +170,11 @@ def test_a_year_of_minutes_loads_fast_and_without_pandas(tmp_path: Path) -> None
     store = KlineStore(tmp_path)
     store.write_bars(SOURCE, "BTC", make_bars(525_600))
     code = (
-        "import sys, time; from pathlib import Path; from suite.service.kline_store import KlineStore\n"
+        "import sys, time; from pathlib import Path\n"
+        "from suite.service.kline_store import KlineStore\n"
         "store = KlineStore(Path(sys.argv[1])); store.read('BTC')\n"
-        "begin = time.perf_counter(); bars = store.read('BTC'); spent = time.perf_counter() - begin\n"
+        "begin = time.perf_counter(); bars = store.read('BTC')\n"
+        "spent = time.perf_counter() - begin\n"
         "heavy = {'pandas', 'pyarrow.dataset', 'pyarrow.compute', 'fastapi'} & set(sys.modules)\n"
         "print(len(bars), sorted(heavy), spent < 0.5)"
     )

@@ -40,7 +40,7 @@ def import_(
 
     Repeated, it skips what is stored already. A bad file is reported and the others go on.
 
-    Example: data-collector import ../shared/data --data data
+    Example: data-collector import downloads/klines --data data
     """
     from data_collector.application.importing import ImportOptions
     from suite.errors import BadRequest

@@ -31,10 +31,12 @@ def make_bars(
 ) -> Bars:
     """Bars that rise by one tick each; rows of `skip` are missing."""
     rows = np.array([row for row in range(count) if row not in skip], np.int64)
-    close = np.round(price + rows / 10, 1)
-    opened = np.round(close - 0.1, 1)
+    close = np.asarray(np.round(price + rows / 10, 1), np.float64)
+    opened = np.asarray(np.round(close - 0.1, 1), np.float64)
     times = start_ms + rows * step_ms
-    return Bars(step_ms, times, opened, close + 0.5, opened - 0.5, close, 1.0 + rows)
+    return Bars(
+        step_ms, times, opened, close + 0.5, opened - 0.5, close, np.asarray(rows + 1, float)
+    )
 
 
 def generic_csv(bars: Bars, header: str = HEADER) -> str:

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 import pytest
+from tests.support.random_traders import Driver, random_tape
 from tests.support.scenario import play
+
+from perp_engine.commands import CancelOrder, NewOrder, PlaceOrders
+from perp_engine.events import OrderClosed, OrderOpened
+from perp_engine.rules import PLAIN
+from suite.enums import Side, Tif
+from suite.fixed import Price, Size
 
 TABLES = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
 
@@ -52,3 +59,22 @@ def test_defect_3_an_order_decided_on_a_bar_fills_at_the_next_opening_print() ->
     assert [actual for row, _, actual in rows if "buy" in row] == [
         "a1 open; a1 fills 0.1 @ 60100.0 taker fee 2.7045"
     ]
+
+
+def test_an_order_holds_margin_and_gives_back_what_it_did_not_need() -> None:
+    """A market order holds its margin at the price it fills; a canceled one gets all of it back."""
+    tape = random_tape(1, 60)
+    engine = Driver.start(1, tape, 1, PLAIN).engine
+    size, price = Size(1000), engine.book(0).ask
+    market = NewOrder(symbol=0, side=Side.BUY, size=size, tif=Tif.IOC)
+    opened, _, closed = engine.apply(PlaceOrders(account=0, orders=(market,)))
+    assert isinstance(opened, OrderOpened)
+    assert isinstance(closed, OrderClosed)
+    assert opened.held_usd == -(-price * size // engine.position(0, 0).leverage)
+    assert closed.refunded_usd == 0
+    limit = NewOrder(symbol=0, side=Side.BUY, size=size, limit_price=Price(500_000))
+    (rests,) = engine.apply(PlaceOrders(account=0, orders=(limit,)))
+    assert isinstance(rests, OrderOpened)
+    (ended,) = engine.apply(CancelOrder(account=0, symbol=0, oid=rests.oid))
+    assert isinstance(ended, OrderClosed)
+    assert rests.held_usd == ended.refunded_usd == 500_000 * size // 40

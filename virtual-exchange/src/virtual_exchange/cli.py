@@ -1,5 +1,6 @@
 """The command `virtual-exchange`."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from suite.errors import BadRequest, ConfigError
 from suite.service.cli import run_command
 
 if TYPE_CHECKING:
+    from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.application.backtest import Progress
+    from virtual_exchange.settings import Settings
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -58,10 +61,6 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     from virtual_exchange.lean import give_back_memory, leave_out_unused
 
     leave_out_unused()
-    from suite.service.logging import configure_logging
-    from suite.service.server import serve as run
-    from virtual_exchange.bootstrap import build, default_world
-    from virtual_exchange.main import create_app
     from virtual_exchange.settings import Settings
 
     settings = Settings.load(
@@ -78,9 +77,17 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         seed=seed,
         allow_partial=allow_partial or None,
     )
+    source = _begin_reading(settings)  # beside the imports that follow
+    from suite.service.logging import configure_logging
+    from suite.service.server import serve as run
+    from virtual_exchange.bootstrap import build, default_world
+    from virtual_exchange.main import create_app
+
     default_world(settings)  # a wrong option is told before anything is opened
     configure_logging(level=settings.log_level, style=settings.log_format)
-    container = build(settings)
+    # A start that fails is told in one line by the command, not in a second one by the server.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    container = build(settings, source)
     container.after_open = give_back_memory
     run(create_app(settings, container), settings)
 
@@ -109,6 +116,8 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     Example: virtual-exchange backtest --data var/data --traders traders.yaml --symbols BTC,ETH
     --from 2025-05-05 --to 2025-06-04 --out var/report
     """
+    from rich.console import Console
+
     from suite.service.clock import SystemClock
     from suite.service.logging import configure_logging
     from virtual_exchange.adapters.store_market import StoreMarkets
@@ -149,8 +158,8 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
             raise ConfigError(f"unknown transport {transport[:20]!r}: it is inprocess or http")
     seconds = time.perf_counter() - started
     results = write_results(record, out)
-    typer.echo(results.summary)
-    typer.echo(f"report written to {out / 'report.html'}")
+    Console().print(results.summary)
+    typer.echo(f"report written to {results.path}")
     fills = sum(len(account.fills) for account in record.accounts)
     typer.echo(
         f"report sha256={results.sha256} seconds={seconds:.3f} "
@@ -189,6 +198,25 @@ def run_job(
     body, sha256 = canonical_report(record)
     out.write_bytes(body)
     sys.stdout.write(f"report {sha256}\n")
+
+
+def _begin_reading(settings: "Settings") -> "StoreMarkets":
+    """Start to read the market of the default world in a child process."""
+    from suite.contracts.world import AccountRequest, WorldRequest
+    from virtual_exchange.adapters.store_market import StoreMarkets
+    from virtual_exchange.application.market_building import query_of
+
+    source = StoreMarkets(settings.data, isolated=True)
+    if settings.symbols and settings.clock != "paper":
+        request = WorldRequest(
+            symbols=settings.symbols,
+            accounts=(AccountRequest(id="nobody"),),
+            from_=settings.range_from,
+            to=settings.range_to,
+            allow_partial=settings.allow_partial,
+        )
+        source.begin(query_of(request))
+    return source
 
 
 @contextmanager

@@ -100,6 +100,7 @@ async def _create(url: str, token: str, request: WorldRequest) -> WorldCreated:
 async def _trade(run: HttpRun, created: WorldCreated, session: Session, progress: Progress) -> None:
     """Run all agents to their end; the first that fails ends the run."""
     agents: list[AgentProcess] = []
+    waiting: set[asyncio.Future[None]] = set()
     try:
         for trader in run.traders:
             agents.append(  # noqa: PERF401  one that does not start must not hide the others
@@ -121,6 +122,7 @@ async def _trade(run: HttpRun, created: WorldCreated, session: Session, progress
                 task.result()
     finally:
         await asyncio.gather(*(agent.stop() for agent in agents))
+        await asyncio.gather(*waiting, return_exceptions=True)
     while not session.world.finished:
         session.world.advance(session.world.end_bar, Stops())
     progress(1.0)

@@ -1,6 +1,7 @@
 """What has been imported, and the reports about it, beside the data in the store's folder."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,10 +51,9 @@ def write_report(store: KlineStore, files: Sequence[Mapping[str, Any]], *, now_m
         now_ms: names the report.
     """
     moment = datetime.fromtimestamp(now_ms // 1000, UTC)
-    path = store.root / "reports" / f"import-{moment:%Y%m%dT%H%M%SZ}.json"
-    number = 1
-    while path.exists():
-        number += 1
-        path = path.with_name(f"import-{moment:%Y%m%dT%H%M%SZ}-{number}.json")
-    write_json(path, {"format": 1, "created_at": moment.isoformat(), "files": list(files)})
+    report = {"format": 1, "created_at": moment.isoformat(), "files": list(files)}
+    # Two imports may end in one second: the name holds what is in the report, too.
+    digest = hashlib.sha256(json.dumps(report, sort_keys=True).encode()).hexdigest()[:8]
+    path = store.root / "reports" / f"import-{moment:%Y%m%dT%H%M%SZ}-{digest}.json"
+    write_json(path, report)
     return path

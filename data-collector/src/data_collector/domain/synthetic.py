@@ -32,7 +32,7 @@ _BASE_FUNDING: Final = 0.0001
 _FUNDING_LIMIT: Final = 0.003
 _SHARED_JUMPS_A_DAY: Final = 0.25
 _OWN_JUMPS_A_DAY: Final = 0.35
-_JUMP_SHARE: Final = 0.9
+_DIFFUSION_SHARE: Final = 0.97
 """Part of the yearly volatility that is left to the diffusion; the rest is jumps."""
 
 # Logarithm of volatility: (minutes after which a deviation has halved, its standard deviation).
@@ -147,7 +147,7 @@ def _log_vol(random: np.random.Generator, jump: F64) -> F64:
         deviation * _autoregression(random.standard_normal(len(jump)), half_life)
         for half_life, deviation in (_SLOW, _FAST)
     )
-    return slow + fast + _decay(np.minimum(np.abs(jump), 1.5), 60.0)
+    return slow + fast + _decay(np.minimum(1.5 * np.abs(jump), 1.2), 60.0)
 
 
 def _jumps(random: np.random.Generator, count: int, *, a_day: float) -> F64:
@@ -155,7 +155,7 @@ def _jumps(random: np.random.Generator, count: int, *, a_day: float) -> F64:
     jump = np.zeros(count)
     hits = random.random(count) < a_day / (24 * 60)
     found = int(hits.sum())
-    sizes = np.minimum(0.25 * random.standard_exponential(found) + 0.1, 2.0)
+    sizes = np.minimum(0.15 * random.standard_exponential(found) + 0.08, 1.2)
     jump[hits] = sizes * np.where(random.random(found) < 0.5, 1.0, -1.0)
     return jump
 
@@ -165,7 +165,7 @@ def _volatility(random: np.random.Generator, profile: Profile, shared: Shared, j
     weight = _SHARED_OF_LOG_VOLATILITY
     mixed = weight * shared.log_volatility + math.sqrt(1 - weight**2) * _log_vol(random, jump)
     variance = _SLOW[1] ** 2 + _FAST[1] ** 2
-    level = profile.volatility * _JUMP_SHARE / math.sqrt(_MINUTES_A_YEAR)
+    level = profile.volatility * _DIFFUSION_SHARE / math.sqrt(_MINUTES_A_YEAR)
     minute: F64 = level * np.sqrt(shared.activity) * np.exp(mixed - variance)
     return minute
 

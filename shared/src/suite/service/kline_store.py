@@ -109,6 +109,7 @@ class KlineStore(KlineReader):
             if seen:
                 new["price_decimals"] = max(seen)
             if new != old:
+                _sweep(self._record_path(source, coin).parent)
                 write_json(self._record_path(source, coin), new)
 
     def remove(self, source: Source, coin: str) -> None:
@@ -147,12 +148,14 @@ class KlineStore(KlineReader):
             "gaps": [[gap.start_ms, gap.end_ms] for gap in gaps],
         }
         if self.ledger(source, coin, interval) != ledger:
+            _sweep(self._place("gaps", source, coin))
             write_json(self._place("gaps", source, coin) / f"interval={interval}.json", ledger)
 
     def _keep_revision(self, source: Source, coin: str, what: str, columns: dict[str, Any]) -> None:
         """Keep replaced rows in a file named by its content: repeated, it is the same file."""
         digest = hashlib.sha256(b"".join(values.tobytes() for values in columns.values()))
         place = self._place("revisions", source, coin) / what
+        _sweep(place)
         write_columns(place / f"part-{digest.hexdigest()[:16]}.parquet", columns)
 
 

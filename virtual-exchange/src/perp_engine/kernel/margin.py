@@ -86,12 +86,18 @@ def margin_of(price: int, size: int, leverage: int) -> int:
 
 
 @jit
-def held_for(m: Words, o: int, account: int, symbol: int) -> int:
-    """Margin an open order reserves: for the part that would increase the position as it is now."""
+def held_for(m: Words, o: int, account: int, symbol: int, crossing: int) -> int:
+    """Margin an order reserves: for the part that would increase the position as it is now.
+
+    Args:
+        crossing: price at which it fills at once; 0 when it rests, at its limit or trigger price.
+    """
     if m[o + ORDER_REDUCE]:
         return 0
     p = position_at(m, account, symbol)
-    price = m[o + ORDER_PRICE] if m[o + ORDER_PRICE] else m[o + ORDER_TRIGGER]
+    price = crossing if crossing else m[o + ORDER_PRICE]
+    if price == 0:
+        price = m[o + ORDER_TRIGGER]
     size = opening_size(m[p + SIZE], m[o + ORDER_SIDE], m[o + ORDER_SIZE])
     return margin_of(price, size, m[p + LEVERAGE])
 
@@ -102,7 +108,7 @@ def reserve_again(m: Words, account: int, symbol: int) -> None:
     a = account_at(m, account)
     o = m[position_at(m, account, symbol) + FIRST_OWN]
     while o:
-        held = held_for(m, o, account, symbol)
+        held = held_for(m, o, account, symbol, 0)
         m[a + ORDER_MARGIN] += held - m[o + ORDER_HELD]
         m[o + ORDER_HELD] = held
         o = m[o + ORDER_NEXT]

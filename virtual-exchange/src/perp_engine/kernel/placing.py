@@ -228,7 +228,7 @@ def enter(m: Words, o: int, replaced: int) -> int:
     m[a + SEQUENCE] += 1
     oid = first + account * OID_ACCOUNT + m[a + SEQUENCE]
     m[o + ORDER_ID] = oid
-    m[o + ORDER_HELD] = held_for(m, o, account, symbol)
+    m[o + ORDER_HELD] = held_for(m, o, account, symbol, crossing)
     link(m, o)
     if replaced:
         adopt_children(m, account, symbol, replaced, oid)

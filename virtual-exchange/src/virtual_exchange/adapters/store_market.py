@@ -31,6 +31,11 @@ class StoreMarkets:
         self._root = root
         self._isolated = isolated
         self._kept: dict[MarketQuery, Market] = {}
+        self._begun: dict[MarketQuery, _Reading] = {}
+
+    def begin(self, query: MarketQuery) -> None:
+        """Start reading a market that will be loaded soon, beside whatever happens until then."""
+        self._begun[query] = _Reading(self._root, _coins(query), query)
 
     def load(self, query: MarketQuery) -> Market:
         """Read and quantise the bars and funding of a range.
@@ -43,20 +48,34 @@ class StoreMarkets:
         market = self._kept.pop(query, None)
         if market is None:
             coins = _coins(query)
-            data = self._apart(coins, query) if self._isolated else read(self._root, coins, query)
-            market = build_market(query, data)
+            if self._isolated:
+                reading = self._begun.pop(query, None) or _Reading(self._root, coins, query)
+                market = build_market(query, reading.result())
+            else:
+                market = build_market(query, read(self._root, coins, query))
         self._kept[query] = market
         while len(self._kept) > _KEPT:
             del self._kept[next(iter(self._kept))]
         return market
 
-    def _apart(self, coins: tuple[str, ...], query: MarketQuery) -> tuple[CoinData, ...]:
+
+class _Reading:
+    """A child process that reads one market."""
+
+    def __init__(self, root: Path, coins: tuple[str, ...], query: MarketQuery) -> None:
         context = multiprocessing.get_context("spawn")
+        self._root = root
+        self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
+        self._future = self._pool.submit(read, root, coins, query)
+
+    def result(self) -> tuple[CoinData, ...]:
+        """Wait for it, and end the process."""
         try:
-            with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-                return pool.submit(read, self._root, coins, query).result()
+            return self._future.result()
         except BrokenProcessPool:
             raise StorageError(f"reading {self._root} was interrupted") from None
+        finally:
+            self._pool.shutdown()
 
 
 def read(root: Path, coins: tuple[str, ...], query: MarketQuery) -> tuple[CoinData, ...]:
@@ -86,9 +105,7 @@ def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
         # Nothing is stored before the end asked for; the builder says what is.
         digest = ""
     else:
-        digest = store.content_hash(
-            coin, None, query.to_ms, interval=query.interval, source=source
-        )
+        digest = store.content_hash(coin, None, query.to_ms, interval=query.interval, source=source)
     times, rates = store.read_funding(coin, source=source)
     record = store.record(coin, source=source) or {}
     return CoinData(

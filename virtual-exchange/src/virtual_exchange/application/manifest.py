@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from perp_engine.engine import ENGINE_VERSION
+from perp_engine.kernel.jit import sources_hash
 from suite.contracts.world import WorldRequest
 from virtual_exchange.domain.record import RunRecord
 
@@ -30,6 +31,7 @@ def run_manifest(request: WorldRequest, record: RunRecord) -> dict[str, Any]:
         decisions.update(f"{account.account_id} {account.decisions_sha256}\n".encode())
     return {
         "engine_version": ENGINE_VERSION,
+        "engine_text": sources_hash(),
         "seed": request.seed,
         "config_sha256": hashlib.sha256(config).hexdigest(),
         "decisions_sha256": decisions.hexdigest(),

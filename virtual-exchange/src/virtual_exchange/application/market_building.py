@@ -7,12 +7,13 @@ import numpy as np
 
 from perp_engine.tape import NO_BAR, Tape
 from suite.bars import F64, I64, INTERVAL_MS, Bars
-from suite.errors import DataGap, StorageError
+from suite.contracts.world import WorldRequest
+from suite.errors import BadRequest, DataGap, StorageError
 from suite.fixed import RATE_DECIMALS, quantize_half_even
 from suite.instrument import Instrument
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
-from virtual_exchange.domain.moments import format_moment
+from virtual_exchange.domain.moments import format_moment, parse_moment
 
 _KNOWN_STAMPS = 2
 """Funding stamps kept from before the start: the last one, and one to tell its interval."""
@@ -45,6 +46,28 @@ class _Counts:
     volumes: int = 0
 
 
+def query_of(request: WorldRequest) -> MarketQuery:
+    """Read from a request which market it needs.
+
+    Raises:
+        BadRequest: a moment cannot be read, or the range is empty.
+    """
+    try:
+        from_ms = None if request.from_ is None else parse_moment(request.from_)
+        to_ms = None if request.to is None else parse_moment(request.to)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise BadRequest("the range is empty: `from` must be before `to`")
+    return MarketQuery(
+        coins=request.symbols,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        interval=request.interval,
+        allow_partial=request.allow_partial,
+    )
+
+
 def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     """Put the coins of a world on one grid of integers.
 
@@ -60,7 +83,12 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     from_ms, to_ms = _range(query, coins, step)
     length = (to_ms - from_ms) // step
     if length <= 0:
-        raise DataGap(f"no bars between {format_moment(from_ms)} and {format_moment(to_ms)}")
+        stored = (
+            f"{coin.instrument.coin} {format_moment(int(coin.bars.open_time_ms[0]))} to "
+            f"{format_moment(int(coin.bars.open_time_ms[-1]) + step)}"
+            for coin in coins
+        )
+        raise DataGap(f"the range holds no bar of all coins; stored are {', '.join(stored)}")
     counts, warnings = _Counts(), []
     table = np.empty((len(coins), 5, length), np.int64)
     missing = {}

@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from suite.errors import StorageError
 from virtual_exchange.domain.record import RunRecord
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,11 +17,13 @@ class Results:
 
     Attributes:
         sha256: of the canonical result.
-        summary: for the console.
+        summary: the leaderboard, for the console.
+        path: the page to look at.
     """
 
     sha256: str
-    summary: str
+    summary: "Table"
+    path: Path
 
 
 def canonical_report(record: RunRecord) -> tuple[bytes, str]:
@@ -32,10 +39,46 @@ def canonical_report(record: RunRecord) -> tuple[bytes, str]:
 
 
 def write_results(record: RunRecord, out_dir: Path) -> Results:
-    """Write report.json and report.html."""
+    """Write report.json and report.html; the page takes its numbers from the report.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
     from virtual_exchange.application import report
+    from virtual_exchange.application.report_page import render_page
 
     built = report.build_report(record)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    (out_dir / "report.json").write_bytes(report.encode_report(built))
-    return Results(sha256=built["sha256"], summary="")
+    page = out_dir / "report.html"
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        (out_dir / "report.json").write_bytes(report.encode_report(built))
+        page.write_text(render_page(built), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write the report to {out_dir}: {error.strerror}") from error
+    return Results(sha256=built["sha256"], summary=leaderboard(built), path=page)
+
+
+def leaderboard(report: dict[str, Any]) -> "Table":
+    """Lay out the leaderboard of a report for the console, best first."""
+    from rich.table import Table
+
+    result = report["result"]
+    market = ", ".join(result["coins"]) + (" · SYNTHETIC MARKET" if result["synthetic"] else "")
+    table = Table(title=f"Leaderboard · {market}", title_justify="left")
+    for column in ("trader", "return", "PnL USD", "max drawdown", "Sharpe", "win rate", "trades"):
+        table.add_column(column, justify="left" if column == "trader" else "right")
+    for row in result["leaderboard"]:
+        table.add_row(
+            row["trader_id"] + (" (degraded)" if row["degraded"] else ""),
+            _percent(row["total_return"]),
+            f"{float(row['total_pnl']):,.2f}",
+            _percent(row["max_drawdown"]),
+            "n/a" if row["sharpe"] is None else f"{float(row['sharpe']):.2f}",
+            _percent(row["win_rate"]),
+            str(row["total_trades"]),
+        )
+    return table
+
+
+def _percent(share: str | None) -> str:
+    return "n/a" if share is None else f"{100 * float(share):.2f} %"

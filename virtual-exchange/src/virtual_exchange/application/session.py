@@ -18,13 +18,13 @@ from suite.instrument import coin_of
 from virtual_exchange.application.clock import Barrier
 from virtual_exchange.application.data import MarketData
 from virtual_exchange.application.manifest import run_manifest
-from virtual_exchange.application.ports import MarketQuery, MarketSource
+from virtual_exchange.application.market_building import query_of
+from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.queries import Queries
 from virtual_exchange.application.venue import Venue
 from virtual_exchange.application.views import Views
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
-from virtual_exchange.domain.moments import parse_moment
 from virtual_exchange.domain.record import RunRecord
 
 _RICHEST = Decimal(10) ** 12
@@ -102,7 +102,7 @@ def open_session(
     if len({a.address for a in accounts}) < len(accounts):
         raise BadRequest("two accounts have the same address")
     rules = rules_of(request)
-    market = source.load(_query(request))
+    market = source.load(query_of(request))
     world = World(world_id=world_id, market=market, rules=rules, accounts=accounts)
     venue, queries = Venue(world), Queries(world)
     data = MarketData(world, queries)
@@ -231,20 +231,3 @@ def _expected(request: WorldRequest, world: World) -> list[int]:
     if unknown:
         raise BadRequest(f"participant {unknown[0]!r} has no account in this world")
     return [world.by_id[AccountId(name)].index for name in names]
-
-
-def _query(request: WorldRequest) -> MarketQuery:
-    try:
-        from_ms = None if request.from_ is None else parse_moment(request.from_)
-        to_ms = None if request.to is None else parse_moment(request.to)
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
-    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
-        raise BadRequest("the range is empty: `from` must be before `to`")
-    return MarketQuery(
-        coins=request.symbols,
-        from_ms=from_ms,
-        to_ms=to_ms,
-        interval=request.interval,
-        allow_partial=request.allow_partial,
-    )

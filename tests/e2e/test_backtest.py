@@ -1,0 +1,126 @@
+"""The command `virtual-exchange backtest` over both transports."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.support.stores import make_store
+
+pytestmark = pytest.mark.process
+
+BIN = Path(sys.executable).parent
+LAST_LINE = re.compile(r"report sha256=([0-9a-f]{64}) seconds=\d+\.\d+ traders=4 fills=(\d+)")
+TRADERS = """
+traders:
+  - {trader_id: hodl, strategy: {kind: hodl}, symbols: [BTC, ETH]}
+  - {trader_id: random, strategy: {kind: random}, symbols: [BTC, ETH]}
+  - {trader_id: flat, strategy: {kind: flat}, symbols: [BTC]}
+  - trader_id: sma
+    strategy: {kind: sma_cross, params: {stop_loss: 0.01, take_profit: 0.02}}
+    symbols: [BTC, ETH]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_store(tmp_path / "data", "BTC", "ETH", minutes=4320)
+    (tmp_path / "traders.yaml").write_text(TRADERS)
+    return tmp_path
+
+
+def command(*options: str) -> list[str]:
+    return [
+        *(str(BIN / "virtual-exchange"), "backtest", "--data", "data"),
+        *("--traders", "traders.yaml", "--symbols", "BTC,ETH", *options),
+    ]
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*options), cwd=folder, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def test_both_transports_and_every_run_give_the_same_report(folder: Path) -> None:
+    """The hash of the report does not depend on wires, processes or the clock on the wall."""
+    last: list[str] = []
+    for index, transport in enumerate(("inprocess", "http", "http")):
+        done = run(folder, "--transport", transport, "--out", f"out-{index}", "--seed", "3")
+        assert done.returncode == 0, done.stderr
+        match = LAST_LINE.fullmatch(done.stdout.splitlines()[-1])
+        assert match, done.stdout
+        last.append(match[1])
+        assert (folder / f"out-{index}" / "report.html").stat().st_size > 10_000
+        assert match[1] in (folder / f"out-{index}" / "report.json").read_text()
+    assert 1 == len(set(last))
+    other = run(folder, "--out", "out-other", "--seed", "4")
+    assert last[0] not in other.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        (("--transport", "pigeon"), 2, "unknown transport"),
+        (("--profile", "rosy"), 2, "unknown profile"),
+        (("--from", "2030-01-01"), 1, "stored are BTC 2025-05-05"),
+        (("--symbols", "BTC"), 2, "which is not in"),
+        (("--traders", "nothing.yaml"), 2, "cannot read"),
+    ],
+)
+def test_bad_use_is_one_line(folder: Path, options: tuple[str, ...], code: int, text: str) -> None:
+    """The reason on stderr, the right exit code, no traceback."""
+    done = run(folder, "--out", "out", *options)
+    assert code == done.returncode, done.stderr
+    assert text in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def agents_of(folder: Path) -> list[str]:
+    found = subprocess.run(
+        ["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return [line for line in found if "strategy-agent run" in line and str(folder) in line]
+
+
+def started(folder: Path) -> subprocess.Popen[str]:
+    """A long run over HTTP, all of whose agents are there."""
+    make_store(folder / "data", "BTC", "ETH", minutes=60_000)
+    traders = str(folder / "traders.yaml")
+    process = subprocess.Popen(
+        command("--transport", "http", "--out", "out", "--traders", traders),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while len(agents_of(folder)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert 4 == len(agents_of(folder))
+    return process
+
+
+def test_interrupted_run_stops_everything_it_started(folder: Path) -> None:
+    """One line, exit code 1, and no agent is left behind."""
+    process = started(folder)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "everything was stopped" in errors.splitlines()[-1]
+    assert [] == agents_of(folder)
+
+
+def test_agent_that_dies_ends_the_run_with_its_name(folder: Path) -> None:
+    """The others are stopped, and the line says who it was."""
+    process = started(folder)
+    (victim,) = (row for row in agents_of(folder) if row.endswith("--trader sma"))
+    os.kill(int(victim.split()[0]), signal.SIGKILL)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "agent sma stopped" in errors.splitlines()[-1]
+    assert [] == agents_of(folder)
