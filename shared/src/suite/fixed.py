@@ -27,6 +27,8 @@ RATE_ONE = 1_000_000_000
 RATE_DECIMALS = 9
 PRODUCT_LIMIT = 1 << 62
 FACTOR_LIMIT = 3_000_000_000
+DIGITS_MAX = 18
+"""Digits before the point that a number may have."""
 
 
 def mul_div_floor(a: int, b: int, c: int) -> int:
@@ -87,12 +89,15 @@ def parse_fixed(value: str | int | Decimal, decimals: int) -> int:
         raise ValueError(f"not a number: {str(value)[:40]!r}") from error
     if not number.is_finite():
         raise ValueError("not a finite number")
-    if abs(number) >= Decimal(10) ** 18:
+    if number and not -2 * DIGITS_MAX < number.adjusted() < DIGITS_MAX:
         raise ValueError("number out of range")
-    scaled = number.scaleb(decimals)
-    if scaled != scaled.to_integral_value():
+    # not `scaleb`: it rounds to the digits of the decimal context
+    numerator, denominator = number.as_integer_ratio()
+    scale: int = 10**decimals
+    units, rest = divmod(numerator * scale, denominator)
+    if rest:
         raise ValueError(f"finer than {decimals} decimals")
-    return int(scaled)
+    return units
 
 
 def format_fixed(value: int, decimals: int) -> str:

@@ -50,7 +50,9 @@ def test_numbers_look_as_the_venue_writes_them(value: int, decimals: int, text: 
     assert text == fixed.format_fixed(value, decimals)
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "abc", "", "1e400", "0.0001"])
+@pytest.mark.parametrize(
+    "text", ["NaN", "-Infinity", "abc", "", "1e400", "1e-400", "0.0001", "1." + "0" * 40 + "1"]
+)
 def test_what_is_not_a_number_of_the_unit_is_refused(text: str) -> None:
     """Nothing is rounded, and nothing odd gets through."""
     with pytest.raises(ValueError, match=r"number|decimals"):

@@ -58,7 +58,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
 
     Example: virtual-exchange serve --data var/data --symbols BTC,ETH --clock lockstep
     """
-    from virtual_exchange.lean import give_back_memory, leave_out_unused
+    from virtual_exchange.lean import leave_out_unused
 
     leave_out_unused()
     from virtual_exchange.settings import Settings
@@ -78,9 +78,17 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         allow_partial=allow_partial or None,
     )
     source = _begin_reading(settings)  # beside the imports that follow
+    try:
+        _serve(settings, source)
+    finally:
+        source.close()
+
+
+def _serve(settings: "Settings", source: "StoreMarkets") -> None:
     from suite.service.logging import configure_logging
     from suite.service.server import serve as run
     from virtual_exchange.bootstrap import build, default_world
+    from virtual_exchange.lean import give_back_memory
     from virtual_exchange.main import create_app
 
     default_world(settings)  # a wrong option is told before anything is opened

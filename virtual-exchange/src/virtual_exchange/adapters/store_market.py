@@ -58,6 +58,11 @@ class StoreMarkets:
             del self._kept[next(iter(self._kept))]
         return market
 
+    def close(self) -> None:
+        """End the readings that nobody waited for."""
+        while self._begun:
+            self._begun.popitem()[1].close()
+
 
 class _Reading:
     """A child process that reads one market."""
@@ -75,7 +80,11 @@ class _Reading:
         except BrokenProcessPool:
             raise StorageError(f"reading {self._root} was interrupted") from None
         finally:
-            self._pool.shutdown()
+            self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 def read(root: Path, coins: tuple[str, ...], query: MarketQuery) -> tuple[CoinData, ...]:
@@ -116,6 +125,7 @@ def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
         source=str(source),
         synthetic=bool(record.get("synthetic")),
         manifest={
+            "store_files": store.file_count,
             "source": str(source),
             "content_sha256": digest,
             "tightened_brackets": tightened_brackets(record, coin),

@@ -33,6 +33,7 @@ def run_manifest(request: WorldRequest, record: RunRecord) -> dict[str, Any]:
         "engine_version": ENGINE_VERSION,
         "engine_text": sources_hash(),
         "seed": request.seed,
+        "strategies": strategies,
         "config_sha256": hashlib.sha256(config).hexdigest(),
         "decisions_sha256": decisions.hexdigest(),
     }

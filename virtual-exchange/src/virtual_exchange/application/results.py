@@ -35,6 +35,7 @@ def canonical_report(record: RunRecord) -> tuple[bytes, str]:
     from virtual_exchange.application import report
 
     built = report.build_report(record)
+    built["manifest"]["commit"] = commit()
     return report.encode_report(built), built["sha256"]
 
 
@@ -48,6 +49,7 @@ def write_results(record: RunRecord, out_dir: Path) -> Results:
     from virtual_exchange.application.report_page import render_page
 
     built = report.build_report(record)
+    built["manifest"]["commit"] = commit()
     page = out_dir / "report.html"
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -56,6 +58,23 @@ def write_results(record: RunRecord, out_dir: Path) -> Results:
     except OSError as error:
         raise StorageError(f"cannot write the report to {out_dir}: {error.strerror}") from error
     return Results(sha256=built["sha256"], summary=leaderboard(built), path=page)
+
+
+def commit() -> str | None:
+    """Commit of the checkout that this program runs from, None outside of one."""
+    folder = next((path for path in Path(__file__).parents if (path / ".git").is_dir()), None)
+    if folder is None:
+        return None
+    head = (folder / ".git" / "HEAD").read_text().strip()
+    if not head.startswith("ref: "):
+        return head
+    ref = folder / ".git" / head.removeprefix("ref: ")
+    if ref.exists():
+        return ref.read_text().strip()
+    packed = folder / ".git" / "packed-refs"
+    lines = packed.read_text().splitlines() if packed.exists() else []
+    name = head.removeprefix("ref: ")
+    return next((line.split()[0] for line in lines if line.endswith(f" {name}")), None)
 
 
 def leaderboard(report: dict[str, Any]) -> "Table":

@@ -17,7 +17,7 @@ TEXTS: Final[dict[RejectReason, str]] = {
     RejectReason.PRICE_TOO_FAR: (
         "Order price cannot be more than 80% away from the reference price"
     ),
-    RejectReason.VALUE_TOO_LARGE: "Order value too large. Max is $5000000.",
+    RejectReason.VALUE_TOO_LARGE: "Order value too large. Max is $1000000000.",
     RejectReason.DUPLICATE_CLOID: "Order has a duplicate cloid.",
     RejectReason.TOO_MANY_OPEN_ORDERS: "Too many open orders",
     RejectReason.BAD_TRIGGER_PRICE: "Invalid TP/SL price.",
