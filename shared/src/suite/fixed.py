@@ -9,7 +9,7 @@ arithmetic. Bounds that keep it inside 64 bits (checked where orders are admitte
 below 2^62, multipliers and divisors (rate scale, size) below 3e9. `//` and `%` floor in both.
 """
 
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import NewType
 
 Price = NewType("Price", int)
@@ -124,8 +124,3 @@ def quantize_half_even(value: float, decimals: int) -> int:
         The nearest unit; halves of the float's shortest decimal form go to even.
     """
     return int(Decimal(repr(value)).scaleb(decimals).to_integral_value())
-
-
-def quantize_floor(value: float, decimals: int) -> int:
-    """As `quantize_half_even`, rounded down: for sizes, which must not exceed what was meant."""
-    return int(Decimal(repr(value)).scaleb(decimals).to_integral_value(ROUND_FLOOR))

@@ -13,6 +13,7 @@ from perp_engine.kernel.layout import (
     BAR,
     BARS,
     CANCELED,
+    CANNOT_MODIFY,
     DOLLAR,
     EVENT_REFUSED,
     EVENT_REJECTED,
@@ -317,7 +318,7 @@ def modify(state: Words, account: int, oid: int, requests: Words) -> int:
     time_ms, symbol = boundary_ms(m, m[BAR]), request[0]
     old = find(m, account, symbol, oid)
     o = take_row(m) if old else 0
-    reason = UNKNOWN_ORDER if old == 0 else TOO_MANY_ORDERS if o == 0 else 0
+    reason = CANNOT_MODIFY if old == 0 else TOO_MANY_ORDERS if o == 0 else 0
     if reason == 0:
         write_request(m, o, account, request, 0, m[old + ORDER_PARENT])
         if m[old + ORDER_STATE] == WAITING_FOR_FILL:
