@@ -3,6 +3,7 @@
 import math
 import random
 from decimal import Decimal
+from itertools import cycle
 from typing import Any
 
 MINUTE_MS = 60_000
@@ -11,7 +12,7 @@ DAY_MS = 24 * HOUR_MS
 START_MS = 1_746_403_200_000  # 2025-05-05 00:00 UTC
 
 _PRICES = {"BTC": 94_000.0, "ETH": 1_800.0, "SOL": 145.0}
-_DRIFTS = (0.006, -0.003, 0.001, -0.008)
+_KINDS = ((0.006, 1.0), (-0.003, 0.02), (0.001, 0.45), (-0.008, 0.8))  # drift a day, trades
 NAMES = ("momentum-1", "buy-and-hold", "mean-reversion", "random-walk")
 DEPOSIT = 10_000.0
 
@@ -34,13 +35,13 @@ def example_report(
 
     Args:
         names: the traders, best first is not needed.
-        trades: closed trades a trader; every trader has one open trade more, unless 0.
+        trades: closed trades of the busiest trader; others have fewer, and one more is open.
     """
     dice = random.Random(7)
     charts = {coin: _chart(dice, _PRICES[coin], days, candle_interval_ms) for coin in coins}
     traders = {
-        name: _trader(dice, charts, days, equity_interval_ms, trades, _DRIFTS[i % len(_DRIFTS)])
-        for i, name in enumerate(names)
+        name: _trader(dice, charts, days, equity_interval_ms, round(trades * busy), drift)
+        for name, (drift, busy) in zip(names, cycle(_KINDS), strict=False)
     }
     return {
         "result": {
@@ -72,7 +73,6 @@ def example_report(
             "breakeven_threshold": "0",
         },
         "manifest": {
-            "run_id": "run-20250505-7",
             "engine_version": "1",
             "seed": 7,
             "config_sha256": "c2" * 32,
@@ -112,7 +112,7 @@ def _trader(
         deepest = max(deepest, (peak - equity) / peak)
         curve.append([START_MS + i * interval_ms, usd(equity)])
     closed = [_trade(dice, charts, days, is_open=False) for _ in range(trades)]
-    net, fees, funding = equity - DEPOSIT, 0.71 * trades, -0.043 * trades
+    net, fees, funding = equity - DEPOSIT, 0.71 * trades, dice.uniform(-40, 25) * bool(trades)
     wins = sum(float(trade["pnl"]) > 0 for trade in closed)
     win_rate = usd(wins / trades) if trades else None
     sharpe = usd(net / DEPOSIT * 4.1) if trades and days >= 30 else None

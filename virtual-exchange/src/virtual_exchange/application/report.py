@@ -27,6 +27,14 @@ WIN_RATE_DEFINITION = (
     " exact zeros are breakeven and not counted"
 )
 
+ALWAYS = {
+    "latency_ms": 0,
+    "liquidation": "not modelled",
+    "margin": "cross",
+    "mark": "trade path",
+}
+"""What no setting changes yet; named so that nobody has to guess."""
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -54,7 +62,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "synthetic": any(market.synthetic for market in record.markets),
         "coins": [market.instrument.coin for market in record.markets],
         "data_sha256": _data_sha256(record.manifest),
-        "rules": _plain(record.rules),
+        "rules": _plain(record.rules) | ALWAYS,
         "traders": traders,
         "leaderboard": _leaderboard(traders),
         "win_rate_definition": WIN_RATE_DEFINITION,

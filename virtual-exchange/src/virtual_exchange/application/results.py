@@ -80,6 +80,7 @@ def commit() -> str | None:
 def leaderboard(report: dict[str, Any]) -> "Table":
     """Lay out the leaderboard of a report for the console, best first."""
     from rich.table import Table
+    from rich.text import Text
 
     result = report["result"]
     market = ", ".join(result["coins"]) + (" · SYNTHETIC MARKET" if result["synthetic"] else "")
@@ -88,7 +89,7 @@ def leaderboard(report: dict[str, Any]) -> "Table":
         table.add_column(column, justify="left" if column == "trader" else "right")
     for row in result["leaderboard"]:
         table.add_row(
-            row["trader_id"] + (" (degraded)" if row["degraded"] else ""),
+            Text(row["trader_id"] + (" (degraded)" if row["degraded"] else "")),
             _percent(row["total_return"]),
             f"{float(row['total_pnl']):,.2f}",
             _percent(row["max_drawdown"]),

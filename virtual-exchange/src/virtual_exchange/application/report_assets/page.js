@@ -1,12 +1,11 @@
 "use strict";
-(() => {
+// Words, numbers and tables. What the charts need of it is in `page`; charts.js comes after.
+const page = (() => {
   const report = JSON.parse(document.getElementById("data").textContent);
-  const { result, charts, manifest, series } = report;
-  const COLORS = ["#2f6fed", "#e0792b", "#12a27b", "#b0439d", "#8a8f98", "#c9a227", "#d64550", "#3aa6c9"];
-  const names = result.leaderboard.map((row) => row.trader_id);
-  const color = (name) => COLORS[names.indexOf(name) % COLORS.length];
+  const { leaderboard, charts, traders, period } = report;
+  const names = leaderboard.map((row) => row.trader_id);
+  const slot = (name) => names.indexOf(name) % 8;
   const $ = (id) => document.getElementById(id);
-
   // words and numbers
 
   const make = (tag, text, cls) => {
@@ -15,235 +14,273 @@
     if (cls) node.className = cls;
     return node;
   };
-  const number = (value, digits = 2) =>
-    value === null || value === undefined ? "n/a"
-      : Number(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const percent = (value) => (value === null || value === undefined ? "n/a" : `${number(Number(value) * 100)} %`);
-  const sign = (value) => (Number(value) > 0 ? "good" : Number(value) < 0 ? "bad" : "");
+  const missing = (value) => value === null || value === undefined;
+  const number = (value, digits = 2, signed = false) => missing(value) ? "n/a" : Number(value).toLocaleString("en-US", {
+    minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: signed ? "exceptZero" : "negative",
+  }).replace("-", "−");
+  const signedNumber = (value) => number(value, 2, true);
+  const whole = (value) => number(value, 0);
+  const percent = (value, signed = false) => missing(value) ? "n/a" : `${number(Number(value) * 100, 2, signed)}%`;
+  const share = (value) => percent(value);
+  const ratio = (value) => number(value);
+  const tone = (value) => (Number(value) > 0 ? "good" : Number(value) < 0 ? "bad" : "");
   const moment = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
-  const day = (ms) => new Date(ms).toISOString().slice(0, 10);
   const lasting = (ms) => {
-    if (ms === null) return "open";
-    const minutes = Math.round(ms / 60000);
-    if (minutes < 60) return `${minutes} min`;
-    return minutes < 2880 ? `${number(minutes / 60, 1)} h` : `${number(minutes / 1440, 1)} d`;
+    if (missing(ms)) return "n/a";
+    const minutes = ms / 60000;
+    if (minutes < 1) return `${number(ms / 1000, 0)} s`;
+    if (minutes < 60) return `${number(minutes, 0)} min`;
+    return (minutes < 2880 ? `${number(minutes / 60, 1)} h` : `${number(minutes / 1440, 1)} d`).replace(".0 ", " ");
+  };
+  const dotted = (name) => {
+    const dot = make("span", undefined, "dot");
+    dot.style.setProperty("--c", `var(--s${slot(name)})`);
+    return dot;
   };
 
-  const table = (id, heads, rows, sortable) => {
-    const node = $(id);
-    const head = make("tr");
-    const body = make("tbody");
-    let sorted = { column: -1, up: false };
+  // A cell: {text | node, sort, cls, title}; a column: {title, cls, help}.
+  const cellOf = (cell, tag = "td") => {
+    const made = make(tag, cell.node ? undefined : cell.text, cell.cls);
+    if (cell.node) made.append(...[cell.node].flat());
+    if (cell.title) made.title = cell.title;
+    return made;
+  };
+  const table = (id, columns, rows, sortable = false) => {
+    const head = make("tr"), body = make("tbody");
+    let up = false, by = -1;
     const fill = (list) => body.replaceChildren(...list.map((row) => {
       const line = make("tr");
-      line.append(...row.map((cell) => {
-        const made = make("td", cell.node ? undefined : cell.text ?? cell, cell.cls);
-        if (cell.node) made.append(...cell.node);
-        if (cell.title) made.title = cell.title;
-        return made;
-      }));
+      line.append(...row.map((cell) => cellOf(cell)));
       return line;
     }));
-    heads.forEach((title, column) => {
-      const cell = make("th");
-      cell.scope = "col";
+    const sort = (index) => {
+      up = by === index ? !up : false;
+      by = index;
+      const empty = (cell) => missing(cell.sort) || Number.isNaN(cell.sort);
+      fill([...rows].sort((a, b) => {
+        const one = a[index], two = b[index];
+        if (empty(one) || empty(two)) return empty(one) - empty(two);
+        return (one.sort < two.sort ? -1 : one.sort > two.sort ? 1 : 0) * (up ? 1 : -1);
+      }));
+      [...head.children].forEach((th) => th.removeAttribute("aria-sort"));
+      head.children[index].setAttribute("aria-sort", up ? "ascending" : "descending");
+    };
+    columns.forEach((column, index) => {
+      const th = make("th", undefined, column.cls);
+      th.scope = "col";
+      if (column.help) th.title = column.help;
       if (sortable) {
-        const button = make("button", title);
+        const button = make("button", column.title);
         button.type = "button";
-        button.onclick = () => {
-          sorted = { column, up: sorted.column === column ? !sorted.up : false };
-          const key = (row) => row[column].sort ?? row[column].text ?? row[column];
-          fill([...rows].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0) * (sorted.up ? 1 : -1)));
-          head.querySelectorAll("th").forEach((th) => th.removeAttribute("aria-sort"));
-          cell.setAttribute("aria-sort", sorted.up ? "ascending" : "descending");
-        };
-        cell.append(button);
-      } else cell.textContent = title;
-      head.append(cell);
+        button.onclick = () => sort(index);
+        th.append(button);
+      } else th.append(...[column.node ?? column.title].flat());
+      head.append(th);
     });
     fill(rows);
+    if (!rows.length) {
+      const cell = make("td", "None.", "empty");
+      cell.colSpan = columns.length;
+      body.append(make("tr"));
+      body.firstChild.append(cell);
+    }
     const top = make("thead");
     top.append(head);
-    node.replaceChildren(top, body);
+    $(id).replaceChildren(top, body);
   };
+  const money = (value, cls) => ({ text: number(value), sort: Number(value), title: value, cls });
+  const gain = (value, cls = "") => ({ text: signedNumber(value), sort: Number(value), title: value, cls: `${tone(value)} ${cls}` });
 
   // head
 
-  $("title").textContent = `${names.length} trader${names.length === 1 ? "" : "s"} on ${result.coins.join(", ")}`;
-  const sources = [...new Set(Object.values(charts).map((chart) => chart.source))].join(", ");
-  $("subtitle").textContent =
-    `${day(result.period.from_ms)} to ${day(result.period.to_ms)} UTC · data: ${sources}` +
-    (result.finished ? "" : " · NOT FINISHED");
-  $("synthetic").hidden = !result.synthetic;
-  $("sha").textContent = report.sha256;
-  $("copy").onclick = () => navigator.clipboard?.writeText(report.sha256);
+  const listed = (list) => new Intl.ListFormat("en").format(list);
+  $("title").textContent = `${names.length} trader${names.length === 1 ? "" : "s"} on ${listed(report.coins)}`;
+  document.title = `${$("title").textContent} · backtest report`;
+  for (const id of ["badge", "synthetic"]) $(id).hidden = !report.synthetic;
+  $("unfinished").hidden = report.finished;
+  const copy = make("button", "Copy", "small quiet");
+  copy.type = "button";
+  copy.setAttribute("aria-label", "Copy the whole SHA-256");
+  copy.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(report.sha256);
+    } catch {
+      const area = Object.assign(document.body.appendChild(make("textarea")), { value: report.sha256 });
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+  };
+  const hash = make("code", `${report.sha256.slice(0, 12)}…`);
+  hash.title = report.sha256;
+  const sources = [...new Set(Object.values(charts).map((chart) => chart.source))];
+  const facts = [
+    ["Period, UTC", [`${moment(period.from_ms)} to ${moment(period.to_ms)}`]],
+    ["Length", [`${lasting(period.to_ms - period.from_ms).replace(" d", " days")}, ${lasting(period.interval_ms)} steps`]],
+    ["Data", [sources.join(", ") || "n/a"]],
+    ["Run", [report.run_id || "n/a"]],
+    ["Result SHA-256", [hash, copy]],
+  ];
+  $("facts").append(...facts.map(([term, parts]) => {
+    const pair = make("div"), value = make("dd");
+    value.append(...parts);
+    pair.append(make("dt", term), value);
+    return pair;
+  }));
 
   // leaderboard
 
-  const named = (name) => {
-    const dot = make("span", undefined, "dot");
-    dot.style.background = color(name);
-    return [dot, make("span", name)];
+  const spark = (name) => {
+    const box = "http://www.w3.org/2000/svg", curve = traders[name].curve;
+    const svg = document.createElementNS(box, "svg"), path = document.createElementNS(box, "path");
+    const step = Math.max(1, Math.floor(curve.length / 80));
+    const points = curve.filter((_, i) => i % step === 0 || i === curve.length - 1);
+    const values = points.map((point) => Number(point[1]));
+    const low = Math.min(...values), span = Math.max(...values) - low, last = points.at(-1)?.[0] || 1;
+    path.setAttribute("d", points.map((point, i) =>
+      `${i ? "L" : "M"}${(104 * point[0] / last).toFixed(1)} ${(span ? 25 - 24 * (values[i] - low) / span : 13).toFixed(1)}`).join(""));
+    svg.setAttribute("viewBox", "0 0 104 26");
+    svg.setAttribute("aria-hidden", "true");
+    svg.style.setProperty("--c", `var(--s${slot(name)})`);
+    svg.append(path);
+    return svg;
   };
-  table("board",
-    ["Trader", "Rank", "Return", "PnL USD", "Equity USD", "Max drawdown", "Sharpe", "Win rate", "Trades", "Fees USD", "Funding USD"],
-    result.leaderboard.map((row) => [
-      { node: [...named(row.trader_id), ...(row.degraded ? [make("span", " degraded", "bad")] : [])], cls: "left" },
-      row.rank,
-      { text: percent(row.total_return), cls: sign(row.total_return) },
-      { text: number(row.total_pnl), cls: sign(row.total_pnl) },
-      number(row.final_equity), percent(row.max_drawdown),
-      { text: number(row.sharpe), title: row.sharpe === null ? "needs 30 days and returns that vary" : "daily, times sqrt(365)" },
-      percent(row.win_rate), row.total_trades, number(row.fees),
-      { text: number(row.funding), cls: sign(row.funding) },
-    ]));
-
-  // charts
-
-  const styles = () => {
-    const css = getComputedStyle(document.documentElement);
-    const get = (name) => css.getPropertyValue(name).trim();
-    return {
-      layout: { background: { color: get("--card") }, textColor: get("--muted"), attributionLogo: made.length === 0, fontSize: 12 },
-      grid: { vertLines: { color: get("--line") }, horzLines: { color: get("--line") } },
-      rightPriceScale: { borderColor: get("--line"), minimumWidth: 76 },
-      timeScale: { borderColor: get("--line"), timeVisible: true, minBarSpacing: 0.05 },
-    };
+  const trader = (row) => {
+    const node = make("span", undefined, "name");
+    const label = make("span", row.trader_id);
+    label.title = row.trader_id;
+    node.append(dotted(row.trader_id), label);
+    if (row.degraded) node.append(make("span", "degraded", "flag"));
+    return node;
   };
-  const made = [];
-  const chart = (id, more = {}) => {
-    const created = LightweightCharts.createChart($(id), { autoSize: true, ...styles(), ...more });
-    made.push(created);
-    return created;
-  };
-  const seconds = (points) => points.map(([ms, value]) => ({ time: ms / 1000, value: Number(value) }));
-  const equityChart = chart("equity");
-  const drawdownChart = chart("drawdown");
-  const lines = {};
-  names.forEach((name) => {
-    const curve = { color: color(name), lineWidth: 2, priceLineVisible: false, lastValueVisible: names.length < 9 };
-    const equity = equityChart.addSeries(LightweightCharts.LineSeries, curve);
-    const drawdown = drawdownChart.addSeries(LightweightCharts.LineSeries,
-      { ...curve, lineWidth: 1, lastValueVisible: false, priceFormat: { type: "custom", formatter: (v) => `${number(v, 1)} %` } });
-    equity.setData(seconds(series[name].equity));
-    drawdown.setData(seconds(series[name].drawdown).map((p) => ({ time: p.time, value: -100 * p.value })));
-    const button = make("button");
-    button.type = "button";
-    button.setAttribute("aria-pressed", "true");
-    const output = make("output");
-    button.append(...named(name), output);
-    button.onclick = () => {
-      const shown = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(shown));
-      equity.applyOptions({ visible: shown });
-      drawdown.applyOptions({ visible: shown });
-    };
-    $("legend").append(button);
-    lines[name] = { equity, output };
-  });
-  equityChart.subscribeCrosshairMove((event) => names.forEach((name) => {
-    const point = event.seriesData.get(lines[name].equity);
-    lines[name].output.textContent = point ? number(point.value) : "";
-  }));
-  let syncing = false;
-  const follow = (from, to) => from.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-    if (syncing || range === null) return;
-    syncing = true;
-    to.timeScale().setVisibleLogicalRange(range);
-    syncing = false;
-  });
-  equityChart.timeScale().fitContent();
-  drawdownChart.timeScale().fitContent();
-  follow(equityChart, drawdownChart);
-  follow(drawdownChart, equityChart);
+  const SHARPE_HELP = "mean / deviation of daily returns, × √365; needs 30 days of returns that vary";
+  table("board", [
+    { title: "Rank" }, { title: "Trader", cls: "left pin" }, { title: "Equity", cls: "left" }, { title: "Return" },
+    { title: "PnL USD" }, { title: "Sharpe", help: SHARPE_HELP }, { title: "Max drawdown", help: "deepest fall from a peak" },
+    { title: "Win rate", help: report.win_rate_definition }, { title: "Trades", help: "closed: from flat to flat" },
+    { title: "Fees USD" }, { title: "Funding USD", help: "positive was received" },
+  ], leaderboard.map((row) => [
+    { text: row.rank }, { node: trader(row), cls: "left pin" }, { node: spark(row.trader_id), cls: "left" },
+    { text: percent(row.total_return, true), title: row.total_return, cls: `big ${tone(row.total_return)}` },
+    gain(row.total_pnl),
+    missing(row.sharpe) ? { text: "n/a", title: "needs 30 days of returns that vary", cls: "na" } : { text: ratio(row.sharpe), title: row.sharpe },
+    { text: share(row.max_drawdown), title: row.max_drawdown },
+    { text: share(row.win_rate), title: row.win_rate ?? "no trade was won or lost", cls: missing(row.win_rate) ? "na" : "" },
+    { text: whole(row.total_trades) }, money(row.fees), gain(row.funding),
+  ]));
 
-  const priceChart = chart("price");
-  const candles = priceChart.addSeries(LightweightCharts.CandlestickSeries,
-    { upColor: "#12a27b", downColor: "#d64550", wickUpColor: "#12a27b", wickDownColor: "#d64550", borderVisible: false });
-  const markers = LightweightCharts.createSeriesMarkers(candles, []);
-  const options = (id, list) => {
-    $(id).append(...list.map((name) => Object.assign(make("option", name), { value: name })));
-    $(id).onchange = show;
-  };
+  // from gross to net
 
-  function show() {
-    const coin = $("coin").value, trader = $("trader").value, shown = charts[coin];
-    const last = shown.candles.length ? Number(shown.candles[shown.candles.length - 1][4]) : 1;
-    const digits = Math.max(0, 4 - Math.floor(Math.log10(last || 1)));
-    candles.applyOptions({ priceFormat: { type: "price", precision: digits, minMove: 10 ** -digits } });
-    candles.setData(shown.candles.map(([ms, open, high, low, close]) =>
-      ({ time: ms / 1000, open: Number(open), high: Number(high), low: Number(low), close: Number(close) })));
-    const bucket = (ms) => Math.floor(ms / shown.interval_ms) * shown.interval_ms / 1000;
-    markers.setMarkers((series[trader].fills[coin] ?? []).map(([ms, side, size, price]) => ({
-      time: bucket(ms), position: side === "buy" ? "belowBar" : "aboveBar", shape: side === "buy" ? "arrowUp" : "arrowDown",
-      color: side === "buy" ? "#12a27b" : "#d64550", text: series[trader].marked < 60 ? `${size} @ ${price}` : "",
-    })));
-    priceChart.timeScale().fitContent();
-    trades(trader);
-  }
-
-  function trades(trader) {
-    const all = series[trader].trades;
-    $("trades-of").textContent = `of ${trader}`;
-    table("trades", ["Entry UTC", "Coin", "Side", "Size", "Entry", "Exit", "Held", "Fees", "Funding", "Slippage", "PnL USD", "R"],
-      all.map((t) => [
-        { text: moment(t.entry_time), sort: t.entry_time }, { text: t.coin, cls: "left" }, { text: t.side, cls: "left" },
-        { text: t.qty, sort: Number(t.qty) }, { text: t.avg_entry_price, sort: Number(t.avg_entry_price) },
-        { text: t.avg_exit_price ?? "open", sort: Number(t.avg_exit_price) }, { text: lasting(t.duration_ms), sort: t.duration_ms ?? Infinity },
-        { text: number(t.fees), sort: Number(t.fees) }, { text: number(t.funding), sort: Number(t.funding) },
-        { text: number(t.slippage), sort: Number(t.slippage) },
-        { text: number(t.pnl), cls: sign(t.pnl), sort: Number(t.pnl), title: t.exit_time === null ? "booked so far, without the open profit" : "net of fees and funding" }, { text: t.r_multiple === null ? "" : number(t.r_multiple), sort: Number(t.r_multiple) },
-      ]), true);
-    $("trades-note").textContent = series[trader].trades_total > all.length
-      ? `${all.length} of ${series[trader].trades_total} shown; report.json has all.` : "";
-  }
-  options("coin", result.coins);
-  options("trader", names);
-  $("trader").value = names.find((name) => series[name].marked > 1) ?? names[0];
-  show();
-
-  // tables below
-
-  const METRICS = [
-    ["volatility", percent, "standard deviation of daily returns, times sqrt(365)"],
-    ["sharpe", number, "mean / deviation of daily returns, times sqrt(365); needs 30 days"],
-    ["sortino", number, "as Sharpe, over losses only"], ["calmar", number, "CAGR / max drawdown; needs 90 days"],
-    ["cagr", percent, "needs 90 days"], ["max_drawdown", percent, "from the running peak"],
-    ["mdd_duration_ms", lasting, "longest time since the last peak"], ["win_rate", percent, result.win_rate_definition],
-    ["profit_factor", number, "sum of wins / sum of losses"], ["payoff", number, "mean win / mean loss"],
-    ["expectancy", number, "mean net result of a trade, USD"], ["avg_win", number, "USD"], ["avg_loss", number, "USD"],
-    ["avg_r_multiple", number, "result in units of the first stop's risk"],
-    ["exposure", percent, "share of time with a position"], ["mean_leverage", number, "mean of notional / equity"],
-    ["turnover", number, "traded notional / mean equity, a day"], ["fills", (v) => number(v, 0), "trades with the market"],
-    ["maker_share", percent, "share of fills that rested"], ["fees_bps", number, "fees in bp of what was traded"],
-    ["slippage_bps", number, "spread and slippage in bp of what was traded"],
+  const STEPS = [
+    ["realized", "Realized", 1], ["unrealized", "Open profit", 1], ["fees", "Fees", -1], ["funding", "Funding", 1],
   ];
-  table("metrics", ["", ...names], [
-    ...METRICS.map(([key, show_, title]) => [
-      { text: key.replace("_ms", "").replaceAll("_", " "), title, cls: "left" },
-      ...names.map((name) => show_(result.traders[name].portfolio_metrics[key])),
-    ]),
-    ...["realized", "unrealized", "fees", "funding", "net"].map((key) => [
-      { text: `${key} USD`, title: "realized + unrealized - fees + funding = net, to the micro-USD", cls: "left" },
-      ...names.map((name) => number(result.traders[name].bridge[key])),
-    ]),
-  ]);
-  const flat = (object, prefix = "") => Object.entries(object).flatMap(([key, value]) =>
-    value !== null && typeof value === "object" && !Array.isArray(value) ? flat(value, `${prefix}${key}.`)
-      : [[prefix + key, Array.isArray(value) ? (value.length ? JSON.stringify(value) : "none") : String(value)]]);
-  table("rules", ["Rule", "Value"], flat(result.rules));
-  table("manifest", ["What", "Value"], [["data sha256", result.data_sha256], ...flat(manifest).filter(([key]) => !key.includes("brackets"))]);
-
-  // light and dark
-
-  const dark = (on) => {
-    document.documentElement.dataset.theme = on ? "dark" : "light";
-    made.forEach((one) => {
-      const { layout, ...rest } = styles();
-      one.applyOptions({ ...rest, layout: { background: layout.background, textColor: layout.textColor } });
+  $("bridge").append(...names.map((name) => {
+    const { bridge } = traders[name], card = make("div"), title = make("h3");
+    title.append(dotted(name), name);
+    card.append(title);
+    let level = 0;
+    const steps = STEPS.map(([key, label, factor]) => {
+      const from = level;
+      level += factor * Number(bridge[key]);
+      return { label, value: factor * Number(bridge[key]), exact: bridge[key], from, to: level };
     });
+    steps.push({ label: "Net", value: Number(bridge.net), exact: bridge.net, from: 0, to: Number(bridge.net), net: true });
+    const ends = steps.flatMap((step) => [step.from, step.to]);
+    const low = Math.min(0, ...ends), span = Math.max(0, ...ends) - low || 1;
+    const at = (value) => `${100 * (value - low) / span}%`;
+    card.append(...steps.map((step) => {
+      const row = make("div", undefined, step.net ? "step net" : "step"), track = make("i"), bar = make("b");
+      track.style.setProperty("--zero", at(0));
+      track.className = tone(step.value);
+      bar.style.left = at(Math.min(step.from, step.to));
+      bar.style.width = `${100 * Math.abs(step.to - step.from) / span}%`;
+      bar.hidden = step.value === 0;
+      track.append(bar);
+      const value = make("span", signedNumber(step.value), step.net ? tone(step.value) : "");
+      value.title = step.exact;
+      row.append(make("span", step.label), track, value);
+      return row;
+    }));
+    return card;
+  }));
+
+  // metrics
+
+  const METRICS = {
+    Return: [
+      ["cagr", "CAGR", share, "compound return a year; needs 90 days"],
+      ["volatility", "Volatility", share, "deviation of daily returns, × √365"],
+      ["sharpe", "Sharpe", ratio, SHARPE_HELP],
+      ["sortino", "Sortino", ratio, "as Sharpe, over the deviation of losing days only; needs 30 days"],
+      ["calmar", "Calmar", ratio, "CAGR / max drawdown; needs 90 days"],
+      ["max_drawdown", "Max drawdown", share, "deepest fall from the running peak"],
+      ["mdd_duration_ms", "Longest drawdown", lasting, "longest time below an earlier peak"],
+    ],
+    Trades: [
+      ["win_rate", "Win rate", share, report.win_rate_definition],
+      ["win_count", "Wins", whole, "closed trades that gained, net of fees and funding"],
+      ["loss_count", "Losses", whole, "closed trades that lost, net of fees and funding"],
+      ["breakeven_count", "Breakeven", whole, "closed trades of exactly zero"],
+      ["avg_win", "Average win, USD", ratio, "mean of the winning trades"],
+      ["avg_loss", "Average loss, USD", ratio, "mean of the losing trades"],
+      ["expectancy", "Expectancy, USD", ratio, "mean net result of a closed trade"],
+      ["profit_factor", "Profit factor", ratio, "sum of wins / sum of losses"],
+      ["payoff", "Payoff", ratio, "average win / average loss"],
+      ["avg_r_multiple", "Average R", ratio, "mean result in units of what the first stop would have lost"],
+    ],
+    Activity: [
+      ["exposure", "Time in market", share, "share of time with a position"],
+      ["mean_leverage", "Mean leverage", ratio, "mean of notional / equity"],
+      ["turnover", "Turnover a day", ratio, "traded notional / mean equity, a day"],
+      ["fills", "Fills", whole, "executions at the venue"],
+      ["orders", "Orders", whole, "orders the venue accepted"],
+      ["maker_share", "Maker share", share, "share of fills whose order rested in the book"],
+      ["days", "Days", ratio, "length of the period"],
+    ],
+    Costs: [
+      ["traded", "Traded, USD", ratio, "notional of all fills"],
+      ["fees", "Fees, USD", ratio, "paid to the venue"],
+      ["fees_bps", "Fees, bp", ratio, "fees in basis points of what was traded"],
+      ["slippage", "Slippage, USD", ratio, "spread and slippage, inside the prices"],
+      ["slippage_bps", "Slippage, bp", ratio, "spread and slippage in basis points of what was traded"],
+    ],
   };
-  const wanted = location.hash === "#dark" || (location.hash !== "#light" && matchMedia("(prefers-color-scheme: dark)").matches);
-  dark(wanted);
-  $("theme").onclick = () => dark(document.documentElement.dataset.theme !== "dark");
+  const known = new Set(Object.values(METRICS).flat().map(([key]) => key));
+  const present = new Set(names.flatMap((name) => Object.keys(traders[name].metrics)));
+  const others = [...present].filter((key) => !known.has(key));
+  if (others.length) METRICS.Other = others.map((key) => [key, key.replaceAll("_", " "), String, "as in report.json"]);
+  const metricRows = [];
+  for (const [group, list] of Object.entries(METRICS)) {
+    const shown = list.filter(([key]) => present.has(key));
+    if (!shown.length) continue;
+    metricRows.push([{ text: group, cls: "left pin group" }, ...names.map(() => ({ text: "" }))]);
+    for (const [key, label, write, help] of shown) {
+      const term = make("span", label, "help");
+      term.title = help;
+      metricRows.push([{ node: term, cls: "left pin" }, ...names.map((name) => {
+        const value = traders[name].metrics[key];
+        return missing(value) ? { text: "n/a", cls: "na", title: help } : { text: write(value), title: String(value) };
+      })]);
+      $("definitions").append(make("dt", label), make("dd", help));
+    }
+  }
+  table("metrics", [{ title: "", cls: "left pin" }, ...names.map((name) => ({ node: [dotted(name), name], help: name }))], metricRows);
+
+  // how it was made
+
+  const flat = (object, prefix = "") => Object.entries(object).flatMap(([key, value]) =>
+    value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length
+      ? flat(value, `${prefix}${key} › `)
+      : [[prefix + key, typeof value === "object" ? JSON.stringify(value) : String(value)]]);
+  const pairs = (id, first, rows) => table(id, [{ title: first, cls: "left" }, { title: "Value", cls: "left" }],
+    rows.map(([key, value]) => [{ text: key }, { text: value }]));
+  pairs("rules", "Rule", flat(report.rules));
+  pairs("strategies", "Trader", flat(Object.fromEntries(names.map((name) => [name, {
+    ...traders[name].strategy, initial_balance: traders[name].initial_balance, rejected_orders: traders[name].rejected_orders,
+  }]))));
+  pairs("manifest", "Made from", [["data sha256", report.data_sha256], ["result sha256", report.sha256], ...flat(report.manifest)]);
+
+  return { report, names, slot, $, make, dotted, missing, number, percent, money, gain, tone, moment, lasting, table };
 })();

@@ -58,12 +58,13 @@
   // equity above, drawdown below, one time axis
 
   const equity = chart("equity");
+  const cents = Math.max(...names.map((name) => Number(traders[name].initial_balance))) < 1000 ? 2 : 0;
   const lines = Object.fromEntries(names.map((name) => {
     const { start, curve } = traders[name];
     const rows = curve.map(([ms, value, fall]) => ({ time: (start + ms) / 1000, value: Number(value), fall: -100 * fall }));
     const both = { priceLineVisible: false, lastValueVisible: false, lineStyle: dash(name), crosshairMarkerRadius: 3.5 };
     const top = equity.addSeries(LW.LineSeries, {
-      ...both, lineWidth: 2, priceFormat: { type: "custom", minMove: 0.01, formatter: (value) => number(value, 0) },
+      ...both, lineWidth: 2, priceFormat: { type: "custom", minMove: cents ? 0.01 : 1, formatter: (value) => number(value, cents) },
     }, 0);
     const low = equity.addSeries(LW.LineSeries, {
       ...both, lineWidth: 1.5, priceFormat: { type: "custom", minMove: 0.01, formatter: (value) => `${number(value, 1)}%` },
@@ -139,10 +140,11 @@
   const here = () => traders[$("trader").value].marks[$("coin").value] ?? [];
 
   function mark() {
-    const found = here().flatMap(([entered, left, side, , , pnl]) => {
+    const trades = here(), size = trades.length > 60 ? 0.5 : 1;
+    const found = trades.flatMap(([entered, left, side, , , pnl]) => {
       const long = side === "long";
-      const entry = { time: bucket(entered), position: long ? "belowBar" : "aboveBar", shape: long ? "arrowUp" : "arrowDown", color: css(long ? "--accent" : "--violet"), size: 1 };
-      const exit = { time: bucket(left), position: long ? "aboveBar" : "belowBar", shape: "circle", color: css(Number(pnl) < 0 ? "--bad" : "--good"), size: 0.7 };
+      const entry = { time: bucket(entered), position: long ? "belowBar" : "aboveBar", shape: long ? "arrowUp" : "arrowDown", color: css(long ? "--accent" : "--violet"), size };
+      const exit = { time: bucket(left), position: long ? "aboveBar" : "belowBar", shape: "circle", color: css(Number(pnl) < 0 ? "--bad" : "--good"), size: 0.7 * size };
       return missing(left) ? [entry] : [entry, exit];
     });
     marks.setMarkers(found.sort((a, b) => a.time - b.time));
@@ -155,7 +157,7 @@
     const shown = charts[$("coin").value], row = event?.seriesData.get(candles), digits = decimals(shown);
     $("price-at").textContent = row
       ? `${moment(event.time * 1000)} UTC: open ${number(row.open, digits)}, high ${number(row.high, digits)}, low ${number(row.low, digits)}, close ${number(row.close, digits)}`
-      : `${$("coin").value} in candles of ${lasting(shown.interval_ms)}, ${here().length} trades of ${$("trader").value}`;
+      : `${$("coin").value} in candles of ${lasting(shown.interval_ms)}, ${here().length} trade${here().length === 1 ? "" : "s"} of ${$("trader").value}`;
   }
   price.subscribeCrosshairMove(quote);
 
@@ -219,8 +221,9 @@
   const choices = (id, list) => $(id).append(...list.map((name) => Object.assign(make("option", name), { value: name })));
   choices("coin", report.coins.filter((coin) => charts[coin]));
   choices("trader", names);
-  $("trader").value = names.find((name) => traders[name].trades_total > 0) ?? names[0];
-  $("coin").value = report.coins.find((coin) => here(coin) && (traders[$("trader").value].marks[coin] ?? []).length) ?? report.coins[0];
+  const closed = report.leaderboard.find((row) => row.total_trades > 0)?.trader_id;
+  $("trader").value = closed ?? names.find((name) => traders[name].trades_total > 0) ?? names[0];
+  $("coin").value = report.coins.find((coin) => (traders[$("trader").value].marks[coin] ?? []).length) ?? report.coins[0];
   $("coin").onchange = draw;
   $("trader").onchange = () => { draw(); tradesOf($("trader").value); };
 
