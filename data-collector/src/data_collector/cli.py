@@ -125,9 +125,9 @@ def generate(
     Example: data-collector generate --symbols BTC,ETH,SOL --days 30 --seed 7 --data data
     """
     from data_collector.application.generating import Recipe, coins_named, generate_market
-    from data_collector.domain.moments import format_moment, parse_moment
     from suite.bars import DAY_MS
     from suite.errors import BadRequest
+    from suite.moments import format_moment, parse_moment
 
     coins = coins_named(symbols)
     try:

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from tests.unit.data_collector.market import NOW_MS, START_MS, make_bars
 
 from data_collector.domain.cleaning import clean_bars, clean_funding, decimals_of
+from data_collector.domain.epochs import to_epoch_ms
 from data_collector.domain.findings import Findings
-from data_collector.domain.moments import parse_moment, parse_timestamp, to_epoch_ms
 from suite.bars import MINUTE_MS, Bars
 from suite.klines import COLUMNS, bars_equal
+from suite.moments import parse_moment, parse_timestamp
 
 
 def rows_of(bars: Bars) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from data_collector.application.ports import BarReader, Records
-from data_collector.domain.moments import format_moment
 from strategy_core.snapshot import FundingView, SnapshotSeries
 from suite.bars import F64, HOUR_MS, I64, INTERVAL_MS, MINUTE_MS, Bars, resample
 from suite.errors import BadRequest, DataGap, NotFound
 from suite.instrument import coin_of
 from suite.klines import Coverage, Source, empty_bars, merge_bars
+from suite.moments import format_moment
 
 MAX_KLINES = 5000
 _FIRST_FUNDING_INTERVAL_MS = 8 * HOUR_MS

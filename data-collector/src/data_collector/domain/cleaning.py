@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_collector.domain.epochs import to_epoch_ms
 from data_collector.domain.findings import Findings
-from data_collector.domain.moments import to_epoch_ms
 from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.instrument import KNOWN, default_instrument
 from suite.klines import COLUMNS, bars_of, gaps_of, interval_name, take_bars

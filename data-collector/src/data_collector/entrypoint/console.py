@@ -9,9 +9,9 @@ from rich.table import Table
 
 from data_collector.application.importing import Outcome
 from data_collector.domain.findings import Findings
-from data_collector.domain.moments import format_moment
 from suite.bars import INTERVAL_MS
 from suite.klines import Coverage
+from suite.moments import format_moment
 
 T = TypeVar("T")
 

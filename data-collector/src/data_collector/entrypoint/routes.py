@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from data_collector.application.ports import BarReader, Records
 from data_collector.application.reading import Klines, Snapshots, coverage_rows
-from data_collector.domain.moments import parse_moment, parse_timestamp
 from suite.bars import Bars
 from suite.contracts.market_data import ARROW, JSON
 from suite.errors import BadRequest
 from suite.klines import COLUMNS
+from suite.moments import parse_moment, parse_timestamp
 from suite.service.kline_files import array_of
 
 

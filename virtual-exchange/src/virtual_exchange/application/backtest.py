@@ -17,6 +17,7 @@ from suite.contracts.venue import PlaceOrder
 from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
 from suite.errors import BadRequest, Conflict, SuiteError
 from suite.ids import AccountId
+from suite.moments import parse_moment
 from virtual_exchange.application.clock import Ticket
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import (
@@ -26,7 +27,6 @@ from virtual_exchange.application.session import (
     world_request,
 )
 from virtual_exchange.application.world import Stops
-from virtual_exchange.domain.moments import parse_moment
 from virtual_exchange.domain.record import RunRecord
 
 Progress = Callable[[float], None]

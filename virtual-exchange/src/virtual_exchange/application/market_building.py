@@ -11,9 +11,9 @@ from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, DataGap, StorageError
 from suite.fixed import RATE_DECIMALS, quantize_half_even
 from suite.instrument import Instrument
+from suite.moments import format_moment, parse_moment
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
-from virtual_exchange.domain.moments import format_moment, parse_moment
 
 _KNOWN_STAMPS = 2
 """Funding stamps kept from before the start: the last one, and one to tell its interval."""

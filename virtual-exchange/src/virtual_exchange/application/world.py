@@ -17,7 +17,6 @@ from suite.ids import AccountId
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
-from virtual_exchange.domain.moments import next_sample_ms
 from virtual_exchange.domain.record import AccountRecord, MarketRecord, RunRecord
 
 _NOTHING: frozenset[int] = frozenset()
@@ -119,7 +118,7 @@ class World:
     def advance(self, until_bar: int, stops: Stops) -> tuple[tuple[Event, ...], Advanced]:
         """Play bars until a boundary, a stop or the next sample of equity, the first of them."""
         tape = self.market.tape
-        sample_bar = tape.bar_at(next_sample_ms(self.now_ms))
+        sample_bar = tape.bar_at(_next_sample_ms(self.now_ms))
         events = self.apply(
             Advance(
                 until_bar=min(until_bar, sample_bar, self.end_bar),
@@ -239,3 +238,8 @@ def _json_value(name: str, value: Any) -> str:
     if isinstance(value, int):
         return format_fixed(value, USD_DECIMALS if name.endswith("_usd") else RATE_DECIMALS)
     return str(value)
+
+
+def _next_sample_ms(now_ms: int) -> int:
+    """Find the next moment at which equity is sampled: the full hours, which hold the midnights."""
+    return (now_ms // HOUR_MS + 1) * HOUR_MS

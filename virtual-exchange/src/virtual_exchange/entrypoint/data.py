@@ -5,7 +5,7 @@ import msgspec
 from suite.bars import Bars
 from suite.contracts.market_data import ARROW, Kline, MarketSnapshot
 from suite.errors import BadRequest
-from virtual_exchange.domain.moments import parse_moment, parse_timestamp
+from suite.moments import parse_moment, parse_timestamp
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")

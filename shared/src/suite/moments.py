@@ -1,24 +1,20 @@
-"""Moments as people, programs and files of other venues write them."""
+"""Moments as people, programs and the data contract write them; inside, time is epoch ms."""
 
 from datetime import UTC, datetime
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from suite.bars import I64
 
 LATEST_MS = 253_402_300_800_000
 
 
-def parse_moment(text: str) -> int:
+def parse_moment(value: str | int) -> int:
     """Read `2025-05-05`, `2025-05-05T12:30`, or epoch ms; without an offset it is UTC.
 
     Raises:
         ValueError: it is none of these.
     """
-    text = text.strip()
-    if text.isdigit() and len(text) > 8:
+    text = str(value).strip()
+    if isinstance(value, int):
+        moment_ms = value
+    elif text.isdigit() and len(text) > 8:
         moment_ms = int(text)
     else:
         try:
@@ -53,36 +49,3 @@ def format_moment(time_ms: int) -> str:
     moment = datetime.fromtimestamp(time_ms / 1000, UTC)
     midnight = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
     return moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M")
-
-
-def to_epoch_ms(values: NDArray[Any]) -> I64:
-    """Bring a column of times to epoch ms.
-
-    Numbers are told apart by their size: below 1e11 seconds, below 1e14 milliseconds, below 1e17
-    microseconds, else nanoseconds; so every unit covers the years 1973 to 5138.
-
-    Args:
-        values: shape (n,), integers, floats or `datetime64`.
-
-    Returns:
-        Shape (n,), epoch ms, rounded down; -1 where there is no number.
-    """
-    if values.dtype.kind == "M":
-        epoch_ms: I64 = values.astype("datetime64[ms]").astype(np.int64)
-        return np.where(np.isnat(values), -1, epoch_ms)
-    if values.dtype.kind == "f":
-        bad = ~(np.isfinite(values) & (np.abs(values) < 2**62))
-        seconds = ~bad & (np.abs(values) < 1e11)
-        scaled = np.where(seconds, np.round(values * 1000.0), np.where(bad, -1.0, values))
-        whole = np.where(seconds, scaled, np.floor(scaled)).astype(np.int64)
-        return np.where(seconds | bad, whole, _by_size(whole))
-    return _by_size(values.astype(np.int64))
-
-
-def _by_size(values: I64) -> I64:
-    size = np.abs(values)
-    return np.select(
-        [size < 10**11, size < 10**14, size < 10**17],
-        [values * 1000, values, values // 1000],
-        values // 1_000_000,
-    )
