@@ -131,7 +131,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.adapters.traders_file import load_traders
     from virtual_exchange.application.backtest import run_backtest
-    from virtual_exchange.application.results import write_results
+    from virtual_exchange.application.results import make_folder, write_results
     from virtual_exchange.application.session import world_request
     from virtual_exchange.settings import Settings
 
@@ -150,6 +150,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
         supervised=True,
         allow_partial=allow_partial,
     )
+    make_folder(out)  # before the run, not after it
     started = time.perf_counter()
     with _progress_bar() as progress:
         if transport == "inprocess":
@@ -239,7 +240,7 @@ def _progress_bar() -> "Iterator[Progress]":
         TextColumn("{task.percentage:>5.1f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("backtest", total=1.0)
         yield lambda done: bar.update(task, completed=done)
 

@@ -51,13 +51,28 @@ def write_results(record: RunRecord, out_dir: Path) -> Results:
     built = report.build_report(record)
     built["manifest"]["commit"] = commit()
     page = out_dir / "report.html"
+    make_folder(out_dir)
     try:
-        out_dir.mkdir(parents=True, exist_ok=True)
         (out_dir / "report.json").write_bytes(report.encode_report(built))
         page.write_text(render_page(built), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write the report to {out_dir}: {error.strerror}") from error
     return Results(sha256=built["sha256"], summary=leaderboard(built), path=page)
+
+
+def make_folder(out_dir: Path) -> None:
+    """Make the folder of a report.
+
+    Raises:
+        StorageError: it cannot be made or written.
+    """
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        probe = out_dir / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StorageError(f"cannot write to {out_dir}: {error.strerror}") from error
 
 
 def commit() -> str | None:
