@@ -103,7 +103,7 @@ e2e: setup  ## real processes over HTTP
 
 chaos: export HYPOTHESIS_PROFILE := chaos
 chaos: setup  ## the long form of the property tests, and faults driven by seeds
-	$(call pytest,property,tests/property,-n 2)
+	$(call pytest,property,tests/property,-n 2 --timeout 1800)
 	$(call pytest,chaos,tests/chaos,)
 
 bench: setup  ## measure against the budgets

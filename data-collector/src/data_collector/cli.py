@@ -1,5 +1,6 @@
 """The command `data-collector`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,8 @@ def import_(
 ) -> int:
     """Import klines, funding and leverage brackets from Parquet, CSV, CSV.gz or zip.
 
-    Repeated, it skips what is stored already. A bad file is reported and the others go on.
+    Repeated, it skips what is stored already. A damaged file, or one whose name or layout is not
+    understood, is reported and the others go on.
 
     Example: data-collector import downloads/klines --data data
     """
@@ -47,6 +49,8 @@ def import_(
 
     if volume not in {None, "coin", "usd"}:
         raise BadRequest("--volume is coin or usd")
+    if market not in {None, "perp", "spot"}:
+        raise BadRequest("--market is perp or spot")
     options = ImportOptions(
         symbol=symbol,
         interval=interval,
@@ -80,8 +84,9 @@ def _check_options(options: "ImportOptions") -> None:
 def _import(path: Path, data: Path, options: "ImportOptions") -> int:
     from data_collector.adapters.import_files import MarketFiles, find_files
     from data_collector.adapters.import_ledger import FileLedger, write_report
-    from data_collector.application.importing import Importer
+    from data_collector.application.importing import STATUSES, Importer, why_not_done
     from data_collector.entrypoint.console import follow, import_table, make_console
+    from suite.errors import SuiteError
     from suite.service.clock import SystemClock
 
     store, clock = _store(data), SystemClock()
@@ -94,18 +99,14 @@ def _import(path: Path, data: Path, options: "ImportOptions") -> int:
     finally:
         report = write_report(store, [item.as_dict() for item in outcomes], now_ms=clock.now_ms())
     make_console().print(import_table(outcomes))
-    failed = [item for item in outcomes if item.status == "failed"]
-    done = ", ".join(
-        f"{count} {status}"
-        for status in ("imported", "skipped", "ignored", "failed")
-        if (count := sum(item.status == status for item in outcomes))
-    )
+    for item in outcomes:
+        if item.status in {"unknown", "failed"}:
+            typer.echo(f"{item.status.upper()} {item.name}: {item.reason}")
+    counts = Counter(item.status for item in outcomes)
+    done = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
     typer.echo(f"{len(outcomes)} files: {done}; report {report}")
-    if failed:
-        from suite.errors import SuiteError
-
-        more = f", and {len(failed) - 1} more; see the report" if len(failed) > 1 else ""
-        raise SuiteError(f"{failed[0].name}: {failed[0].reason}{more}")
+    if reason := why_not_done(outcomes):
+        raise SuiteError(reason)
     return 0
 
 

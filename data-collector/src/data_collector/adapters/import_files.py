@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from data_collector.domain.cleaning import Rows
 from data_collector.domain.file_names import Kind, is_market_data
+from data_collector.domain.findings import NotUnderstood
 from suite.errors import ConfigError
 from suite.service.kline_files import values_of
 
@@ -85,6 +86,7 @@ class MarketFiles:
         """Read the columns of a kline or funding file.
 
         Raises:
+            NotUnderstood: its layout is not known.
             ValueError: it cannot be used, with the reason.
         """
         if path.suffix.lower() == ".parquet":
@@ -116,7 +118,7 @@ def _unzip(path: Path) -> bytes:
         with zipfile.ZipFile(path) as archive:
             inside = [item for item in archive.infolist() if item.filename.lower().endswith(".csv")]
             if len(inside) != 1:
-                raise ValueError(f"{len(inside)} .csv files in the zip, one is expected")
+                raise NotUnderstood(f"{len(inside)} .csv files in the zip, one is expected")
             if inside[0].file_size > MOST_BYTES:
                 raise ValueError(f"unpacks to more than {MOST_BYTES >> 30} GiB")
             return archive.read(inside[0])
@@ -152,7 +154,7 @@ def _csv(data: bytes, kind: Kind) -> Rows:
         names = [str(index) for index in range(len(cells))]
         places = _HEADERLESS[kind]
         if len(cells) <= max(places.values()):
-            raise ValueError(f"{len(cells)} columns without names are not {kind}")
+            raise NotUnderstood(f"{len(cells)} columns without names are not {kind}")
         chosen = {name: names[place] for name, place in places.items()}
     else:
         names = cells
@@ -183,7 +185,7 @@ def _choose(columns: Sequence[str], kind: Kind) -> dict[str, str]:
             chosen[name] = found
     if missing:
         given = ", ".join(str(name) for name in columns)[:120]
-        raise ValueError(f"no column for {', '.join(missing)} among: {given}")
+        raise NotUnderstood(f"no column for {', '.join(missing)} among: {given}")
     return chosen
 
 
@@ -206,7 +208,7 @@ def _numbers(column: Any, name: str) -> NDArray[Any]:
         return values_of(column.cast(pa.float64(), safe=False).fill_null(float("nan")))
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
-    raise ValueError(f"column for {name} holds {kind}, not numbers")
+    raise NotUnderstood(f"column for {name} holds {kind}, not numbers")
 
 
 def _times(column: Any) -> NDArray[Any]:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from data_collector.application.ports import BarWriter, ImportFiles, ImportLedger
 from data_collector.domain.brackets import read_brackets
 from data_collector.domain.cleaning import Rows, clean_bars, clean_funding
 from data_collector.domain.file_names import FileName, Kind, coin_named, describe
-from data_collector.domain.findings import Findings
+from data_collector.domain.findings import Findings, NotUnderstood
 from suite.errors import SuiteError
 from suite.klines import WriteResult, interval_name
 
@@ -17,6 +17,8 @@ QUOTE_VOLUME_VENUES = frozenset({"ftx"})
 """Venues whose published volume is in USD."""
 
 VolumeUnit = Literal["coin", "usd"]
+Status = Literal["imported", "skipped", "ignored", "unknown", "failed"]
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,13 @@ class Outcome:
 
     Attributes:
         name: path inside the folder that was imported.
-        status: `skipped` was imported before; `ignored` is of a kind that is not stored.
-        reason: why it failed or was ignored, or a note on how it was read.
+        status: `skipped` was imported before; `ignored` is of a kind that is not stored; `unknown`
+            has a name or a layout that is not understood; `failed` is damaged or makes no sense.
+        reason: why it was not imported, or a note on how it was read.
     """
 
     name: str
-    status: Literal["imported", "skipped", "ignored", "failed"]
+    status: Status
     reason: str = ""
     kind: str = ""
     source: str = ""
@@ -100,18 +103,14 @@ class Importer:
             name = path.name if path == root else path.relative_to(root).as_posix()
             try:
                 yield self._one(name, path, options)
+            except NotUnderstood as error:
+                yield Outcome(name=name, status="unknown", reason=str(error))
             except (ValueError, OSError, SuiteError) as error:
                 text = error.strerror if isinstance(error, OSError) else None
                 yield Outcome(name=name, status="failed", reason=text or str(error))
 
     def _one(self, name: str, path: Path, options: ImportOptions) -> Outcome:
-        what = describe(
-            path.resolve().parts[1:],
-            symbol=options.symbol,
-            interval=options.interval,
-            venue=options.venue,
-            market=options.market,
-        )
+        what = _described(path, options)
         if what.kind in {Kind.MARK, Kind.TRADES}:
             reason = f"{what.kind} data is recognized but not stored"
             return Outcome(name=name, status="ignored", reason=reason, kind=what.kind)
@@ -190,3 +189,35 @@ class Importer:
             source=str(what.source),
             findings=Findings(rows=len(found), kept=len(coins)),
         )
+
+
+def why_not_done(outcomes: Sequence[Outcome]) -> str:
+    """Say in one line why an import did not succeed; empty when it did.
+
+    It succeeds when nothing failed and something is stored, be it from an import before.
+    """
+    failed = [item for item in outcomes if item.status == "failed"]
+    if not failed and any(item.status in {"imported", "skipped"} for item in outcomes):
+        return ""
+    named = failed or list(outcomes)
+    more = f", and {len(named) - 1} more; see the report" if len(named) > 1 else ""
+    what = "" if failed else "nothing was imported: "
+    return what + "; ".join(f"{item.name}: {item.reason}" for item in named[:1]) + more
+
+
+def _described(path: Path, options: ImportOptions) -> FileName:
+    """Say what a file holds.
+
+    Raises:
+        NotUnderstood: its name does not say it.
+    """
+    try:
+        return describe(
+            path.resolve().parts[1:],
+            symbol=options.symbol,
+            interval=options.interval,
+            venue=options.venue,
+            market=options.market,
+        )
+    except ValueError as error:
+        raise NotUnderstood(str(error)) from None

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from data_collector.domain.findings import NotUnderstood
+
 _NAMES = {
     "min_notional": ("min_notional", "minNotional", "notionalFloor"),
     "max_notional": ("max_notional", "maxNotional", "notionalCap"),
@@ -23,30 +25,31 @@ def read_brackets(document: Any) -> dict[str, list[dict[str, float]]]:
         Symbol to brackets by rising notional.
 
     Raises:
-        ValueError: it has another shape.
+        NotUnderstood: it has another shape.
+        ValueError: a bracket is out of range.
     """
     if not isinstance(document, Mapping) or not document:
-        raise ValueError("not an object of symbols")
+        raise NotUnderstood("not an object of symbols")
     return {str(symbol): _brackets(str(symbol), rows) for symbol, rows in document.items()}
 
 
 def _brackets(symbol: str, rows: Any) -> list[dict[str, float]]:
     if not isinstance(rows, list) or not rows:
-        raise ValueError(f"{symbol[:40]}: not a list of brackets")
+        raise NotUnderstood(f"{symbol[:40]}: not a list of brackets")
     found = [_bracket(symbol, row) for row in rows]
     return sorted(found, key=lambda bracket: bracket["min_notional"])
 
 
 def _bracket(symbol: str, row: Any) -> dict[str, float]:
     if not isinstance(row, Mapping):
-        raise ValueError(f"{symbol[:40]}: a bracket is not an object")  # noqa: TRY004
+        raise NotUnderstood(f"{symbol[:40]}: a bracket is not an object")
     bracket = {}
     for name, aliases in _NAMES.items():
         value = next((row[alias] for alias in aliases if alias in row), None)
         try:
             bracket[name] = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
-            raise ValueError(f"{symbol[:40]}: a bracket has no number {name}") from None
+            raise NotUnderstood(f"{symbol[:40]}: a bracket has no number {name}") from None
     rate, leverage = bracket["maint_margin_rate"], bracket["max_leverage"]
     if not (0 < rate < 1 and 1 <= leverage <= 1000 and bracket["min_notional"] >= 0):
         raise ValueError(f"{symbol[:40]}: a bracket is out of range")

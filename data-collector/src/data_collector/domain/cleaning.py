@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_collector.domain.epochs import to_epoch_ms
-from data_collector.domain.findings import Findings
+from data_collector.domain.findings import Findings, NotUnderstood
 from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.instrument import KNOWN, default_instrument
 from suite.klines import COLUMNS, bars_of, gaps_of, interval_name, take_bars
@@ -30,7 +30,8 @@ def clean_bars(
         now_ms: bars that close later are left out.
 
     Raises:
-        ValueError: the interval is unknown, or not that of the rows.
+        NotUnderstood: the interval is unknown.
+        ValueError: it is not that of the rows.
     """
     times = to_epoch_ms(rows["time"])
     columns = {name: np.asarray(rows[name], np.float64) for name in COLUMNS[1:]}
@@ -115,12 +116,15 @@ def _interval_of(times: I64, named: str | None) -> str:
     steps = np.diff(np.unique(times[times >= 0]))
     if len(steps) == 0:
         if named is None:
-            raise ValueError("too few rows to tell the interval; name it with --interval")
+            raise NotUnderstood("too few rows to tell the interval; name it with --interval")
         return named
     lengths, counts = np.unique(steps, return_counts=True)
     usual = int(lengths[np.argmax(counts)])
     if named is None:
-        return interval_name(usual)
+        try:
+            return interval_name(usual)
+        except ValueError as error:
+            raise NotUnderstood(str(error)) from None
     if usual % INTERVAL_MS[named] or counts[lengths == INTERVAL_MS[named]].sum() == 0:
         raise ValueError(f"rows are {usual / 60_000:g} minutes apart, which is not {named}")
     return named

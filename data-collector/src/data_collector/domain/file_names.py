@@ -59,6 +59,17 @@ _VENUES = (
     "binance-usdm", "binance-coinm", "binance", "bybit", "okx", "ftx", "hyperliquid", "kraken",
     "coinbase", "bitget", "gate", "kucoin", "mexc", "deribit", "bitmex", "huobi", "htx", "dydx",
 )  # fmt: skip
+_SAME_VENUE = {"binance-usdm": "binance"}
+"""Folders that say the market too; `binance-coinm` is not one: its contracts are worth USD."""
+
+_FOLDER = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
+_PLAIN_FOLDERS = {
+    "archive", "bars", "candles", "csv", "daily", "data", "desktop", "download", "downloads",
+    "funding", "futures", "history", "home", "klines", "market-data", "monthly", "ohlcv",
+    "parquet", "perp", "perps", "raw", "spot", "swap", "temp", "tmp", "um", "zip",
+}  # fmt: skip
+"""Folders whose name says nothing about where data is from."""
+
 _NO_TRADES = {"markpriceklines", "indexpriceklines", "premiumindexklines"}
 """Folders of Binance whose files have the names of klines but hold other prices."""
 
@@ -139,10 +150,18 @@ def _source(
     """The venue and market: as given, else by a folder's name, else by the form of the name."""
     folders = [part.lower() for part in path[:-1]]
     told = next((part for part in reversed(folders) if part in _VENUES), None)
-    if told is None and _is_binance(path, stem):
-        told = "binance" if "spot" in folders else "binance-usdm"
+    if told is None:
+        told = "binance" if _is_binance(path, stem) else _folder_venue(folders, symbol)
     is_spot = "spot" in folders or bool(_SPOT_QUOTE.fullmatch(symbol))
-    return Source(venue or told or LOCAL, market or ("spot" if is_spot else "perp"))
+    chosen = venue or _SAME_VENUE.get(told, told)
+    return Source(chosen, market or ("spot" if is_spot else "perp"))
+
+
+def _folder_venue(folders: list[str], symbol: str) -> str:
+    """The venue a folder stands for that is of no venue we know: its own name, if it is one."""
+    name = folders[-1] if folders else ""
+    says_nothing = name in _PLAIN_FOLDERS or name in INTERVAL_MS or name == symbol.lower()
+    return name if _FOLDER.fullmatch(name) and not says_nothing else LOCAL
 
 
 def _is_binance(path: tuple[str, ...], stem: str) -> bool:

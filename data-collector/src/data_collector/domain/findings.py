@@ -4,6 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
+class NotUnderstood(ValueError):
+    """A file whose name or layout is not known: nothing is wrong with it, but it is not for us."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """Counts of one file; rows that cannot be true are left out, nothing is repaired.

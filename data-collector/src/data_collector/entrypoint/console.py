@@ -16,6 +16,7 @@ from suite.moments import format_moment
 T = TypeVar("T")
 
 _WIDTH = 170
+_COLORS = {"unknown": "yellow", "failed": "red"}
 _FOUND = (
     ("duplicates", "duplicates"),
     ("conflicts", "conflicting duplicates"),
@@ -56,7 +57,7 @@ def import_table(outcomes: Sequence[Outcome]) -> Table:
         found, result = item.findings or Findings(), item.result
         table.add_row(
             item.name,
-            item.status if item.status != "failed" else f"[red]{item.status}[/red]",
+            f"[{_COLORS[item.status]}]{item.status}[/]" if item.status in _COLORS else item.status,
             item.coin,
             item.source,
             item.interval or item.kind,

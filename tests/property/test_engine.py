@@ -253,7 +253,7 @@ for seed in range(3):
 @pytest.mark.process
 def test_compiled_and_interpreted_kernel_end_in_the_same_bytes() -> None:
     """One source text: the whole state is equal with the compiler on and off."""
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[2]
 
     def digests(disabled: str) -> str:
         env = {**os.environ, "NUMBA_DISABLE_JIT": disabled, "PYTHONPATH": str(root)}
