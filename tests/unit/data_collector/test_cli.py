@@ -80,7 +80,34 @@ def test_bad_file_makes_the_exit_code_one_and_keeps_the_others(
     captured = capsys.readouterr()
     assert "BTCUSDT-1m.parquet: damaged Parquet" in one_line(captured.err)
     assert "1 imported, 1 failed" in captured.out
+    assert "\nFAILED BTCUSDT-1m.parquet: damaged Parquet" in captured.out
     assert ("ETH",) == KlineStore(data).coins()
+
+
+def test_file_that_is_not_understood_is_reported_and_the_import_succeeds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line for it; again, when the rest was imported before."""
+    inbox, data = tmp_path / "inbox", tmp_path / "data"
+    inbox.mkdir()
+    (inbox / "BTCUSDT-1m.csv").write_text("name,age\nBob,7\n")
+    (inbox / "ETHUSDT-1m.csv").write_text(generic_csv(make_bars(20)))
+    for status in ("imported", "skipped"):
+        assert 0 == run("import", inbox, "--data", data)
+        captured = capsys.readouterr()
+        assert "" == captured.err
+        assert "\nUNKNOWN BTCUSDT-1m.csv: no column for time" in captured.out
+        assert f"1 {status}, 1 unknown" in captured.out
+
+
+@pytest.mark.parametrize("name", ["my notes 1.csv", "BTCUSDT-mark-8h.csv"])
+def test_import_of_nothing_makes_the_exit_code_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Files were found, but none was for us."""
+    (tmp_path / name).write_text(generic_csv(make_bars(20)))
+    assert 1 == run("import", tmp_path / name, "--data", tmp_path / "data")
+    assert f"nothing was imported: {name}: " in one_line(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +117,7 @@ def test_bad_file_makes_the_exit_code_one_and_keeps_the_others(
         (["import", ".", "--volume", "pounds"], 2, "--volume is coin or usd"),
         (["import", ".", "--interval", "7m"], 2, "unknown interval '7m'"),
         (["import", ".", "--venue", "../x"], 2, "not a venue or market name"),
+        (["import", ".", "--market", "options"], 2, "--market is perp or spot"),
         (["import", ".", "--symbol", "a b"], 2, "not a symbol"),
         (["generate", "--symbols", "BTC,BTC"], 2, "not a list of different symbols"),
         (["generate", "--days", "0"], 2, "--days"),

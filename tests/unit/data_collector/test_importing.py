@@ -128,7 +128,7 @@ def test_funding_of_binance_is_read(store: KlineStore, inbox: Path) -> None:
         "calc_time,funding_interval_hours,last_funding_rate\n" + rows
     )
     write_zip(inbox / "BTCUSDT-fundingRate-2025-06.zip", f"{START_MS + 2 * eight_h},8,0.0002\n")
-    outcomes = run(store, inbox, ImportOptions(venue="binance-usdm"))
+    outcomes = run(store, inbox, ImportOptions(venue="binance"))
     assert ["imported"] * 3 == [outcome.status for outcome in outcomes]
     times, rates = store.read_funding("BTC")
     assert [START_MS, START_MS + eight_h, START_MS + 2 * eight_h] == times.tolist()
@@ -140,7 +140,7 @@ def test_brackets_go_into_the_records_of_their_coins(store: KlineStore, inbox: P
     row = {"min_notional": 0, "max_notional": 9, "maint_margin_rate": 0.01, "max_leverage": 50}
     (inbox / "leverage_tiers.json").write_text(json.dumps({"BTCUSDT": [row]}))
     run(store, inbox)
-    record = store.record_at(Source("local"), "BTC")
+    record = store.record_at(Source("inbox"), "BTC")
     assert record is not None
     assert 50.0 == record["leverage_brackets"][0]["max_leverage"]
 
@@ -158,7 +158,7 @@ def test_data_that_was_lost_is_imported_again(store: KlineStore, inbox: Path) ->
     """What was imported once but is no longer stored is not skipped."""
     (inbox / "BTCUSDT-1m.csv").write_text(PLAIN)
     run(store, inbox)
-    store.remove(Source("local"), "BTC")
+    store.remove(Source("inbox"), "BTC")
     assert ["imported"] == [item.status for item in run(store, inbox)]
     assert 30 == len(store.read("BTC"))
 
@@ -208,14 +208,20 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "cut gzip": ("BTCUSDT-1m.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "damaged gzip"),
     "empty csv": ("BTCUSDT-1m.csv", b"\n\n", "the file is empty"),
     "only names": ("BTCUSDT-1m.csv", b"timestamp,open,high,low,close,volume\n", "no usable row"),
-    "missing columns": ("BTCUSDT-1m.csv", b"timestamp,open\n1,2\n", "no column for high, low"),
-    "too few columns": ("BTCUSDT-1m.csv", b"1746403200000,1,2\n", "3 columns without names"),
     "ragged csv": ("BTCUSDT-1m.csv", PLAIN.encode() + b"1,2\n", "damaged CSV"),
-    "not utf-8": ("BTCUSDT-1m.csv", b"time\xff\xfe,a\n1,2\n", "no column for"),
-    "no symbol": ("data of mine 1.csv", PLAIN.encode(), "--symbol"),
     "wrong interval": ("BTCUSDT-5m.csv", PLAIN.encode(), "rows are 1 minutes apart"),
     "no JSON": ("leverage_tiers.json", b"{", "not JSON"),
+}
+
+UNKNOWN: dict[str, tuple[str, bytes, str]] = {
+    "missing columns": ("BTCUSDT-1m.csv", b"timestamp,open\n1,2\n", "no column for high, low"),
+    "too few columns": ("BTCUSDT-1m.csv", b"1746403200000,1,2\n", "3 columns without names"),
+    "not utf-8": ("BTCUSDT-1m.csv", b"time\xff\xfe,a\n1,2\n", "no column for"),
+    "no symbol": ("data of mine 1.csv", PLAIN.encode(), "--symbol"),
     "other JSON": ("leverage_tiers.json", b"[]", "not an object of symbols"),
+    "no interval": ("BTCUSDT.csv", b"time,open,high,low,close,volume\n", "--interval"),
+    "other brackets": ("leverage_tiers.json", b'{"BTCUSDT": 5}', "not a list of brackets"),
+    "another kind of name": ("BTCUSDT-6h.csv", PLAIN.encode(), "no symbol in the name"),
 }
 
 
@@ -233,6 +239,20 @@ def test_bad_file_is_told_in_one_line_and_the_rest_goes_on(
     assert reason in outcomes[name].reason
     assert "\n" not in outcomes[name].reason
     assert ("ETH",) == store.coins()
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_file_that_is_not_understood_is_told_from_a_damaged_one(
+    store: KlineStore, inbox: Path, case: str
+) -> None:
+    """Other files may well lie in the same folder; what is known of them is said in one line."""
+    name, content, reason = UNKNOWN[case]
+    (inbox / name).write_bytes(content)
+    (outcome,) = run(store, inbox)
+    assert "unknown" == outcome.status
+    assert reason in outcome.reason
+    assert "\n" not in outcome.reason
+    assert () == store.coins()
 
 
 def test_cells_that_are_no_numbers_cost_their_row_only(store: KlineStore, inbox: Path) -> None:

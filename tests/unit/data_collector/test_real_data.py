@@ -52,7 +52,7 @@ def test_bitcoin_means_the_binance_perpetual(
     """Whatever other venues are there."""
     store = imported[0]
     held = store.coverage("BTC")
-    assert (Source("binance-usdm"), ()) == (held.source, held.gaps)
+    assert (Source("binance"), ()) == (held.source, held.gaps)
     assert held.bars > 70_000
     assert 1_746_372_780_000 == held.first_open_ms
     assert len(store.read_funding("BTC")[0]) > 300
@@ -77,7 +77,7 @@ def test_gappy_file_is_stored_with_its_gaps(
     """As many as the file is known for."""
     held = imported[0].coverage("UNITTEST")
     missing = sum(gap.bars(60_000) for gap in held.gaps)
-    assert (538, 717, "spot") == (len(held.gaps), missing, held.source.market)
+    assert (538, 717, "misc/spot") == (len(held.gaps), missing, str(held.source))
 
 
 def test_instruments_have_the_shipped_lattice_and_imported_tiers(

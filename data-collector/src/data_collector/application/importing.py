@@ -202,7 +202,7 @@ def why_not_done(outcomes: Sequence[Outcome]) -> str:
     named = failed or list(outcomes)
     more = f", and {len(named) - 1} more; see the report" if len(named) > 1 else ""
     what = "" if failed else "nothing was imported: "
-    return what + "; ".join(f"{item.name}: {item.reason}" for item in named[:1]) + more
+    return f"{what}{named[0].name}: {named[0].reason}{more}"
 
 
 def _described(path: Path, options: ImportOptions) -> FileName:
