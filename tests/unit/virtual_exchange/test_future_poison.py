@@ -14,7 +14,7 @@ from suite.bars import MINUTE_MS, Bars
 from suite.clock import ManualClock
 from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.venue import Leg, PlaceOrder
-from virtual_exchange.application.queries import InfoBody
+from virtual_exchange.application.info_request import InfoBody
 from virtual_exchange.application.session import Session
 
 BARS = 400
@@ -57,7 +57,7 @@ def answers(session: Session) -> list[bytes]:
         found += [data.snapshot(coin), data.snapshot(coin, now_ms - 7 * MINUTE_MS)]
         bars = data.klines(coin, "15m", None, None)
         found.append([bars.open_time_ms.tolist(), bars.close.tolist(), bars.volume.tolist()])
-    found += [queries.order_rows(0), session.clock_state()]
+    found += [queries.accounts.order_rows(0), session.clock_state()]
     return [msgspec.json.encode(answer) for answer in found]
 
 
@@ -73,7 +73,7 @@ def played(source: MemorySource, cut: int, seed: int) -> list[list[bytes]]:
         step += 1
         until = min(session.world.engine.bar + choices.randint(1, 40), cut)
         coin, side = choices.choice(COINS), choices.random() < 0.5
-        mid = Decimal(session.queries.mids()[coin])
+        mid = Decimal(session.queries.market.mids()[coin])
         order = PlaceOrder(
             coin=coin,
             is_buy=side,

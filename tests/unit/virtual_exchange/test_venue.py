@@ -60,11 +60,11 @@ def test_resting_order_holds_margin_and_gives_it_back_when_canceled(session: Ses
     """The margin an order held, and what it gave back, is visible in its row."""
     (status,) = statuses(session.venue.submit(0, order("0.1", "90000")))
     oid = status["resting"]["oid"]
-    row = session.queries.order_rows(0)[0]
+    row = session.queries.accounts.order_rows(0)[0]
     assert (oid, "open") == (row["oid"], row["status"])
     assert Decimal(row["held_usd"]) > 0
     session.venue.submit(0, CancelOrder(coin="BTC", oid=oid))
-    row = session.queries.order_rows(0)[0]
+    row = session.queries.accounts.order_rows(0)[0]
     assert (row["held_usd"], "canceled") == (row["refunded_usd"], row["status"])
 
 
@@ -73,7 +73,7 @@ def test_entry_with_protection_is_one_group(session: Session) -> None:
     action = order(stop_loss=Leg(price=Decimal(90000)), take_profit=Leg(price=Decimal(99000)))
     filled, *children = statuses(session.venue.submit(0, action))
     assert ["waitingForTrigger", "waitingForTrigger"] == children
-    rows = session.queries.order_rows(0)
+    rows = session.queries.accounts.order_rows(0)
     assert [filled["filled"]["oid"]] * 2 == [row["parent_oid"] for row in rows[:2]]
 
 
@@ -83,7 +83,7 @@ def test_protection_of_a_resting_entry_waits_for_its_fill(session: Session) -> N
     resting, child = statuses(session.venue.submit(0, action))
     assert "resting" in resting
     assert child == "waitingForFill"
-    (parent,) = [o for o in session.queries.frontend_orders(0) if o["children"]]
+    (parent,) = [o for o in session.queries.accounts.frontend_orders(0) if o["children"]]
     assert resting["resting"]["oid"] == parent["oid"]
 
 
@@ -169,7 +169,7 @@ def test_modified_order_has_a_new_oid_and_its_cloid(session: Session) -> None:
     (second,) = statuses(session.venue.submit(0, modify))
     assert first["resting"]["oid"] != second["resting"]["oid"]
     assert CLOID == second["resting"]["cloid"]
-    (open_order,) = session.queries.open_orders(0)
+    (open_order,) = session.queries.accounts.open_orders(0)
     assert ("90500.0", "0.2") == (open_order.limitPx, open_order.sz)
 
 
@@ -195,5 +195,5 @@ def test_finished_world_refuses_orders_and_has_none_left(session: Session) -> No
     session.venue.submit(0, order("0.1", "90000"))
     while not session.world.finished:
         session.world.advance(session.world.end_bar, Stops())
-    assert () == session.queries.open_orders(0)
+    assert () == session.queries.accounts.open_orders(0)
     assert session.venue.submit(0, order()).response == "Trading is halted."

@@ -67,7 +67,7 @@ def run_backtest(
     """
     session = open_session(request, source=source, clock=clock)
     session.strategies = strategies_of(traders)
-    instruments = instruments_of(session.queries.meta())
+    instruments = instruments_of(session.queries.market.meta())
     runners = []
     for spec in traders:
         strategy = registry.build(spec, instruments=instruments, seed=request.seed)

@@ -34,7 +34,7 @@ class MarketData:
         Raises:
             NotFound: this world has none such.
         """
-        symbol = self._queries.symbol(name)
+        symbol = self._queries.market.symbol(name)
         if symbol is None:
             coins = ", ".join(self._world.market.coins)
             raise NotFound(f"unknown symbol {name[:20]!r}; this world has {coins}")

@@ -38,11 +38,11 @@ class Views:
             self._mids = None
             self._shared_ms = self._world.now_ms
         if want.mids and self._mids is None:
-            self._mids = self._queries.mids()
+            self._mids = self._queries.market.mids()
         return WaitReply(
             now_ms=self._world.now_ms,
             step_seq=0,
-            fills=self._queries.user_fills(account, first_fill) if want.fills else (),
+            fills=self._queries.accounts.user_fills(account, first_fill) if want.fills else (),
             account=self._account(account) if want.account else None,
             mids=self._mids if want.mids else None,
             snapshots={coin: self._snapshot(coin, want.intervals) for coin in want.snapshots}
@@ -66,8 +66,8 @@ class Views:
 
     def _account(self, account: int) -> AccountView:
         return AccountView(
-            state=self._queries.clearinghouse(account),
-            open_orders=self._queries.open_orders(account),
+            state=self._queries.accounts.clearinghouse(account),
+            open_orders=self._queries.accounts.open_orders(account),
         )
 
     def _snapshot(self, coin: str, intervals: tuple[str, ...]) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from suite.service.faults import WRONG_SHAPE
-from virtual_exchange.application.queries import InfoBody, UnknownRequest
+from virtual_exchange.application.info_request import InfoBody, UnknownRequest
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer, unprocessable
 
 _info = msgspec.json.Decoder(InfoBody)

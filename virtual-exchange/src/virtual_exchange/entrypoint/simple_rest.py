@@ -43,7 +43,7 @@ async def orders(call: Call) -> Answer:
         raise Forbidden(f"this token does not cover account {asked[:64]!r}")
     named = session.world.by_id.get(AccountId(asked)) if asked is not None else None
     account = named.index if named is not None else call.account(session)
-    return answer(session.queries.order_rows(account))
+    return answer(session.queries.accounts.order_rows(account))
 
 
 ROUTES = (
