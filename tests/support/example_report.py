@@ -68,6 +68,7 @@ def example_report(
                 "fill_at": "open",
             },
             "leaderboard": _leaderboard(traders),
+            "leaderboard_note": "Ranked by total return over this one period.",
             "traders": traders,
             "win_rate_definition": "wins / (wins + losses) over closed trades",
             "breakeven_threshold": "0",

@@ -7,6 +7,7 @@ annualization uses 365. Source: `docs/report.md`, which states every formula.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -90,6 +91,44 @@ def sharpe(daily_returns: F64) -> float | None:
     if deviation <= 1e-15:
         return None
     return float(np.mean(daily_returns)) / deviation * sqrt(DAYS_A_YEAR)
+
+
+def sharpe_above(
+    benchmark: float, *, ratio: float, days: int, skew: float, kurtosis: float
+) -> float | None:
+    """Probability that the true Sharpe ratio is above a benchmark, given how few days there are.
+
+    `Phi((SR - b) * sqrt(n - 1) / sqrt(1 - g3 * SR + (g4 - 1) / 4 * SR^2))`
+
+    Args:
+        benchmark, ratio: Sharpe ratios a day, not annualized.
+        days: how many returns the ratio is made of.
+        skew, kurtosis: of the returns; 0 and 3 for a normal distribution.
+
+    Returns:
+        0 to 1; None where the formula has no root.
+
+    Source: Bailey, López de Prado, "The Sharpe Ratio Efficient Frontier", 2012.
+    """
+    variance = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
+    if variance <= 0:
+        return None
+    return NormalDist().cdf((ratio - benchmark) * sqrt((days - 1) / variance))
+
+
+def probabilistic_sharpe(daily_returns: F64) -> float | None:
+    """Probability that the true Sharpe ratio is above 0 (`sharpe_above`); None as for Sharpe."""
+    if sharpe(daily_returns) is None:
+        return None
+    mean, spread = float(np.mean(daily_returns)), float(np.std(daily_returns))
+    standard = (daily_returns - mean) / spread
+    return sharpe_above(
+        0.0,
+        ratio=mean / float(np.std(daily_returns, ddof=1)),
+        days=len(daily_returns),
+        skew=float(np.mean(standard**3)),
+        kurtosis=float(np.mean(standard**4)),
+    )
 
 
 def sortino(daily_returns: F64) -> float | None:

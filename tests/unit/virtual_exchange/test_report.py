@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.runs import random_run, renamed
 
-from virtual_exchange.application.report import build_report, canonical_bytes, number
+from virtual_exchange.application.report import build_report, canonical_bytes
+from virtual_exchange.application.report_rows import number
 from virtual_exchange.domain.trades import trades_of
 
 SEEDS = st.integers(0, 10_000)

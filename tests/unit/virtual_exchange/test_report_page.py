@@ -55,6 +55,15 @@ def test_the_console_board_says_that_a_market_is_synthetic() -> None:
     assert table.row_count == 2
 
 
+def test_every_board_says_that_one_period_has_no_error_bars() -> None:
+    """In the report, on the page and in the console."""
+    report = build_report(random_run(6))
+    note = report["result"]["leaderboard_note"]
+    assert "no error bars" in note
+    assert note == data_of(render_page(report))["leaderboard_note"]
+    assert note == leaderboard(report).caption
+
+
 def told(report: dict[str, Any]) -> str:
     written = StringIO()
     Console(width=140, file=written).print(leaderboard(report))

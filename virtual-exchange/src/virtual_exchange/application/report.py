@@ -11,20 +11,30 @@ from typing import Any
 
 import msgspec
 
-from perp_engine.events import Fill
 from suite import performance
 from suite.bars import DAY_MS
-from suite.enums import Side
-from suite.fixed import USD_DECIMALS, format_fixed
-from suite.instrument import Instrument
-from virtual_exchange.domain.record import AccountRecord, MarketRecord, OrderRecord, RunRecord
-from virtual_exchange.domain.trades import Trade, slippage_of, trades_of
+from suite.fixed import USD_DECIMALS
+from virtual_exchange.application.report_rows import (
+    chart_of,
+    fill_row,
+    funding_row,
+    number,
+    order_row,
+    plain,
+    trade_row,
+    usd,
+)
+from virtual_exchange.domain.record import AccountRecord, OrderRecord, RunRecord
+from virtual_exchange.domain.trades import slippage_of, trades_of
 
 SCHEMA = "autocryptotrader-report/1"
-SIGNIFICANT_DIGITS = 10
 WIN_RATE_DEFINITION = (
     "wins / (wins + losses) over closed trades, each from flat to flat and net of fees and funding;"
     " exact zeros are breakeven and not counted"
+)
+LEADERBOARD_NOTE = (
+    "Ranked by total return over this one period. There are no error bars yet: another period, or"
+    " other luck, may put these traders in another order."
 )
 
 ALWAYS = {
@@ -62,17 +72,37 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "synthetic": any(market.synthetic for market in record.markets),
         "coins": [market.instrument.coin for market in record.markets],
         "data_sha256": _data_sha256(record.manifest),
-        "rules": _plain(record.rules) | ALWAYS,
+        "rules": plain(record.rules) | ALWAYS,
         "traders": traders,
         "leaderboard": _leaderboard(traders),
+        "leaderboard_note": LEADERBOARD_NOTE,
         "win_rate_definition": WIN_RATE_DEFINITION,
         "breakeven_threshold": "0",
     }
+    manifest = {"run_id": record.run_id} | plain(record.manifest)
     return {
         "result": result,
         "sha256": hashlib.sha256(canonical_bytes(result)).hexdigest(),
-        "manifest": {"run_id": record.run_id} | _plain(record.manifest),
-        "charts": {market.instrument.coin: _chart(market) for market in record.markets},
+        "manifest": manifest | {"reproducibility": _reproducibility(result, manifest)},
+        "charts": {market.instrument.coin: chart_of(market) for market in record.markets},
+    }
+
+
+def _reproducibility(result: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal for a run to happen again, under the names that other reports use."""
+    rules, data = result["rules"], manifest.get("data", {})
+    return {
+        "data_hash": result["data_sha256"],
+        "data_file_count": sum(coin.get("store_files", 0) for coin in data.values()),
+        "strategy_config": {name: trader["strategy"] for name, trader in result["traders"].items()},
+        "engine_version": manifest.get("engine_version"),
+        "config_hash": manifest.get("config_sha256"),
+        "seed": manifest.get("seed"),
+        "fee_rate": {name: rules.get(name) for name in ("taker_fee", "maker_fee")},
+        "slippage_model": {
+            name: rules.get(name)
+            for name in ("fill_at", "half_spread", "slippage", "participation")
+        },
     }
 
 
@@ -84,41 +114,17 @@ def _data_sha256(manifest: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    """JSON without floats."""
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def number(value: float | None) -> str | None:
-    """A metric as a decimal string of 10 significant digits; None stays None."""
-    if value is None:
-        return None
-    rounded = Decimal(f"{value:.{SIGNIFICANT_DIGITS - 1}e}")
-    return f"{rounded.normalize() + 0:f}"
-
-
-def usd(value: int) -> str:
-    """Micro-USD as USD."""
-    return format_fixed(int(value), USD_DECIMALS)
-
-
 def _trader(record: RunRecord, account: AccountRecord) -> dict[str, Any]:
     instruments = [market.instrument for market in record.markets]
     trades = trades_of(account.fills, account.funding)
     equity = account.equity_usd
-    stops = {order.parent_oid: order for order in account.orders if order.kind == "stop"}
-    closed = [_trade(trade, instruments, stops) for trade in trades.closed]
+    stops = _initial_stops(account.orders)
+    closed = [trade_row(trade, instruments, stops) for trade in trades.closed]
     initial, final = int(equity[0]), int(equity[-1])
     drawdown = performance.max_drawdown(record.equity_time_ms, equity)
     statistics = performance.trade_statistics([trade.net_usd for trade in trades.closed])
     return {
-        "strategy": _plain(account.strategy),
+        "strategy": plain(account.strategy),
         "initial_balance": usd(initial),
         "final_equity": usd(final),
         "total_pnl": usd(final - initial),
@@ -130,26 +136,26 @@ def _trader(record: RunRecord, account: AccountRecord) -> dict[str, Any]:
             [time, usd(value)]
             for time, value in zip(record.equity_time_ms.tolist(), equity.tolist(), strict=True)
         ],
-        "trades": [_fill(fill, instruments) for fill in account.fills],
+        "trades": [fill_row(fill, instruments) for fill in account.fills],
         "completed_trades": closed,
-        "open_trades": [_trade(trade, instruments, stops) for trade in trades.open],
+        "open_trades": [trade_row(trade, instruments, stops) for trade in trades.open],
         "portfolio_metrics": _metrics(record, account, statistics, drawdown, closed),
         "bridge": _bridge(account, initial, final),
-        "orders": [_order(order, instruments) for order in account.orders],
-        "funding": [
-            {
-                "time": paid.time_ms,
-                "coin": instruments[paid.symbol].coin,
-                "size": instruments[paid.symbol].format_size(paid.size),
-                "rate": format_fixed(paid.rate, 9),
-                "usd": usd(paid.usd),
-            }
-            for paid in account.funding
-        ],
+        "orders": [order_row(order, instruments) for order in account.orders],
+        "funding": [funding_row(paid, instruments) for paid in account.funding],
         "rejected_orders": account.rejected_orders,
         "decisions_sha256": account.decisions_sha256,
         "degraded": account.degraded,
     }
+
+
+def _initial_stops(orders: list[OrderRecord]) -> dict[int, OrderRecord]:
+    """First stop of each entry, by the entry's oid; a stop moved later does not change the risk."""
+    stops: dict[int, OrderRecord] = {}
+    for order in orders:
+        if order.kind == "stop" and order.parent_oid:
+            stops.setdefault(order.parent_oid, order)
+    return stops
 
 
 def _bridge(account: AccountRecord, initial: int, final: int) -> dict[str, str]:
@@ -187,6 +193,7 @@ def _metrics(
         "cagr": performance.cagr(daily),
         "volatility": performance.volatility(daily),
         "sharpe": performance.sharpe(daily),
+        "probabilistic_sharpe": performance.probabilistic_sharpe(daily),
         "sortino": performance.sortino(daily),
         "calmar": performance.calmar(daily, drawdown.depth),
         "max_drawdown": drawdown.depth,
@@ -214,8 +221,8 @@ def _metrics(
         "orders": len(account.orders),
         "days": days,
     }
-    plain: dict[str, Any] = _plain(metrics)
-    return plain
+    written: dict[str, Any] = plain(metrics)
+    return written
 
 
 def _money(value: float | None) -> float | None:
@@ -246,104 +253,3 @@ def _leaderboard(traders: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _fill(fill: Fill, instruments: list[Instrument]) -> dict[str, Any]:
-    instrument = instruments[fill.symbol]
-    return {
-        "time": fill.time_ms,
-        "coin": instrument.coin,
-        "side": "buy" if fill.side is Side.BUY else "sell",
-        "size": instrument.format_size(fill.size),
-        "price": instrument.format_price(fill.price),
-        "reference_price": instrument.format_price(fill.reference_price),
-        "fee": usd(fill.fee_usd),
-        "slippage": usd(slippage_of(fill)),
-        "realized_pnl": usd(fill.realized_pnl_usd),
-        "start_position": instrument.format_size(fill.start_position),
-        "liquidity": "taker" if fill.is_taker else "maker",
-        "oid": fill.oid,
-        "tid": fill.tid,
-    }
-
-
-def _trade(
-    trade: Trade, instruments: list[Instrument], stops: dict[int, OrderRecord]
-) -> dict[str, Any]:
-    instrument = instruments[trade.symbol]
-    stop = next((stops[oid] for oid in trade.oids if oid in stops), None)
-    return {
-        "pair": f"{instrument.coin}-USD",
-        "coin": instrument.coin,
-        "side": "long" if trade.direction > 0 else "short",
-        "entry_time": trade.entry_ms,
-        "exit_time": trade.exit_ms,
-        "duration_ms": None if trade.exit_ms is None else trade.exit_ms - trade.entry_ms,
-        "qty": instrument.format_size(trade.size),
-        "avg_entry_price": _average(trade.entry_value, trade.entry_size, instrument),
-        "avg_exit_price": _average(trade.exit_value, trade.exit_size, instrument),
-        "entry_fills": trade.entry_fills,
-        "exit_fills": trade.exit_fills,
-        "fees": usd(trade.fees_usd),
-        "funding": usd(trade.funding_usd),
-        "slippage": usd(trade.slippage_usd),
-        "pnl": usd(trade.net_usd),
-        "pnl_before_fees": usd(trade.realized_usd),
-        "initial_sl_price": None if stop is None else instrument.format_price(stop.trigger_price),
-        "r_multiple": _r_multiple(trade, stop),
-    }
-
-
-def _average(value: int, size: int, instrument: Instrument) -> str | None:
-    """Size-weighted price, cut to the decimals of a price and two more."""
-    if size == 0:
-        return None
-    return format_fixed(value * 100 // size, instrument.price_decimals + 2)
-
-
-def _r_multiple(trade: Trade, stop: OrderRecord | None) -> str | None:
-    """Net result in units of what the first stop would have lost."""
-    if stop is None or trade.exit_ms is None:
-        return None
-    risk = abs(trade.entry_value - trade.entry_size * stop.trigger_price)
-    return number(trade.net_usd / risk) if risk else None
-
-
-def _order(order: OrderRecord, instruments: list[Instrument]) -> dict[str, Any]:
-    instrument = instruments[order.symbol]
-    return {
-        "oid": order.oid,
-        "cloid": order.cloid,
-        "coin": instrument.coin,
-        "kind": order.kind,
-        "side": "buy" if order.side is Side.BUY else "sell",
-        "size": instrument.format_size(order.size),
-        "remaining": instrument.format_size(order.remaining),
-        "reduce_only": order.reduce_only,
-        "status": str(order.status),
-        "placed": order.placed_ms,
-        "closed": order.closed_ms,
-        "parent_oid": order.parent_oid or None,
-        "limit_price": instrument.format_price(order.limit_price) if order.limit_price else None,
-        "trigger_price": instrument.format_price(order.trigger_price)
-        if order.trigger_price
-        else None,
-        "decision_price": instrument.format_price(order.decision_price),
-        "margin_held": usd(order.held_usd),
-        "margin_refunded": usd(order.refunded_usd),
-    }
-
-
-def _chart(market: MarketRecord) -> dict[str, Any]:
-    """Candles to draw, prices as the venue writes them."""
-    instrument = market.instrument
-    columns = (market.open, market.high, market.low, market.close)
-    times = market.open_time_ms.tolist()
-    candles = [
-        [time, *(instrument.format_price(price) for price in prices), instrument.format_size(size)]
-        for time, *prices, size in zip(
-            times, *(column.tolist() for column in columns), market.volume.tolist(), strict=True
-        )
-    ]
-    interval = times[1] - times[0] if len(times) > 1 else 0
-    return {"interval_ms": interval, "source": market.source, "candles": candles}

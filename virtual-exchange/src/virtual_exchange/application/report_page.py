@@ -76,7 +76,16 @@ def _source_hash(script: str) -> str:
 def page_data(report: dict[str, Any]) -> dict[str, Any]:
     """What the page draws."""
     result, manifest = report["result"], report["manifest"]
-    kept = ("leaderboard", "period", "finished", "synthetic", "coins", "data_sha256", "rules")
+    kept = (
+        "leaderboard",
+        "leaderboard_note",
+        "period",
+        "finished",
+        "synthetic",
+        "coins",
+        "data_sha256",
+        "rules",
+    )
     return {
         **{name: result[name] for name in kept},
         "run_id": manifest.get("run_id", ""),

@@ -100,6 +100,7 @@ def leaderboard(report: dict[str, Any]) -> "Table":
     result = report["result"]
     market = ", ".join(result["coins"]) + (" · SYNTHETIC MARKET" if result["synthetic"] else "")
     table = Table(title=f"Leaderboard · {market}", title_justify="left")
+    table.caption, table.caption_justify = result["leaderboard_note"], "left"
     for column in ("trader", "return", "PnL USD", "max drawdown", "Sharpe", "win rate", "trades"):
         table.add_column(column, justify="left" if column == "trader" else "right")
     for row in result["leaderboard"]:

@@ -18,6 +18,7 @@ class Trade:
         entry_value, exit_value: summed size × price, micro-USD.
         slippage_usd: cost of spread and slippage against the print, micro-USD, positive is worse.
         realized_usd: before fees and funding.
+        entry_oids: orders that opened or added to it, an id a fill.
     """
 
     symbol: int
@@ -35,7 +36,7 @@ class Trade:
     funding_usd: int = 0
     slippage_usd: int = 0
     realized_usd: int = 0
-    oids: list[int] = field(default_factory=list)
+    entry_oids: list[int] = field(default_factory=list)
 
     @property
     def net_usd(self) -> Usd:
@@ -104,7 +105,8 @@ def _enter(trade: Trade, fill: Fill, size: int, fee: int, slippage: int) -> None
     trade.entry_size += size
     trade.entry_value += size * fill.price
     trade.size = max(trade.size, trade.entry_size - trade.exit_size)
-    _note(trade, fill, fee, slippage)
+    trade.entry_oids.append(fill.oid)
+    _note(trade, fee, slippage)
 
 
 def _exit(trade: Trade, fill: Fill, size: int, fee: int, slippage: int) -> None:
@@ -112,10 +114,9 @@ def _exit(trade: Trade, fill: Fill, size: int, fee: int, slippage: int) -> None:
     trade.exit_size += size
     trade.exit_value += size * fill.price
     trade.realized_usd += fill.realized_pnl_usd
-    _note(trade, fill, fee, slippage)
+    _note(trade, fee, slippage)
 
 
-def _note(trade: Trade, fill: Fill, fee: int, slippage: int) -> None:
+def _note(trade: Trade, fee: int, slippage: int) -> None:
     trade.fees_usd += fee
     trade.slippage_usd += slippage
-    trade.oids.append(fill.oid)

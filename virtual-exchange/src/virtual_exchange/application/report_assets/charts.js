@@ -5,6 +5,7 @@
   const { report, names, slot, $, make, dotted, missing, number, percent, money, gain, moment, lasting, table } = page;
   const { charts, traders } = report;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const whole = (value) => number(value, 0);
   const narrow = matchMedia("(max-width: 720px)");
   const color = (name) => css(`--s${slot(name)}`);
   const dash = (name) => (names.indexOf(name) < 8 ? LW.LineStyle.Solid : LW.LineStyle.Dashed);
@@ -28,7 +29,7 @@
   const chart = (id) => {
     const created = LW.createChart($(id), {
       autoSize: true,
-      rightPriceScale: { borderVisible: false, minimumWidth: 64 },
+      rightPriceScale: { borderVisible: false, minimumWidth: 64, entireTextOnly: true },
       timeScale: { borderVisible: false, timeVisible: true, minBarSpacing: 0.02, fixLeftEdge: true, fixRightEdge: true },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },  // the wheel and the finger scroll the page
       handleScale: { mouseWheel: false },
@@ -69,6 +70,7 @@
     const low = equity.addSeries(LW.LineSeries, {
       ...both, lineWidth: 1.5, priceFormat: { type: "custom", minMove: 0.01, formatter: (value) => `${number(value, 1)}%` },
     }, 1);
+    low.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: 0.12 } });
     top.setData(rows.map(({ time, value }) => ({ time, value })));
     low.setData(rows.map(({ time, fall }) => ({ time, value: fall })));
     painted.push(() => [top, low].forEach((line) => line.applyOptions({ color: color(name) })));
@@ -139,8 +141,19 @@
   };
   const here = () => traders[$("trader").value].marks[$("coin").value] ?? [];
 
+  // Marks that cover each other say nothing: of the trades in view the largest are drawn.
+  const MARKS_IN_VIEW = 120;
+  const inView = () => {
+    const range = price.timeScale().getVisibleRange(), all = here();
+    if (!range) return all;
+    const end = report.period.to_ms;
+    return all.filter(([entered, left]) => bucket(entered) <= range.to && bucket(left ?? end) >= range.from);
+  };
+
   function mark() {
-    const trades = here(), size = trades.length > 60 ? 0.5 : 1;
+    const seen = inView(), most = narrow.matches ? MARKS_IN_VIEW / 3 : MARKS_IN_VIEW;
+    const trades = [...seen].sort((a, b) => Math.abs(b[5]) - Math.abs(a[5])).slice(0, most);
+    const size = trades.length > 60 ? 0.5 : 1;
     const found = trades.flatMap(([entered, left, side, , , pnl]) => {
       const long = side === "long";
       const entry = { time: bucket(entered), position: long ? "belowBar" : "aboveBar", shape: long ? "arrowUp" : "arrowDown", color: css(long ? "--accent" : "--violet"), size };
@@ -150,7 +163,10 @@
     marks.setMarkers(found.sort((a, b) => a.time - b.time));
     const { marks_total: total, marks: all } = traders[$("trader").value];
     const drawn = Object.values(all).flat().length;
-    $("price-note").textContent = drawn < total ? `The latest ${drawn} of ${total} trades are marked; report.json has all.` : "";
+    $("price-note").textContent = [
+      trades.length < seen.length ? `Of ${whole(seen.length)} trades in view the ${whole(trades.length)} with the largest results are marked; zoom in for the others.` : "",
+      drawn < total ? `The latest ${whole(drawn)} of ${whole(total)} trades can be marked; report.json has all.` : "",
+    ].join(" ").trim();
   }
 
   function quote(event) {
@@ -160,6 +176,11 @@
       : `${$("coin").value} in candles of ${lasting(shown.interval_ms)}, ${here().length} trade${here().length === 1 ? "" : "s"} of ${$("trader").value}`;
   }
   price.subscribeCrosshairMove(quote);
+  let planned = 0;
+  price.timeScale().subscribeVisibleTimeRangeChange(() => {
+    cancelAnimationFrame(planned);
+    planned = requestAnimationFrame(mark);
+  });
 
   function draw() {
     const shown = charts[$("coin").value], digits = decimals(shown);

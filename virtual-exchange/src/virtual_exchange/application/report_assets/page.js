@@ -155,6 +155,8 @@ const page = (() => {
     if (row.degraded) node.append(make("span", "degraded", "flag"));
     return node;
   };
+  const unproven = leaderboard.some((row) => missing(row.sharpe)) ? " A Sharpe ratio needs 30 days of returns that vary." : "";
+  $("board-note").textContent = `After fees and funding. ${report.leaderboard_note}${unproven}`;
   const SHARPE_HELP = "mean / deviation of daily returns, × √365; needs 30 days of returns that vary";
   table("board", [
     { title: "Rank" }, { title: "Trader", cls: "left pin" }, { title: "Equity", cls: "left" }, { title: "Return" },
@@ -213,7 +215,8 @@ const page = (() => {
       ["cagr", "CAGR", share, "compound return a year; needs 90 days"],
       ["volatility", "Volatility", share, "deviation of daily returns, × √365"],
       ["sharpe", "Sharpe", ratio, SHARPE_HELP],
-      ["sortino", "Sortino", ratio, "as Sharpe, over the deviation of losing days only; needs 30 days"],
+      ["probabilistic_sharpe", "Sharpe above 0", share, "probability that the true Sharpe ratio is above 0, given the number and shape of the days; needs 30 days"],
+      ["sortino", "Sortino", ratio, "as Sharpe, over the root mean square of losing days, taken over all days; needs 30 days"],
       ["calmar", "Calmar", ratio, "CAGR / max drawdown; needs 90 days"],
       ["max_drawdown", "Max drawdown", share, "deepest fall from the running peak"],
       ["mdd_duration_ms", "Longest drawdown", lasting, "longest time below an earlier peak"],
