@@ -80,7 +80,7 @@ def test_trader_that_cannot_be_is_refused_before_anything_runs() -> None:
 
 
 def order_list(*orders: PlannedOrder) -> RunRecord:
-    request = BacktestRequest(symbol="BTC", orders=orders)
+    request = BacktestRequest(orders=orders)
     return run_orders(
         request, source=random_source("BTC"), clock=ManualClock(0), progress=lambda _done: None
     )
@@ -95,6 +95,16 @@ def test_order_list_is_simulated_forward_to_the_end() -> None:
     (account,) = order_list(late, early).accounts
     assert [START_MS, START_MS + HOUR_MS] == [fill.time_ms for fill in account.fills]
     assert ["filled", "filled"] == [str(o.status) for o in account.orders if o.kind == "market"]
+
+
+def test_order_list_may_name_a_coin_in_two_ways() -> None:
+    """It is one market."""
+    names = ("BTC", "BTCUSDT")
+    record = order_list(
+        *(PlannedOrder(coin=name, is_buy=True, sz=Decimal("0.01")) for name in names)
+    )
+    assert ["BTC"] == [market.instrument.coin for market in record.markets]
+    assert 2 == len(record.accounts[0].fills)
 
 
 def test_order_outside_the_range_is_refused() -> None:

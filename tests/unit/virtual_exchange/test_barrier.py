@@ -13,7 +13,8 @@ from suite.clock import ManualClock
 from suite.contracts.clock import PriceCross, WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.venue import PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
-from virtual_exchange.application.clock import JOIN_LIMIT_MS, SILENCE_LIMIT_MS, Ticket
+from virtual_exchange.application.barrier import JOIN_LIMIT_MS, SILENCE_LIMIT_MS
+from virtual_exchange.application.participant import Ticket
 from virtual_exchange.application.session import Session
 
 
@@ -30,7 +31,7 @@ def buy(sz: str = "0.01", px: str = "0") -> PlaceOrder:
 
 
 def settle(session: Session) -> None:
-    while session.barrier.step():
+    while session.barrier.move():
         pass
 
 
@@ -83,6 +84,55 @@ def test_missing_participant_is_named_after_a_minute_and_the_step_can_be_repeate
     session.barrier.expire()
     with pytest.raises(Conflict, match="bob did not join within 60 s"):
         ticket.result()
+
+
+def test_orders_of_a_step_that_failed_for_a_missing_participant_are_placed_once() -> None:
+    """Repeated after the error, the step waits on with the results it already has."""
+    clock = ManualClock(0)
+    session = world("alice", "bob", clock=clock)
+    session.barrier.join(0, Want())
+    request = until(1, 15, orders=(buy(),))
+    session.barrier.wait(0, request)
+    clock.advance_to(JOIN_LIMIT_MS)
+    session.barrier.expire()
+    again = session.barrier.wait(0, request)
+    session.barrier.join(1, Want())
+    session.barrier.wait(1, until(1, 15))
+    settle(session)
+    assert 1 == len(session.world.books[0].fills)
+    assert 1 == len(again.result().results)
+
+
+def test_repeated_step_with_another_body_is_refused() -> None:
+    """A stored reply would answer what was not asked."""
+    session = joined("alice")
+    alone(session, until(1, 15))
+    with pytest.raises(Conflict, match="step 1 was another"):
+        session.barrier.wait(0, until(1, 15, orders=(buy(),)))
+    assert [] == session.world.books[0].fills
+
+
+def test_participant_waits_once_at_a_time() -> None:
+    """The next step while one still waits is refused, and the first is answered."""
+    session = joined("alice", "bob")
+    first = session.barrier.wait(0, until(1, 15))
+    with pytest.raises(Conflict, match="step 1 still waits"):
+        session.barrier.wait(0, until(2, 30))
+    session.barrier.wait(1, until(1, 15))
+    settle(session)
+    assert START_MS + 15 * MINUTE_MS == first.result().now_ms
+
+
+def test_every_reason_that_met_is_told() -> None:
+    """A time, a bar and a fill that come together are all named."""
+    session = joined("alice")
+    wake = WakeOn(fill=True, bar="1m")
+    reply = alone(session, until(1, 1, wake_on=wake, orders=(buy(),)))
+    assert ("time", "bar", "fill") == reply.woke_by
+    reply = alone(session, until(2, 5, wake_on=WakeOn(bar="5m")))
+    assert ("time", "bar") == reply.woke_by
+    reply = alone(session, until(3, 60, wake_on=WakeOn(fill=True, bar="1h"), orders=(buy(),)))
+    assert (START_MS + 6 * MINUTE_MS, ("fill",)) == (reply.now_ms, reply.woke_by)
 
 
 def test_repeated_step_returns_the_stored_reply_and_never_acts_twice() -> None:
@@ -180,10 +230,13 @@ def test_silent_participant_is_dropped_and_may_come_back() -> None:
     assert not session.barrier.ready
 
 
-def test_supervised_world_drops_nobody() -> None:
-    """Its supervisor decides."""
+@pytest.mark.parametrize("came", [1, 2])
+def test_supervised_world_gives_nobody_up(came: int) -> None:
+    """Neither the silent nor those who have not joined: its supervisor decides."""
     clock = ManualClock(0)
-    session = joined("alice", "bob", clock=clock, supervised=True)
+    session = world("alice", "bob", clock=clock, supervised=True)
+    for account in range(came):
+        session.barrier.join(account, Want())
     ticket = session.barrier.wait(0, until(1, 15))
     clock.advance_to(10 * SILENCE_LIMIT_MS)
     session.barrier.expire()

@@ -90,7 +90,7 @@ def played(source: MemorySource, cut: int, seed: int) -> list[list[bytes]]:
         )
         ticket = session.barrier.wait(0, request)
         while not ticket.done:
-            session.barrier.step()
+            session.barrier.move()
         noted.append([msgspec.json.encode(ticket.result())])
     noted.append(answers(session))
     return noted

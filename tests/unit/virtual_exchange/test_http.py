@@ -1,16 +1,19 @@
 """The wire: statuses, texts, tokens, worlds."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.served import Served, served
-from tests.support.worlds import START_MS
+from tests.support.worlds import START_MS, MemorySource, random_source
 
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.service.app import undeclared_write_routes
+from virtual_exchange.application.ports import MarketQuery
+from virtual_exchange.domain.market import Market
 from virtual_exchange.main import create_app
 from virtual_exchange.settings import Settings
 
@@ -173,6 +176,7 @@ async def test_worlds_are_made_listed_traded_and_deleted(venue: Served) -> None:
     [
         ({"accounts": [{"id": "a", "initial_balance": -1}]}, "must be positive"),
         ({"accounts": [{"id": "a"}, {"id": "a"}]}, "same id"),
+        ({"symbols": ["  "]}, "not a symbol"),
         ({"fees": {"taker": 2}}, "between 0 and 1"),
         ({"from": "2025-13-45"}, "not a date"),
         ({"from": "2025-05-06", "to": "2025-05-05"}, "the range is empty"),
@@ -189,6 +193,44 @@ async def test_world_that_cannot_be_is_refused(
     assert 400 <= reply.status_code < 500
     assert text in reply.text
     assert 1 == len((await venue.get("/worlds")).json())
+
+
+async def test_service_answers_while_a_market_loads(tmp_path: Path) -> None:
+    """Reading and quantizing a market happen beside the event loop."""
+    loading, loaded = threading.Event(), threading.Event()
+
+    class Slow(MemorySource):
+        def load(self, query: MarketQuery) -> Market:
+            if query.coins == ("ETH",):
+                loading.set()
+                assert loaded.wait(30)
+            return super().load(query)
+
+    async with served(tmp_path, Slow(random_source("BTC", "ETH").bars)) as venue:
+        body = {"symbols": ["ETH"], "accounts": [{"id": "eve"}]}
+        building = asyncio.ensure_future(venue.post("/worlds", body, "operator"))
+        assert await asyncio.to_thread(loading.wait, 30)
+        assert (await venue.get("/clock")).status_code == 200
+        loaded.set()
+        assert (await building).status_code == 201
+
+
+async def test_wait_in_a_deleted_world_is_answered(venue: Served) -> None:
+    """Whoever sleeps there is told, and not left waiting."""
+    body = {"symbols": ["BTC"], "accounts": [{"id": "eve"}, {"id": "ann"}]}
+    created = (await venue.post("/worlds", body, "operator")).json()
+    base, headers = created["base_url"], {"authorization": f"Bearer {created['tokens']['eve']}"}
+    await venue.client.post(f"{base}/clock/join", json={}, headers=headers)
+    step = venue.client.post(f"{base}/clock/wait", json={"step_seq": 1}, headers=headers)
+    waiting = asyncio.ensure_future(step)
+    barrier = venue.container.services.worlds.get(created["world_id"]).barrier
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert barrier.participants[0].waiting is not None
+    path = f"/worlds/{created['world_id']}"
+    await venue.client.delete(path, headers=venue.headers("operator"))
+    reply = await waiting
+    assert (404, "the world was deleted") == (reply.status_code, reply.text)
 
 
 async def test_two_waits_meet_and_both_are_answered(venue: Served) -> None:

@@ -101,6 +101,7 @@ def test_protection_of_a_resting_entry_waits_for_its_fill(session: Session) -> N
         (order("1", "94000.5"), "Order has invalid price."),
         (order("1", "-5"), "Order has invalid price."),
         (order("1", "NaN"), "Order has invalid price."),
+        (order("1", "sNaN"), "Order has invalid price."),
         (order("1", "1e30"), TEXTS[RejectReason.PRICE_TOO_FAR]),
         (order("1", "1000000"), TEXTS[RejectReason.PRICE_TOO_FAR]),
         (order("0.0001"), "Order must have minimum value of $10. asset=0"),

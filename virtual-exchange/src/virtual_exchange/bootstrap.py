@@ -52,7 +52,7 @@ class Container:
         self.token_files[OPERATOR.name] = tokens.ensure_file(folder, OPERATOR)
         if request is None:
             return
-        session = self.services.worlds.create(request, world_id=DEFAULT)
+        session = await self.services.worlds.create(request, world_id=DEFAULT)
         session.strategies = strategies_of(traders)
         for account in session.world.accounts:
             grant = account_grant(account.account_id)

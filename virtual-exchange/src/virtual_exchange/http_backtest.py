@@ -19,7 +19,6 @@ from suite.service.http import admin_client
 from virtual_exchange.adapters.agent_process import AgentProcess, agent_command
 from virtual_exchange.application.backtest import Progress
 from virtual_exchange.application.session import Session, strategies_of
-from virtual_exchange.application.world import Stops
 from virtual_exchange.bootstrap import OPERATOR, Container, build
 from virtual_exchange.domain.record import RunRecord
 from virtual_exchange.main import create_app
@@ -123,8 +122,7 @@ async def _trade(run: HttpRun, created: WorldCreated, session: Session, progress
     finally:
         await asyncio.gather(*(agent.stop() for agent in agents))
         await asyncio.gather(*waiting, return_exceptions=True)
-    while not session.world.finished:
-        session.world.advance(session.world.end_bar, Stops())
+    session.world.play(session.world.end_bar)
     progress(1.0)
 
 

@@ -6,8 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite.errors import BadRequest, StorageError
-from suite.instrument import coin_of
+from suite.errors import StorageError
 from virtual_exchange.application.market_building import CoinData, build_market
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
@@ -35,7 +34,7 @@ class StoreMarkets:
 
     def begin(self, query: MarketQuery) -> None:
         """Start reading a market that will be loaded soon, beside whatever happens until then."""
-        self._begun[query] = _Reading(self._root, _coins(query), query)
+        self._begun[query] = _Reading(self._root, query)
 
     def load(self, query: MarketQuery) -> Market:
         """Read and quantise the bars and funding of a range.
@@ -43,16 +42,14 @@ class StoreMarkets:
         Raises:
             DataGap: nothing, or not the whole range, is stored; says what is.
             StorageError: a file is damaged.
-            BadRequest: a coin has no name, or is named twice.
         """
         market = self._kept.pop(query, None)
         if market is None:
-            coins = _coins(query)
             if self._isolated:
-                reading = self._begun.pop(query, None) or _Reading(self._root, coins, query)
+                reading = self._begun.pop(query, None) or _Reading(self._root, query)
                 market = build_market(query, reading.result())
             else:
-                market = build_market(query, read(self._root, coins, query))
+                market = build_market(query, read(self._root, query))
         self._kept[query] = market
         while len(self._kept) > _KEPT:
             del self._kept[next(iter(self._kept))]
@@ -67,11 +64,11 @@ class StoreMarkets:
 class _Reading:
     """A child process that reads one market."""
 
-    def __init__(self, root: Path, coins: tuple[str, ...], query: MarketQuery) -> None:
+    def __init__(self, root: Path, query: MarketQuery) -> None:
         context = multiprocessing.get_context("spawn")
         self._root = root
         self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
-        self._future = self._pool.submit(read, root, coins, query)
+        self._future = self._pool.submit(read, root, query)
 
     def result(self) -> tuple[CoinData, ...]:
         """Wait for it, and end the process."""
@@ -87,22 +84,12 @@ class _Reading:
         self._pool.shutdown(cancel_futures=True)
 
 
-def read(root: Path, coins: tuple[str, ...], query: MarketQuery) -> tuple[CoinData, ...]:
+def read(root: Path, query: MarketQuery) -> tuple[CoinData, ...]:
     """Read coins from the first stored bar to the end of the range."""
     from suite.service.kline_store import KlineStore
 
     store = KlineStore(root)
-    return tuple(_read(store, coin, query) for coin in coins)
-
-
-def _coins(query: MarketQuery) -> tuple[str, ...]:
-    try:
-        coins = tuple(coin_of(name) for name in query.coins)
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
-    if len(set(coins)) < len(coins):
-        raise BadRequest("a symbol is named twice")
-    return coins
+    return tuple(_read(store, coin, query) for coin in query.coins)
 
 
 def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:

@@ -43,7 +43,7 @@ class AccountReads:
     def clearinghouse(self, account: int | None) -> ClearinghouseState:
         """Money and positions of an account; all zero for an unknown one, as the venue does."""
         world = self._world
-        if account is None or account < 0:
+        if account is None:
             return ClearinghouseState(
                 marginSummary=_NO_MONEY,
                 crossMarginSummary=_NO_MONEY,
@@ -118,7 +118,7 @@ class AccountReads:
         )
 
     def _live(self, account: int | None) -> list[tuple[Instrument, OrderState, AccountBook]]:
-        if account is None or account < 0:
+        if account is None:
             return []
         book = self._world.books[account]
         orders = self._world.engine.open_orders(account)
@@ -155,8 +155,8 @@ class AccountReads:
             "triggerPx": price(record.trigger_price),
             "children": [
                 self._frontend(book, child)
-                for child in book.orders.values()
-                if record.oid == child.parent_oid and child.status is OrderStatus.WAITING_FOR_FILL
+                for child in book.children.get(Oid(record.oid), ())
+                if child.status is OrderStatus.WAITING_FOR_FILL
             ],
             "isPositionTpsl": False,
             "reduceOnly": record.reduce_only,
@@ -168,7 +168,7 @@ class AccountReads:
 
     def order_status(self, request: InfoBody, account: int | None) -> dict[str, Any]:
         """Where one order is, by its oid or cloid."""
-        book = self._world.books[account] if account is not None and account >= 0 else None
+        book = None if account is None else self._world.books[account]
         oid: Any = request.oid
         if isinstance(oid, str):
             try:
@@ -194,7 +194,7 @@ class AccountReads:
 
     def user_fills(self, account: int | None, first: int = 0) -> tuple[UserFill, ...]:
         """Fills of an account from the `first` on, oldest first."""
-        if account is None or account < 0:
+        if account is None:
             return ()
         book = self._world.books[account]
         return tuple(self._fill(book, fill) for fill in book.fills[first:])
@@ -220,7 +220,7 @@ class AccountReads:
 
     def user_funding(self, request: InfoBody, account: int | None) -> list[dict[str, Any]]:
         """Funding paid and received in a range of time, oldest first."""
-        if account is None or account < 0:
+        if account is None:
             return []
         start, end = request.startTime or 0, request.endTime
         rows = [

@@ -18,7 +18,7 @@ from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
 from suite.errors import BadRequest, Conflict, SuiteError
 from suite.ids import AccountId
 from suite.moments import parse_moment
-from virtual_exchange.application.clock import Ticket
+from virtual_exchange.application.participant import Ticket
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import (
     Session,
@@ -26,7 +26,6 @@ from virtual_exchange.application.session import (
     strategies_of,
     world_request,
 )
-from virtual_exchange.application.world import Stops
 from virtual_exchange.domain.record import RunRecord
 
 Progress = Callable[[float], None]
@@ -86,15 +85,14 @@ def _drive(session: Session, runners: list[_Runner], progress: Progress) -> None
     """Move time, and let everyone who wakes decide, until all have ended."""
     progress(0.0)
     while running := [runner for runner in runners if runner.ticket is not None]:
-        while session.barrier.step():
+        while session.barrier.move():
             if any(runner.ticket is not None and runner.ticket.done for runner in running):
                 break
         progress(session.world.done)
         for runner in running:
             if runner.ticket is not None and runner.ticket.done:
                 _turn(session, runner, runner.ticket.result())
-    while not session.world.finished:
-        session.world.advance(session.world.end_bar, Stops())
+    session.world.play(session.world.end_bar)
     progress(1.0)
 
 
@@ -152,16 +150,12 @@ def run_orders(
         ((_bar_of(session, order), index) for index, order in enumerate(request.orders)),
     )
     for bar, index in plan:
-        while world.engine.bar < bar:
-            world.advance(bar, Stops())
-            progress(world.done)
+        world.play(bar, progress)
         order = request.orders[index]
         account = world.by_id[AccountId(order.account)].index
         plain = PlaceOrder(**{name: getattr(order, name) for name in _ORDER_FIELDS})
         session.venue.submit(account, plain)
-    while not world.finished:
-        world.advance(world.end_bar, Stops())
-        progress(world.done)
+    world.play(world.end_bar, progress)
     return session.record()
 
 

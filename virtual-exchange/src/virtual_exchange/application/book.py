@@ -28,6 +28,7 @@ class AccountBook:
     Attributes:
         orders: every order that got an id, by id.
         tifs: their time in force, None for triggers.
+        children: what protects an entry, by the id of that entry.
         latest: newest order of each client order id.
         rejected: how many orders the venue refused.
     """
@@ -36,6 +37,7 @@ class AccountBook:
         self.account = account
         self.orders: dict[Oid, OrderRecord] = {}
         self.tifs: dict[Oid, Tif | None] = {}
+        self.children: dict[Oid, list[OrderRecord]] = {}
         self.latest: dict[Cloid, Oid] = {}
         self.fills: list[Fill] = []
         self.funding: list[FundingPaid] = []
@@ -56,8 +58,16 @@ class AccountBook:
         oid = Oid(record.oid)
         self.orders[oid] = record
         self.tifs[oid] = tif
+        if record.parent_oid:
+            self.children.setdefault(Oid(record.parent_oid), []).append(record)
         if record.cloid is not None:
             self.latest[Cloid(record.cloid)] = oid
+
+    def adopt(self, *, children_of: Oid, parent: Oid) -> None:
+        """Hand what protects a modified entry over to the order that replaced it."""
+        for record in self.children.pop(children_of, ()):
+            record.parent_oid = parent
+            self.children.setdefault(parent, []).append(record)
 
     def live_oid(self, cloid: Cloid) -> Oid | None:
         """Newest order of a client order id, if it still lives."""

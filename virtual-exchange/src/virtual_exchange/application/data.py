@@ -8,12 +8,11 @@ from perp_engine.rules import FillAt, Rules
 from perp_engine.tape import CLOSE, NO_BAR, OPEN, VOLUME, Tape
 from perp_engine.views import FundingStamp
 from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries
-from suite.bars import HOUR_MS, INTERVAL_MS, Bars, resample
+from suite.bars import HOUR_MS, INTERVAL_MS, Bars
 from suite.errors import BadRequest, NotFound
 from suite.fixed import RATE_ONE, Rate, mul_div_ceil
 from suite.instrument import Instrument
-from virtual_exchange.application.queries import Queries
-from virtual_exchange.application.world import World, bars_of
+from virtual_exchange.application.world import World, closed_bars, symbol_of
 
 MAX_KLINES = 5000
 FIRST_INTERVAL_MS = 8 * HOUR_MS
@@ -23,9 +22,8 @@ FIRST_INTERVAL_MS = 8 * HOUR_MS
 class MarketData:
     """Snapshots and klines of one world; what they return is shared and must not be changed."""
 
-    def __init__(self, world: World, queries: Queries) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._queries = queries
         self._series: dict[int, SnapshotSeries] = {}
 
     def symbol(self, name: str) -> int:
@@ -34,7 +32,7 @@ class MarketData:
         Raises:
             NotFound: this world has none such.
         """
-        symbol = self._queries.market.symbol(name)
+        symbol = symbol_of(self._world, name)
         if symbol is None:
             coins = ", ".join(self._world.market.coins)
             raise NotFound(f"unknown symbol {name[:20]!r}; this world has {coins}")
@@ -87,7 +85,7 @@ class MarketData:
         series = self._series.get(symbol)
         if series is None:
             coin = self._world.market.coins[symbol]
-            series = self._series[symbol] = SnapshotSeries(coin, bars_of(self._world, symbol))
+            series = self._series[symbol] = SnapshotSeries(coin, self._world.market.history[symbol])
         return series
 
     def klines(self, name: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:
@@ -101,17 +99,14 @@ class MarketData:
             raise BadRequest(
                 f"unknown interval {interval[:10]!r}; there are {', '.join(INTERVAL_MS)}"
             )
-        world = self._world
-        bars = bars_of(world, self.symbol(name))
+        world, symbol = self._world, self.symbol(name)
         if end_ms is not None and end_ms > world.now_ms:
             raise BadRequest(f"end {end_ms} is in the future; world time is {world.now_ms}")
         step, end_ms = INTERVAL_MS[interval], world.now_ms if end_ms is None else end_ms
         first = end_ms - (MAX_KLINES + 1) * step
-        first = max(first, 0 if start_ms is None else -(-start_ms // step) * step)
-        closed = bars.rows(0, bars.closed_by(world.now_ms)).between(first // step * step, end_ms)
-        longer, _ = resample(closed, step)
-        longer = longer.rows(0, longer.closed_by(min(world.now_ms, end_ms + step - 1)))
-        return longer.rows(max(0, len(longer) - MAX_KLINES), len(longer))
+        first = max(first, 0 if start_ms is None else start_ms)
+        bars = closed_bars(world, symbol, interval, from_ms=first, end_ms=end_ms)
+        return bars.rows(max(0, len(bars) - MAX_KLINES), len(bars))
 
     def _view(self, symbol: int, at_ms: int) -> MarketView | None:
         """The book of a boundary of the range; none where nothing traded."""

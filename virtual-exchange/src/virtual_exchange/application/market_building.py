@@ -10,7 +10,7 @@ from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, DataGap, StorageError
 from suite.fixed import RATE_DECIMALS, quantize_half_even
-from suite.instrument import Instrument
+from suite.instrument import Instrument, coin_of
 from suite.moments import format_moment, parse_moment
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
@@ -50,9 +50,10 @@ def query_of(request: WorldRequest) -> MarketQuery:
     """Read from a request which market it needs.
 
     Raises:
-        BadRequest: a moment cannot be read, or the range is empty.
+        BadRequest: a coin has no name, a moment cannot be read, or the range is empty.
     """
     try:
+        coins = tuple(dict.fromkeys(coin_of(name) for name in request.symbols))
         from_ms = None if request.from_ is None else parse_moment(request.from_)
         to_ms = None if request.to is None else parse_moment(request.to)
     except ValueError as error:
@@ -60,7 +61,7 @@ def query_of(request: WorldRequest) -> MarketQuery:
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
         raise BadRequest("the range is empty: `from` must be before `to`")
     return MarketQuery(
-        coins=request.symbols,
+        coins=coins,
         from_ms=from_ms,
         to_ms=to_ms,
         interval=request.interval,

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from suite.bars import HOUR_MS, INTERVAL_MS, resample
+from suite.bars import HOUR_MS, INTERVAL_MS
 from suite.fixed import RATE_DECIMALS, USD_DECIMALS, format_fixed, mul_div_half_even
-from suite.instrument import coin_of
 from virtual_exchange.application.history import DayWindow
 from virtual_exchange.application.info_request import UnknownRequest
-from virtual_exchange.application.world import World, bars_of
+from virtual_exchange.application.world import World, closed_bars, mid_price, symbol_of
 
 _MAX_CANDLES = 5000
 
@@ -79,11 +78,8 @@ class MarketReads:
 
     def mids(self) -> dict[str, str]:
         """Mid price of every coin that has a book, else its mark."""
-        engine = self._world.engine
         return {
-            instrument.coin: instrument.format_price(
-                engine.book(symbol).print or engine.mark(symbol)
-            )
+            instrument.coin: instrument.format_price(mid_price(self._world, symbol))
             for symbol, instrument in enumerate(self._instruments)
         }
 
@@ -91,7 +87,7 @@ class MarketReads:
         """The modelled book: one level a side, as deep as a fill may be."""
         if coin is None:
             raise UnknownRequest("missing field `coin`")
-        symbol = self.symbol(coin)
+        symbol = symbol_of(self._world, coin)
         if symbol is None:
             return None
         instrument, book = self._instruments[symbol], self._world.engine.book(symbol)
@@ -106,43 +102,34 @@ class MarketReads:
         """Closed candles; the one still open is not shown, its future is in the store already."""
         req = req or {}
         coin, interval = req.get("coin"), req.get("interval")
+        now_ms = self._world.now_ms
         start, end = req.get("startTime", 0), req.get("endTime")
-        end = self._world.now_ms if end is None else end
+        end = now_ms if end is None else end
         if not isinstance(coin, str) or interval not in INTERVAL_MS:
             raise UnknownRequest("missing or wrong field `req`")
         if not isinstance(start, int) or not isinstance(end, int):
             raise UnknownRequest("missing or wrong field `startTime`")
-        symbol = self.symbol(coin)
+        symbol = symbol_of(self._world, coin)
         if symbol is None:
             return []
-        step = INTERVAL_MS[interval]
-        instrument, bars = self._instruments[symbol], bars_of(self._world, symbol)
-        bars = bars.rows(0, bars.closed_by(self._world.now_ms))
-        first = max(0, start // step * step, end - _MAX_CANDLES * step)
-        longer, _ = resample(bars.between(first, end + 1), step)
-        longer = longer.rows(0, longer.closed_by(self._world.now_ms))
+        step, end = INTERVAL_MS[interval], min(end, now_ms)  # the client's clock may be ahead
+        first = min(now_ms, max(0, start // step * step, end - _MAX_CANDLES * step))
+        bars = closed_bars(self._world, symbol, interval, from_ms=first, end_ms=end + 1)
         return [
             {
                 "t": int(t),
                 "T": int(t) + step - 1,
-                "s": instrument.coin,
+                "s": self._instruments[symbol].coin,
                 "i": interval,
-                "o": _plain(float(longer.open[row]), "0.0"),
-                "c": _plain(float(longer.close[row]), "0.0"),
-                "h": _plain(float(longer.high[row]), "0.0"),
-                "l": _plain(float(longer.low[row]), "0.0"),
-                "v": _plain(float(longer.volume[row]), "0.0"),
+                "o": _plain(float(bars.open[row]), "0.0"),
+                "c": _plain(float(bars.close[row]), "0.0"),
+                "h": _plain(float(bars.high[row]), "0.0"),
+                "l": _plain(float(bars.low[row]), "0.0"),
+                "v": _plain(float(bars.volume[row]), "0.0"),
                 "n": 0,
             }
-            for row, t in enumerate(longer.open_time_ms)
+            for row, t in enumerate(bars.open_time_ms)
         ]
-
-    def symbol(self, name: str) -> int | None:
-        """Index of a coin by any venue's name for it."""
-        try:
-            return self._world.symbols.get(coin_of(name))
-        except ValueError:
-            return None
 
 
 def _plain(value: float | None, otherwise: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 
 from suite.contracts.clock import WaitReply
-from virtual_exchange.application.clock import Ticket
+from virtual_exchange.application.participant import Ticket
 from virtual_exchange.application.session import Session
 
 _SLICE_S = 0.02
@@ -42,7 +42,7 @@ class Mover:
         loop = asyncio.get_running_loop()
         limit = loop.time() + _SLICE_S
         try:
-            while session.barrier.step():
+            while session.barrier.move():
                 if loop.time() > limit:
                     await asyncio.sleep(0)
                     limit = loop.time() + _SLICE_S
@@ -92,7 +92,7 @@ class Mover:
         bar_s = session.world.market.tape.interval_ms / 1000 / session.request.speed
         due = loop.time() + bar_s
         while not session.world.finished:
-            await asyncio.sleep(max(0.0, due - loop.time()))
+            await asyncio.sleep(min(_LOOK_S, max(0.0, due - loop.time())))
             limit = loop.time() + _SLICE_S
             if not session.barrier.started:
                 due = loop.time() + bar_s

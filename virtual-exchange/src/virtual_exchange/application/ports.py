@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from suite.contracts.backtest import BacktestRequest, JobState
+from suite.contracts.backtest import BacktestRequest
 from virtual_exchange.domain.market import Market
 
 
@@ -13,7 +13,7 @@ class MarketQuery:
     """Which market to load.
 
     Attributes:
-        coins: names as asked, by any venue's convention.
+        coins: canonical names, each once.
         from_ms, to_ms: range, to exclusive; None for the edge of what all coins have.
         allow_partial: accept coins that do not cover the range.
     """
@@ -34,16 +34,7 @@ class MarketSource(Protocol):
         Raises:
             DataGap: nothing, or not the whole range, is stored; says what is.
             StorageError: a file is damaged.
-            BadRequest: a coin has no name.
         """
-        ...
-
-
-class Snapshots(Protocol):
-    """The indicators of one coin at any past boundary, as the data contract shows them."""
-
-    def intervals_data(self, as_of_ms: int, intervals: tuple[str, ...]) -> dict[str, Any]:
-        """Blocks by minutes (`"15"`); all intervals when none is named."""
         ...
 
 
@@ -61,12 +52,4 @@ class JobRunner(Protocol):
         Raises:
             SuiteError: it failed, with the reason.
         """
-        ...
-
-
-class JobListener(Protocol):
-    """Told of each change of a job."""
-
-    def __call__(self, state: JobState) -> None:
-        """Take note."""
         ...

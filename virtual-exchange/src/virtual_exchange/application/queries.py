@@ -63,7 +63,7 @@ class Queries:
         account = caller
         if request.user is not None:
             found = account_of(self._world, request.user)
-            account = found.index if found else -1
+            account = found.index if found else None
         elif account is None and request.type in _OF_AN_ACCOUNT:
             raise UnknownRequest("missing field `user`")
         return answer(request, account)

@@ -15,7 +15,7 @@ from suite.errors import BadRequest
 from suite.fixed import RATE_DECIMALS, RATE_ONE, USD_DECIMALS, Rate, Usd, parse_fixed
 from suite.ids import AccountId
 from suite.instrument import coin_of
-from virtual_exchange.application.clock import Barrier
+from virtual_exchange.application.barrier import Barrier
 from virtual_exchange.application.data import MarketData
 from virtual_exchange.application.manifest import run_manifest
 from virtual_exchange.application.market_building import query_of
@@ -105,7 +105,7 @@ def open_session(
     market = source.load(query_of(request))
     world = World(world_id=world_id, market=market, rules=rules, accounts=accounts)
     venue, queries = Venue(world), Queries(world)
-    data = MarketData(world, queries)
+    data = MarketData(world)
     barrier = Barrier(
         world=world,
         venue=venue,

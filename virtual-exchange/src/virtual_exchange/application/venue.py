@@ -2,42 +2,29 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from perp_engine import commands
-from perp_engine.commands import NewOrder, Trigger
+from perp_engine.commands import NewOrder, PriceWatch
 from perp_engine.events import ActionRejected, Event, Fill, OrderOpened, OrderRejected
+from suite.contracts.clock import PriceCross
 from suite.contracts.venue import (
     Action,
     ActionReply,
     CancelOrder,
-    Leg,
     ModifyOrder,
-    OrderType,
     PlaceOrder,
     SetLeverage,
 )
-from suite.enums import Grouping, MarginMode, OrderStatus, Side, Tif, Tpsl
-from suite.errors import RejectReason
-from suite.fixed import Price, Size, Usd
-from suite.ids import Cloid, Oid, parse_cloid
-from suite.instrument import Instrument, coin_of
+from suite.enums import Grouping, MarginMode, OrderStatus, Tpsl
+from suite.errors import BadRequest, RejectReason
+from suite.fixed import Price, Usd
+from suite.ids import Oid, parse_cloid
 from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.new_orders import LARGEST, Refused, new_order, new_orders
 from virtual_exchange.application.wire_errors import error_text
-from virtual_exchange.application.world import World, mid_price
+from virtual_exchange.application.world import World, mid_price, symbol_of
 from virtual_exchange.domain.record import OrderRecord
-
-_LARGEST: Final = 1 << 53
-"""Prices and sizes beyond it are refused before they reach the engine's 64 bits."""
-
-
-class Refused(Exception):
-    """An order that cannot be sent to the engine at all."""
-
-    def __init__(self, reason: RejectReason) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +58,7 @@ class Venue:
         if world.finished:
             book.rejected += isinstance(action, PlaceOrder | ModifyOrder)
             return _err(error_text(RejectReason.HALTED, 0))
-        symbol = self.symbol(action.coin)
+        symbol = symbol_of(world, action.coin)
         if symbol is None:
             book.rejected += isinstance(action, PlaceOrder | ModifyOrder)
             return _err(f"Unknown coin {action.coin[:20]!r}.")
@@ -85,17 +72,28 @@ class Venue:
             case SetLeverage():
                 return self._leverage(book, symbol, action)
 
-    def symbol(self, name: str) -> int | None:
-        """Index of a coin by any venue's name for it, None when the world has none such."""
+    def watch(self, cross: PriceCross) -> PriceWatch:
+        """Read a price that somebody waits for.
+
+        Raises:
+            BadRequest: there is no such coin or price.
+        """
+        symbol = symbol_of(self._world, cross.coin)
+        if symbol is None:
+            raise BadRequest(f"unknown coin {cross.coin[:20]!r} in wake_on.price")
+        value = cross.above if cross.above is not None else cross.below
         try:
-            return self._world.symbols.get(coin_of(name))
-        except ValueError:
-            return None
+            price = self._world.market.instruments[symbol].parse_price(value or 0)
+        except ValueError as error:
+            raise BadRequest(f"wake_on.price: {error}") from None
+        if not 0 < price < LARGEST:
+            raise BadRequest("wake_on.price: the price must be positive and possible")
+        return PriceWatch(symbol=symbol, price=price, above=cross.above is not None)
 
     def _place(self, book: AccountBook, symbol: int, action: PlaceOrder) -> ActionReply:
         instrument = self._world.market.instruments[symbol]
         try:
-            orders = _orders(instrument, symbol, action, book)
+            orders = new_orders(instrument, symbol, action, book)
         except Refused as refused:
             book.rejected += 1
             return _statuses("order", [{"error": self._text(refused.reason, symbol)}])
@@ -162,7 +160,12 @@ class Venue:
             book.rejected += 1
             return _err(error_text(RejectReason.CANNOT_MODIFY, symbol))
         try:
-            order = _order(instrument, symbol, action, cloid=_cloid(record.cloid))
+            order = new_order(
+                instrument,
+                symbol,
+                action,
+                cloid=record.cloid,
+            )
         except Refused as refused:
             book.rejected += 1
             return _statuses("order", [{"error": self._text(refused.reason, symbol)}])
@@ -176,11 +179,12 @@ class Venue:
         if reasons:
             book.rejected += 1
             return _statuses("order", [{"error": self._text(reasons[0], symbol)}])
+        book.adopt(children_of=old, parent=ids[0])
         return _statuses("order", self._order_statuses(book, batch, ids, events))
 
     def _leverage(self, book: AccountBook, symbol: int, action: SetLeverage) -> ActionReply:
         reasons: list[RejectReason] = [RejectReason.INVALID_LEVERAGE]
-        if 0 < action.leverage < _LARGEST:
+        if 0 < action.leverage < LARGEST:
             command = commands.SetLeverage(
                 account=book.account.index,
                 symbol=symbol,
@@ -240,95 +244,11 @@ class _Registrar:
         self._book.register(record, None if order.trigger else order.tif)
 
 
-def _orders(
-    instrument: Instrument, symbol: int, action: PlaceOrder, book: AccountBook
-) -> tuple[NewOrder, ...]:
-    """Check the static form of an action's orders; none is sent unless all pass.
-
-    Rejects:
-        ZERO_SIZE, INVALID_SIZE, INVALID_PRICE, PRICE_TOO_FAR, DUPLICATE_CLOID, as `Refused`.
-    """
-    entry = _order(instrument, symbol, action, cloid=_cloid(action.cloid))
-    if entry.cloid is not None and book.live_oid(entry.cloid) is not None:
-        raise Refused(RejectReason.DUPLICATE_CLOID)
-    legs = ((Tpsl.TAKE_PROFIT, action.take_profit), (Tpsl.STOP_LOSS, action.stop_loss))
-    return (entry, *(_leg(instrument, entry, tpsl, leg) for tpsl, leg in legs if leg))
-
-
-def _order(
-    instrument: Instrument, symbol: int, action: PlaceOrder | ModifyOrder, *, cloid: Cloid | None
-) -> NewOrder:
-    kind: OrderType = action.order_type
-    size = _size(instrument, action.sz)
-    limit = _price(instrument, action.limit_px) if action.limit_px != 0 else Price(0)
-    trigger = None
-    if kind.trigger is not None:
-        trigger = Trigger(
-            price=_price(instrument, kind.trigger.triggerPx),
-            tpsl=kind.trigger.tpsl,
-            is_market=kind.trigger.isMarket,
-        )
-    tif = kind.limit.tif if kind.limit is not None and limit else Tif.IOC
-    return NewOrder(
-        symbol=symbol,
-        side=Side.BUY if action.is_buy else Side.SELL,
-        size=size,
-        limit_price=limit,
-        tif=Tif.GTC if trigger else tif,
-        trigger=trigger,
-        reduce_only=action.reduce_only,
-        cloid=cloid,
-    )
-
-
-def _leg(instrument: Instrument, entry: NewOrder, tpsl: Tpsl, leg: Leg) -> NewOrder:
-    """Make the protective order of an entry: opposite side, same size, reduce-only, at market."""
-    return NewOrder(
-        symbol=entry.symbol,
-        side=Side.SELL if entry.side is Side.BUY else Side.BUY,
-        size=entry.size,
-        trigger=Trigger(price=_price(instrument, leg.price), tpsl=tpsl, is_market=True),
-        reduce_only=True,
-    )
-
-
-def _size(instrument: Instrument, value: Decimal) -> Size:
-    try:
-        size = instrument.parse_size(value)
-    except ValueError:
-        raise Refused(RejectReason.INVALID_SIZE) from None
-    if size == 0:
-        raise Refused(RejectReason.ZERO_SIZE if value == 0 else RejectReason.INVALID_SIZE)
-    if not 0 < size < _LARGEST:
-        raise Refused(RejectReason.INVALID_SIZE)
-    return size
-
-
-def _price(instrument: Instrument, value: Decimal) -> Price:
-    try:
-        price = instrument.parse_price(value)
-    except ValueError:
-        too_far = value.is_finite() and value >= 1
-        reason = RejectReason.PRICE_TOO_FAR if too_far else RejectReason.INVALID_PRICE
-        if too_far and value < _LARGEST:
-            reason = RejectReason.INVALID_PRICE
-        raise Refused(reason) from None
-    if price >= _LARGEST:
-        raise Refused(RejectReason.PRICE_TOO_FAR)
-    if not instrument.price_is_valid(price):
-        raise Refused(RejectReason.INVALID_PRICE)
-    return price
-
-
-def _cloid(text: str | None) -> Cloid | None:
-    return None if text is None else parse_cloid(text)
-
-
 def _target(book: AccountBook, action: CancelOrder | ModifyOrder) -> Oid | None:
     """Find the order an action names; only ids below 2^53 exist."""
     if action.cloid is not None:
         return book.latest.get(parse_cloid(action.cloid))
-    return Oid(action.oid) if action.oid is not None and 0 < action.oid < _LARGEST else None
+    return Oid(action.oid) if action.oid is not None and 0 < action.oid < LARGEST else None
 
 
 def _refusals(events: Iterable[Event]) -> list[RejectReason]:

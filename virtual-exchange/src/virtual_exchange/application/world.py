@@ -10,10 +10,11 @@ from perp_engine.commands import Advance, Command, Deposit, PriceWatch
 from perp_engine.engine import Engine
 from perp_engine.events import Advanced, Event, OrderOpened, OrderRejected
 from perp_engine.rules import Rules
-from suite.bars import HOUR_MS, I64, Bars, resample
+from suite.bars import HOUR_MS, I64, INTERVAL_MS, Bars, resample
 from suite.checks import InvariantViolated
 from suite.fixed import RATE_DECIMALS, USD_DECIMALS, Price, format_fixed, quantize_half_even
 from suite.ids import AccountId
+from suite.instrument import coin_of
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
@@ -131,6 +132,17 @@ class World:
             self._sample()
         return events, cast("Advanced", events[-1])
 
+    def play(self, until_bar: int, progress: Callable[[float], None] = lambda _done: None) -> None:
+        """Play bars until a boundary or the end, whatever happens in them.
+
+        Args:
+            until_bar: the boundary.
+            progress: told the share of all bars that were played.
+        """
+        while self.engine.bar < until_bar and not self.finished:
+            self.advance(until_bar, Stops())
+            progress(self.done)
+
     def record(self, *, run_id: str, strategies: dict[str, dict[str, Any]]) -> RunRecord:
         """Collect what the run has left behind so far.
 
@@ -215,9 +227,25 @@ def account_of(world: World, account_id: str) -> Account | None:
     return found or world.by_address.get(account_id.lower())
 
 
-def bars_of(world: World, symbol: int) -> Bars:
-    """Published bars of a coin, the future ones included: callers cut at world time."""
-    return world.market.history[symbol]
+def symbol_of(world: World, name: str) -> int | None:
+    """Index of a coin by any venue's name for it, None when the world has none such."""
+    try:
+        return world.symbols.get(coin_of(name))
+    except ValueError:
+        return None
+
+
+def closed_bars(world: World, symbol: int, interval: str, *, from_ms: int, end_ms: int) -> Bars:
+    """Bars of a coin that opened in [from, end) and are closed by now.
+
+    Longer bars are made of all their minutes, wherever the range ends.
+    """
+    step, now_ms = INTERVAL_MS[interval], world.now_ms
+    stored = world.market.history[symbol]
+    stored = stored.rows(0, stored.closed_by(now_ms))
+    first, end = (-(-edge // step) * step for edge in (from_ms, min(end_ms, now_ms)))
+    bars, _ = resample(stored.between(first, end), step)
+    return bars.rows(0, bars.closed_by(now_ms))
 
 
 def mid_price(world: World, symbol: int) -> Price:

@@ -1,5 +1,6 @@
 """The worlds of this process, by name."""
 
+import asyncio
 import secrets
 
 from suite.clock import Clock
@@ -8,7 +9,6 @@ from suite.errors import Conflict, NotFound
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import Session, open_session
 
-WORLDS_MAX = 64
 DEFAULT = ""
 
 
@@ -21,14 +21,15 @@ class Worlds:
         limit: how many there may be at a time.
     """
 
-    def __init__(self, *, source: MarketSource, clock: Clock, limit: int = WORLDS_MAX) -> None:
+    def __init__(self, *, source: MarketSource, clock: Clock, limit: int) -> None:
         self._source = source
         self._clock = clock
         self._limit = limit
         self._sessions: dict[str, Session] = {}
+        self._building = asyncio.Lock()
 
-    def create(self, request: WorldRequest, *, world_id: str | None = None) -> Session:
-        """Build a world and serve it.
+    async def create(self, request: WorldRequest, *, world_id: str | None = None) -> Session:
+        """Build a world beside the event loop, one at a time, and serve it.
 
         Args:
             request: what it is like.
@@ -38,13 +39,19 @@ class Worlds:
             Conflict: there are too many.
             SuiteError: it cannot be built.
         """
-        if len(self._sessions) >= self._limit:
-            raise Conflict(f"there are {self._limit} worlds already; delete one first")
-        name = secrets.token_hex(6) if world_id is None else world_id
-        session = open_session(
-            request, source=self._source, clock=self._clock, world_id=name, encoded=True
-        )
-        self._sessions[name] = session
+        async with self._building:
+            if len(self._sessions) >= self._limit:
+                raise Conflict(f"there are {self._limit} worlds already; delete one first")
+            name = secrets.token_hex(6) if world_id is None else world_id
+            session = await asyncio.to_thread(
+                open_session,
+                request,
+                source=self._source,
+                clock=self._clock,
+                world_id=name,
+                encoded=True,
+            )
+            self._sessions[name] = session
         return session
 
     def get(self, world_id: str) -> Session:
@@ -72,8 +79,7 @@ class Worlds:
         if world_id == DEFAULT:
             raise Conflict("the default world cannot be deleted")
         del self._sessions[world_id]
-        for account in list(session.barrier.participants):
-            session.barrier.leave(account)
+        session.barrier.close()
         return session
 
     def all(self) -> list[Session]:

@@ -12,7 +12,7 @@ from suite.contracts.venue import (
     PlaceOrder,
     SetLeverage,
 )
-from suite.errors import Forbidden
+from suite.errors import Forbidden, NotFound
 from suite.ids import AccountId
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
@@ -41,9 +41,12 @@ async def orders(call: Call) -> Answer:
         call.grant is None or not call.grant.covers(f"read:account:{asked}", realm=call.world_id)
     ):
         raise Forbidden(f"this token does not cover account {asked[:64]!r}")
-    named = session.world.by_id.get(AccountId(asked)) if asked is not None else None
-    account = named.index if named is not None else call.account(session)
-    return answer(session.queries.accounts.order_rows(account))
+    if asked is None:
+        return answer(session.queries.accounts.order_rows(call.account(session)))
+    named = session.world.by_id.get(AccountId(asked))
+    if named is None:
+        raise NotFound(f"no account {asked[:64]!r} in this world")
+    return answer(session.queries.accounts.order_rows(named.index))
 
 
 ROUTES = (

@@ -1,5 +1,7 @@
 """`/worlds`: worlds of this process, and their reports."""
 
+import asyncio
+
 import msgspec
 
 from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
@@ -48,7 +50,7 @@ def _named(call: Call) -> Session:
 async def create(call: Call) -> Answer:
     """`POST /worlds`."""
     services = call.services
-    session = services.worlds.create(call.decode(_request))
+    session = await services.worlds.create(call.decode(_request))
     services.mover.watch(session)
     world = session.world
     tokens: dict[str, str] = {
@@ -87,7 +89,7 @@ async def report(call: Call) -> Answer:
     session = _named(call)
     if not session.world.finished:
         raise Conflict(f"the world is not finished; {100 * session.world.done:.1f} % are played")
-    body, _ = canonical_report(session.record())
+    body, _ = await asyncio.to_thread(canonical_report, session.record())
     return Answer(body=body)
 
 
