@@ -155,7 +155,7 @@ REQUEST = BacktestRequest(
 async def test_job_tells_its_progress_and_keeps_its_report() -> None:
     """Percent and expected time first, then the hash; the report is there when it is done."""
     runner, clock = _Runner(), ManualClock(0)
-    jobs = Jobs(runner=runner, clock=clock)
+    jobs = Jobs(runner=runner, clock=clock, running_max=2)
     job_id = jobs.start(REQUEST).job_id
     clock.advance_to(4000)
     seen: list[JobState] = []

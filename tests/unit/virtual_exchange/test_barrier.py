@@ -3,7 +3,7 @@
 import itertools
 import random
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.support.worlds import START_MS, open_memory_world, path_bars, random_source
@@ -280,10 +280,10 @@ def test_what_is_wanted_is_looked_at_before_anything_is_done() -> None:
     assert [] == session.world.books[0].fills
 
 
-def run_in_order(seed: int) -> list[Any]:
+def run_in_order(seed: int, pace: Literal["lockstep", "paced"] = "lockstep") -> list[Any]:
     """Three traders act at every step, arriving in a random order each time."""
     shuffle = random.Random(seed)
-    session = joined("alice", "bob", "carol")
+    session = joined("alice", "bob", "carol", pace=pace)
     tickets: dict[int, Ticket | None] = dict.fromkeys(range(3))
     steps = dict.fromkeys(range(3), 0)
     for _ in range(60):
@@ -295,7 +295,10 @@ def run_in_order(seed: int) -> list[Any]:
             side = buy() if (steps[account] + account) % 2 else buy("0.02", "93000")
             request = until(steps[account], minutes, orders=(side,), wake_on=WakeOn(fill=True))
             tickets[account] = session.barrier.wait(account, request)
-        settle(session)
+        if pace == "lockstep":
+            settle(session)
+        while not any(ticket is None or ticket.done for ticket in tickets.values()):
+            session.barrier.tick()
     record = session.record()
     return [(a.fills, a.orders, a.decisions_sha256, a.equity_usd.tolist()) for a in record.accounts]
 
@@ -305,3 +308,8 @@ def test_order_of_arrival_changes_nothing() -> None:
     runs = [run_in_order(seed) for seed in range(4)]
     for one, other in itertools.pairwise(runs):
         assert one == other
+
+
+def test_paced_run_in_which_nobody_is_late_is_the_lockstep_run() -> None:
+    """The timer only replaces the moment at which time moves."""
+    assert run_in_order(0) == run_in_order(1, "paced")

@@ -104,7 +104,8 @@ async def test_unknown_things_are_404(venue: Served) -> None:
         reply = await venue.get(path)
         assert reply.status_code == 404, path
         assert "\n" not in reply.text
-    assert (await venue.get("/backtest/jobs/none", "operator")).status_code == 404
+    for path in ("/backtest/jobs/none", "/exchange/orders?account=none"):
+        assert (await venue.get(path, "operator")).status_code == 404
 
 
 async def test_future_of_the_data_contract_is_refused(venue: Served) -> None:

@@ -13,7 +13,7 @@ from perp_engine.events import (
     OrderOpened,
 )
 from suite.contracts.venue import Action
-from suite.enums import Tif
+from suite.enums import OrderStatus, Tif
 from suite.fixed import Usd
 from suite.ids import Cloid, Oid
 from virtual_exchange.domain.accounts import Account
@@ -64,10 +64,11 @@ class AccountBook:
             self.latest[Cloid(record.cloid)] = oid
 
     def adopt(self, *, children_of: Oid, parent: Oid) -> None:
-        """Hand what protects a modified entry over to the order that replaced it."""
-        for record in self.children.pop(children_of, ()):
-            record.parent_oid = parent
-            self.children.setdefault(parent, []).append(record)
+        """Hand what waits for the fill of a modified entry over to the order that replaced it."""
+        for record in self.children.get(children_of, ()):
+            if record.status is OrderStatus.WAITING_FOR_FILL:
+                record.parent_oid = parent
+                self.children.setdefault(parent, []).append(record)
 
     def live_oid(self, cloid: Cloid) -> Oid | None:
         """Newest order of a client order id, if it still lives."""

@@ -12,7 +12,6 @@ from suite.contracts.backtest import BacktestRequest, JobState
 from suite.errors import Conflict, NotFound, RateLimited, SuiteError
 from virtual_exchange.application.ports import JobRunner
 
-RUNNING_MAX = 2
 KEPT_MAX = 100
 
 
@@ -42,7 +41,7 @@ class Jobs:
         *,
         runner: JobRunner,
         clock: Clock,
-        running_max: int = RUNNING_MAX,
+        running_max: int,
         kept_max: int = KEPT_MAX,
     ) -> None:
         self._runner = runner
