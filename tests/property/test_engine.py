@@ -14,13 +14,13 @@ from tests.support.random_traders import COINS, DEPOSITS, MINUTE, Driver, random
 
 from perp_engine.commands import Advance, Deposit, NewOrder, PlaceOrders
 from perp_engine.engine import Engine
-from perp_engine.events import Event, Fill, FundingPaid, OrderClosed, OrderOpened
+from perp_engine.events import Event, Fill, FundingPaid, InsuranceMoved, OrderClosed, OrderOpened
 from perp_engine.kernel import layout
 from perp_engine.rules import PLAIN, BarPath, FillAt, LimitFill, Rules
 from perp_engine.tape import CLOSE, HIGH, LOW, OPEN, VOLUME, Tape
 from suite.checks import InvariantViolated
-from suite.enums import Side, Tif
-from suite.fixed import RATE_ONE, Size, Usd
+from suite.enums import FillCause, Side, Tif
+from suite.fixed import RATE_ONE, Rate, Size, Usd
 
 BARS = 90
 SEEDS = st.integers(0, 10_000)
@@ -65,9 +65,11 @@ def test_cash_is_deposits_and_profits_less_fees_and_funding(seed: int, rules: Ru
                 cost[event.symbol] += change * event.price
                 size[event.symbol] += event.side * event.size
                 rate = rules.taker_fee if event.is_taker else rules.maker_fee
+                if event.cause is FillCause.BACKSTOP:
+                    rate = Rate(0)
                 exact = Fraction(event.price * event.size * rate, RATE_ONE)
                 assert exact <= event.fee_usd < exact + 1
-            elif isinstance(event, FundingPaid) and event.account == account:
+            elif isinstance(event, FundingPaid | InsuranceMoved) and event.account == account:
                 cash += event.usd
         state = driver.engine.account(account)
         assert cash == state.cash_usd
@@ -128,7 +130,7 @@ def test_an_order_ends_once_and_fills_what_it_says(seed: int, rules: Rules) -> N
         if isinstance(event, OrderOpened):
             assert event.oid not in opened
             opened.add(event.oid)
-        elif isinstance(event, Fill):
+        elif isinstance(event, Fill) and event.cause is FillCause.ORDER:
             assert event.oid in opened
             assert event.oid not in ended
             assert (event.account, event.tid) not in trades
@@ -166,6 +168,8 @@ def test_nothing_before_a_cut_depends_on_the_bars_after_it(
     poisoned[:, :4, cut:] = rng.integers(100_000, 900_000, poisoned[:, :4, cut:].shape)
     poisoned[:, 4, cut + 1 :] = rng.integers(0, 10_000, poisoned[:, 4, cut + 1 :].shape)
     poisoned[:, OPEN, cut] = tape.bars[:, OPEN, cut]
+    poisoned[:, HIGH, cut:] = poisoned[:, :4, cut:].max(axis=1)
+    poisoned[:, LOW, cut:] = poisoned[:, :4, cut:].min(axis=1)
     stamps = tuple(np.where(f[:, :1] > cut * MINUTE, f + 7, f) for f in tape.funding)
     other = Tape(0, MINUTE, np.ascontiguousarray(poisoned), stamps)
 

@@ -39,6 +39,8 @@ class Grouping(StrEnum):
     NONE = "na"
     NORMAL_TPSL = "normalTpsl"
     """Parent first, then its take-profit and stop-loss; children wait for the parent's fill."""
+    POSITION_TPSL = "positionTpsl"
+    """Take-profit and stop-loss of the position as it is, which they follow."""
 
 
 class MarginMode(StrEnum):
@@ -61,8 +63,11 @@ class OrderStatus(StrEnum):
     REDUCE_ONLY_CANCELED = "reduceOnlyCanceled"
     SIBLING_FILLED_CANCELED = "siblingFilledCanceled"
     LIQUIDATED_CANCELED = "liquidatedCanceled"
-    WORLD_ENDED = "delistedCanceled"
-    """The world ran out of bars; the wire has no closer word."""
+    SCHEDULED_CANCEL = "scheduledCancel"
+    EXPIRED = "expired"
+    """Its own time ran out. The venue has no such orders, and no word."""
+    DELISTED_CANCELED = "delistedCanceled"
+    """The coin's data ended, or the world's: the wire has no closer word for the latter."""
 
     @property
     def terminal(self) -> bool:
@@ -72,3 +77,15 @@ class OrderStatus(StrEnum):
             OrderStatus.WAITING_FOR_FILL,
             OrderStatus.WAITING_FOR_TRIGGER,
         )
+
+
+class FillCause(StrEnum):
+    """Why a trade happened."""
+
+    ORDER = "order"
+    LIQUIDATION = "liquidation"
+    """Sold to the market by the venue."""
+    BACKSTOP = "backstop"
+    """Taken over by the venue, at the mark."""
+    SETTLEMENT = "settlement"
+    """The coin was delisted."""

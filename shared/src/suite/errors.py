@@ -31,12 +31,14 @@ class RejectReason(StrEnum):
     INVALID_PRICE = "invalid_price"
     PRICE_TOO_FAR = "price_too_far"
     VALUE_TOO_LARGE = "value_too_large"
+    EXPIRED = "expired"
     DUPLICATE_CLOID = "duplicate_cloid"
     TOO_MANY_OPEN_ORDERS = "too_many_open_orders"
     BAD_TRIGGER_PRICE = "bad_trigger_price"
     TRIGGER_NOT_REDUCE_ONLY = "trigger_not_reduce_only"
     REDUCE_ONLY_INCREASES = "reduce_only_increases"
     MIN_NOTIONAL = "min_notional"
+    POSITION_LIMIT = "position_limit"
     INSUFFICIENT_MARGIN = "insufficient_margin"
     POST_ONLY_WOULD_MATCH = "post_only_would_match"
     IOC_NO_MATCH = "ioc_no_match"
@@ -44,8 +46,12 @@ class RejectReason(StrEnum):
     CANNOT_MODIFY = "cannot_modify"
     INVALID_LEVERAGE = "invalid_leverage"
     LEVERAGE_NEEDS_MARGIN = "leverage_needs_margin"
+    ISOLATED_LEVERAGE_NEEDS_MARGIN = "isolated_leverage_needs_margin"
     MARGIN_MODE_WITH_POSITION = "margin_mode_with_position"
-    ISOLATED_NOT_SUPPORTED = "isolated_not_supported"
+    NOT_ISOLATED = "not_isolated"
+    MARGIN_IN_USE = "margin_in_use"
+    SCHEDULE_TOO_SOON = "schedule_too_soon"
+    SCHEDULE_LIMIT = "schedule_limit"
 
 
 class SuiteError(Exception):

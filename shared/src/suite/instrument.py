@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from suite.fixed import USD_DECIMALS, Price, Size, Usd, format_fixed, parse_fixed
+from suite.fixed import RATE_ONE, USD_DECIMALS, Price, Rate, Size, Usd, format_fixed, parse_fixed
 
 PRICE_SIGNIFICANT_FIGURES = 5
 
@@ -15,11 +15,20 @@ class MarginTier:
 
     Attributes:
         lower_bound_usd: notional at which the tier starts, micro-USD.
-        max_leverage: highest leverage within it; maintenance rate is 1 / (2 * max_leverage).
+        max_leverage: highest leverage within it.
+        maintenance_rate: share of the notional to keep, 10^-9; None is 1 / (2 * max_leverage).
     """
 
     lower_bound_usd: Usd
     max_leverage: int
+    maintenance_rate: Rate | None = None
+
+    @property
+    def maintenance(self) -> Rate:
+        """Maintenance rate, 10^-9."""
+        if self.maintenance_rate is not None:
+            return self.maintenance_rate
+        return Rate(RATE_ONE // (2 * self.max_leverage))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ def poisoned(bars: Bars, cut: int, seed: int) -> Bars:
         first = cut + 1 if name == "open" else cut
         values[first:] = np.round(generator.uniform(1.0, 5.0, len(values) - first) * 1000)
         columns[name] = values
+    prices = [columns[name] for name in ("open", "high", "low", "close")]
+    columns["high"], columns["low"] = np.max(prices, axis=0), np.min(prices, axis=0)
+    for name in ("high", "low"):
+        columns[name][:cut] = getattr(bars, name)[:cut]
     return replace(bars, **columns)
 
 

@@ -29,10 +29,11 @@ class NewOrder:
     Attributes:
         symbol: index of the instrument.
         side: buy or sell.
-        size: positive, in the symbol's size units.
+        size: positive, in the symbol's size units; 0 in `POSITION_TPSL` is the whole position.
         limit_price: worst price; 0 for a market order, which fills at whatever the book shows.
         tif: ignored for a trigger order.
         trigger: makes it a stop or take-profit.
+        expires_ms: canceled at the first boundary at or after it; 0 is never.
     """
 
     symbol: int
@@ -43,15 +44,21 @@ class NewOrder:
     trigger: Trigger | None = None
     reduce_only: bool = False
     cloid: Cloid | None = None
+    expires_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrders:
-    """Place orders of one account; with `NORMAL_TPSL` the first is the parent of the rest."""
+    """Place orders of one account; with `NORMAL_TPSL` the first is the parent of the rest.
+
+    Attributes:
+        expires_after_ms: refused when decision latency makes it arrive later; 0 is never.
+    """
 
     account: int
     orders: tuple[NewOrder, ...]
     grouping: Grouping = Grouping.NONE
+    expires_after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,30 @@ class CancelOrder:
     account: int
     symbol: int
     oid: Oid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelByCloid:
+    """Cancel the open order that carries a client order id."""
+
+    account: int
+    symbol: int
+    cloid: Cloid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAll:
+    """Cancel every open order of an account."""
+
+    account: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleCancel:
+    """Cancel every open order at a time, unless it is moved before; None clears it."""
+
+    account: int
+    time_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +105,21 @@ class ModifyOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLeverage:
-    """Choose the leverage of an account in a symbol."""
+    """Choose leverage and margin mode of an account in a symbol."""
 
     account: int
     symbol: int
     leverage: int
     mode: MarginMode = MarginMode.CROSS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustMargin:
+    """Add cash to the margin of an isolated position; negative removes."""
+
+    account: int
+    symbol: int
+    usd: Usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,4 +156,15 @@ class Advance:
     watches: tuple[PriceWatch, ...] = ()
 
 
-Command = PlaceOrders | CancelOrder | ModifyOrder | SetLeverage | Deposit | Advance
+Command = (
+    PlaceOrders
+    | CancelOrder
+    | CancelByCloid
+    | CancelAll
+    | ScheduleCancel
+    | ModifyOrder
+    | SetLeverage
+    | AdjustMargin
+    | Deposit
+    | Advance
+)

@@ -6,10 +6,10 @@ from perp_engine import events
 from perp_engine.kernel import layout
 from perp_engine.tape import Tape
 from perp_engine.views import OrderState
-from suite.enums import OrderStatus, Side, Tif, Tpsl
+from suite.enums import FillCause, MarginMode, OrderStatus, Side, Tif, Tpsl
 from suite.errors import RejectReason
 from suite.fixed import Price, Rate, Size, Usd
-from suite.ids import Oid
+from suite.ids import Cloid, Oid
 
 STATUSES = {
     layout.RESTING: OrderStatus.OPEN,
@@ -20,11 +20,24 @@ STATUSES = {
     layout.MARGIN_CANCELED: OrderStatus.MARGIN_CANCELED,
     layout.REDUCE_ONLY_CANCELED: OrderStatus.REDUCE_ONLY_CANCELED,
     layout.SIBLING_CANCELED: OrderStatus.SIBLING_FILLED_CANCELED,
-    layout.WORLD_ENDED: OrderStatus.WORLD_ENDED,
+    layout.LIQUIDATED_CANCELED: OrderStatus.LIQUIDATED_CANCELED,
+    layout.SCHEDULED: OrderStatus.SCHEDULED_CANCEL,
+    layout.EXPIRED: OrderStatus.EXPIRED,
+    layout.DELISTED_CANCELED: OrderStatus.DELISTED_CANCELED,
 }
 
 REASONS = {
     layout.HALTED: RejectReason.HALTED,
+    layout.UNKNOWN_COIN: RejectReason.UNKNOWN_COIN,
+    layout.DUPLICATE_CLOID: RejectReason.DUPLICATE_CLOID,
+    layout.POSITION_LIMIT: RejectReason.POSITION_LIMIT,
+    layout.ISOLATED_NEEDS_MARGIN: RejectReason.ISOLATED_LEVERAGE_NEEDS_MARGIN,
+    layout.MODE_IN_USE: RejectReason.MARGIN_MODE_WITH_POSITION,
+    layout.NOT_ISOLATED: RejectReason.NOT_ISOLATED,
+    layout.MARGIN_IN_USE: RejectReason.MARGIN_IN_USE,
+    layout.TOO_SOON: RejectReason.SCHEDULE_TOO_SOON,
+    layout.TOO_OFTEN: RejectReason.SCHEDULE_LIMIT,
+    layout.TOO_LATE: RejectReason.EXPIRED,
     layout.ZERO_SIZE: RejectReason.ZERO_SIZE,
     layout.INVALID_SIZE: RejectReason.INVALID_SIZE,
     layout.INVALID_PRICE: RejectReason.INVALID_PRICE,
@@ -43,6 +56,14 @@ REASONS = {
     layout.BAD_LEVERAGE: RejectReason.INVALID_LEVERAGE,
     layout.LEVERAGE_NEEDS_MARGIN: RejectReason.LEVERAGE_NEEDS_MARGIN,
 }
+
+CAUSES = {
+    layout.BY_ORDER: FillCause.ORDER,
+    layout.BY_LIQUIDATION: FillCause.LIQUIDATION,
+    layout.BY_BACKSTOP: FillCause.BACKSTOP,
+    layout.BY_SETTLEMENT: FillCause.SETTLEMENT,
+}
+MODES = (MarginMode.CROSS, MarginMode.ISOLATED)
 
 Row = list[int]
 
@@ -103,6 +124,7 @@ def _fill(row: Row) -> events.Event:
         fee_usd=Usd(row[12]),
         is_taker=bool(row[13]),
         order_size_left=Size(row[14]),
+        cause=CAUSES[row[15]],
     )
 
 
@@ -118,7 +140,41 @@ def _funding(row: Row) -> events.Event:
 
 
 def _leverage(row: Row) -> events.Event:
-    return events.LeverageSet(time_ms=row[1], account=row[2], symbol=row[3], leverage=row[5])
+    return events.LeverageSet(
+        time_ms=row[1], account=row[2], symbol=row[3], leverage=row[5], mode=MODES[row[6]]
+    )
+
+
+def _margin_moved(row: Row) -> events.Event:
+    return events.MarginMoved(time_ms=row[1], account=row[2], symbol=row[3], usd=Usd(row[5]))
+
+
+def _liquidated(row: Row) -> events.Event:
+    return events.Liquidated(
+        time_ms=row[1],
+        account=row[2],
+        symbol=row[3],
+        mode=MODES[row[5]],
+        mark=Price(row[6]),
+        equity_usd=Usd(row[7]),
+        maintenance_usd=Usd(row[8]),
+    )
+
+
+def _insurance(row: Row) -> events.Event:
+    return events.InsuranceMoved(time_ms=row[1], account=row[2], symbol=row[3], usd=Usd(row[5]))
+
+
+def _scheduled(row: Row) -> events.Event:
+    return events.CancelScheduled(time_ms=row[1], account=row[2], cancel_ms=row[5] or None)
+
+
+def _fees(row: Row) -> events.Event:
+    return events.FeesSet(time_ms=row[1], account=row[2], taker=Rate(row[5]), maker=Rate(row[6]))
+
+
+def _sent(row: Row) -> events.Event:
+    return events.ActionSent(time_ms=row[1], account=row[2], arrives_ms=row[5])
 
 
 def _deposited(row: Row) -> events.Event:
@@ -137,6 +193,12 @@ _DECODERS: dict[int, Callable[[Row], events.Event]] = {
     layout.EVENT_FILL: _fill,
     layout.EVENT_FUNDING: _funding,
     layout.EVENT_LEVERAGE: _leverage,
+    layout.EVENT_MARGIN: _margin_moved,
+    layout.EVENT_LIQUIDATED: _liquidated,
+    layout.EVENT_INSURANCE: _insurance,
+    layout.EVENT_SCHEDULED: _scheduled,
+    layout.EVENT_FEES: _fees,
+    layout.EVENT_SENT: _sent,
     layout.EVENT_DEPOSIT: _deposited,
     layout.EVENT_REFUSED: _refused,
 }
@@ -166,5 +228,16 @@ def order_state(row: Row, tape: Tape) -> OrderState:
         status=STATUSES[row[layout.ORDER_STATE]],
         placed_ms=tape.time_ms(row[layout.ORDER_PLACED_BAR]),
         held_usd=Usd(row[layout.ORDER_HELD]),
-        parent_oid=Oid(row[layout.ORDER_PARENT]),
+        parent_oid=Oid(row[layout.ORDER_GROUP]),
+        follows_position=bool(row[layout.ORDER_WHOLE]),
+        expires_ms=row[layout.ORDER_EXPIRES],
+        cloid=decode_cloid(row[layout.ORDER_CLOID], row[layout.ORDER_CLOID_LOW]),
     )
+
+
+def decode_cloid(high: int, low: int) -> Cloid | None:
+    """A client order id from its two signed words; both 0 is none."""
+    if high == 0 and low == 0:
+        return None
+    word = (1 << 64) - 1
+    return Cloid(f"0x{(high & word) << 64 | low & word:032x}")

@@ -11,34 +11,47 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perp_engine import decoding
+from perp_engine import buffer, decoding
 from perp_engine.commands import (
+    AdjustMargin,
     Advance,
+    CancelAll,
+    CancelByCloid,
     CancelOrder,
     Command,
     Deposit,
     ModifyOrder,
     NewOrder,
     PlaceOrders,
+    ScheduleCancel,
     SetLeverage,
 )
-from perp_engine.events import ActionRejected, Advanced, Event
-from perp_engine.kernel import filling, layout, ledger, margin, placing, run
+from perp_engine.events import Advanced, Event
+from perp_engine.kernel import filling, layout, ledger, margin, run
 from perp_engine.kernel.jit import handle
 from perp_engine.rules import Rules
 from perp_engine.tape import Tape
 from perp_engine.views import AccountState, Book, FundingStamp, OrderState, PositionState
-from suite.bars import I64
+from suite.bars import HOUR_MS, I64
 from suite.checks import check
-from suite.enums import Grouping, MarginMode, Side, Tif, Tpsl
-from suite.errors import RejectReason
-from suite.fixed import PRODUCT_LIMIT, Price, Rate, Size, Usd
+from suite.enums import Grouping, MarginMode, Tif, Tpsl
+from suite.fixed import PRODUCT_LIMIT, RATE_ONE, Price, Rate, Size, Usd
+from suite.ids import Cloid
 from suite.instrument import Instrument
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 ACCOUNTS_MAX = 1 << 12
 ORDERS_MAX = 1 << 16
 TIFS = (Tif.GTC, Tif.IOC, Tif.ALO)
+GROUPINGS = {
+    Grouping.NONE: layout.ALONE,
+    Grouping.NORMAL_TPSL: layout.ENTRY_FIRST,
+    Grouping.POSITION_TPSL: layout.OF_POSITION,
+}
+RECOUNTED_ALWAYS = 64
+"""Positions up to which the whole ledger is recounted after every action."""
+NUMBER_LIMIT = 1 << 56
+"""Numbers of a request are brought down to this: refused for their size all the same."""
 
 
 class Engine:
@@ -49,36 +62,41 @@ class Engine:
         tape: the market.
         accounts: how many; they start empty (`Deposit`).
         rules: fees and models.
+        curve_every: bars between samples of every account's equity (`equity_curve`); 0 is none.
 
     Raises:
+        ValueError: what is given cannot be simulated; said which.
         InvariantViolated: from any method, when the books do not add up: a bug.
     """
 
     def __init__(
-        self, instruments: Sequence[Instrument], tape: Tape, accounts: int, rules: Rules
+        self,
+        instruments: Sequence[Instrument],
+        tape: Tape,
+        accounts: int,
+        rules: Rules,
+        *,
+        curve_every: int = 0,
     ) -> None:
-        check(len(instruments) == tape.symbols, "one instrument a symbol")
-        check(0 < accounts <= ACCOUNTS_MAX, f"1 to {ACCOUNTS_MAX} accounts")
-        check(tape.length > 0, "a tape has bars")
-        highest = int(tape.bars[:, :4].max(initial=0))
-        check(5 * highest * layout.SIZE_LIMIT < PRODUCT_LIMIT, "prices beyond 64-bit notionals")
+        _check_world(instruments, tape, accounts, rules)
         self.instruments = tuple(instruments)
         self.tape = tape
         self.accounts = accounts
         self.rules = rules
         orders = min(ORDERS_MAX, max(64, accounts * 64))
-        events = layout.Capacity(orders, self._events_needed(orders)).events
-        self._world = layout.new_buffer(
-            self.instruments, tape, accounts, rules, layout.Capacity(orders, events)
-        )
-        self._orders = orders
-        self._bars = tape.bars.reshape(-1)
-        self._scratch = np.zeros(8, np.int64)
+        sent = min(ORDERS_MAX, 1024 * accounts) if rules.decision_latency_ms else 0
+        capacity = buffer.Capacity(orders, self._events_needed(orders), sent)
+        self._world = buffer.new_buffer(self.instruments, tape, accounts, rules, capacity)
+        self._world[layout.CURVE_EVERY] = curve_every
+        self._bars = buffer.flat_tape(tape)
+        self._scratch = np.zeros(16, np.int64)
+        self._request = np.zeros(layout.REQUEST_WORDS, np.int64)
         self._no_watches = np.zeros(run.WATCH_WORDS, np.int64)
+        self._curve: list[I64] = []
         self._state, self._tape = handle(self._world), handle(self._bars)
         self._view = self._words()
         run.begin(self._state, self._tape)
-        self._settle()
+        self._settle(whole=True)
 
     def _words(self) -> "memoryview[int]":
         """The world, word by word as Python integers."""
@@ -104,7 +122,7 @@ class Engine:
     # change
 
     def apply(self, command: Command) -> tuple[Event, ...]:
-        """Change the state: the only way. The books are proved before it returns.
+        """Change the state: the only way. Every entry is proved before it returns.
 
         Returns:
             What happened, in order. An advance ends with `Advanced`.
@@ -112,32 +130,68 @@ class Engine:
         match command:
             case PlaceOrders():
                 return self._place(command)
-            case CancelOrder(account=account, symbol=symbol, oid=oid):
-                placing.cancel(self._state, account, symbol, oid)
-            case ModifyOrder(account=account, oid=oid, order=order):
-                self._make_room(1)
-                request = encode([order])
-                placing.modify(self._state, account, oid, handle(request))
-            case SetLeverage(mode=MarginMode.ISOLATED, account=account):
-                reason = RejectReason.ISOLATED_NOT_SUPPORTED
-                return (ActionRejected(time_ms=self.now_ms, account=account, reason=reason),)
-            case SetLeverage(account=account, symbol=symbol, leverage=leverage):
-                run.set_leverage(self._state, account, symbol, leverage)
-            case Deposit(account=account, usd=usd):
-                run.transfer(self._state, account, usd)
             case Advance():
                 return self._advance(command)
+            case CancelOrder(account=account, symbol=symbol, oid=oid):
+                self._request[layout.ORDER_SYMBOL] = symbol
+                self._act(layout.CANCEL, account, oid)
+            case CancelByCloid(account=account, symbol=symbol, cloid=cloid):
+                self._request[layout.ORDER_SYMBOL] = symbol
+                high, low = encode_cloid(cloid)
+                self._request[[layout.ORDER_CLOID, layout.ORDER_CLOID_LOW]] = high, low
+                self._act(layout.CANCEL_CLOID, account)
+            case CancelAll(account=account):
+                self._request[:] = 0
+                self._act(layout.CANCEL_ALL, account)
+            case ModifyOrder(account=account, oid=oid, order=order):
+                self._make_room(1)
+                self._encode((order,))
+                self._act(layout.MODIFY, account, oid)
+            case SetLeverage(account=account, symbol=symbol, leverage=leverage, mode=mode):
+                isolated = int(mode is MarginMode.ISOLATED)
+                leverage = _bounded(leverage)
+                run.set_leverage(self._state, self._tape, account, symbol, leverage, isolated)
+            case AdjustMargin(account=account, symbol=symbol, usd=usd):
+                run.adjust_margin(self._state, self._tape, account, symbol, _bounded(usd))
+            case ScheduleCancel(account=account, time_ms=time_ms):
+                run.schedule(self._state, account, _bounded(time_ms or 0))
+            case Deposit(account=account, usd=usd):
+                run.transfer(self._state, self._tape, account, _bounded(usd))
         return self._settle()
+
+    def _act(
+        self,
+        kind: int,
+        account: int,
+        oid: int = 0,
+        count: int = 1,
+        grouping: int = layout.ALONE,
+        expires_ms: int = 0,
+    ) -> None:
+        request = handle(self._request)
+        run.act(self._state, self._tape, kind, account, oid, request, count, grouping, expires_ms)
 
     def _place(self, command: PlaceOrders) -> tuple[Event, ...]:
         orders = command.orders
         if not orders:
             return ()
         self._make_room(len(orders))
-        requests = encode(orders)
-        grouped = int(command.grouping is Grouping.NORMAL_TPSL)
-        placing.place(self._state, command.account, handle(requests), len(orders), grouped)
+        self._encode(orders)
+        grouping, expires_ms = GROUPINGS[command.grouping], _bounded(command.expires_after_ms)
+        self._act(layout.PLACE, command.account, 0, len(orders), grouping, expires_ms)
         return self._settle()
+
+    def _encode(self, orders: Sequence[NewOrder]) -> None:
+        """Write requests where the kernel reads them."""
+        wanted = len(orders) * layout.REQUEST_WORDS
+        if len(self._request) < wanted:
+            self._request = np.zeros(2 * wanted, np.int64)
+        view = memoryview(self._request.data).cast("B").cast("q")
+        at = 0
+        for order in orders:
+            for word in encode(order):
+                view[at] = word
+                at += 1
 
     def _advance(self, command: Advance) -> tuple[Event, ...]:
         until = min(command.until_bar, self.tape.length)
@@ -150,23 +204,30 @@ class Engine:
         happened: list[Event] = []
         while True:
             reply = run.advance(self._state, self._tape, until, handle(watches), count)
-            happened.extend(self._settle())
+            happened.extend(self._settle(whole=True))
             if reply != run.NEEDS_ROOM:
                 break
-            self._make_room(self._view[layout.OPEN_ORDERS])
+            self._make_room(0)
         met = tuple(np.flatnonzero(watches[run.WATCH_WORDS - 1 :: run.WATCH_WORDS]).tolist())
         happened.append(Advanced(time_ms=self.now_ms, bar=self.bar, watches_met=met))
         return tuple(happened)
 
     def _flag(self, command: Advance) -> None:
-        table = layout.rows(self._world, layout.AT_ACCOUNT, layout.ACCOUNT_WORDS, self.accounts)
+        table = buffer.rows(self._world, layout.AT_ACCOUNT, layout.ACCOUNT_WORDS, self.accounts)
         table[:, [layout.STOP_ON_FILL, layout.STOP_ON_ORDER]] = 0
         table[list(command.stop_on_fill), layout.STOP_ON_FILL] = 1
         table[list(command.stop_on_order), layout.STOP_ON_ORDER] = 1
 
-    def _settle(self) -> tuple[Event, ...]:
-        """Prove the books, then read what happened out of the buffer."""
-        status = ledger.audit(self._state)
+    def _settle(self, *, whole: bool = False) -> tuple[Event, ...]:
+        """Prove the books, then read what happened out of the buffer.
+
+        Args:
+            whole: recount every account, which after a single action is left to the entries' own
+                proofs where there are many.
+        """
+        if whole or self.accounts * len(self.instruments) <= RECOUNTED_ALWAYS:
+            ledger.audit(self._state)
+        status = self._view[layout.STATUS]
         check(status == layout.OK, f"the engine's books are broken (status {status})")
         count = self._view[layout.EVENTS]
         if count == 0:
@@ -174,23 +235,30 @@ class Engine:
         at = self._view[layout.AT_EVENT]
         log = self._world[at : at + count * layout.EVENT_WORDS].reshape(-1, layout.EVENT_WORDS)
         self._view[layout.EVENTS] = 0
-        return tuple(decoding.decode(row) for row in log.tolist())
+        if self._view[layout.CURVE_EVERY]:
+            sampled = log[:, 0] == layout.EVENT_EQUITY
+            self._curve.append(log[sampled].copy())
+            log = log[~sampled]
+        return tuple([decoding.decode(row) for row in log.tolist()])
 
     # room
 
     def _events_needed(self, orders: int) -> int:
-        return 16 * (orders + 1) + 8 * self.accounts * len(self.instruments) + 64
+        stamps = self.tape.interval_ms // HOUR_MS + 8
+        positions = self.accounts * len(self.instruments)
+        return 2 * (12 * (orders + 1) + stamps * (positions + 64) + 4 * self.accounts)
 
     def _make_room(self, placing_orders: int) -> None:
         """Grow the tables when the next call might fill them. Rows keep their places."""
-        wanted = self._view[layout.OPEN_ORDERS] + placing_orders + 1
-        if wanted <= self._orders:
+        view = self._view
+        wanted = view[layout.OPEN_ORDERS] + view[layout.SENT_COUNT] + placing_orders + 1
+        orders = view[layout.ORDERS_MAX]
+        if wanted > orders:
+            orders = min(ORDERS_MAX, max(2 * orders, wanted))
+        events = max(self._events_needed(orders), 2 * run.read_room(self._state))
+        if orders == view[layout.ORDERS_MAX] and events <= view[layout.EVENTS_MAX]:
             return
-        orders = min(ORDERS_MAX, max(2 * self._orders, wanted))
-        if orders == self._orders:
-            return
-        self._world = layout.grown(self._world, self._orders, orders, self._events_needed(orders))
-        self._orders = orders
+        self._world = buffer.grown(self._world, orders, events)
         self._state, self._view = handle(self._world), self._words()
 
     # reads
@@ -198,31 +266,29 @@ class Engine:
     def account(self, account: int) -> AccountState:
         """Money of an account."""
         margin.read_account(self._state, account, handle(self._scratch))
-        cash, unrealized, position, order, maintenance, notional, _, _ = self._scratch.tolist()
-        return AccountState(
-            cash_usd=Usd(cash),
-            unrealized_usd=Usd(unrealized),
-            position_margin_usd=Usd(position),
-            order_margin_usd=Usd(order),
-            maintenance_usd=Usd(maintenance),
-            notional_usd=Usd(notional),
-        )
+        words = map(Usd, self._scratch.tolist())
+        return AccountState(**dict(zip(AccountState.__slots__, words, strict=False)))
 
     def position(self, account: int, symbol: int) -> PositionState:
         """An account's position in a symbol; its size is 0 when flat."""
-        p = (symbol * self.accounts + account) * layout.POSITION_WORDS + self._view[
-            layout.AT_POSITION
-        ]
+        p = (symbol * self.accounts + account) * layout.POSITION_WORDS
+        p += self._view[layout.AT_POSITION]
         row = self._view[p : p + layout.POSITION_WORDS].tolist()
         size, cost, leverage = row[layout.SIZE], row[layout.COST], row[layout.LEVERAGE]
+        margin.read_position(self._state, account, symbol, handle(self._scratch))
+        maintenance, liquidation = self._scratch[:2].tolist()
         value = size * self.mark(symbol)
         return PositionState(
             size=Size(size),
             cost_usd=Usd(cost),
             leverage=leverage,
+            mode=MarginMode.ISOLATED if row[layout.ISOLATED] else MarginMode.CROSS,
+            bucket_usd=Usd(row[layout.BUCKET]),
             funding_all_usd=Usd(row[layout.FUNDING_ALL]),
             funding_open_usd=Usd(row[layout.FUNDING_OPEN]),
             margin_usd=Usd(-(-abs(value) // leverage)),
+            maintenance_usd=Usd(maintenance),
+            liquidation_price=Price(liquidation) if liquidation else None,
             realized_usd=Usd(row[layout.REALIZED]),
             unrealized_usd=Usd(value - cost),
         )
@@ -266,24 +332,38 @@ class Engine:
 
     def equities(self) -> I64:
         """Equity of every account at the present marks, shape (accounts,), micro-USD."""
-        accounts = layout.rows(self._world, layout.AT_ACCOUNT, layout.ACCOUNT_WORDS, self.accounts)
-        sizes, costs, marks = self._positions()
-        equity: I64 = accounts[:, layout.CASH] + (sizes * marks[:, None] - costs).sum(axis=0)
+        accounts = buffer.rows(self._world, layout.AT_ACCOUNT, layout.ACCOUNT_WORDS, self.accounts)
+        positions, marks = self._positions()
+        sizes, costs = positions[:, :, layout.SIZE], positions[:, :, layout.COST]
+        worth = sizes * marks[:, None] - costs + positions[:, :, layout.BUCKET]
+        equity: I64 = accounts[:, layout.CASH] + worth.sum(axis=0)
         return equity
+
+    def equity_curve(self) -> tuple[I64, I64]:
+        """Samples of every account's equity, every `curve_every` bars from the start.
+
+        Returns:
+            Times in ms, shape (samples,), and micro-USD, shape (samples, accounts).
+        """
+        per_event = layout.EQUITIES_PER_EVENT
+        rows = -(-self.accounts // per_event)
+        log = np.concatenate([np.zeros((0, layout.EVENT_WORDS), np.int64), *self._curve])
+        values = log[:, 5:].reshape(-1, rows * per_event)[:, : self.accounts]
+        return log[::rows, 1].copy(), values.copy()
 
     def exposures(self) -> I64:
         """Sum of absolute position values of every account, shape (accounts,), micro-USD."""
-        sizes, _, marks = self._positions()
-        exposure: I64 = (np.abs(sizes) * marks[:, None]).sum(axis=0)
+        positions, marks = self._positions()
+        exposure: I64 = (np.abs(positions[:, :, layout.SIZE]) * marks[:, None]).sum(axis=0)
         return exposure
 
-    def _positions(self) -> tuple[I64, I64, I64]:
+    def _positions(self) -> tuple[I64, I64]:
         symbols = len(self.instruments)
-        table = layout.rows(
+        table = buffer.rows(
             self._world, layout.AT_POSITION, layout.POSITION_WORDS, symbols * self.accounts
         ).reshape(symbols, self.accounts, layout.POSITION_WORDS)
-        marks = layout.rows(self._world, layout.AT_SYMBOL, layout.SYMBOL_WORDS, symbols)
-        return table[:, :, layout.SIZE], table[:, :, layout.COST], marks[:, layout.MARK]
+        marks = buffer.rows(self._world, layout.AT_SYMBOL, layout.SYMBOL_WORDS, symbols)
+        return table, marks[:, layout.MARK]
 
     def digest(self) -> str:
         """SHA-256 of the whole state: equal worlds have equal digests."""
@@ -291,23 +371,70 @@ class Engine:
         return hashlib.sha256(self._world[:at].tobytes()).hexdigest()
 
 
-def encode(orders: Sequence[NewOrder]) -> I64:
-    """Requests as the kernel reads them, shape (orders * REQUEST_WORDS,).
+def _check_world(
+    instruments: Sequence[Instrument], tape: Tape, accounts: int, rules: Rules
+) -> None:
+    """Refuse what 64 bits cannot carry, or what makes no sense."""
+    check(len(instruments) == tape.symbols, "one instrument a symbol")
+    check(0 < accounts <= ACCOUNTS_MAX, f"1 to {ACCOUNTS_MAX} accounts")
+    check(tape.length > 0, "a tape has bars")
+    highest = int(tape.bars[:, :4].max(initial=0))
+    check(5 * highest * layout.SIZE_LIMIT < PRODUCT_LIMIT, "prices beyond 64-bit notionals")
+    rates = [rules.half_spread, rules.slippage, rules.impact, rules.participation]
+    fees = [(tier.taker, tier.maker) for tier in rules.fee_tiers]
+    fees.append((rules.taker_fee, rules.maker_fee))
+    if not all(0 <= rate <= RATE_ONE for rate in rates):
+        raise ValueError("half spread, slippage, impact and participation are from 0 to 1")
+    if not all(abs(taker) < RATE_ONE and abs(maker) < RATE_ONE for taker, maker in fees):
+        raise ValueError("a fee is below 1")
+    if rules.decision_latency_ms < 0:
+        raise ValueError("latency is not negative")
+    volumes = [tier.volume_usd for tier in rules.fee_tiers]
+    if volumes and (volumes[0] != 0 or volumes != sorted(set(volumes))):
+        raise ValueError("fee tiers start at 0 and rise")
+    for instrument in instruments:
+        bounds = [tier.lower_bound_usd for tier in instrument.tiers]
+        if not bounds or bounds[0] != 0 or bounds != sorted(set(bounds)):
+            raise ValueError(f"{instrument.coin}: margin tiers start at 0 and rise")
+        if not all(0 <= tier.maintenance < RATE_ONE for tier in instrument.tiers):
+            raise ValueError(f"{instrument.coin}: a maintenance rate is from 0 to below 1")
 
-    A number beyond 2^60 becomes 2^60: refused for its size all the same, and inside 64 bits.
-    """
-    rows = []
-    for order in orders:
-        trigger = order.trigger
-        kind, tif = layout.LIMIT, TIFS.index(order.tif)
-        if trigger is not None:
-            kind = layout.STOP if trigger.tpsl is Tpsl.STOP_LOSS else layout.TAKE
-        is_market = trigger is not None and trigger.is_market
-        trigger_price = trigger.price if trigger is not None else 0
-        row = (order.symbol, Side(order.side), order.size, order.limit_price, trigger_price)
-        rows.append([*(_bounded(word) for word in row), kind, is_market, tif, order.reduce_only])
-    return np.array(rows, np.int64).reshape(-1)
+
+def encode(order: NewOrder) -> tuple[int, ...]:
+    """Words of a request, in the order of the kernel's layout."""
+    trigger = order.trigger
+    kind, is_market, trigger_price = layout.LIMIT, False, 0
+    if trigger is not None:
+        kind = layout.STOP if trigger.tpsl is Tpsl.STOP_LOSS else layout.TAKE
+        is_market, trigger_price = trigger.is_market, _bounded(trigger.price)
+    high, low = encode_cloid(order.cloid) if order.cloid else (0, 0)
+    return (
+        order.symbol,
+        order.side,
+        _bounded(order.size),
+        _bounded(order.limit_price),
+        trigger_price,
+        kind,
+        is_market,
+        TIFS.index(order.tif),
+        order.reduce_only,
+        _bounded(order.expires_ms),
+        high,
+        low,
+    )
+
+
+def encode_cloid(cloid: Cloid) -> tuple[int, int]:
+    """A client order id as two signed words."""
+    number = int(cloid, 16)
+    return _signed(number >> 64), _signed(number & (1 << 64) - 1)
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 64) if word >> 63 else word
 
 
 def _bounded(number: int) -> int:
-    return max(-layout.HIGHEST, min(layout.HIGHEST, int(number)))
+    if -NUMBER_LIMIT < number < NUMBER_LIMIT:
+        return int(number)
+    return NUMBER_LIMIT if number > 0 else -NUMBER_LIMIT

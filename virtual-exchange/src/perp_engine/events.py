@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from suite.enums import OrderStatus, Side
+from suite.enums import FillCause, MarginMode, OrderStatus, Side
 from suite.errors import RejectReason
 from suite.fixed import Price, Rate, Size, Usd
 from suite.ids import Oid
@@ -84,7 +84,7 @@ class Fill:
         fee_usd: positive is paid.
         is_taker: it crossed on arrival or was triggered to the market.
         order_size_left: size of the order that is still open after it.
-        funding bookkeeping is separate (`FundingPaid`).
+        cause: an order, or the venue acting on the account.
     """
 
     time_ms: int
@@ -101,6 +101,7 @@ class Fill:
     fee_usd: Usd
     is_taker: bool
     order_size_left: Size
+    cause: FillCause = FillCause.ORDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +123,81 @@ class FundingPaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeverageSet:
-    """Leverage of an account in a symbol changed."""
+    """Leverage or margin mode of an account in a symbol changed."""
 
     time_ms: int
     account: int
     symbol: int
     leverage: int
+    mode: MarginMode = MarginMode.CROSS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginMoved:
+    """Cash went into the bucket of an isolated position, or back when negative."""
+
+    time_ms: int
+    account: int
+    symbol: int
+    usd: Usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liquidated:
+    """A pool fell below its maintenance margin; the fills that follow it are its liquidation.
+
+    Attributes:
+        symbol: the coin whose price did it.
+        mode: the account's cross pool, or the isolated position in the symbol.
+        mark: of the symbol, at which it did.
+        equity_usd, maintenance_usd: of the pool, at that instant.
+    """
+
+    time_ms: int
+    account: int
+    symbol: int
+    mode: MarginMode
+    mark: Price
+    equity_usd: Usd
+    maintenance_usd: Usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsuranceMoved:
+    """The venue's insurance paid what an account lacked, or kept what was left when negative."""
+
+    time_ms: int
+    account: int
+    symbol: int
+    usd: Usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelScheduled:
+    """A time was set at which every order of the account is canceled; None when it was cleared."""
+
+    time_ms: int
+    account: int
+    cancel_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeesSet:
+    """An account moved to another fee tier; rates in 10^-9."""
+
+    time_ms: int
+    account: int
+    taker: Rate
+    maker: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSent:
+    """An action on orders is on its way: it is carried out at the boundary of `arrives_ms`."""
+
+    time_ms: int
+    account: int
+    arrives_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +241,12 @@ Event = (
     | Fill
     | FundingPaid
     | LeverageSet
+    | MarginMoved
+    | Liquidated
+    | InsuranceMoved
+    | CancelScheduled
+    | FeesSet
+    | ActionSent
     | Deposited
     | ActionRejected
     | Advanced

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from suite.enums import OrderStatus, Side, Tif, Tpsl
+from suite.enums import MarginMode, OrderStatus, Side, Tif, Tpsl
 from suite.fixed import Price, Rate, Size, Usd
-from suite.ids import Oid
+from suite.ids import Cloid, Oid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,28 +12,45 @@ class AccountState:
     """Money of an account, micro-USD, positions at their marks.
 
     Attributes:
-        position_margin_usd: initial margin of its positions.
-        order_margin_usd: margin reserved by its open orders.
-        maintenance_usd: margin below which it would be liquidated.
-        notional_usd: sum of the absolute values of its positions.
+        cash_usd: without what isolated positions hold.
+        cross_unrealized_usd: profit of cross positions.
+        position_margin_usd: initial margin of cross positions.
+        order_margin_usd: margin reserved by open orders.
+        maintenance_usd: margin below which the cross pool is liquidated.
+        isolated_usd: margin in the buckets of isolated positions.
+        isolated_unrealized_usd: their profit.
+        notional_usd, cross_notional_usd: sums of the absolute values of positions.
     """
 
     cash_usd: Usd
-    unrealized_usd: Usd
+    cross_unrealized_usd: Usd
     position_margin_usd: Usd
     order_margin_usd: Usd
     maintenance_usd: Usd
+    isolated_usd: Usd
+    isolated_unrealized_usd: Usd
     notional_usd: Usd
+    cross_notional_usd: Usd
+
+    @property
+    def unrealized_usd(self) -> Usd:
+        """Profit of all positions."""
+        return Usd(self.cross_unrealized_usd + self.isolated_unrealized_usd)
 
     @property
     def equity_usd(self) -> Usd:
-        """Cash and unrealized profit."""
-        return Usd(self.cash_usd + self.unrealized_usd)
+        """Everything the account is worth."""
+        return Usd(self.cash_usd + self.isolated_usd + self.unrealized_usd)
+
+    @property
+    def cross_equity_usd(self) -> Usd:
+        """What stands behind the cross positions."""
+        return Usd(self.cash_usd + self.cross_unrealized_usd)
 
     @property
     def available_usd(self) -> Usd:
-        """Equity that backs neither a position nor an order; negative when over-committed."""
-        return Usd(self.equity_usd - self.position_margin_usd - self.order_margin_usd)
+        """Cross equity that backs neither a position nor an order; negative when over-committed."""
+        return Usd(self.cross_equity_usd - self.position_margin_usd - self.order_margin_usd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +59,25 @@ class PositionState:
 
     Attributes:
         funding_all_usd, funding_open_usd: paid ever, and since it was opened; positive is cost.
+        mode: what stands behind it.
+        bucket_usd: margin of an isolated position, before its unrealized profit; 0 for cross.
         margin_usd: initial margin at the mark.
+        maintenance_usd: maintenance margin at the mark.
+        liquidation_price: first price that would liquidate it with every other mark as it is; None
+            when no price would.
         realized_usd: profit booked ever in this symbol, before fees and funding.
     """
 
     size: Size
     cost_usd: Usd
     leverage: int
+    mode: MarginMode
+    bucket_usd: Usd
     funding_all_usd: Usd
     funding_open_usd: Usd
     margin_usd: Usd
+    maintenance_usd: Usd
+    liquidation_price: Price | None
     realized_usd: Usd
     unrealized_usd: Usd
 
@@ -62,7 +88,9 @@ class OrderState:
 
     Attributes:
         tpsl: kind of a trigger order that has not fired yet.
-        parent_oid: entry that it protects, 0 when none.
+        parent_oid: entry that it protects, or first leg of its group; 0 when none.
+        follows_position: its size is that of the position.
+        expires_ms: 0 is never.
     """
 
     oid: Oid
@@ -80,6 +108,9 @@ class OrderState:
     placed_ms: int
     held_usd: Usd
     parent_oid: Oid
+    follows_position: bool
+    expires_ms: int
+    cloid: Cloid | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,27 @@
-"""A trade of one order, with everything that follows from it for the orders beside it."""
+"""A trade, with everything that follows from it for the account's orders and margin."""
 
 from perp_engine.kernel.fixed import RATE_ONE, mul_div_ceil
 from perp_engine.kernel.jit import Words, jit, words
 from perp_engine.kernel.layout import (
+    AT_VOLUME,
     BAR,
+    BY_ORDER,
     DOLLAR,
     EVENT_FILL,
+    FEE_TIERS,
     FILLED,
     HALF_SPREAD,
+    IMPACT,
+    ISOLATED,
     LEVERAGE,
     MAKER,
     MARK,
     OID_ACCOUNT,
     OID_BAR,
     ORDER_ACCOUNT,
+    ORDER_GROUP,
     ORDER_HELD,
     ORDER_ID,
-    ORDER_PARENT,
     ORDER_SIDE,
     ORDER_SIZE,
     ORDER_SYMBOL,
@@ -24,23 +29,21 @@ from perp_engine.kernel.layout import (
     SEQUENCE,
     SEQUENCE_BAR,
     SIZE,
+    SIZE_LIMIT,
     SLIPPAGE,
     TAKER,
     TRADE_SEQUENCE,
+    VOLUME_DAYS,
     account_at,
     position_at,
     symbol_at,
 )
-from perp_engine.kernel.ledger import book_trade, fee_of
-from perp_engine.kernel.log import emit_order
-from perp_engine.kernel.margin import available, margin_of, opening_size
-from perp_engine.kernel.orders import (
-    activate_children,
-    close,
-    follow_position,
-    shrink_siblings,
-    tick_of,
-)
+from perp_engine.kernel.ledger import book_trade, cover, fee_of, insure_bucket, margin_of
+from perp_engine.kernel.log import emit
+from perp_engine.kernel.margin import available, leverage_at, opening_size, reprice
+from perp_engine.kernel.orders import arm, close, follow_position, shrink_siblings, tick_of
+
+DAY_MS = 86_400_000
 
 
 @jit
@@ -60,10 +63,20 @@ def read_half_spread(state: Words, symbol: int) -> int:
 
 
 @jit
-def taker_price(m: Words, symbol: int, side: int, price: int, limit: int) -> int:
-    """What crossing the book around `price` costs: half spread, then slippage, up to the limit."""
-    quote = price + side * half_spread(m, symbol, price)
-    quote += side * mul_div_ceil(quote, m[SLIPPAGE], RATE_ONE)
+def taker_price(
+    m: Words, symbol: int, side: int, price: int, limit: int, size: int, volume: int
+) -> int:
+    """What taking from the book around `price` costs: half spread, slippage, impact, up to a limit.
+
+    Args:
+        volume: of the bar that the impact is measured against; impact is in proportion to the share
+            that the order has in it, and at most that of the whole bar.
+    """
+    touch = price + side * half_spread(m, symbol, price)
+    rate = m[SLIPPAGE]
+    if m[IMPACT] and volume > 0:
+        rate += min(size, volume) * m[IMPACT] // volume
+    quote = touch + side * mul_div_ceil(touch, rate, RATE_ONE)
     if limit:
         quote = min(quote, limit) if side > 0 else max(quote, limit)
     return max(quote, 1)
@@ -78,13 +91,24 @@ def start_sequence(m: Words, a: int) -> int:
 
 
 @jit
-def affords(m: Words, o: int, size: int, price: int, fee_rate: int, crossing: bool) -> bool:
+def within_limits(m: Words, p: int, s: int, side: int, size: int, price: int) -> bool:
+    """Whether the position an order would lead to stays in bounds, and in a tier that allows it."""
+    after = abs(m[p + SIZE] + side * size)
+    if after >= SIZE_LIMIT:
+        return False
+    return opening_size(m[p + SIZE], side, size) == 0 or (
+        leverage_at(m, s, after * price) >= m[p + LEVERAGE]
+    )
+
+
+@jit
+def affords(m: Words, o: int, size: int, price: int, fee_rate: int, trades: bool) -> bool:
     """Whether the account can carry an order: margin of what it opens, and its cost if it fills.
 
     Args:
         price: at which it fills, or rests.
-        fee_rate: 0 for an order that rests.
-        crossing: it fills at once, so a price worse than the mark is a loss at once.
+        fee_rate: ignored for an order that rests.
+        trades: it fills at once, so a price worse than the mark is a loss at once.
     """
     account, symbol, side = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_SIDE]
     p, mark = position_at(m, account, symbol), m[symbol_at(m, symbol) + MARK]
@@ -92,39 +116,61 @@ def affords(m: Words, o: int, size: int, price: int, fee_rate: int, crossing: bo
     if opened == 0:
         return True
     free = available(m, account) + m[o + ORDER_HELD]
-    if opened < size:
+    if opened < size and not m[p + ISOLATED]:
         free += margin_of(mark, size - opened, m[p + LEVERAGE])
-    need = margin_of(max(price, mark) if crossing else price, opened, m[p + LEVERAGE])
-    if crossing:
-        need += fee_of(price, size, max(fee_rate, 0)) + max(0, side * (price - mark)) * size
-    return need <= free
+    need = 0
+    if trades:
+        need = fee_of(price, size, max(fee_rate, 0)) + max(0, side * (price - mark)) * size
+        price = max(price, mark)
+    return need + margin_of(price, opened, m[p + LEVERAGE]) <= free
+
+
+@jit
+def trade(
+    m: Words, account: int, symbol: int, side: int, size: int, price: int, reference: int,
+    fee_rate: int, taker: bool, left: int, cause: int, oid: int, time_ms: int,
+) -> None:  # fmt: skip
+    """Book one trade and tell of it."""
+    a, p = account_at(m, account), position_at(m, account, symbol)
+    start = m[p + SIZE]
+    fee = fee_of(price, size, fee_rate)
+    realized = book_trade(m, account, symbol, side * size, price, fee)
+    if m[FEE_TIERS]:
+        day = time_ms // DAY_MS % VOLUME_DAYS
+        m[m[AT_VOLUME] + account * VOLUME_DAYS + day] += price * size
+    first = start_sequence(m, a)
+    m[a + TRADE_SEQUENCE] += 1
+    e = emit(m, EVENT_FILL, time_ms, account, symbol, oid)
+    m[e] = first + account * OID_ACCOUNT + m[a + TRADE_SEQUENCE]
+    m[e + 1], m[e + 2], m[e + 3], m[e + 4] = side, size, price, reference
+    m[e + 5], m[e + 6], m[e + 7], m[e + 8], m[e + 9] = start, realized, fee, taker, left
+    m[e + 10] = cause
+    if m[p + ISOLATED]:
+        insure_bucket(m, account, symbol, time_ms)
 
 
 @jit
 def fill(
     m: Words, o: int, size: int, price: int, reference: int, taker: bool, time_ms: int
 ) -> None:
-    """Trade `size` of an order, then settle its family and the position's other orders."""
+    """Trade `size` of an order, then settle its group and the position's other orders."""
     account, symbol, side = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_SIDE]
     a, p = account_at(m, account), position_at(m, account, symbol)
-    oid, parent, start = m[o + ORDER_ID], m[o + ORDER_PARENT], m[p + SIZE]
-    used = margin_of(price, opening_size(start, side, size), m[p + LEVERAGE])
-    fee = fee_of(price, size, m[a + TAKER] if taker else m[a + MAKER])
-    realized = book_trade(m, account, symbol, side * size, price, fee)
+    oid, group = m[o + ORDER_ID], m[o + ORDER_GROUP]
+    opened = opening_size(m[p + SIZE], side, size)
+    used = margin_of(price, opened, m[p + LEVERAGE]) if m[o + ORDER_HELD] and opened else 0
     left = m[o + ORDER_SIZE] - size
     m[o + ORDER_SIZE] = left
-    first = start_sequence(m, a)
-    m[a + TRADE_SEQUENCE] += 1
-    e = emit_order(m, EVENT_FILL, time_ms, o)
-    m[e] = first + account * OID_ACCOUNT + m[a + TRADE_SEQUENCE]
-    m[e + 1], m[e + 2], m[e + 3], m[e + 4] = side, size, price, reference
-    m[e + 5], m[e + 6], m[e + 7], m[e + 8], m[e + 9] = start, realized, fee, taker, left
+    rate = m[a + TAKER] if taker else m[a + MAKER]
+    trade(
+        m, account, symbol, side, size, price, reference, rate, taker, left, BY_ORDER, oid, time_ms
+    )
     if left == 0:
         close(m, o, FILLED, max(0, m[o + ORDER_HELD] - used), time_ms)
-        activate_children(m, account, symbol, oid, time_ms)
-    if parent:
-        # the order itself, if it lives on, must not count as its own sibling
-        if left:
-            m[o + ORDER_SIZE] += size
-        shrink_siblings(m, account, symbol, parent, size, time_ms)
+        if group == 0:
+            arm(m, account, symbol, oid, time_ms)
+    if group:
+        shrink_siblings(m, account, symbol, group, oid, size, time_ms)
     follow_position(m, account, symbol, time_ms)
+    cover(m, account, symbol, time_ms)
+    reprice(m, account, symbol)

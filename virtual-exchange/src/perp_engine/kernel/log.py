@@ -8,33 +8,41 @@ from perp_engine.kernel.layout import (
     EVENT_CLOSED,
     EVENT_FILL,
     EVENT_OPENED,
+    EVENT_SCHEDULED,
     EVENT_WORDS,
     EVENTS,
     EVENTS_MAX,
+    INTERVAL_MS,
     LOG_FULL,
     OPEN_ORDERS,
+    OPEN_POSITIONS,
     ORDER_ACCOUNT,
     ORDER_HELD,
     ORDER_ID,
     ORDER_SIZE,
     ORDER_STATE,
     ORDER_SYMBOL,
+    SENT_COUNT,
     STATUS,
     STOP_ON_FILL,
     STOP_ON_ORDER,
     STOPPED,
-    SYMBOLS,
+    TRADES_ONLY,
     account_at,
 )
 
-EVENTS_PER_ORDER = 8
+HOUR_MS = 3_600_000
+EVENTS_PER_ORDER = 12
 """An order can cause no more than this many events in one bar, those of its siblings included."""
 
 
 @jit
 def room_needed(m: Words) -> int:
-    """Events that the next bar can cause at the most."""
-    return EVENTS_PER_ORDER * (m[OPEN_ORDERS] + 1) + 4 * m[ACCOUNTS] * m[SYMBOLS]
+    """Events that the next bar and its boundary can cause at the most."""
+    orders = m[OPEN_ORDERS] + m[SENT_COUNT] + 1
+    stamps = m[INTERVAL_MS] // HOUR_MS + 8
+    accounts = 4 * m[ACCOUNTS]
+    return EVENTS_PER_ORDER * orders + stamps * (m[OPEN_POSITIONS] + orders) + accounts
 
 
 @jit
@@ -46,7 +54,8 @@ def emit(m: Words, kind: int, time_ms: int, account: int, symbol: int, oid: int)
         n = m[EVENTS_MAX] - 1
     row = m[AT_EVENT] + n * EVENT_WORDS
     m[row], m[row + 1], m[row + 2], m[row + 3], m[row + 4] = kind, time_ms, account, symbol, oid
-    m[EVENTS] = n + 1
+    if m[TRADES_ONLY] == 0 or kind > EVENT_SCHEDULED or kind == EVENT_FILL:
+        m[EVENTS] = n + 1
     a = account_at(m, account)
     if m[a + STOP_ON_ORDER] and EVENT_OPENED <= kind <= EVENT_FILL:
         m[STOPPED] = 1
@@ -70,7 +79,7 @@ def emit_opened(m: Words, time_ms: int, o: int) -> None:
 
 @jit
 def emit_changed(m: Words, time_ms: int, o: int) -> None:
-    """The order shrank, was triggered or was activated."""
+    """The order changed size, was triggered or was armed."""
     e = emit_order(m, EVENT_CHANGED, time_ms, o)
     m[e], m[e + 1] = m[o + ORDER_STATE], m[o + ORDER_SIZE]
 

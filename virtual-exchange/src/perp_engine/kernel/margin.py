@@ -1,14 +1,22 @@
-"""What stands behind positions and orders. Cross margin: one pool an account."""
+"""What stands behind positions and orders: one cross pool an account, a bucket an isolated one."""
 
-from perp_engine.kernel.fixed import RATE_ONE, mul_div_ceil
+from perp_engine.kernel.fixed import RATE_ONE, mul_div_ceil, mul_div_floor
 from perp_engine.kernel.jit import Words, jit, words
 from perp_engine.kernel.layout import (
+    BUCKET,
     CASH,
     COST,
+    CROSS_OPEN,
+    DIRTY,
     FIRST_OWN,
+    FIRST_TIER,
+    GUARD,
+    HIGHEST,
+    ISOLATED,
+    LAST_TIER,
     LEVERAGE,
+    LOWEST,
     MARK,
-    MAX_LEVERAGE,
     ORDER_HELD,
     ORDER_MARGIN,
     ORDER_NEXT,
@@ -19,56 +27,216 @@ from perp_engine.kernel.layout import (
     ORDER_TRIGGER,
     SIZE,
     SYMBOLS,
+    TIER_DEDUCTION,
+    TIER_FLOOR,
+    TIER_LEVERAGE,
+    TIER_RATE,
+    TIER_WORDS,
     account_at,
     position_at,
     symbol_at,
 )
+from perp_engine.kernel.ledger import margin_of
+from perp_engine.kernel.nearest import note_guard
+
+PRICE_CAP = 1 << 31
+"""Beyond every price that an order or a bar may have."""
 
 
 @jit
-def unrealized(m: Words, account: int) -> int:
-    """Profit of all open positions at their marks."""
-    total = 0
-    for symbol in range(m[SYMBOLS]):
-        p = position_at(m, account, symbol)
-        if m[p + SIZE] != 0:
-            total += m[p + SIZE] * m[symbol_at(m, symbol) + MARK] - m[p + COST]
-    return total
+def tier_of(m: Words, s: int, notional: int) -> int:
+    """Row of the margin tier that a notional lies in."""
+    tier, last = m[s + FIRST_TIER], m[s + LAST_TIER]
+    while tier < last and m[tier + TIER_WORDS + TIER_FLOOR] <= notional:
+        tier += TIER_WORDS
+    return tier
 
 
 @jit
-def position_margin(m: Words, account: int) -> int:
-    """Initial margin of all open positions at their marks, each rounded up."""
-    total = 0
-    for symbol in range(m[SYMBOLS]):
-        p = position_at(m, account, symbol)
-        if m[p + SIZE] != 0:
-            value = abs(m[p + SIZE]) * m[symbol_at(m, symbol) + MARK]
-            total += -(-value // m[p + LEVERAGE])
-    return total
+def maintenance_of(m: Words, s: int, notional: int) -> int:
+    """Margin below which a position of this notional is liquidated.
 
-
-@jit
-def maintenance(m: Words, account: int) -> int:
-    """Margin below which the account would be liquidated: half the initial margin at most leverage.
-
-    Source: venue documentation, "Margining", read 2026-11; one tier.
+    Source: venue documentation, "Margin tiers", read 2026-11.
     """
-    total = 0
+    tier = tier_of(m, s, notional)
+    return mul_div_ceil(notional, m[tier + TIER_RATE], RATE_ONE) - m[tier + TIER_DEDUCTION]
+
+
+@jit
+def leverage_at(m: Words, s: int, notional: int) -> int:
+    """Highest leverage that a notional allows."""
+    return m[tier_of(m, s, notional) + TIER_LEVERAGE]
+
+
+@jit
+def surplus(m: Words, p: int, s: int) -> int:
+    """Unrealized profit of a position less its maintenance margin, at the mark."""
+    value = m[p + SIZE] * m[s + MARK]
+    return value - m[p + COST] - maintenance_of(m, s, abs(value))
+
+
+@jit
+def cross_surplus(m: Words, account: int, besides: int) -> int:
+    """Cross equity less cross maintenance; without the position in `besides` unless that is -1."""
+    a = account_at(m, account)
+    total = m[a + CASH]
+    if m[a + CROSS_OPEN] == 0:
+        return total
     for symbol in range(m[SYMBOLS]):
-        p, s = position_at(m, account, symbol), symbol_at(m, symbol)
-        if m[p + SIZE] != 0:
-            value = abs(m[p + SIZE]) * m[s + MARK]
-            total += mul_div_ceil(value, RATE_ONE // (2 * m[s + MAX_LEVERAGE]), RATE_ONE)
+        p = position_at(m, account, symbol)
+        if symbol != besides and m[p + SIZE] != 0 and not m[p + ISOLATED]:
+            total += surplus(m, p, symbol_at(m, symbol))
     return total
+
+
+@jit
+def breached(m: Words, s: int, size: int, cost: int, backing: int, price: int) -> bool:
+    """Whether a position with this backing falls short of maintenance at a price."""
+    value = size * price
+    return backing + value - cost < maintenance_of(m, s, abs(value))
+
+
+@jit
+def first_guess(m: Words, s: int, size: int, cost: int, backing: int) -> int:
+    """Where maintenance is met with equality: closed form of one tier, followed to its own tier."""
+    short, quantity = cost - backing, abs(size)
+    tier, price = tier_of(m, s, abs(cost)), 0
+    for _ in range(4):
+        rate, deduction = m[tier + TIER_RATE], m[tier + TIER_DEDUCTION]
+        if size > 0:
+            price = mul_div_floor(short - deduction, RATE_ONE, RATE_ONE - rate) // quantity
+        else:
+            price = mul_div_floor(deduction - short, RATE_ONE, RATE_ONE + rate) // quantity
+        there = tier_of(m, s, quantity * max(price, 0))
+        if there == tier:
+            break
+        tier = there
+    return max(price, 0)
+
+
+@jit
+def liquidation_price(m: Words, s: int, size: int, cost: int, backing: int) -> int:
+    """First price that breaches: highest for a long, lowest for a short; a bound when none does.
+
+    The closed form lands within a few units and the predicate has the last word, so that rounding
+    can never disagree with it; a guess in the wrong tier is mended by bisection.
+    """
+    price = first_guess(m, s, size, cost, backing)
+    if size > 0:
+        low, high = max(price - 2, 1), price + 2
+        while high < PRICE_CAP and breached(m, s, size, cost, backing, high):
+            low, high = high, 2 * high
+        if high >= PRICE_CAP:
+            return PRICE_CAP
+        if not breached(m, s, size, cost, backing, low):
+            low, high = 1, low
+            if not breached(m, s, size, cost, backing, low):
+                return LOWEST
+        return bisect(m, s, size, cost, backing, low, high)
+    low, high = max(price - 2, 0), price + 2
+    while high < PRICE_CAP and not breached(m, s, size, cost, backing, high):
+        low, high = high, 2 * high
+    if high >= PRICE_CAP:
+        return HIGHEST
+    if breached(m, s, size, cost, backing, low):
+        low, high = 0, low
+    return bisect(m, s, size, cost, backing, high, low)
+
+
+@jit
+def bisect(m: Words, s: int, size: int, cost: int, backing: int, bad: int, good: int) -> int:
+    """The last breaching price on the way from one that breaches to one that does not."""
+    while abs(good - bad) > 1:
+        middle = (bad + good) // 2
+        if breached(m, s, size, cost, backing, middle):
+            bad = middle
+        else:
+            good = middle
+    return bad
+
+
+@jit
+def exact_liquidation(m: Words, account: int, symbol: int) -> int:
+    """First price of a symbol that liquidates its position with the other marks as they are."""
+    p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    backing = m[p + BUCKET] if m[p + ISOLATED] else cross_surplus(m, account, symbol)
+    return liquidation_price(m, s, m[p + SIZE], m[p + COST], backing)
+
+
+@jit
+def reprice_one(m: Words, account: int, symbol: int, spare: int) -> None:
+    """Set the guard of one position.
+
+    Args:
+        spare: how much of the pool's surplus it may lose before somebody must look; ignored when
+            nothing else stands behind it.
+    """
+    p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    if m[p + ISOLATED]:
+        backing = m[p + BUCKET]
+    elif m[account_at(m, account) + CROSS_OPEN] == 1:
+        backing = m[account_at(m, account) + CASH]
+    else:
+        backing = spare - surplus(m, p, s)
+    m[p + GUARD] = liquidation_price(m, s, m[p + SIZE], m[p + COST], backing)
+    note_guard(m, account, symbol)
+
+
+@jit
+def reprice(m: Words, account: int, symbol: int) -> None:
+    """Set the guards that a change of money or position in a symbol moves.
+
+    A lone position's guard is its liquidation price. Several share a pool, and where each breaches
+    depends on the other marks: each gets an equal part of the surplus. While no price is beyond its
+    guard no account can be short; beyond it, the exact price is asked for.
+    """
+    p = position_at(m, account, symbol)
+    if m[p + ISOLATED]:
+        if m[p + SIZE] != 0:
+            reprice_one(m, account, symbol, 0)
+        return
+    reprice_cross(m, account)
+
+
+@jit
+def reprice_cross(m: Words, account: int) -> None:
+    """Set the guards of an account's cross positions."""
+    count = m[account_at(m, account) + CROSS_OPEN]
+    if count == 0:
+        return
+    spare = 0
+    if count > 1:
+        spare = cross_surplus(m, account, -1) // count
+    for symbol in range(m[SYMBOLS]):
+        p = position_at(m, account, symbol)
+        if m[p + SIZE] != 0 and not m[p + ISOLATED]:
+            reprice_one(m, account, symbol, spare)
+
+
+@jit
+def reprice_account(m: Words, account: int) -> None:
+    """Set all guards of an account anew."""
+    m[account_at(m, account) + DIRTY] = 0
+    for symbol in range(m[SYMBOLS]):
+        p = position_at(m, account, symbol)
+        if m[p + SIZE] != 0 and m[p + ISOLATED]:
+            reprice_one(m, account, symbol, 0)
+    reprice_cross(m, account)
 
 
 @jit
 def available(m: Words, account: int) -> int:
-    """Equity that backs neither a position nor an order; negative when over-committed."""
+    """Cross equity that backs neither a position nor an order; negative when over-committed."""
     a = account_at(m, account)
     free = m[a + CASH] - m[a + ORDER_MARGIN]
-    return free + unrealized(m, account) - position_margin(m, account)
+    if m[a + CROSS_OPEN] == 0:
+        return free
+    for symbol in range(m[SYMBOLS]):
+        p = position_at(m, account, symbol)
+        if m[p + SIZE] != 0 and not m[p + ISOLATED]:
+            value = m[p + SIZE] * m[symbol_at(m, symbol) + MARK]
+            free += value - m[p + COST] + -abs(value) // m[p + LEVERAGE]
+    return free
 
 
 @jit
@@ -77,12 +245,6 @@ def opening_size(held: int, side: int, size: int) -> int:
     if held * side >= 0:
         return size
     return max(0, size - abs(held))
-
-
-@jit
-def margin_of(price: int, size: int, leverage: int) -> int:
-    """Initial margin, rounded up."""
-    return -(-(price * size) // leverage)
 
 
 @jit
@@ -99,7 +261,7 @@ def held_for(m: Words, o: int, account: int, symbol: int, crossing: int) -> int:
     if price == 0:
         price = m[o + ORDER_TRIGGER]
     size = opening_size(m[p + SIZE], m[o + ORDER_SIDE], m[o + ORDER_SIZE])
-    return margin_of(price, size, m[p + LEVERAGE])
+    return margin_of(price, size, m[p + LEVERAGE]) if size else 0
 
 
 @jit
@@ -116,16 +278,36 @@ def reserve_again(m: Words, account: int, symbol: int) -> None:
 
 @jit
 def read_account(state: Words, account: int, out: Words) -> None:
-    """Entry point: write cash, unrealized profit, the three margins, notional."""
+    """Entry point: write what `views.AccountState` holds, in its order."""
     m, out = words(state), words(out)
     a = account_at(m, account)
-    notional = 0
+    for word in range(9):
+        out[word] = 0
+    out[0], out[3] = m[a + CASH], m[a + ORDER_MARGIN]
     for symbol in range(m[SYMBOLS]):
-        size = m[position_at(m, account, symbol) + SIZE]
-        notional += abs(size) * m[symbol_at(m, symbol) + MARK]
-    out[0] = m[a + CASH]
-    out[1] = unrealized(m, account)
-    out[2] = position_margin(m, account)
-    out[3] = m[a + ORDER_MARGIN]
-    out[4] = maintenance(m, account)
-    out[5] = notional
+        p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+        value = m[p + SIZE] * m[s + MARK]
+        if m[p + SIZE] == 0:
+            continue
+        out[7] += abs(value)
+        if m[p + ISOLATED]:
+            out[5] += m[p + BUCKET]
+            out[6] += value - m[p + COST]
+        else:
+            out[1] += value - m[p + COST]
+            out[2] += -(-abs(value) // m[p + LEVERAGE])
+            out[4] += maintenance_of(m, s, abs(value))
+            out[8] += abs(value)
+
+
+@jit
+def read_position(state: Words, account: int, symbol: int, out: Words) -> None:
+    """Entry point: write maintenance margin and liquidation price of a position."""
+    m, out = words(state), words(out)
+    p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    out[0], out[1] = 0, 0
+    if m[p + SIZE] == 0:
+        return
+    out[0] = maintenance_of(m, s, abs(m[p + SIZE]) * m[s + MARK])
+    price = exact_liquidation(m, account, symbol)
+    out[1] = price if LOWEST < price < PRICE_CAP else 0

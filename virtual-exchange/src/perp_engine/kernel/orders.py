@@ -3,28 +3,23 @@
 from perp_engine.kernel.jit import Words, jit
 from perp_engine.kernel.layout import (
     ACCOUNT_ORDERS,
-    ACCOUNTS,
-    AT_HIGH,
-    AT_LOW,
     CANCELED,
     DOLLAR,
     FIRST_OWN,
     FREE_ORDER,
-    HIGH_TRIGGER,
-    HIGHEST,
     LIMIT,
-    LOW_TRIGGER,
-    LOWEST,
     OPEN_ORDERS,
     ORDER_ACCOUNT,
+    ORDER_CLOID,
+    ORDER_CLOID_LOW,
     ORDER_FALLS,
+    ORDER_GROUP,
     ORDER_HELD,
     ORDER_ID,
     ORDER_KIND,
     ORDER_LEVEL,
     ORDER_MARGIN,
     ORDER_NEXT,
-    ORDER_PARENT,
     ORDER_PREVIOUS,
     ORDER_PRICE,
     ORDER_REDUCE,
@@ -33,6 +28,7 @@ from perp_engine.kernel.layout import (
     ORDER_STATE,
     ORDER_SYMBOL,
     ORDER_TRIGGER,
+    ORDER_WHOLE,
     ORDER_WORDS,
     REDUCE_ONLY_CANCELED,
     SIBLING_CANCELED,
@@ -48,14 +44,15 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.log import emit_changed, emit_closed
 from perp_engine.kernel.margin import reserve_again
+from perp_engine.kernel.nearest import note_order, refresh
 
 
 @jit
 def tick_of(price: int, dollar: int) -> int:
     """Distance between valid order prices: five significant figures, whole dollars always valid."""
-    step = 1
-    while price >= 100_000:
-        price //= 10
+    step, above = 1, 100_000
+    while price >= above:
+        above *= 10
         step *= 10
     return min(step, dollar)
 
@@ -76,49 +73,6 @@ def set_level(m: Words, o: int) -> None:
     else:
         m[o + ORDER_FALLS] = (m[o + ORDER_KIND] == STOP) != buys
         m[o + ORDER_LEVEL] = m[o + ORDER_TRIGGER]
-
-
-@jit
-def note_level(m: Words, o: int) -> None:
-    """Let the caches of position and symbol know of an active order."""
-    symbol = m[o + ORDER_SYMBOL]
-    s = symbol_at(m, symbol)
-    row = symbol * m[ACCOUNTS] + m[o + ORDER_ACCOUNT]
-    level = m[o + ORDER_LEVEL]
-    if m[o + ORDER_FALLS]:
-        m[m[AT_LOW] + row] = max(m[m[AT_LOW] + row], level)
-        m[s + LOW_TRIGGER] = max(m[s + LOW_TRIGGER], level)
-    else:
-        m[m[AT_HIGH] + row] = min(m[m[AT_HIGH] + row], level)
-        m[s + HIGH_TRIGGER] = min(m[s + HIGH_TRIGGER], level)
-
-
-@jit
-def refresh_position(m: Words, account: int, symbol: int) -> None:
-    """Make a position's cached levels exact. Between calls they may be too near, never too far."""
-    low, high = LOWEST, HIGHEST
-    o = m[position_at(m, account, symbol) + FIRST_OWN]
-    while o:
-        if m[o + ORDER_STATE] != WAITING_FOR_FILL:
-            if m[o + ORDER_FALLS]:
-                low = max(low, m[o + ORDER_LEVEL])
-            else:
-                high = min(high, m[o + ORDER_LEVEL])
-        o = m[o + ORDER_NEXT]
-    row = symbol * m[ACCOUNTS] + account
-    m[m[AT_LOW] + row], m[m[AT_HIGH] + row] = low, high
-
-
-@jit
-def refresh_symbol(m: Words, symbol: int) -> None:
-    """Bring the caches of all positions of a symbol together."""
-    low, high = LOWEST, HIGHEST
-    row = symbol * m[ACCOUNTS]
-    for account in range(m[ACCOUNTS]):
-        low = max(low, m[m[AT_LOW] + row + account])
-        high = min(high, m[m[AT_HIGH] + row + account])
-    s = symbol_at(m, symbol)
-    m[s + LOW_TRIGGER], m[s + HIGH_TRIGGER] = low, high
 
 
 @jit
@@ -156,7 +110,7 @@ def link(m: Words, o: int) -> None:
 
 @jit
 def unlink(m: Words, o: int) -> None:
-    """The reverse of `link`. Cached levels may stay too near; that costs a look, never a fill."""
+    """The reverse of `link`. The position's leaf may stay too near: costs a look, never a fill."""
     account = m[o + ORDER_ACCOUNT]
     a, p = account_at(m, account), position_at(m, account, m[o + ORDER_SYMBOL])
     before, after = m[o + ORDER_PREVIOUS], m[o + ORDER_NEXT]
@@ -180,6 +134,26 @@ def close(m: Words, o: int, why: int, refunded: int, time_ms: int) -> None:
 
 
 @jit
+def end(m: Words, o: int, why: int, time_ms: int) -> None:
+    """End an order that is not filled, and the legs that wait for it."""
+    account, symbol, oid = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_ID]
+    if m[o + ORDER_GROUP] == 0:
+        end_waiting(m, account, symbol, oid, CANCELED, time_ms)
+    close(m, o, why, m[o + ORDER_HELD], time_ms)
+
+
+@jit
+def end_waiting(m: Words, account: int, symbol: int, entry: int, why: int, time_ms: int) -> None:
+    """End the legs of an entry that will not fill any more."""
+    o = m[position_at(m, account, symbol) + FIRST_OWN]
+    while o:
+        following = m[o + ORDER_NEXT]
+        if m[o + ORDER_GROUP] == entry and m[o + ORDER_STATE] == WAITING_FOR_FILL:
+            close(m, o, why, m[o + ORDER_HELD], time_ms)
+        o = following
+
+
+@jit
 def find(m: Words, account: int, symbol: int, oid: int) -> int:
     """Row of an open order, 0 when there is none."""
     o = m[position_at(m, account, symbol) + FIRST_OWN]
@@ -189,47 +163,56 @@ def find(m: Words, account: int, symbol: int, oid: int) -> int:
 
 
 @jit
-def cancel_children(m: Words, account: int, symbol: int, parent: int, time_ms: int) -> None:
-    """Cancel the protective orders of an entry that will not fill any more."""
+def find_cloid(m: Words, account: int, symbol: int, high: int, low: int) -> int:
+    """Row of the open order with a client order id, 0 when there is none."""
     o = m[position_at(m, account, symbol) + FIRST_OWN]
-    while o:
-        following = m[o + ORDER_NEXT]
-        if m[o + ORDER_PARENT] == parent and m[o + ORDER_STATE] == WAITING_FOR_FILL:
-            close(m, o, CANCELED, m[o + ORDER_HELD], time_ms)
-        o = following
+    while o and (m[o + ORDER_CLOID] != high or m[o + ORDER_CLOID_LOW] != low):
+        o = m[o + ORDER_NEXT]
+    return o
 
 
 @jit
-def activate_children(m: Words, account: int, symbol: int, parent: int, time_ms: int) -> None:
-    """Arm the protective orders of an entry that is filled."""
+def cloid_lives(m: Words, account: int, high: int, low: int) -> bool:
+    """Whether an open order of the account has this client order id; none is all zero."""
+    if high == 0 and low == 0:
+        return False
+    found = 0
+    for symbol in range(m[SYMBOLS]):
+        found = max(found, find_cloid(m, account, symbol, high, low))
+    return found != 0
+
+
+@jit
+def arm(m: Words, account: int, symbol: int, entry: int, time_ms: int) -> None:
+    """Turn the legs of an entry that is filled into triggers."""
     o = m[position_at(m, account, symbol) + FIRST_OWN]
     while o:
-        if m[o + ORDER_PARENT] == parent and m[o + ORDER_STATE] == WAITING_FOR_FILL:
+        if m[o + ORDER_GROUP] == entry and m[o + ORDER_STATE] == WAITING_FOR_FILL:
             m[o + ORDER_STATE] = WAITING_FOR_TRIGGER
-            note_level(m, o)
+            note_order(m, o)
             emit_changed(m, time_ms, o)
         o = m[o + ORDER_NEXT]
 
 
 @jit
-def adopt_children(m: Words, account: int, symbol: int, old: int, new: int) -> None:
-    """Hang the protective orders of a modified entry onto its successor."""
+def adopt(m: Words, account: int, symbol: int, old: int, new: int) -> None:
+    """Hang the legs of a modified entry onto its successor."""
     o = m[position_at(m, account, symbol) + FIRST_OWN]
     while o:
-        if m[o + ORDER_PARENT] == old:
-            m[o + ORDER_PARENT] = new
+        if m[o + ORDER_GROUP] == old and m[o + ORDER_STATE] == WAITING_FOR_FILL:
+            m[o + ORDER_GROUP] = new
         o = m[o + ORDER_NEXT]
 
 
 @jit
 def shrink_siblings(
-    m: Words, account: int, symbol: int, parent: int, size: int, time_ms: int
+    m: Words, account: int, symbol: int, group: int, but: int, size: int, time_ms: int
 ) -> None:
-    """One of two protective orders filled `size`: the other shrinks by it, and ends at nothing."""
+    """A leg filled `size`: the others of its group shrink by it, and end at nothing."""
     o = m[position_at(m, account, symbol) + FIRST_OWN]
     while o:
         following = m[o + ORDER_NEXT]
-        if m[o + ORDER_PARENT] == parent:
+        if m[o + ORDER_GROUP] == group and m[o + ORDER_ID] != but:
             if m[o + ORDER_SIZE] <= size:
                 close(m, o, SIBLING_CANCELED, m[o + ORDER_HELD], time_ms)
             else:
@@ -240,7 +223,7 @@ def shrink_siblings(
 
 @jit
 def follow_position(m: Words, account: int, symbol: int, time_ms: int) -> None:
-    """Trim reduce-only orders to the position, end those it left behind, reserve margin anew."""
+    """Bring the reduce-only orders of a position in line with it, and reserve margin anew."""
     p = position_at(m, account, symbol)
     o = m[p + FIRST_OWN]
     while o:
@@ -249,7 +232,7 @@ def follow_position(m: Words, account: int, symbol: int, time_ms: int) -> None:
             room = -m[p + SIZE] * m[o + ORDER_SIDE]
             if room <= 0:
                 close(m, o, REDUCE_ONLY_CANCELED, m[o + ORDER_HELD], time_ms)
-            elif m[o + ORDER_SIZE] > room:
+            elif m[o + ORDER_SIZE] > room or (m[o + ORDER_WHOLE] and m[o + ORDER_SIZE] != room):
                 m[o + ORDER_SIZE] = room
                 emit_changed(m, time_ms, o)
         o = following
@@ -257,13 +240,46 @@ def follow_position(m: Words, account: int, symbol: int, time_ms: int) -> None:
 
 
 @jit
-def cancel_everything(m: Words, why: int, time_ms: int) -> None:
-    """End every order of every account."""
+def is_plain_reduce(m: Words, o: int, side: int) -> bool:
+    """Whether an order is a reduce-only limit of no group."""
+    plain = m[o + ORDER_KIND] == LIMIT and m[o + ORDER_GROUP] == 0
+    return plain and m[o + ORDER_REDUCE] != 0 and m[o + ORDER_SIDE] == side
+
+
+@jit
+def make_way(m: Words, new: int, account: int, symbol: int, time_ms: int) -> None:
+    """End the oldest plain reduce-only limits while together they exceed the position."""
+    p, side = position_at(m, account, symbol), m[new + ORDER_SIDE]
+    while True:
+        total, oldest = 0, 0
+        o = m[p + FIRST_OWN]
+        while o:
+            if is_plain_reduce(m, o, side):
+                total += m[o + ORDER_SIZE]
+                if o != new and (oldest == 0 or m[o + ORDER_ID] < m[oldest + ORDER_ID]):
+                    oldest = o
+            o = m[o + ORDER_NEXT]
+        if oldest == 0 or total <= abs(m[p + SIZE]):
+            return
+        close(m, oldest, REDUCE_ONLY_CANCELED, m[oldest + ORDER_HELD], time_ms)
+
+
+@jit
+def end_all(m: Words, account: int, symbol: int, why: int, time_ms: int) -> None:
+    """End every order of a position."""
+    p = position_at(m, account, symbol)
+    if m[p + FIRST_OWN] == 0:
+        return
+    while m[p + FIRST_OWN]:
+        o = m[p + FIRST_OWN]
+        close(m, o, why, m[o + ORDER_HELD], time_ms)
+    refresh(m, account, symbol)
+
+
+@jit
+def end_account(m: Words, account: int, why: int, time_ms: int) -> None:
+    """End every order of an account."""
     for symbol in range(m[SYMBOLS]):
-        for account in range(m[ACCOUNTS]):
-            p = position_at(m, account, symbol)
-            while m[p + FIRST_OWN]:
-                o = m[p + FIRST_OWN]
-                close(m, o, why, m[o + ORDER_HELD], time_ms)
-            refresh_position(m, account, symbol)
-        refresh_symbol(m, symbol)
+        if m[account_at(m, account) + ACCOUNT_ORDERS] == 0:
+            return
+        end_all(m, account, symbol, why, time_ms)

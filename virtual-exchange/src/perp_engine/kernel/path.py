@@ -5,20 +5,24 @@ the order of extremes that is worse for it: a position meets its adverse extreme
 account that waits to buy sees the high before the low, so what it buys cannot ride up again.
 """
 
-from perp_engine.kernel.filling import affords, fill, taker_price
+from perp_engine.kernel.filling import affords, fill, taker_price, within_limits
 from perp_engine.kernel.fixed import RATE_ONE, mul_div_floor
 from perp_engine.kernel.jit import Words, jit
 from perp_engine.kernel.layout import (
-    ACCOUNTS,
-    AT_HIGH,
-    AT_LOW,
-    BARS,
+    AT_CLOSE,
+    AT_DETAIL,
+    AT_PLAY,
     CANCELED,
+    CROSS_OPEN,
     FIRST_OWN,
+    GTC,
+    GUARD,
     HIGH_FIRST,
-    HIGH_TRIGGER,
+    HIGHEST,
+    ISOLATED,
     LIMIT,
-    LOW_TRIGGER,
+    LOW_FIRST,
+    LOWEST,
     MAKER,
     MAKER_BUDGET,
     MARGIN_CANCELED,
@@ -26,43 +30,55 @@ from perp_engine.kernel.layout import (
     ORDER_ACCOUNT,
     ORDER_DONE_BAR,
     ORDER_FALLS,
+    ORDER_GROUP,
     ORDER_HELD,
     ORDER_ID,
     ORDER_KIND,
     ORDER_LEVEL,
     ORDER_MARKET,
     ORDER_NEXT,
+    ORDER_ORIGINAL,
     ORDER_PRICE,
     ORDER_REDUCE,
     ORDER_SIDE,
     ORDER_SIZE,
     ORDER_STATE,
     ORDER_SYMBOL,
+    ORDER_TIF,
     ORDER_TRIGGER,
     PARTICIPATION,
     PATH,
-    PESSIMISTIC,
+    RECORDED,
     REDUCE_ONLY_CANCELED,
     RESTING,
     SIZE,
     STOP,
+    SYMBOLS,
     TAKER,
     WAITING_FOR_FILL,
     account_at,
     position_at,
     symbol_at,
 )
+from perp_engine.kernel.liquidation import liquidate
 from perp_engine.kernel.log import emit_changed
-from perp_engine.kernel.orders import close, note_level, refresh_position, refresh_symbol, set_level
+from perp_engine.kernel.margin import exact_liquidation
+from perp_engine.kernel.nearest import met, next_met, note_order, refresh
+from perp_engine.kernel.orders import arm, close, end, follow_position, set_level
+from perp_engine.kernel.tape import (
+    CLOSE,
+    HIGH,
+    LOW,
+    OPEN,
+    VOLUME,
+    bar_exists,
+    bar_word,
+    detail_of,
+    detail_word,
+    volume_before,
+)
 
-OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 NO_CAP = 1 << 60
-
-
-@jit
-def bar_word(m: Words, t: Words, symbol: int, field: int, bar: int) -> int:
-    """One number of the tape."""
-    return t[(symbol * 5 + field) * m[BARS] + bar]
 
 
 @jit
@@ -87,18 +103,69 @@ def earlier(m: Words, o: int, than: int, up: bool) -> bool:
 
 
 @jit
-def nearest(m: Words, p: int, bar: int, up: bool, end: int) -> int:
-    """First order of a position that the path meets on its way to `end`, 0 when none."""
+def nearest(m: Words, p: int, bar: int, up: bool, to: int) -> int:
+    """First order of a position that the path meets on its way, 0 when none."""
     found = 0
     o = m[p + FIRST_OWN]
     while o:
         active = m[o + ORDER_STATE] != WAITING_FOR_FILL and m[o + ORDER_DONE_BAR] != bar
         if active and (m[o + ORDER_FALLS] == 0) == up:
             level = m[o + ORDER_LEVEL]
-            if (level <= end if up else level >= end) and earlier(m, o, found, up):
+            if (level <= to if up else level >= to) and earlier(m, o, found, up):
                 found = o
         o = m[o + ORDER_NEXT]
     return found
+
+
+@jit
+def ruin(m: Words, account: int, symbol: int, up: bool, to: int) -> int:
+    """First price on the way at which the position is liquidated; a bound when none is."""
+    p = position_at(m, account, symbol)
+    none = HIGHEST if up else LOWEST
+    size, guard = m[p + SIZE], m[p + GUARD]
+    if size == 0 or (size < 0) != up or (guard > to if up else guard < to):
+        return none
+    price = guard
+    if not m[p + ISOLATED] and m[account_at(m, account) + CROSS_OPEN] > 1:
+        price = exact_liquidation(m, account, symbol)
+    if price > to if up else price < to:
+        return none
+    return price
+
+
+@jit
+def end_short_of_margin(m: Words, o: int, time_ms: int) -> None:
+    """An order cannot be carried when it is met. Legs of an entry that filled in part are armed."""
+    account, symbol, oid = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_ID]
+    if m[o + ORDER_GROUP] == 0 and m[o + ORDER_SIZE] < m[o + ORDER_ORIGINAL]:
+        arm(m, account, symbol, oid, time_ms)
+        close(m, o, MARGIN_CANCELED, m[o + ORDER_HELD], time_ms)
+        follow_position(m, account, symbol, time_ms)
+    else:
+        end(m, o, MARGIN_CANCELED, time_ms)
+
+
+@jit
+def carries(m: Words, o: int, size: int, price: int, fee_rate: int) -> bool:
+    """Whether a met order may trade."""
+    symbol = m[o + ORDER_SYMBOL]
+    p, s = position_at(m, m[o + ORDER_ACCOUNT], symbol), symbol_at(m, symbol)
+    if not within_limits(m, p, s, m[o + ORDER_SIDE], size, price):
+        return False
+    return affords(m, o, size, price, fee_rate, True)
+
+
+@jit
+def trimmed(m: Words, o: int, time_ms: int) -> int:
+    """Size that a met order may trade; 0 ends one that has nothing left to reduce."""
+    size = m[o + ORDER_SIZE]
+    if m[o + ORDER_REDUCE]:
+        p = position_at(m, m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL])
+        size = min(size, -m[p + SIZE] * m[o + ORDER_SIDE])
+        if size <= 0:
+            end(m, o, REDUCE_ONLY_CANCELED, time_ms)
+            return 0
+    return size
 
 
 @jit
@@ -106,77 +173,86 @@ def fill_maker(m: Words, o: int, bar: int, at: int, time_ms: int) -> None:
     """A resting limit is met: trimmed to its position, to the volume share, and by its margin."""
     account, symbol = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL]
     p = position_at(m, account, symbol)
-    size = m[o + ORDER_SIZE]
-    if m[o + ORDER_REDUCE]:
-        size = min(size, -m[p + SIZE] * m[o + ORDER_SIDE])
-        if size <= 0:
-            close(m, o, REDUCE_ONLY_CANCELED, m[o + ORDER_HELD], time_ms)
-            return
+    size = trimmed(m, o, time_ms)
+    if size == 0:
+        return
     m[o + ORDER_DONE_BAR] = bar
     size = min(size, m[p + MAKER_BUDGET])
     if size <= 0:
         return
     m[symbol_at(m, symbol) + MARK] = at
-    if not affords(m, o, size, at, m[account_at(m, account) + MAKER], True):
-        close(m, o, MARGIN_CANCELED, m[o + ORDER_HELD], time_ms)
+    if not carries(m, o, size, at, m[account_at(m, account) + MAKER]):
+        end_short_of_margin(m, o, time_ms)
         return
     m[p + MAKER_BUDGET] -= size
     fill(m, o, size, at, at, False, time_ms)
 
 
 @jit
-def fire(m: Words, o: int, at: int, low: int, high: int, time_ms: int) -> None:
+def fire(m: Words, o: int, at: int, low: int, high: int, volume: int, time_ms: int) -> None:
     """A trigger is met: it takes from the market, never outside its bar, or goes on as a limit."""
     account, symbol, side = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_SIDE]
-    p, limit = position_at(m, account, symbol), m[o + ORDER_PRICE]
-    size = m[o + ORDER_SIZE]
-    if m[o + ORDER_REDUCE]:
-        size = min(size, -m[p + SIZE] * side)
-        if size <= 0:
-            close(m, o, REDUCE_ONLY_CANCELED, m[o + ORDER_HELD], time_ms)
-            return
-        m[o + ORDER_SIZE] = size
+    limit = m[o + ORDER_PRICE]
+    size = trimmed(m, o, time_ms)
+    if size == 0:
+        return
+    m[o + ORDER_SIZE] = size
     m[o + ORDER_STATE], m[symbol_at(m, symbol) + MARK] = RESTING, at
     emit_changed(m, time_ms, o)
     reachable = limit == 0 or side * (limit - at) >= 0
     if not reachable and m[o + ORDER_MARKET]:
-        close(m, o, CANCELED, m[o + ORDER_HELD], time_ms)
+        end(m, o, CANCELED, time_ms)
         return
     if not reachable:
-        m[o + ORDER_KIND] = LIMIT
+        m[o + ORDER_KIND], m[o + ORDER_TIF] = LIMIT, GTC
         set_level(m, o)
-        note_level(m, o)
+        note_order(m, o)
         return
-    price = min(max(taker_price(m, symbol, side, at, limit), low), high)
-    if not affords(m, o, size, price, m[account_at(m, account) + TAKER], True):
-        close(m, o, MARGIN_CANCELED, m[o + ORDER_HELD], time_ms)
+    price = min(max(taker_price(m, symbol, side, at, limit, size, volume), low), high)
+    if not carries(m, o, size, price, m[account_at(m, account) + TAKER]):
+        end_short_of_margin(m, o, time_ms)
         return
     fill(m, o, size, price, at, True, time_ms)
 
 
 @jit
 def walk(
-    m: Words, account: int, symbol: int, bar: int,
-    start: int, end: int, up: bool, low: int, high: int, time_ms: int,
+    m: Words, t: Words, account: int, symbol: int, bar: int, start: int, to: int, up: bool,
+    inside: bool, low: int, high: int, time_ms: int,
 ) -> None:  # fmt: skip
-    """Take the price from start to end for one account; play what it meets, nearest first."""
+    """Take the price from start to an end for one account; play what it meets, nearest first.
+
+    Args:
+        inside: in the path of `bar`; otherwise at the boundary before it.
+        low, high: what a taker may pay.
+    """
     p = position_at(m, account, symbol)
     at = start
-    o = nearest(m, p, bar, up, end)
-    while o:
-        level = m[o + ORDER_PRICE] if m[o + ORDER_KIND] == LIMIT else m[o + ORDER_TRIGGER]
-        at = max(at, level) if up else min(at, level)
-        if m[o + ORDER_KIND] == LIMIT:
-            fill_maker(m, o, bar, at, time_ms)
+    while True:
+        o, lethal = nearest(m, p, bar, up, to), ruin(m, account, symbol, up, to)
+        dies = lethal != (HIGHEST if up else LOWEST)
+        if dies and o:
+            level = m[o + ORDER_LEVEL]
+            dies = lethal <= level if up else lethal >= level
+        if dies:
+            at = max(at, lethal) if up else min(at, lethal)
+            liquidate(m, t, account, symbol, bar, at, inside, low, high, time_ms)
+        elif o == 0:
+            return
         else:
-            fire(m, o, at, low, high, time_ms)
-        o = nearest(m, p, bar, up, end)
+            level = m[o + ORDER_PRICE] if m[o + ORDER_KIND] == LIMIT else m[o + ORDER_TRIGGER]
+            at = max(at, level) if up else min(at, level)
+            if m[o + ORDER_KIND] == LIMIT:
+                fill_maker(m, o, bar, at, time_ms)
+            else:
+                volume = volume_before(m, t, symbol, bar + inside)
+                fire(m, o, at, low, high, volume, time_ms)
 
 
 @jit
 def high_comes_first(m: Words, account: int, symbol: int, op: int, hi: int, lo: int) -> bool:
     """Which extreme an account meets first."""
-    if m[PATH] != PESSIMISTIC:
+    if m[PATH] == HIGH_FIRST or m[PATH] == LOW_FIRST:
         return m[PATH] == HIGH_FIRST
     p = position_at(m, account, symbol)
     if m[p + SIZE] != 0:
@@ -194,56 +270,96 @@ def high_comes_first(m: Words, account: int, symbol: int, op: int, hi: int, lo: 
 
 
 @jit
-def gap(m: Words, account: int, symbol: int, bar: int, op: int, time_ms: int) -> None:
-    """Play what the opening print is already beyond: it fills at that print."""
-    walk(m, account, symbol, bar, op, op, True, op, op, time_ms)
-    walk(m, account, symbol, bar, op, op, False, op, op, time_ms)
+def jump(
+    m: Words, t: Words, account: int, symbol: int, bar: int, to: int, inside: bool, time_ms: int
+) -> None:
+    """Play what a print is already beyond: it trades at that print."""
+    walk(m, t, account, symbol, bar, to, to, True, inside, to, to, time_ms)
+    walk(m, t, account, symbol, bar, to, to, False, inside, to, to, time_ms)
+
+
+@jit
+def swing(
+    m: Words, t: Words, account: int, symbol: int, bar: int, op: int, hi: int, lo: int, cl: int,
+    least: int, most: int, time_ms: int,
+) -> None:  # fmt: skip
+    """Walk an account through open, both extremes and close; takers pay from `least` to `most`."""
+    m[symbol_at(m, symbol) + MARK] = op
+    jump(m, t, account, symbol, bar, op, True, time_ms)
+    if high_comes_first(m, account, symbol, op, hi, lo):
+        walk(m, t, account, symbol, bar, op, hi, True, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, hi, lo, False, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, lo, cl, True, True, least, most, time_ms)
+    else:
+        walk(m, t, account, symbol, bar, op, lo, False, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, lo, hi, True, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, hi, cl, False, True, least, most, time_ms)
+
+
+@jit
+def play_account(m: Words, t: Words, account: int, symbol: int, bar: int, time_ms: int) -> None:
+    """Let a bar pass over one account."""
+    op, hi = bar_word(m, t, symbol, OPEN, bar), bar_word(m, t, symbol, HIGH, bar)
+    lo, cl = bar_word(m, t, symbol, LOW, bar), bar_word(m, t, symbol, CLOSE, bar)
+    volume = bar_word(m, t, symbol, VOLUME, bar)
+    m[position_at(m, account, symbol) + MAKER_BUDGET] = maker_budget(m, volume)
+    rows = 0
+    if m[PATH] == RECORDED and m[AT_DETAIL]:
+        rows = detail_of(m, t, symbol, bar + 1) - detail_of(m, t, symbol, bar)
+    if rows == 0:
+        swing(m, t, account, symbol, bar, op, hi, lo, cl, lo, hi, time_ms)
+    else:
+        m[symbol_at(m, symbol) + MARK] = op
+        jump(m, t, account, symbol, bar, op, True, time_ms)
+        first = detail_of(m, t, symbol, bar)
+        for row in range(first, first + rows):
+            top, bottom = detail_word(m, t, row, HIGH), detail_word(m, t, row, LOW)
+            begin, last = detail_word(m, t, row, OPEN), detail_word(m, t, row, CLOSE)
+            swing(m, t, account, symbol, bar, begin, top, bottom, last, lo, hi, time_ms)
+    refresh(m, account, symbol)
 
 
 @jit
 def play_bar(m: Words, t: Words, symbol: int, bar: int, time_ms: int) -> None:
-    """Let a bar pass over the orders of a symbol; one that touches none costs two comparisons."""
-    volume = bar_word(m, t, symbol, VOLUME, bar)
-    if volume < 0:
+    """Let a bar pass over everybody it concerns in a symbol."""
+    if not bar_exists(m, t, symbol, bar):
         return
     s = symbol_at(m, symbol)
     hi, lo = bar_word(m, t, symbol, HIGH, bar), bar_word(m, t, symbol, LOW, bar)
-    cl = bar_word(m, t, symbol, CLOSE, bar)
-    if lo > m[s + LOW_TRIGGER] and hi < m[s + HIGH_TRIGGER]:
-        m[s + MARK] = cl
-        return
-    op = bar_word(m, t, symbol, OPEN, bar)
-    row = symbol * m[ACCOUNTS]
-    for account in range(m[ACCOUNTS]):
-        if lo > m[m[AT_LOW] + row + account] and hi < m[m[AT_HIGH] + row + account]:
-            continue
-        m[position_at(m, account, symbol) + MAKER_BUDGET] = maker_budget(m, volume)
-        gap(m, account, symbol, bar, op, time_ms)
-        if high_comes_first(m, account, symbol, op, hi, lo):
-            walk(m, account, symbol, bar, op, hi, True, lo, hi, time_ms)
-            walk(m, account, symbol, bar, hi, lo, False, lo, hi, time_ms)
-            walk(m, account, symbol, bar, lo, cl, True, lo, hi, time_ms)
-        else:
-            walk(m, account, symbol, bar, op, lo, False, lo, hi, time_ms)
-            walk(m, account, symbol, bar, lo, hi, True, lo, hi, time_ms)
-            walk(m, account, symbol, bar, hi, cl, False, lo, hi, time_ms)
-        refresh_position(m, account, symbol)
-        m[s + MARK] = op
-    refresh_symbol(m, symbol)
-    m[s + MARK] = cl
+    if met(m, symbol, lo, hi):
+        account = next_met(m, symbol, lo, hi, 0)
+        while account >= 0:
+            play_account(m, t, account, symbol, bar, time_ms)
+            m[s + MARK] = bar_word(m, t, symbol, OPEN, bar)
+            account = next_met(m, symbol, lo, hi, account + 1)
+    m[s + MARK] = bar_word(m, t, symbol, CLOSE, bar)
 
 
 @jit
-def play_open(m: Words, t: Words, symbol: int, bar: int, time_ms: int) -> None:
-    """Let the opening print of the bar that starts now meet what rested before it."""
-    op = bar_word(m, t, symbol, OPEN, bar)
-    s = symbol_at(m, symbol)
-    if op > m[s + LOW_TRIGGER] and op < m[s + HIGH_TRIGGER]:
+def play_bars(m: Words, t: Words, bar: int, time_ms: int) -> None:
+    """Let a bar pass over every symbol, in the order of their names."""
+    for place in range(m[SYMBOLS]):
+        play_bar(m, t, m[m[AT_PLAY] + place], bar, time_ms)
+
+
+@jit
+def play_opens(m: Words, t: Words, bar: int, time_ms: int) -> None:
+    """Let the opening prints of the bar that starts now meet what rested before it."""
+    if m[AT_CLOSE] or bar == 0:
         return
-    before = bar_word(m, t, symbol, VOLUME, bar - 1)
-    for account in range(m[ACCOUNTS]):
-        m[position_at(m, account, symbol) + MAKER_BUDGET] = maker_budget(m, before)
-        gap(m, account, symbol, bar, op, time_ms)
-        refresh_position(m, account, symbol)
-        m[s + MARK] = op
-    refresh_symbol(m, symbol)
+    for place in range(m[SYMBOLS]):
+        symbol = m[m[AT_PLAY] + place]
+        s = symbol_at(m, symbol)
+        if not bar_exists(m, t, symbol, bar):
+            continue
+        op = bar_word(m, t, symbol, OPEN, bar)
+        if not met(m, symbol, op, op):
+            continue
+        budget = maker_budget(m, volume_before(m, t, symbol, bar))
+        account = next_met(m, symbol, op, op, 0)
+        while account >= 0:
+            m[position_at(m, account, symbol) + MAKER_BUDGET] = budget
+            jump(m, t, account, symbol, bar, op, False, time_ms)
+            refresh(m, account, symbol)
+            m[s + MARK] = op
+            account = next_met(m, symbol, op, op, account + 1)

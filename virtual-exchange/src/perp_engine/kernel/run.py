@@ -1,84 +1,62 @@
-"""Time: bars are played one after another, up to a boundary or until something happens."""
+"""Entry points: actions, and time."""
 
 from perp_engine.kernel.jit import Words, jit, words
+from perp_engine.kernel.latency import perform, send
 from perp_engine.kernel.layout import (
-    AT_CLOSE,
     BAD_LEVERAGE,
     BAR,
     BARS,
+    BUCKET,
+    CANCEL_AT,
+    CANCEL_COUNT,
+    CANCEL_DAY,
+    CASH,
+    COST,
+    CROSS_OPEN,
     EVENT_LEVERAGE,
-    EVENT_REFUSED,
+    EVENT_SCHEDULED,
     EVENTS,
     EVENTS_MAX,
     FIRST_OWN,
-    HOURLY_RATE,
-    LAST_RATE,
-    LAST_RATE_INTERVAL,
-    LAST_RATE_MS,
-    LAST_STAMP,
+    HALTED,
+    ISOLATED,
+    ISOLATED_NEEDS_MARGIN,
+    LATENCY,
     LEVERAGE,
     LEVERAGE_NEEDS_MARGIN,
+    MARGIN_IN_USE,
     MARK,
     MAX_LEVERAGE,
-    NEXT_HOUR,
-    NEXT_STAMP,
-    PRINT,
+    MODE_IN_USE,
+    NEXT_CANCEL,
+    NOT_ISOLATED,
+    REQUEST_WORDS,
     SIZE,
     STOPPED,
     SYMBOLS,
-    WORLD_ENDED,
+    TIMER_BAR,
+    TOO_OFTEN,
+    TOO_SOON,
+    UNKNOWN_COIN,
+    account_at,
     boundary_ms,
+    boundary_of,
     position_at,
     symbol_at,
 )
-from perp_engine.kernel.ledger import deposit, settle_funding
+from perp_engine.kernel.ledger import deposit, fill_bucket, margin_of
 from perp_engine.kernel.log import emit, room_needed
-from perp_engine.kernel.margin import available, reserve_again
-from perp_engine.kernel.orders import cancel_everything
-from perp_engine.kernel.path import HIGH, LOW, OPEN, VOLUME, bar_word, play_bar, play_open
+from perp_engine.kernel.margin import available, reprice_account, reserve_again
+from perp_engine.kernel.nearest import high_tree, low_tree
+from perp_engine.kernel.path import play_bars
+from perp_engine.kernel.placing import refuse
+from perp_engine.kernel.tape import HIGH, LOW, bar_exists, bar_word, sync
+from perp_engine.kernel.timers import DAY_MS, arrive
 
-HOUR_MS = 3_600_000
 REACHED, STOPPED_EARLY, NEEDS_ROOM = range(3)
 WATCH_WORDS = 4
-
-
-@jit
-def settle_due(m: Words, symbol: int, time_ms: int) -> None:
-    """Pay the funding stamps that have come, recorded or hourly."""
-    s = symbol_at(m, symbol)
-    while m[s + NEXT_STAMP] < m[s + LAST_STAMP] and m[m[s + NEXT_STAMP]] <= time_ms:
-        stamp, rate = m[m[s + NEXT_STAMP]], m[m[s + NEXT_STAMP] + 1]
-        settle_funding(m, symbol, m[s + MARK], rate, time_ms)
-        previous = m[s + LAST_RATE_MS]
-        m[s + LAST_RATE_INTERVAL] = stamp - previous if previous else 8 * HOUR_MS
-        m[s + LAST_RATE], m[s + LAST_RATE_MS] = rate, stamp
-        m[s + NEXT_STAMP] += 2
-    while m[s + NEXT_HOUR] <= time_ms:
-        settle_funding(m, symbol, m[s + MARK], m[s + HOURLY_RATE], time_ms)
-        m[s + LAST_RATE], m[s + LAST_RATE_MS] = m[s + HOURLY_RATE], m[s + NEXT_HOUR]
-        m[s + LAST_RATE_INTERVAL] = HOUR_MS
-        m[s + NEXT_HOUR] += HOUR_MS
-
-
-@jit
-def arrive(m: Words, t: Words) -> None:
-    """Reach a boundary: opening prints, funding, then fills of orders the print is beyond."""
-    bar = m[BAR]
-    time_ms = boundary_ms(m, bar)
-    for symbol in range(m[SYMBOLS]):
-        s = symbol_at(m, symbol)
-        m[s + PRINT] = 0
-        if bar < m[BARS] and bar_word(m, t, symbol, VOLUME, bar) >= 0:
-            if not m[AT_CLOSE] or m[s + MARK] == 0:
-                m[s + MARK] = bar_word(m, t, symbol, OPEN, bar)
-            m[s + PRINT] = m[s + MARK]
-        settle_due(m, symbol, time_ms)
-    if bar == m[BARS]:
-        cancel_everything(m, WORLD_ENDED, time_ms)
-    elif bar > 0 and not m[AT_CLOSE]:
-        for symbol in range(m[SYMBOLS]):
-            if m[symbol_at(m, symbol) + PRINT]:
-                play_open(m, t, symbol, bar, time_ms)
+SCHEDULE_AHEAD_MS, SCHEDULES_A_DAY = 5_000, 10
+CASH_LIMIT = 10**17
 
 
 @jit
@@ -90,21 +68,73 @@ def begin(state: Words, tape: Words) -> int:
 
 
 @jit
+def act(
+    state: Words, tape: Words, kind: int, account: int, oid: int, requests: Words, count: int,
+    grouping: int, expires_ms: int,
+) -> int:  # fmt: skip
+    """Entry point: an action on orders, now or, in a world with latency, later."""
+    m, t, q = words(state), words(tape), words(requests)
+    sync(m, t)
+    if m[LATENCY]:
+        return send(m, kind, account, oid, q, count, grouping, expires_ms)
+    return perform(
+        m, t, kind, account, oid, q, 0, REQUEST_WORDS, count, grouping, expires_ms,
+        boundary_ms(m, m[BAR]),
+    )  # fmt: skip
+
+
+@jit
+def read_room(state: Words) -> int:
+    """Entry point: events that the next bar and its boundary can cause at the most."""
+    return room_needed(words(state))
+
+
+@jit
 def watched(m: Words, t: Words, watches: Words, count: int, bar: int) -> int:
     """Mark the price watches that a bar met. Returns how many."""
-    met = 0
+    found = 0
     for index in range(count):
         w = index * WATCH_WORDS
         symbol, price, above = watches[w], watches[w + 1], watches[w + 2]
-        if bar_word(m, t, symbol, VOLUME, bar) < 0:
+        if not bar_exists(m, t, symbol, bar):
             continue
         reached = bar_word(m, t, symbol, LOW, bar) <= price
         if above:
             reached = bar_word(m, t, symbol, HIGH, bar) >= price
         if reached:
             watches[w + 3] = 1
-            met += 1
-    return met
+            found += 1
+    return found
+
+
+@jit
+def quiet_until(m: Words, t: Words, bar: int, to: int) -> int:
+    """First bar from `bar` on that meets anything, at most `to`."""
+    symbols, bars = m[SYMBOLS], m[BARS]
+    if symbols == 1:
+        low, high = m[low_tree(m, 0) + 1], m[high_tree(m, 0) + 1]
+        while bar < to and t[LOW * bars + bar] > low and t[HIGH * bars + bar] < high:
+            bar += 1
+        return bar
+    while bar < to:
+        for symbol in range(symbols):
+            row = symbol * 5 * bars + bar
+            if t[row + LOW * bars] <= m[low_tree(m, symbol) + 1]:
+                return bar
+            if t[row + HIGH * bars] >= m[high_tree(m, symbol) + 1]:
+                return bar
+        bar += 1
+    return bar
+
+
+@jit
+def play(m: Words, t: Words) -> None:
+    """Play the bar that starts now, and reach its end."""
+    sync(m, t)
+    bar = m[BAR]
+    play_bars(m, t, bar, boundary_ms(m, bar + 1) - 1)
+    m[BAR] = bar + 1
+    arrive(m, t)
 
 
 @jit
@@ -115,48 +145,132 @@ def advance(state: Words, tape: Words, until: int, watches: Words, count: int) -
     while m[BAR] < until:
         if m[EVENTS_MAX] - m[EVENTS] < room_needed(m):
             return NEEDS_ROOM
-        bar = m[BAR]
-        time_ms = boundary_ms(m, bar + 1) - 1
-        for symbol in range(m[SYMBOLS]):
-            play_bar(m, t, symbol, bar, time_ms)
-        met = watched(m, t, watch, count, bar)
-        m[BAR] = bar + 1
-        arrive(m, t)
-        if m[STOPPED] or met:
+        bar, found = m[BAR], 0
+        first = bar if count else quiet_until(m, t, bar, min(until, m[TIMER_BAR]))
+        if first > bar:
+            m[BAR] = first
+            arrive(m, t)
+        else:
+            found = watched(m, t, watch, count, bar)
+            play(m, t)
+        if m[STOPPED] or found:
             return STOPPED_EARLY
     return REACHED
 
 
 @jit
-def set_leverage(state: Words, account: int, symbol: int, leverage: int) -> int:
-    """Entry point: choose leverage; lowering it needs free margin when a position is open."""
-    m = words(state)
-    p, time_ms = position_at(m, account, symbol), boundary_ms(m, m[BAR])
-    reason, before = 0, m[p + LEVERAGE]
-    if leverage < 1 or leverage > m[symbol_at(m, symbol) + MAX_LEVERAGE]:
-        reason = BAD_LEVERAGE
-    else:
-        m[p + LEVERAGE] = leverage
+def leverage_refused(m: Words, account: int, symbol: int, leverage: int, isolated: int) -> int:
+    """Choose leverage and mode, or leave both and return why not."""
+    p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    if leverage < 1 or leverage > m[s + MAX_LEVERAGE]:
+        return BAD_LEVERAGE
+    if m[p + SIZE] != 0 and isolated != m[p + ISOLATED]:
+        return MODE_IN_USE
+    before = m[p + LEVERAGE]
+    value = m[p + SIZE] * m[s + MARK]
+    if isolated and m[p + SIZE] != 0 and leverage < before:
+        need = margin_of(m[s + MARK], abs(m[p + SIZE]), leverage)
+        if m[p + BUCKET] + value - m[p + COST] < need:
+            return ISOLATED_NEEDS_MARGIN
+    m[p + LEVERAGE] = leverage
+    reserve_again(m, account, symbol)
+    in_use = m[p + SIZE] != 0 or m[p + FIRST_OWN] != 0
+    if leverage < before and in_use and available(m, account) < 0:
+        m[p + LEVERAGE] = before
         reserve_again(m, account, symbol)
-        in_use = m[p + SIZE] != 0 or m[p + FIRST_OWN] != 0
-        if leverage < before and in_use and available(m, account) < 0:
-            m[p + LEVERAGE] = before
-            reserve_again(m, account, symbol)
-            reason = LEVERAGE_NEEDS_MARGIN
-    kind = EVENT_REFUSED if reason else EVENT_LEVERAGE
-    e = emit(m, kind, time_ms, account, symbol, 0)
-    m[e] = reason if reason else leverage
-    return reason
+        return LEVERAGE_NEEDS_MARGIN
+    m[p + ISOLATED] = isolated
+    return 0
 
 
 @jit
-def transfer(state: Words, account: int, usd: int) -> int:
+def set_leverage(
+    state: Words, tape: Words, account: int, symbol: int, leverage: int, isolated: int
+) -> int:
+    """Entry point: choose leverage and margin mode."""
+    m = words(state)
+    sync(m, words(tape))
+    reason = HALTED if m[BAR] >= m[BARS] else 0
+    if reason == 0 and (symbol < 0 or symbol >= m[SYMBOLS]):
+        reason = UNKNOWN_COIN
+    if reason == 0:
+        reason = leverage_refused(m, account, symbol, leverage, isolated)
+    if reason:
+        return refuse(m, account, symbol, 0, reason)
+    e = emit(m, EVENT_LEVERAGE, boundary_ms(m, m[BAR]), account, symbol, 0)
+    m[e], m[e + 1] = leverage, isolated
+    return 0
+
+
+@jit
+def adjust_margin(state: Words, tape: Words, account: int, symbol: int, usd: int) -> int:
+    """Entry point: cash into the bucket of an isolated position, or back when negative."""
+    m = words(state)
+    sync(m, words(tape))
+    if symbol < 0 or symbol >= m[SYMBOLS]:
+        return refuse(m, account, symbol, 0, UNKNOWN_COIN)
+    p, mark = position_at(m, account, symbol), m[symbol_at(m, symbol) + MARK]
+    if not m[p + ISOLATED] or m[p + SIZE] == 0:
+        return refuse(m, account, symbol, 0, NOT_ISOLATED)
+    if usd > 0 and available(m, account) < usd:
+        return refuse(m, account, symbol, 0, MARGIN_IN_USE)
+    if usd < 0:
+        notional = abs(m[p + SIZE]) * mark
+        stays = m[p + BUCKET] + usd + m[p + SIZE] * mark - m[p + COST]
+        need = max(margin_of(mark, abs(m[p + SIZE]), m[p + LEVERAGE]), -(-notional // 10))
+        if stays < need:
+            return refuse(m, account, symbol, 0, MARGIN_IN_USE)
+    fill_bucket(m, account, symbol, usd, boundary_ms(m, m[BAR]))
+    reprice_account(m, account)
+    return 0
+
+
+@jit
+def withdrawable(m: Words, account: int, usd: int) -> bool:
+    """Whether money may leave: it is free, and a tenth of the cross notional stays."""
+    free = available(m, account)
+    if free < usd:
+        return False
+    if m[account_at(m, account) + CROSS_OPEN] == 0:
+        return True
+    stays, notional = m[account_at(m, account) + CASH] - usd, 0
+    for symbol in range(m[SYMBOLS]):
+        p, mark = position_at(m, account, symbol), m[symbol_at(m, symbol) + MARK]
+        if m[p + SIZE] != 0 and not m[p + ISOLATED]:
+            stays += m[p + SIZE] * mark - m[p + COST]
+            notional += abs(m[p + SIZE]) * mark
+    return 10 * stays >= notional
+
+
+@jit
+def transfer(state: Words, tape: Words, account: int, usd: int) -> int:
     """Entry point: money from outside; what leaves must be free. Returns 0 or a refusal."""
     m = words(state)
-    time_ms = boundary_ms(m, m[BAR])
-    if usd < 0 and available(m, account) < -usd:
-        e = emit(m, EVENT_REFUSED, time_ms, account, 0, 0)
-        m[e] = LEVERAGE_NEEDS_MARGIN
-        return LEVERAGE_NEEDS_MARGIN
-    deposit(m, account, usd, time_ms)
+    sync(m, words(tape))
+    if usd < 0 and not withdrawable(m, account, -usd):
+        return refuse(m, account, 0, 0, MARGIN_IN_USE)
+    if usd + m[account_at(m, account) + CASH] > CASH_LIMIT:
+        return refuse(m, account, 0, 0, MARGIN_IN_USE)
+    deposit(m, account, usd, boundary_ms(m, m[BAR]))
+    reprice_account(m, account)
+    return 0
+
+
+@jit
+def schedule(state: Words, account: int, time_ms: int) -> int:
+    """Entry point: cancel everything at a time; 0 clears it."""
+    m = words(state)
+    a, now = account_at(m, account), boundary_ms(m, m[BAR])
+    if m[BAR] >= m[BARS]:
+        return refuse(m, account, 0, 0, HALTED)
+    if time_ms and time_ms < now + SCHEDULE_AHEAD_MS:
+        return refuse(m, account, 0, 0, TOO_SOON)
+    if time_ms and m[a + CANCEL_DAY] == now // DAY_MS and m[a + CANCEL_COUNT] >= SCHEDULES_A_DAY:
+        return refuse(m, account, 0, 0, TOO_OFTEN)
+    m[a + CANCEL_AT] = time_ms
+    if time_ms:
+        m[NEXT_CANCEL] = min(m[NEXT_CANCEL], time_ms)
+        m[TIMER_BAR] = min(m[TIMER_BAR], boundary_of(m, time_ms))
+    e = emit(m, EVENT_SCHEDULED, now, account, 0, 0)
+    m[e] = time_ms
     return 0

@@ -18,12 +18,14 @@ TEXTS: Final[dict[RejectReason, str]] = {
         "Order price cannot be more than 80% away from the reference price"
     ),
     RejectReason.VALUE_TOO_LARGE: "Order value too large. Max is $1000000000.",
+    RejectReason.EXPIRED: "Action expired before it arrived.",
     RejectReason.DUPLICATE_CLOID: "Order has a duplicate cloid.",
     RejectReason.TOO_MANY_OPEN_ORDERS: "Too many open orders",
     RejectReason.BAD_TRIGGER_PRICE: "Invalid TP/SL price.",
     RejectReason.TRIGGER_NOT_REDUCE_ONLY: "Trigger order is not reduce only.",
     RejectReason.REDUCE_ONLY_INCREASES: "Reduce only order would increase position.",
     RejectReason.MIN_NOTIONAL: "Order must have minimum value of $10.",
+    RejectReason.POSITION_LIMIT: ("Order would exceed maximum position size for current leverage."),
     RejectReason.INSUFFICIENT_MARGIN: "Insufficient margin to place order.",
     RejectReason.POST_ONLY_WOULD_MATCH: (
         "Post only order would have immediately matched, bbo was {bid}@{ask}."
@@ -35,8 +37,17 @@ TEXTS: Final[dict[RejectReason, str]] = {
     RejectReason.LEVERAGE_NEEDS_MARGIN: (
         "Cross position does not have sufficient margin available to decrease leverage."
     ),
+    RejectReason.ISOLATED_LEVERAGE_NEEDS_MARGIN: (
+        "Isolated position does not have sufficient margin available to decrease leverage. "
+        "To decrease leverage, add margin to the position."
+    ),
     RejectReason.MARGIN_MODE_WITH_POSITION: "Cannot switch leverage type with open position.",
-    RejectReason.ISOLATED_NOT_SUPPORTED: "Isolated margin is not allowed for this asset.",
+    RejectReason.NOT_ISOLATED: "Position does not use isolated margin.",
+    RejectReason.MARGIN_IN_USE: "Insufficient margin available.",
+    RejectReason.SCHEDULE_TOO_SOON: (
+        "Scheduled cancel time too early, must be at least 5 seconds from now."
+    ),
+    RejectReason.SCHEDULE_LIMIT: "Cannot schedule more than 10 cancels a day.",
 }
 
 STATIC: Final = frozenset(
@@ -55,7 +66,12 @@ STATIC: Final = frozenset(
         RejectReason.INVALID_LEVERAGE,
         RejectReason.LEVERAGE_NEEDS_MARGIN,
         RejectReason.MARGIN_MODE_WITH_POSITION,
-        RejectReason.ISOLATED_NOT_SUPPORTED,
+        RejectReason.NOT_ISOLATED,
+        RejectReason.MARGIN_IN_USE,
+        RejectReason.SCHEDULE_TOO_SOON,
+        RejectReason.SCHEDULE_LIMIT,
+        RejectReason.ISOLATED_LEVERAGE_NEEDS_MARGIN,
+        RejectReason.EXPIRED,
     }
 )
 """Reasons whose text carries no asset id."""
