@@ -62,7 +62,7 @@ def new_buffer(
         (at.AT_ORDER, capacity.orders * at.ORDER_WORDS),
         (at.AT_EVENT, capacity.events * at.EVENT_WORDS),
     )
-    m = np.zeros(at.HEADER + sum(width for _, width in widths), np.int64)
+    m = np.zeros(at.HEADER + sum(width for _, width in widths) + at.SCRATCH_WORDS, np.int64)
     start = at.HEADER
     for word, width in widths:
         m[word] = start
@@ -151,7 +151,7 @@ def _write_positions(
     positions = rows(m, at.AT_POSITION, at.POSITION_WORDS, accounts * symbols)
     leverage = np.array([instrument.max_leverage for instrument in instruments], np.int64)
     positions[:, at.LEVERAGE] = np.repeat(leverage, accounts)
-    positions[:, at.LIQUIDATED_BAR] = -1
+    positions[:, at.BUDGET_BAR] = positions[:, at.LIQUIDATED_BAR] = -1
     rows(m, at.AT_LOW, 1, symbols * 2 * leaves)[:] = at.LOWEST
     rows(m, at.AT_HIGH, 1, symbols * 2 * leaves)[:] = at.HIGHEST
 
@@ -175,7 +175,7 @@ def grown(m: I64, more: int, events: int) -> I64:
     """
     start = int(m[at.AT_ORDER]) + int(m[at.ORDERS_MAX]) * at.ORDER_WORDS
     end = int(m[at.AT_ORDER]) + more * at.ORDER_WORDS
-    wider = np.zeros(end + events * at.EVENT_WORDS, np.int64)
+    wider = np.zeros(end + events * at.EVENT_WORDS + at.SCRATCH_WORDS, np.int64)
     wider[:start] = m[:start]
     fresh = np.arange(start, end, at.ORDER_WORDS)
     if len(fresh):

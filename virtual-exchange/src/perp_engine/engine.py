@@ -48,6 +48,7 @@ GROUPINGS = {
     Grouping.NORMAL_TPSL: layout.ENTRY_FIRST,
     Grouping.POSITION_TPSL: layout.OF_POSITION,
 }
+NO_LOG = np.zeros((0, layout.EVENT_WORDS), np.int64)
 RECOUNTED_ALWAYS = 64
 """Positions up to which the whole ledger is recounted after every action."""
 NUMBER_LIMIT = 1 << 56
@@ -229,9 +230,15 @@ class Engine:
             ledger.audit(self._state)
         status = self._view[layout.STATUS]
         check(status == layout.OK, f"the engine's books are broken (status {status})")
+        if self._view[layout.EVENTS] == 0:
+            return ()
+        return tuple([decoding.decode(row) for row in self.take_log().tolist()])
+
+    def take_log(self) -> I64:
+        """Take the rows of the event table out, shape (events, words): for drivers."""
         count = self._view[layout.EVENTS]
         if count == 0:
-            return ()
+            return NO_LOG
         at = self._view[layout.AT_EVENT]
         log = self._world[at : at + count * layout.EVENT_WORDS].reshape(-1, layout.EVENT_WORDS)
         self._view[layout.EVENTS] = 0
@@ -239,7 +246,39 @@ class Engine:
             sampled = log[:, 0] == layout.EVENT_EQUITY
             self._curve.append(log[sampled].copy())
             log = log[~sampled]
-        return tuple([decoding.decode(row) for row in log.tolist()])
+        return log
+
+    def prove(self) -> None:
+        """Recount the whole ledger.
+
+        Raises:
+            InvariantViolated: the books do not add up.
+        """
+        ledger.audit(self._state)
+        status = self._view[layout.STATUS]
+        check(status == layout.OK, f"the engine's books are broken (status {status})")
+
+    def for_driver(self, *, trades_only: bool) -> tuple[I64, I64, "memoryview[int]"]:
+        """Hand the world, the tape and a view of the world to a driver of this package.
+
+        Args:
+            trades_only: leave out events that only tell of orders from here on.
+        """
+        self._view[layout.TRADES_ONLY] = int(trades_only)
+        self._make_room(1000 * min(self.accounts, 16))
+        return self._world, self._bars, self._view
+
+    def snapshot(self) -> bytes:
+        """The whole state."""
+        return self._world[: self._view[layout.AT_EVENT]].tobytes()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go back to a snapshot of this engine, taken at its present size."""
+        state = np.frombuffer(snapshot, np.int64)
+        check(state.size == self._view[layout.AT_EVENT], "a snapshot of another engine")
+        self._world[: state.size] = state
+        self._view[layout.EVENTS] = 0
+        self._curve.clear()
 
     # room
 

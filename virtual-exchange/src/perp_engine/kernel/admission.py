@@ -30,6 +30,7 @@ from perp_engine.kernel.layout import (
     ORDER_CLOID,
     ORDER_CLOID_LOW,
     ORDER_KIND,
+    ORDER_LEVEL,
     ORDER_MARKET,
     ORDER_PRICE,
     ORDER_REDUCE,
@@ -73,7 +74,8 @@ from perp_engine.kernel.tape import volume_before
 @jit
 def check_price(price: int, mark: int, dollar: int) -> int:
     """A price that is given lies on the grid, and near the mark. 0 when it does."""
-    if price < 0 or price % tick_of(price, dollar) != 0:
+    tick = tick_of(price, dollar)
+    if price < 0 or (tick > 1 and price % tick != 0):
         return INVALID_PRICE
     if price > 0 and (price > 5 * mark or 5 * price <= mark):
         return PRICE_TOO_FAR
@@ -107,9 +109,21 @@ def check_form(m: Words, q: Words, r: int, whole: bool) -> int:
         return reason
     if q[r + ORDER_KIND] != LIMIT and (trigger == 0 or (price == 0 and q[r + ORDER_MARKET] == 0)):
         return BAD_TRIGGER
-    if size > VALUE_LIMIT // max(mark, price, trigger, 1):
+    # no overflow: a size is below 3e9, and a price within five times the mark
+    if size * max(mark, price, trigger) > VALUE_LIMIT:
         return VALUE_TOO_LARGE
     return 0
+
+
+@jit
+def limit_before_trigger(q: Words, r: int) -> bool:
+    """Whether a market trigger's limit would keep it from trading at its own trigger price."""
+    price = q[r + ORDER_PRICE]
+    return (
+        q[r + ORDER_MARKET] != 0
+        and price != 0
+        and q[r + ORDER_SIDE] * (price - q[r + ORDER_TRIGGER]) < 0
+    )
 
 
 @jit
@@ -128,18 +142,27 @@ def check_leg(q: Words, r: int, symbol: int, reference: int) -> int:
 
 
 @jit
-def limit_before_trigger(q: Words, r: int) -> bool:
-    """Whether a market trigger's limit would keep it from trading at its own trigger price."""
-    price = q[r + ORDER_PRICE]
-    return (
-        q[r + ORDER_MARKET] != 0
-        and price != 0
-        and q[r + ORDER_SIDE] * (price - q[r + ORDER_TRIGGER]) < 0
-    )
+def check_places(m: Words, account: int, q: Words, at: int, step: int, count: int) -> int:
+    """Cloids of their own and free places for an entry with all its legs."""
+    for index in range(count):
+        r = at + index * step
+        high, low = q[r + ORDER_CLOID], q[r + ORDER_CLOID_LOW]
+        if cloid_lives(m, account, high, low):
+            return DUPLICATE_CLOID
+        for before in range(index):
+            other = at + before * step
+            same = q[other + ORDER_CLOID] == high and q[other + ORDER_CLOID_LOW] == low
+            if same and (high != 0 or low != 0):
+                return DUPLICATE_CLOID
+    if m[account_at(m, account) + ACCOUNT_ORDERS] + count > ORDERS_PER_ACCOUNT:
+        return TOO_MANY_ORDERS
+    return 0
 
 
 @jit
-def check_batch(m: Words, q: Words, at: int, step: int, count: int, grouping: int) -> int:
+def check_batch(
+    m: Words, account: int, q: Words, at: int, step: int, count: int, grouping: int
+) -> int:
     """First reason to refuse a whole batch, 0 when there is none.
 
     Args:
@@ -162,7 +185,7 @@ def check_batch(m: Words, q: Words, at: int, step: int, count: int, grouping: in
         reason = check_leg(q, at + index * step, symbol, reference)
         if reason:
             return reason
-    return 0
+    return check_places(m, account, q, at, step, count) if grouping == ENTRY_FIRST else 0
 
 
 @jit
@@ -229,7 +252,8 @@ def check_money(m: Words, o: int, crossing: int) -> int:
 def admit(m: Words, t: Words, o: int) -> int:
     """Checks of one order in its turn; 0, or why it is refused.
 
-    A take-profit whose condition already holds is triggered at once.
+    A take-profit whose condition already holds is triggered at once. Where the order trades at
+    once, its price is left in place of the level at which it would rest.
     """
     reason = check_room(m, o)
     if reason:
@@ -250,6 +274,7 @@ def admit(m: Words, t: Words, o: int) -> int:
     if m[o + ORDER_PRICE] == 0 and m[o + ORDER_TRIGGER] == 0 and m[s + PRINT] == 0:
         return NO_MATCH
     crossing = crossing_price(m, t, o)
+    m[o + ORDER_LEVEL] = crossing
     reason = check_money(m, o, crossing)
     if reason:
         return reason

@@ -1,15 +1,17 @@
 """A trade, with everything that follows from it for the account's orders and margin."""
 
 from perp_engine.kernel.fixed import RATE_ONE, mul_div_ceil
-from perp_engine.kernel.jit import Words, jit, words
+from perp_engine.kernel.jit import Words, apart, jit, words
 from perp_engine.kernel.layout import (
     AT_VOLUME,
     BAR,
+    BY_LIQUIDATION,
     BY_ORDER,
     DOLLAR,
     EVENT_FILL,
     FEE_TIERS,
     FILLED,
+    FIRST_OWN,
     HALF_SPREAD,
     IMPACT,
     ISOLATED,
@@ -40,7 +42,13 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.ledger import book_trade, cover, fee_of, insure_bucket, margin_of
 from perp_engine.kernel.log import emit
-from perp_engine.kernel.margin import available, leverage_at, opening_size, reprice
+from perp_engine.kernel.margin import (
+    available,
+    available_at_least,
+    keep_guards,
+    leverage_at,
+    opening_size,
+)
 from perp_engine.kernel.orders import arm, close, follow_position, shrink_siblings, tick_of
 
 DAY_MS = 86_400_000
@@ -75,7 +83,7 @@ def taker_price(
     touch = price + side * half_spread(m, symbol, price)
     rate = m[SLIPPAGE]
     if m[IMPACT] and volume > 0:
-        rate += min(size, volume) * m[IMPACT] // volume
+        rate -= -min(size, volume) * m[IMPACT] // volume
     quote = touch + side * mul_div_ceil(touch, rate, RATE_ONE)
     if limit:
         quote = min(quote, limit) if side > 0 else max(quote, limit)
@@ -115,13 +123,15 @@ def affords(m: Words, o: int, size: int, price: int, fee_rate: int, trades: bool
     opened = opening_size(m[p + SIZE], side, size)
     if opened == 0:
         return True
-    free = available(m, account) + m[o + ORDER_HELD]
-    if opened < size and not m[p + ISOLATED]:
-        free += margin_of(mark, size - opened, m[p + LEVERAGE])
     need = 0
     if trades:
         need = fee_of(price, size, max(fee_rate, 0)) + max(0, side * (price - mark)) * size
         price = max(price, mark)
+    if need + price * opened <= available_at_least(m, account):
+        return True
+    free = available(m, account) + m[o + ORDER_HELD]
+    if opened < size and not m[p + ISOLATED]:
+        free += margin_of(mark, size - opened, m[p + LEVERAGE])
     return need + margin_of(price, opened, m[p + LEVERAGE]) <= free
 
 
@@ -135,7 +145,7 @@ def trade(
     start = m[p + SIZE]
     fee = fee_of(price, size, fee_rate)
     realized = book_trade(m, account, symbol, side * size, price, fee)
-    if m[FEE_TIERS]:
+    if m[FEE_TIERS] and cause <= BY_LIQUIDATION:
         day = time_ms // DAY_MS % VOLUME_DAYS
         m[m[AT_VOLUME] + account * VOLUME_DAYS + day] += price * size
     first = start_sequence(m, a)
@@ -149,7 +159,7 @@ def trade(
         insure_bucket(m, account, symbol, time_ms)
 
 
-@jit
+@apart
 def fill(
     m: Words, o: int, size: int, price: int, reference: int, taker: bool, time_ms: int
 ) -> None:
@@ -167,10 +177,11 @@ def fill(
     )
     if left == 0:
         close(m, o, FILLED, max(0, m[o + ORDER_HELD] - used), time_ms)
-        if group == 0:
+    if m[p + FIRST_OWN]:
+        if left == 0 and group == 0:
             arm(m, account, symbol, oid, time_ms)
-    if group:
-        shrink_siblings(m, account, symbol, group, oid, size, time_ms)
-    follow_position(m, account, symbol, time_ms)
+        if group:
+            shrink_siblings(m, account, symbol, group, oid, size, time_ms)
+        follow_position(m, account, symbol, time_ms)
     cover(m, account, symbol, time_ms)
-    reprice(m, account, symbol)
+    keep_guards(m, account, symbol)

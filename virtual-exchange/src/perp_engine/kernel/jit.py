@@ -33,6 +33,13 @@ class Words(Protocol):
     def __setitem__(self, index: int, value: int) -> None: ...
 
 
+class Floats(Protocol):
+    """Memory of float64 numbers, as a strategy sees it."""
+
+    def __getitem__(self, index: int) -> float: ...
+    def __setitem__(self, index: int, value: float) -> None: ...
+
+
 def sources_hash() -> str:
     """Hash of the text of everything that is compiled."""
     digest = hashlib.sha256()
@@ -50,12 +57,12 @@ config.CACHE_DIR = str(CACHE)
 
 
 def jit(function: F) -> F:
-    """Compile a function of the kernel, with the on-disk cache.
+    """Compile a function into each of its callers, with the on-disk cache.
 
-    `forceinline=False` is not the default but a wall: a callee compiled on demand inherits what its
-    caller set and it did not.
+    A call that stays a call costs its frame, a status to check and a result through memory, which
+    on functions of this size is half of the time. `apart` sets the bounds.
     """
-    options = {"cache": True, "error_model": "numpy", "forceinline": False}
+    options = {"cache": True, "error_model": "numpy", "forceinline": True}
     return cast("F", numba.njit(**options)(function))
 
 
@@ -69,10 +76,18 @@ if INTERPRETED:
         """What a driver passes for an array: the array itself."""
         return array
 
+    def apart(function: F) -> F:
+        """Compile a function by itself; here it is left as it is."""
+        return function
+
 else:
+    from llvmlite import binding
     from numba import types
     from numba.core import cgutils
     from numba.extending import intrinsic
+
+    POINTER = types.CPointer(types.int64)
+    _TYPES = {Words: POINTER, int: types.int64, bool: types.int64, None: types.void}
 
     @intrinsic
     def words(_typing_context: Any, array: Any) -> Any:
@@ -96,3 +111,17 @@ else:
         An address keeps nothing alive: the driver must hold the array.
         """
         return array.ctypes.data
+
+    def apart(function: F) -> F:
+        """Compile a function by itself: its callers call it, and do not take it in.
+
+        What `jit` compiles is linked into each of its callers and optimised again in each, and so
+        up the whole chain: minutes for a kernel of this size, and again for every strategy of a
+        user. Written for whatever is large or reaches far; a call costs a nanosecond.
+        """
+        kinds = [_TYPES[kind] for kind in function.__annotations__.values()]
+        signature = kinds[-1](*kinds[:-1])
+        compiled = numba.cfunc(signature, cache=True, error_model="numpy")(function)
+        symbol = f"{function.__module__}.{function.__name__}"
+        binding.add_symbol(symbol, compiled.address)
+        return cast("F", types.ExternalFunction(symbol, signature))

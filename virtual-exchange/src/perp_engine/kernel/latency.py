@@ -15,6 +15,7 @@ from perp_engine.kernel.layout import (
     ORDER_CLOID_LOW,
     ORDER_SYMBOL,
     PLACE,
+    REPLACE,
     REQUEST_WORDS,
     SENT_ACCOUNT,
     SENT_ARRIVES,
@@ -53,7 +54,9 @@ def carry_out(
 ) -> int:  # fmt: skip
     """Do what an action asks for, here and now."""
     symbol = q[r + ORDER_SYMBOL]
-    if kind == PLACE:
+    if kind == REPLACE:
+        cancel_all_now(m, account)
+    if kind in (PLACE, REPLACE):
         return place_now(m, t, account, q, r, step, count, grouping)
     if kind == MODIFY:
         return modify_now(m, t, account, oid, q, r)
@@ -70,9 +73,9 @@ def perform(
     count: int, grouping: int, expires_ms: int, arrives_ms: int,
 ) -> int:  # fmt: skip
     """Do what an action asks for, unless it comes too late."""
-    if not 0 < expires_ms < arrives_ms:
+    if m[BAR] >= m[BARS] or not 0 < expires_ms < arrives_ms:
         return carry_out(m, t, kind, account, oid, q, r, step, count, grouping)
-    if kind != PLACE:
+    if kind not in (PLACE, REPLACE):
         return refuse(m, account, q[r + ORDER_SYMBOL], oid, TOO_LATE)
     for index in range(count):
         reject(m, account, q[r + index * step + ORDER_SYMBOL], index, TOO_LATE)
@@ -80,16 +83,19 @@ def perform(
 
 
 @jit
+def move_up(m: Words) -> None:
+    """Bring the rows of the queue to the start of its table."""
+    shift = m[SENT_FIRST] * SENT_WORDS
+    for word in range(m[AT_SENT], m[AT_SENT] + m[SENT_COUNT] * SENT_WORDS):
+        m[word] = m[word + shift]
+    m[SENT_FIRST] = 0
+
+
+@jit
 def send(
-    m: Words,
-    kind: int,
-    account: int,
-    oid: int,
-    q: Words,
-    count: int,
-    grouping: int,
+    m: Words, kind: int, account: int, oid: int, q: Words, r: int, count: int, grouping: int,
     expires_ms: int,
-) -> int:
+) -> int:  # fmt: skip
     """Put an action on its way. A batch takes a row an order; the first knows how many."""
     now = boundary_ms(m, m[BAR])
     if m[BAR] >= m[BARS]:
@@ -105,22 +111,13 @@ def send(
         m[row + SENT_EXPIRES], m[row + SENT_OID] = expires_ms, oid
         m[row + SENT_BATCH], m[row + SENT_GROUP] = count - index, grouping
         for word in range(REQUEST_WORDS):
-            m[row + SENT_REQUEST + word] = q[index * REQUEST_WORDS + word]
+            m[row + SENT_REQUEST + word] = q[r + index * REQUEST_WORDS + word]
         m[SENT_COUNT] += 1
     due = boundary_of(m, arrives)
     m[TIMER_BAR] = min(m[TIMER_BAR], due)
     e = emit(m, EVENT_SENT, now, account, 0, 0)
     m[e] = boundary_ms(m, due)
     return 0
-
-
-@jit
-def move_up(m: Words) -> None:
-    """Bring the rows of the queue to the start of its table."""
-    shift = m[SENT_FIRST] * SENT_WORDS
-    for word in range(m[AT_SENT], m[AT_SENT] + m[SENT_COUNT] * SENT_WORDS):
-        m[word] = m[word + shift]
-    m[SENT_FIRST] = 0
 
 
 @jit

@@ -1,7 +1,7 @@
 """Money and positions. Every entry is double, and every event proves it before it ends."""
 
 from perp_engine.kernel.fixed import RATE_ONE, mul_div_ceil, mul_div_floor, mul_div_half_even
-from perp_engine.kernel.jit import Words, jit, words
+from perp_engine.kernel.jit import Words, apart, jit, words
 from perp_engine.kernel.layout import (
     ACCOUNTS,
     BOOKS_BROKEN,
@@ -77,6 +77,26 @@ def count_position(m: Words, a: int, p: int, before: int) -> None:
 
 
 @jit
+def move_bucket(
+    m: Words, a: int, p: int, held: int, closed: int, realized: int, opening: int
+) -> None:
+    """Release the closed part's share of an isolated margin, then take the opened part's.
+
+    A loss beyond the share comes from the rest of the bucket and from nothing else: not from cash.
+    """
+    if closed:
+        bucket = m[p + BUCKET]
+        released = bucket
+        if closed != abs(held):
+            released = mul_div_floor(bucket, closed, abs(held))
+        value = released + realized
+        m[p + BUCKET] = bucket - released + min(value, 0)
+        m[a + CASH] += max(value, 0)
+    m[p + BUCKET] += opening
+    m[a + CASH] -= opening
+
+
+@jit
 def book_trade(m: Words, account: int, symbol: int, change: int, price: int, fee: int) -> int:
     """Post one trade: `change` is the signed size it adds. Returns the realized profit.
 
@@ -111,26 +131,6 @@ def book_trade(m: Words, account: int, symbol: int, change: int, price: int, fee
     count_position(m, a, p, held)
     prove(m, before, books(m, a, p))
     return realized
-
-
-@jit
-def move_bucket(
-    m: Words, a: int, p: int, held: int, closed: int, realized: int, opening: int
-) -> None:
-    """Release the closed part's share of an isolated margin, then take the opened part's.
-
-    A loss beyond the share comes from the rest of the bucket and from nothing else: not from cash.
-    """
-    if closed:
-        bucket = m[p + BUCKET]
-        released = bucket
-        if closed != abs(held):
-            released = mul_div_floor(bucket, closed, abs(held))
-        value = released + realized
-        m[p + BUCKET] = bucket - released + min(value, 0)
-        m[a + CASH] += max(value, 0)
-    m[p + BUCKET] += opening
-    m[a + CASH] -= opening
 
 
 @jit
@@ -170,7 +170,7 @@ def cover(m: Words, account: int, symbol: int, time_ms: int) -> None:
         insure(m, account, symbol, -m[a + CASH], time_ms)
 
 
-@jit
+@apart
 def settle_funding(m: Words, symbol: int, mark: int, rate: int, time_ms: int) -> None:
     """Pay one stamp on the mark: longs pay shorts when the rate is positive; half to even."""
     for account in range(m[ACCOUNTS]):

@@ -1,7 +1,7 @@
 """What the venue does with a pool that falls below its maintenance margin."""
 
 from perp_engine.kernel.filling import start_sequence, taker_price, trade
-from perp_engine.kernel.jit import Words, jit
+from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.layout import (
     AT_PLAY,
     BUCKET,
@@ -28,7 +28,7 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.ledger import cover, insure
 from perp_engine.kernel.log import emit
-from perp_engine.kernel.margin import maintenance_of, reprice_account
+from perp_engine.kernel.margin import maintenance_of, reset_guards
 from perp_engine.kernel.orders import end_account, end_all, follow_position
 from perp_engine.kernel.tape import HIGH, LOW, bar_exists, bar_word, volume_before
 
@@ -131,7 +131,7 @@ def take_over(m: Words, account: int, symbol: int, time_ms: int) -> None:
     insure(m, account, symbol, -value, time_ms)
 
 
-@jit
+@apart
 def liquidate(
     m: Words, t: Words, account: int, symbol: int, bar: int, at: int, inside: bool,
     low: int, high: int, time_ms: int,
@@ -169,10 +169,10 @@ def liquidate(
             sell(m, t, account, sold, bar, inside, least, most, time_ms)
         value, need = pool_value(m, account, symbol), pool_need(m, account, symbol)
     cover(m, account, symbol, time_ms)
-    reprice_account(m, account)
+    reset_guards(m, account)
 
 
-@jit
+@apart
 def settle(m: Words, account: int, symbol: int, time_ms: int) -> None:
     """End the orders of a delisted coin and close the position at its last mark, without fee."""
     end_all(m, account, symbol, DELISTED_CANCELED, time_ms)
@@ -185,4 +185,4 @@ def settle(m: Words, account: int, symbol: int, time_ms: int) -> None:
         next_oid(m, account), time_ms,
     )  # fmt: skip
     cover(m, account, symbol, time_ms)
-    reprice_account(m, account)
+    reset_guards(m, account)

@@ -73,6 +73,8 @@ def emit_order(m: Words, kind: int, time_ms: int, o: int) -> int:
 @jit
 def emit_opened(m: Words, time_ms: int, o: int) -> None:
     """The order was accepted."""
+    if m[TRADES_ONLY]:
+        return
     e = emit_order(m, EVENT_OPENED, time_ms, o)
     m[e], m[e + 1] = m[o + ORDER_STATE], m[o + ORDER_HELD]
 
@@ -80,6 +82,8 @@ def emit_opened(m: Words, time_ms: int, o: int) -> None:
 @jit
 def emit_changed(m: Words, time_ms: int, o: int) -> None:
     """The order changed size, was triggered or was armed."""
+    if m[TRADES_ONLY]:
+        return
     e = emit_order(m, EVENT_CHANGED, time_ms, o)
     m[e], m[e + 1] = m[o + ORDER_STATE], m[o + ORDER_SIZE]
 
@@ -87,5 +91,7 @@ def emit_changed(m: Words, time_ms: int, o: int) -> None:
 @jit
 def emit_closed(m: Words, time_ms: int, o: int, why: int, refunded: int) -> None:
     """The order reached its end."""
+    if m[TRADES_ONLY]:
+        return
     e = emit_order(m, EVENT_CLOSED, time_ms, o)
     m[e], m[e + 1], m[e + 2] = why, m[o + ORDER_SIZE], refunded

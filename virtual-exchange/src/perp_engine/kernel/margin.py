@@ -1,7 +1,7 @@
 """What stands behind positions and orders: one cross pool an account, a bucket an isolated one."""
 
 from perp_engine.kernel.fixed import RATE_ONE, mul_div_ceil, mul_div_floor
-from perp_engine.kernel.jit import Words, jit, words
+from perp_engine.kernel.jit import Words, apart, jit, words
 from perp_engine.kernel.layout import (
     BUCKET,
     CASH,
@@ -115,35 +115,6 @@ def first_guess(m: Words, s: int, size: int, cost: int, backing: int) -> int:
 
 
 @jit
-def liquidation_price(m: Words, s: int, size: int, cost: int, backing: int) -> int:
-    """First price that breaches: highest for a long, lowest for a short; a bound when none does.
-
-    The closed form lands within a few units and the predicate has the last word, so that rounding
-    can never disagree with it; a guess in the wrong tier is mended by bisection.
-    """
-    price = first_guess(m, s, size, cost, backing)
-    if size > 0:
-        low, high = max(price - 2, 1), price + 2
-        while high < PRICE_CAP and breached(m, s, size, cost, backing, high):
-            low, high = high, 2 * high
-        if high >= PRICE_CAP:
-            return PRICE_CAP
-        if not breached(m, s, size, cost, backing, low):
-            low, high = 1, low
-            if not breached(m, s, size, cost, backing, low):
-                return LOWEST
-        return bisect(m, s, size, cost, backing, low, high)
-    low, high = max(price - 2, 0), price + 2
-    while high < PRICE_CAP and not breached(m, s, size, cost, backing, high):
-        low, high = high, 2 * high
-    if high >= PRICE_CAP:
-        return HIGHEST
-    if breached(m, s, size, cost, backing, low):
-        low, high = 0, low
-    return bisect(m, s, size, cost, backing, high, low)
-
-
-@jit
 def bisect(m: Words, s: int, size: int, cost: int, backing: int, bad: int, good: int) -> int:
     """The last breaching price on the way from one that breaches to one that does not."""
     while abs(good - bad) > 1:
@@ -155,6 +126,38 @@ def bisect(m: Words, s: int, size: int, cost: int, backing: int, bad: int, good:
     return bad
 
 
+@apart
+def liquidation_price(m: Words, s: int, size: int, cost: int, backing: int) -> int:
+    """First price that breaches: highest for a long, lowest for a short; a bound when none does.
+
+    The closed form lands within a few units and the predicate has the last word, so that rounding
+    can never disagree with it; a guess in the wrong tier is mended by bisection.
+    """
+    price = first_guess(m, s, size, cost, backing)
+    if size > 0:
+        if not breached(m, s, size, cost, backing, price + 1):
+            if price > 0 and breached(m, s, size, cost, backing, price):
+                return price
+            low, high = 1, price
+            if price <= 1 or not breached(m, s, size, cost, backing, low):
+                return LOWEST
+            return bisect(m, s, size, cost, backing, low, high)
+        low, high = price + 1, price + 2
+        while high < PRICE_CAP and breached(m, s, size, cost, backing, high):
+            low, high = high, 2 * high
+        if high >= PRICE_CAP:
+            return PRICE_CAP
+        return bisect(m, s, size, cost, backing, low, high)
+    if breached(m, s, size, cost, backing, price):
+        return bisect(m, s, size, cost, backing, price, 0)
+    low, high = price, price + 1
+    while high < PRICE_CAP and not breached(m, s, size, cost, backing, high):
+        low, high = high, 2 * high
+    if high >= PRICE_CAP:
+        return HIGHEST
+    return bisect(m, s, size, cost, backing, high, low)
+
+
 @jit
 def exact_liquidation(m: Words, account: int, symbol: int) -> int:
     """First price of a symbol that liquidates its position with the other marks as they are."""
@@ -164,12 +167,17 @@ def exact_liquidation(m: Words, account: int, symbol: int) -> int:
 
 
 @jit
-def reprice_one(m: Words, account: int, symbol: int, spare: int) -> None:
-    """Set the guard of one position.
+def guard_at(mark: int, lethal: int) -> int:
+    """Half way from the mark to the price that liquidates, and not beyond four times the mark."""
+    return min((mark + max(lethal, 0)) // 2, 4 * mark)
+
+
+@jit
+def set_guard(m: Words, account: int, symbol: int, spare: int) -> None:
+    """Choose the guard of one position.
 
     Args:
-        spare: how much of the pool's surplus it may lose before somebody must look; ignored when
-            nothing else stands behind it.
+        spare: how much of a shared pool's surplus it may lose; ignored when it stands alone.
     """
     p, s = position_at(m, account, symbol), symbol_at(m, symbol)
     if m[p + ISOLATED]:
@@ -178,29 +186,14 @@ def reprice_one(m: Words, account: int, symbol: int, spare: int) -> None:
         backing = m[account_at(m, account) + CASH]
     else:
         backing = spare - surplus(m, p, s)
-    m[p + GUARD] = liquidation_price(m, s, m[p + SIZE], m[p + COST], backing)
+    lethal = liquidation_price(m, s, m[p + SIZE], m[p + COST], backing)
+    m[p + GUARD] = guard_at(m[s + MARK], lethal)
     note_guard(m, account, symbol)
 
 
-@jit
-def reprice(m: Words, account: int, symbol: int) -> None:
-    """Set the guards that a change of money or position in a symbol moves.
-
-    A lone position's guard is its liquidation price. Several share a pool, and where each breaches
-    depends on the other marks: each gets an equal part of the surplus. While no price is beyond its
-    guard no account can be short; beyond it, the exact price is asked for.
-    """
-    p = position_at(m, account, symbol)
-    if m[p + ISOLATED]:
-        if m[p + SIZE] != 0:
-            reprice_one(m, account, symbol, 0)
-        return
-    reprice_cross(m, account)
-
-
-@jit
-def reprice_cross(m: Words, account: int) -> None:
-    """Set the guards of an account's cross positions."""
+@apart
+def set_cross_guards(m: Words, account: int) -> None:
+    """Choose the guards of an account's cross positions."""
     count = m[account_at(m, account) + CROSS_OPEN]
     if count == 0:
         return
@@ -210,18 +203,59 @@ def reprice_cross(m: Words, account: int) -> None:
     for symbol in range(m[SYMBOLS]):
         p = position_at(m, account, symbol)
         if m[p + SIZE] != 0 and not m[p + ISOLATED]:
-            reprice_one(m, account, symbol, spare)
+            set_guard(m, account, symbol, spare)
 
 
 @jit
-def reprice_account(m: Words, account: int) -> None:
-    """Set all guards of an account anew."""
+def worth_at_guard(m: Words, p: int, s: int) -> int:
+    """Profit of a position less its maintenance at its guard; far below 0 when that is behind."""
+    guard, size = m[p + GUARD], m[p + SIZE]
+    if (guard >= m[s + MARK]) == (size > 0):
+        return LOWEST
+    value = size * guard
+    return value - m[p + COST] - maintenance_of(m, s, abs(value))
+
+
+@jit
+def cross_guarded(m: Words, account: int) -> bool:
+    """Whether the cross pool would stand even with every price at its guard."""
+    a = account_at(m, account)
+    total = m[a + CASH]
+    if m[a + CROSS_OPEN] == 0:
+        return True
+    for symbol in range(m[SYMBOLS]):
+        p = position_at(m, account, symbol)
+        if m[p + SIZE] != 0 and not m[p + ISOLATED]:
+            worth = worth_at_guard(m, p, symbol_at(m, symbol))
+            if worth == LOWEST:
+                return False
+            total += worth
+    return total >= 0
+
+
+@jit
+def keep_guards(m: Words, account: int, symbol: int) -> None:
+    """After money or the position in a symbol changed: choose guards anew if they no longer hold.
+
+    While no price is beyond its guard no pool can fall short; beyond it, the exact price is asked
+    for. A guard may be near, so that it outlives most changes, but never too far.
+    """
+    p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    if m[p + ISOLATED] and m[p + SIZE] != 0 and worth_at_guard(m, p, s) < -m[p + BUCKET]:
+        set_guard(m, account, symbol, 0)
+    if not cross_guarded(m, account):
+        set_cross_guards(m, account)
+
+
+@jit
+def reset_guards(m: Words, account: int) -> None:
+    """Choose all guards of an account anew."""
     m[account_at(m, account) + DIRTY] = 0
     for symbol in range(m[SYMBOLS]):
         p = position_at(m, account, symbol)
         if m[p + SIZE] != 0 and m[p + ISOLATED]:
-            reprice_one(m, account, symbol, 0)
-    reprice_cross(m, account)
+            set_guard(m, account, symbol, 0)
+    set_cross_guards(m, account)
 
 
 @jit
@@ -236,6 +270,21 @@ def available(m: Words, account: int) -> int:
         if m[p + SIZE] != 0 and not m[p + ISOLATED]:
             value = m[p + SIZE] * m[symbol_at(m, symbol) + MARK]
             free += value - m[p + COST] + -abs(value) // m[p + LEVERAGE]
+    return free
+
+
+@jit
+def available_at_least(m: Words, account: int) -> int:
+    """A bound below `available`, as if nothing were levered: many orders need ask no further."""
+    a = account_at(m, account)
+    free = m[a + CASH] - m[a + ORDER_MARGIN]
+    if m[a + CROSS_OPEN] == 0:
+        return free
+    for symbol in range(m[SYMBOLS]):
+        p = position_at(m, account, symbol)
+        if m[p + SIZE] != 0 and not m[p + ISOLATED]:
+            value = m[p + SIZE] * m[symbol_at(m, symbol) + MARK]
+            free += value - m[p + COST] - abs(value)
     return free
 
 

@@ -1,6 +1,6 @@
 """The order table: a free list, and a list per position. Accounts never meet in it."""
 
-from perp_engine.kernel.jit import Words, jit
+from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.layout import (
     ACCOUNT_ORDERS,
     CANCELED,
@@ -134,15 +134,6 @@ def close(m: Words, o: int, why: int, refunded: int, time_ms: int) -> None:
 
 
 @jit
-def end(m: Words, o: int, why: int, time_ms: int) -> None:
-    """End an order that is not filled, and the legs that wait for it."""
-    account, symbol, oid = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_ID]
-    if m[o + ORDER_GROUP] == 0:
-        end_waiting(m, account, symbol, oid, CANCELED, time_ms)
-    close(m, o, why, m[o + ORDER_HELD], time_ms)
-
-
-@jit
 def end_waiting(m: Words, account: int, symbol: int, entry: int, why: int, time_ms: int) -> None:
     """End the legs of an entry that will not fill any more."""
     o = m[position_at(m, account, symbol) + FIRST_OWN]
@@ -151,6 +142,15 @@ def end_waiting(m: Words, account: int, symbol: int, entry: int, why: int, time_
         if m[o + ORDER_GROUP] == entry and m[o + ORDER_STATE] == WAITING_FOR_FILL:
             close(m, o, why, m[o + ORDER_HELD], time_ms)
         o = following
+
+
+@apart
+def end(m: Words, o: int, why: int, time_ms: int) -> None:
+    """End an order that is not filled, and the legs that wait for it."""
+    account, symbol, oid = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_ID]
+    if m[o + ORDER_GROUP] == 0:
+        end_waiting(m, account, symbol, oid, CANCELED, time_ms)
+    close(m, o, why, m[o + ORDER_HELD], time_ms)
 
 
 @jit
@@ -241,12 +241,12 @@ def follow_position(m: Words, account: int, symbol: int, time_ms: int) -> None:
 
 @jit
 def is_plain_reduce(m: Words, o: int, side: int) -> bool:
-    """Whether an order is a reduce-only limit of no group."""
-    plain = m[o + ORDER_KIND] == LIMIT and m[o + ORDER_GROUP] == 0
+    """Whether an order is a reduce-only limit, no trigger and of no group."""
+    plain = m[o + ORDER_TRIGGER] == 0 and m[o + ORDER_GROUP] == 0
     return plain and m[o + ORDER_REDUCE] != 0 and m[o + ORDER_SIDE] == side
 
 
-@jit
+@apart
 def make_way(m: Words, new: int, account: int, symbol: int, time_ms: int) -> None:
     """End the oldest plain reduce-only limits while together they exceed the position."""
     p, side = position_at(m, account, symbol), m[new + ORDER_SIDE]
@@ -276,7 +276,7 @@ def end_all(m: Words, account: int, symbol: int, why: int, time_ms: int) -> None
     refresh(m, account, symbol)
 
 
-@jit
+@apart
 def end_account(m: Words, account: int, why: int, time_ms: int) -> None:
     """End every order of an account."""
     for symbol in range(m[SYMBOLS]):

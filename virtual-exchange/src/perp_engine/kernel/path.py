@@ -7,19 +7,19 @@ account that waits to buy sees the high before the low, so what it buys cannot r
 
 from perp_engine.kernel.filling import affords, fill, taker_price, within_limits
 from perp_engine.kernel.fixed import RATE_ONE, mul_div_floor
-from perp_engine.kernel.jit import Words, jit
+from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.layout import (
     AT_CLOSE,
     AT_DETAIL,
     AT_PLAY,
+    BUDGET_BAR,
     CANCELED,
-    CROSS_OPEN,
     FIRST_OWN,
     GTC,
     GUARD,
     HIGH_FIRST,
     HIGHEST,
-    ISOLATED,
+    LEAVES,
     LIMIT,
     LOW_FIRST,
     LOWEST,
@@ -62,8 +62,8 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.liquidation import liquidate
 from perp_engine.kernel.log import emit_changed
-from perp_engine.kernel.margin import exact_liquidation
-from perp_engine.kernel.nearest import met, next_met, note_order, refresh
+from perp_engine.kernel.margin import exact_liquidation, reset_guards
+from perp_engine.kernel.nearest import high_tree, low_tree, met, next_met, note_order, refresh
 from perp_engine.kernel.orders import arm, close, end, follow_position, set_level
 from perp_engine.kernel.tape import (
     CLOSE,
@@ -118,16 +118,14 @@ def nearest(m: Words, p: int, bar: int, up: bool, to: int) -> int:
 
 
 @jit
-def ruin(m: Words, account: int, symbol: int, up: bool, to: int) -> int:
+def lethal_price(m: Words, account: int, symbol: int, up: bool, to: int) -> int:
     """First price on the way at which the position is liquidated; a bound when none is."""
     p = position_at(m, account, symbol)
     none = HIGHEST if up else LOWEST
     size, guard = m[p + SIZE], m[p + GUARD]
     if size == 0 or (size < 0) != up or (guard > to if up else guard < to):
         return none
-    price = guard
-    if not m[p + ISOLATED] and m[account_at(m, account) + CROSS_OPEN] > 1:
-        price = exact_liquidation(m, account, symbol)
+    price = exact_liquidation(m, account, symbol)
     if price > to if up else price < to:
         return none
     return price
@@ -215,7 +213,7 @@ def fire(m: Words, o: int, at: int, low: int, high: int, volume: int, time_ms: i
     fill(m, o, size, price, at, True, time_ms)
 
 
-@jit
+@apart
 def walk(
     m: Words, t: Words, account: int, symbol: int, bar: int, start: int, to: int, up: bool,
     inside: bool, low: int, high: int, time_ms: int,
@@ -227,9 +225,9 @@ def walk(
         low, high: what a taker may pay.
     """
     p = position_at(m, account, symbol)
-    at = start
+    at, turn = start, bar if inside else bar - 1
     while True:
-        o, lethal = nearest(m, p, bar, up, to), ruin(m, account, symbol, up, to)
+        o, lethal = nearest(m, p, turn, up, to), lethal_price(m, account, symbol, up, to)
         dies = lethal != (HIGHEST if up else LOWEST)
         if dies and o:
             level = m[o + ORDER_LEVEL]
@@ -243,7 +241,7 @@ def walk(
             level = m[o + ORDER_PRICE] if m[o + ORDER_KIND] == LIMIT else m[o + ORDER_TRIGGER]
             at = max(at, level) if up else min(at, level)
             if m[o + ORDER_KIND] == LIMIT:
-                fill_maker(m, o, bar, at, time_ms)
+                fill_maker(m, o, turn, at, time_ms)
             else:
                 volume = volume_before(m, t, symbol, bar + inside)
                 fire(m, o, at, low, high, volume, time_ms)
@@ -270,12 +268,37 @@ def high_comes_first(m: Words, account: int, symbol: int, op: int, hi: int, lo: 
 
 
 @jit
+def rises_to(m: Words, account: int, symbol: int, to: int) -> bool:
+    """Whether a rising path meets anything of an account."""
+    return to >= m[high_tree(m, symbol) + m[LEAVES] + account]
+
+
+@jit
+def falls_to(m: Words, account: int, symbol: int, to: int) -> bool:
+    """Whether a falling path meets anything of an account."""
+    return to <= m[low_tree(m, symbol) + m[LEAVES] + account]
+
+
+@jit
 def jump(
     m: Words, t: Words, account: int, symbol: int, bar: int, to: int, inside: bool, time_ms: int
 ) -> None:
     """Play what a print is already beyond: it trades at that print."""
-    walk(m, t, account, symbol, bar, to, to, True, inside, to, to, time_ms)
-    walk(m, t, account, symbol, bar, to, to, False, inside, to, to, time_ms)
+    if rises_to(m, account, symbol, to):
+        walk(m, t, account, symbol, bar, to, to, True, inside, to, to, time_ms)
+    if falls_to(m, account, symbol, to):
+        walk(m, t, account, symbol, bar, to, to, False, inside, to, to, time_ms)
+
+
+@jit
+def settle_leaf(m: Words, account: int, symbol: int, low: int, high: int, last: int) -> None:
+    """After a path between two prices: a guard that it reached is chosen anew, the leaf exactly."""
+    p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    size, guard = m[p + SIZE], m[p + GUARD]
+    m[s + MARK] = last
+    if (size > 0 and low <= guard) or (size < 0 and high >= guard):
+        reset_guards(m, account)
+    refresh(m, account, symbol)
 
 
 @jit
@@ -286,13 +309,17 @@ def swing(
     """Walk an account through open, both extremes and close; takers pay from `least` to `most`."""
     m[symbol_at(m, symbol) + MARK] = op
     jump(m, t, account, symbol, bar, op, True, time_ms)
-    if high_comes_first(m, account, symbol, op, hi, lo):
+    high_first = high_comes_first(m, account, symbol, op, hi, lo)
+    if high_first and rises_to(m, account, symbol, hi):
         walk(m, t, account, symbol, bar, op, hi, True, True, least, most, time_ms)
-        walk(m, t, account, symbol, bar, hi, lo, False, True, least, most, time_ms)
+    if falls_to(m, account, symbol, lo):
+        start = hi if high_first else op
+        walk(m, t, account, symbol, bar, start, lo, False, True, least, most, time_ms)
+    if high_first and rises_to(m, account, symbol, cl):
         walk(m, t, account, symbol, bar, lo, cl, True, True, least, most, time_ms)
-    else:
-        walk(m, t, account, symbol, bar, op, lo, False, True, least, most, time_ms)
+    if not high_first and rises_to(m, account, symbol, hi):
         walk(m, t, account, symbol, bar, lo, hi, True, True, least, most, time_ms)
+    if not high_first and falls_to(m, account, symbol, cl):
         walk(m, t, account, symbol, bar, hi, cl, False, True, least, most, time_ms)
 
 
@@ -302,7 +329,8 @@ def play_account(m: Words, t: Words, account: int, symbol: int, bar: int, time_m
     op, hi = bar_word(m, t, symbol, OPEN, bar), bar_word(m, t, symbol, HIGH, bar)
     lo, cl = bar_word(m, t, symbol, LOW, bar), bar_word(m, t, symbol, CLOSE, bar)
     volume = bar_word(m, t, symbol, VOLUME, bar)
-    m[position_at(m, account, symbol) + MAKER_BUDGET] = maker_budget(m, volume)
+    p = position_at(m, account, symbol)
+    m[p + MAKER_BUDGET], m[p + BUDGET_BAR] = maker_budget(m, volume), bar
     rows = 0
     if m[PATH] == RECORDED and m[AT_DETAIL]:
         rows = detail_of(m, t, symbol, bar + 1) - detail_of(m, t, symbol, bar)
@@ -316,7 +344,7 @@ def play_account(m: Words, t: Words, account: int, symbol: int, bar: int, time_m
             top, bottom = detail_word(m, t, row, HIGH), detail_word(m, t, row, LOW)
             begin, last = detail_word(m, t, row, OPEN), detail_word(m, t, row, CLOSE)
             swing(m, t, account, symbol, bar, begin, top, bottom, last, lo, hi, time_ms)
-    refresh(m, account, symbol)
+    settle_leaf(m, account, symbol, lo, hi, cl)
 
 
 @jit
@@ -349,7 +377,6 @@ def play_opens(m: Words, t: Words, bar: int, time_ms: int) -> None:
         return
     for place in range(m[SYMBOLS]):
         symbol = m[m[AT_PLAY] + place]
-        s = symbol_at(m, symbol)
         if not bar_exists(m, t, symbol, bar):
             continue
         op = bar_word(m, t, symbol, OPEN, bar)
@@ -358,8 +385,9 @@ def play_opens(m: Words, t: Words, bar: int, time_ms: int) -> None:
         budget = maker_budget(m, volume_before(m, t, symbol, bar))
         account = next_met(m, symbol, op, op, 0)
         while account >= 0:
-            m[position_at(m, account, symbol) + MAKER_BUDGET] = budget
+            p = position_at(m, account, symbol)
+            if m[p + BUDGET_BAR] != bar - 1:
+                m[p + MAKER_BUDGET] = budget
             jump(m, t, account, symbol, bar, op, False, time_ms)
-            refresh(m, account, symbol)
-            m[s + MARK] = op
+            settle_leaf(m, account, symbol, op, op, op)
             account = next_met(m, symbol, op, op, account + 1)

@@ -1,8 +1,8 @@
 """What happens when an action on orders arrives: admission, then the book, or rest."""
 
-from perp_engine.kernel.admission import admit, check_batch, check_leg, crossing_price
+from perp_engine.kernel.admission import admit, check_batch, check_form, check_leg
 from perp_engine.kernel.filling import fill, start_sequence
-from perp_engine.kernel.jit import Words, jit
+from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.layout import (
     BAR,
     CANCELED,
@@ -24,10 +24,12 @@ from perp_engine.kernel.layout import (
     ORDER_HELD,
     ORDER_ID,
     ORDER_KIND,
+    ORDER_LEVEL,
     ORDER_ORIGINAL,
     ORDER_PLACED_BAR,
     ORDER_PRICE,
     ORDER_REDUCE,
+    ORDER_SIDE,
     ORDER_SIZE,
     ORDER_STATE,
     ORDER_SYMBOL,
@@ -61,6 +63,7 @@ from perp_engine.kernel.orders import (
     find_cloid,
     follow_position,
     give_row,
+    is_plain_reduce,
     link,
     make_way,
     set_level,
@@ -85,7 +88,7 @@ def write_request(m: Words, o: int, account: int, q: Words, r: int) -> None:
     for word in range(REQUEST_WORDS):
         m[o + word] = q[r + word]
     m[o + ORDER_ID], m[o + ORDER_ACCOUNT], m[o + ORDER_ORIGINAL] = 0, account, q[r + ORDER_SIZE]
-    m[o + ORDER_GROUP], m[o + ORDER_WHOLE], m[o + ORDER_HELD] = 0, 0, 0
+    m[o + ORDER_GROUP], m[o + ORDER_WHOLE], m[o + ORDER_HELD], m[o + ORDER_LEVEL] = 0, 0, 0, 0
     m[o + ORDER_PLACED_BAR], m[o + ORDER_DONE_BAR] = m[BAR], -1
     m[o + ORDER_STATE] = RESTING if m[o + ORDER_KIND] == LIMIT else WAITING_FOR_TRIGGER
 
@@ -99,14 +102,16 @@ def size_whole(m: Words, o: int) -> None:
 
 
 @jit
-def enter(m: Words, t: Words, o: int, replaced: int) -> int:
+def enter(m: Words, o: int, replaced: int) -> int:
     """Give an admitted order its id; fill it from the book, or rest it. Returns the oid."""
     account, symbol = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL]
     p = position_at(m, account, symbol)
-    time_ms, crossing = boundary_ms(m, m[BAR]), crossing_price(m, t, o)
+    time_ms, crossing = boundary_ms(m, m[BAR]), m[o + ORDER_LEVEL]
     oid = coming_oid(m, account)
     m[account_at(m, account) + SEQUENCE] += 1
     m[o + ORDER_ID] = oid
+    if m[o + ORDER_REDUCE] and m[o + ORDER_STATE] != WAITING_FOR_FILL:
+        m[o + ORDER_SIZE] = min(m[o + ORDER_SIZE], abs(m[p + SIZE]))
     m[o + ORDER_HELD] = held_for(m, o, account, symbol, crossing)
     link(m, o)
     if replaced:
@@ -117,11 +122,7 @@ def enter(m: Words, t: Words, o: int, replaced: int) -> int:
             m[o + ORDER_TIF] = GTC
     emit_opened(m, time_ms, o)
     if crossing:
-        size = m[o + ORDER_SIZE]
-        if m[o + ORDER_REDUCE]:
-            size = min(size, abs(m[p + SIZE]))
-            m[o + ORDER_SIZE] = size
-        fill(m, o, size, crossing, m[symbol_at(m, symbol) + PRINT], True, time_ms)
+        fill(m, o, m[o + ORDER_SIZE], crossing, m[symbol_at(m, symbol) + PRINT], True, time_ms)
         return oid
     set_level(m, o)
     if m[o + ORDER_STATE] != WAITING_FOR_FILL:
@@ -129,7 +130,7 @@ def enter(m: Words, t: Words, o: int, replaced: int) -> int:
     if m[o + ORDER_EXPIRES]:
         m[NEXT_CANCEL] = min(m[NEXT_CANCEL], m[o + ORDER_EXPIRES])
         m[TIMER_BAR] = min(m[TIMER_BAR], max(boundary_of(m, m[o + ORDER_EXPIRES]), m[BAR] + 1))
-    if m[o + ORDER_REDUCE] and m[o + ORDER_KIND] == LIMIT and m[o + ORDER_GROUP] == 0:
+    if is_plain_reduce(m, o, m[o + ORDER_SIDE]):
         make_way(m, o, account, symbol, time_ms)
     return oid
 
@@ -158,7 +159,7 @@ def place_one(m: Words, t: Words, account: int, q: Words, r: int, index: int, gr
                 m[o + ORDER_GROUP] = (
                     start_sequence(m, a) + account * OID_ACCOUNT + m[a + SEQUENCE] + 1
                 )
-            return enter(m, t, o, 0)
+            return enter(m, o, 0)
         give_row(m, o)
     reject(m, account, q[r + ORDER_SYMBOL], index, reason)
     return reason
@@ -185,12 +186,12 @@ def place_leg(
     emit_opened(m, boundary_ms(m, m[BAR]), o)
 
 
-@jit
+@apart
 def place_now(
     m: Words, t: Words, account: int, q: Words, at: int, step: int, count: int, grouping: int
 ) -> int:
     """Place the orders of one action, in their order. Returns the oid of the first, or a reason."""
-    reason = check_batch(m, q, at, step, count, grouping)
+    reason = check_batch(m, account, q, at, step, count, grouping)
     if reason:
         for index in range(count):
             reject(m, account, q[at + index * step + ORDER_SYMBOL], index, reason)
@@ -261,6 +262,19 @@ def cancel_all_now(m: Words, account: int) -> int:
 
 
 @jit
+def check_modified(m: Words, account: int, old: int, q: Words, r: int) -> int:
+    """Batch checks of what is to replace an order; a leg stays a leg."""
+    group = m[old + ORDER_GROUP]
+    reason = check_form(m, q, r, m[old + ORDER_WHOLE] != 0)
+    if reason or group == 0:
+        return reason
+    symbol = m[old + ORDER_SYMBOL]
+    entry = find(m, account, symbol, group)
+    reference = m[entry + ORDER_PRICE] if entry else 0
+    return check_leg(q, r, symbol, reference if reference else m[symbol_at(m, symbol) + MARK])
+
+
+@apart
 def modify_now(m: Words, t: Words, account: int, oid: int, q: Words, r: int) -> int:
     """Replace an open order, under a new id; on a refusal the old one stays."""
     time_ms, symbol = boundary_ms(m, m[BAR]), q[r + ORDER_SYMBOL]
@@ -289,21 +303,6 @@ def modify_now(m: Words, t: Words, account: int, oid: int, q: Words, r: int) -> 
         return refuse(m, account, symbol, oid, reason)
     emit_closed(m, time_ms, old, CANCELED, m[old + ORDER_HELD])
     give_row(m, old)
-    enter(m, t, o, oid)
+    enter(m, o, oid)
     refresh(m, account, symbol)
     return 0
-
-
-@jit
-def check_modified(m: Words, account: int, old: int, q: Words, r: int) -> int:
-    """Batch checks of what is to replace an order; a leg stays a leg."""
-    group = m[old + ORDER_GROUP]
-    reason = check_batch(m, q, r, REQUEST_WORDS, 1, 0)
-    if group and q[r + ORDER_SIZE] == 0 and m[old + ORDER_WHOLE]:
-        reason = check_batch(m, q, r, REQUEST_WORDS, 1, OF_POSITION)
-    if reason or group == 0:
-        return reason
-    symbol = m[old + ORDER_SYMBOL]
-    entry = find(m, account, symbol, group)
-    reference = m[entry + ORDER_PRICE] if entry else 0
-    return check_leg(q, r, symbol, reference if reference else m[symbol_at(m, symbol) + MARK])

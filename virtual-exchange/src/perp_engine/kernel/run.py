@@ -1,7 +1,8 @@
 """Entry points: actions, and time."""
 
+from perp_engine.kernel.filling import DAY_MS
+from perp_engine.kernel.gate import play, reach, submit
 from perp_engine.kernel.jit import Words, jit, words
-from perp_engine.kernel.latency import perform, send
 from perp_engine.kernel.layout import (
     BAD_LEVERAGE,
     BAR,
@@ -21,7 +22,6 @@ from perp_engine.kernel.layout import (
     HALTED,
     ISOLATED,
     ISOLATED_NEEDS_MARGIN,
-    LATENCY,
     LEVERAGE,
     LEVERAGE_NEEDS_MARGIN,
     MARGIN_IN_USE,
@@ -30,7 +30,6 @@ from perp_engine.kernel.layout import (
     MODE_IN_USE,
     NEXT_CANCEL,
     NOT_ISOLATED,
-    REQUEST_WORDS,
     SIZE,
     STOPPED,
     SYMBOLS,
@@ -46,12 +45,10 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.ledger import deposit, fill_bucket, margin_of
 from perp_engine.kernel.log import emit, room_needed
-from perp_engine.kernel.margin import available, reprice_account, reserve_again
+from perp_engine.kernel.margin import available, reserve_again, reset_guards
 from perp_engine.kernel.nearest import high_tree, low_tree
-from perp_engine.kernel.path import play_bars
 from perp_engine.kernel.placing import refuse
 from perp_engine.kernel.tape import HIGH, LOW, bar_exists, bar_word, sync
-from perp_engine.kernel.timers import DAY_MS, arrive
 
 REACHED, STOPPED_EARLY, NEEDS_ROOM = range(3)
 WATCH_WORDS = 4
@@ -63,7 +60,7 @@ CASH_LIMIT = 10**17
 def begin(state: Words, tape: Words) -> int:
     """Entry point: reach the first boundary."""
     m: Words = words(state)
-    arrive(m, words(tape))
+    reach(m, words(tape))
     return m[BAR]
 
 
@@ -72,15 +69,9 @@ def act(
     state: Words, tape: Words, kind: int, account: int, oid: int, requests: Words, count: int,
     grouping: int, expires_ms: int,
 ) -> int:  # fmt: skip
-    """Entry point: an action on orders, now or, in a world with latency, later."""
+    """Entry point: an action on orders."""
     m, t, q = words(state), words(tape), words(requests)
-    sync(m, t)
-    if m[LATENCY]:
-        return send(m, kind, account, oid, q, count, grouping, expires_ms)
-    return perform(
-        m, t, kind, account, oid, q, 0, REQUEST_WORDS, count, grouping, expires_ms,
-        boundary_ms(m, m[BAR]),
-    )  # fmt: skip
+    return submit(m, t, q, 0, kind, account, oid, count, grouping, expires_ms)
 
 
 @jit
@@ -128,16 +119,6 @@ def quiet_until(m: Words, t: Words, bar: int, to: int) -> int:
 
 
 @jit
-def play(m: Words, t: Words) -> None:
-    """Play the bar that starts now, and reach its end."""
-    sync(m, t)
-    bar = m[BAR]
-    play_bars(m, t, bar, boundary_ms(m, bar + 1) - 1)
-    m[BAR] = bar + 1
-    arrive(m, t)
-
-
-@jit
 def advance(state: Words, tape: Words, until: int, watches: Words, count: int) -> int:
     """Entry point: play bars until boundary `until`, a stop asked for, or a full event table."""
     m, t, watch = words(state), words(tape), words(watches)
@@ -149,7 +130,7 @@ def advance(state: Words, tape: Words, until: int, watches: Words, count: int) -
         first = bar if count else quiet_until(m, t, bar, min(until, m[TIMER_BAR]))
         if first > bar:
             m[BAR] = first
-            arrive(m, t)
+            reach(m, t)
         else:
             found = watched(m, t, watch, count, bar)
             play(m, t)
@@ -207,6 +188,8 @@ def adjust_margin(state: Words, tape: Words, account: int, symbol: int, usd: int
     """Entry point: cash into the bucket of an isolated position, or back when negative."""
     m = words(state)
     sync(m, words(tape))
+    if m[BAR] >= m[BARS]:
+        return refuse(m, account, symbol, 0, HALTED)
     if symbol < 0 or symbol >= m[SYMBOLS]:
         return refuse(m, account, symbol, 0, UNKNOWN_COIN)
     p, mark = position_at(m, account, symbol), m[symbol_at(m, symbol) + MARK]
@@ -221,7 +204,7 @@ def adjust_margin(state: Words, tape: Words, account: int, symbol: int, usd: int
         if stays < need:
             return refuse(m, account, symbol, 0, MARGIN_IN_USE)
     fill_bucket(m, account, symbol, usd, boundary_ms(m, m[BAR]))
-    reprice_account(m, account)
+    reset_guards(m, account)
     return 0
 
 
@@ -247,12 +230,14 @@ def transfer(state: Words, tape: Words, account: int, usd: int) -> int:
     """Entry point: money from outside; what leaves must be free. Returns 0 or a refusal."""
     m = words(state)
     sync(m, words(tape))
+    if m[BAR] >= m[BARS]:
+        return refuse(m, account, 0, 0, HALTED)
     if usd < 0 and not withdrawable(m, account, -usd):
         return refuse(m, account, 0, 0, MARGIN_IN_USE)
     if usd + m[account_at(m, account) + CASH] > CASH_LIMIT:
         return refuse(m, account, 0, 0, MARGIN_IN_USE)
     deposit(m, account, usd, boundary_ms(m, m[BAR]))
-    reprice_account(m, account)
+    reset_guards(m, account)
     return 0
 
 

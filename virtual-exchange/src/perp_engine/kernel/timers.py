@@ -1,6 +1,6 @@
 """What is due at a boundary besides prices: funding, fee days, cancels by the clock, the curve."""
 
-from perp_engine.kernel.jit import Words, jit
+from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.latency import receive
 from perp_engine.kernel.layout import (
     ACCOUNTS,
@@ -64,7 +64,7 @@ from perp_engine.kernel.layout import (
 from perp_engine.kernel.ledger import settle_funding
 from perp_engine.kernel.liquidation import settle
 from perp_engine.kernel.log import emit
-from perp_engine.kernel.margin import reprice_account
+from perp_engine.kernel.margin import reset_guards
 from perp_engine.kernel.nearest import refresh
 from perp_engine.kernel.orders import end, end_account
 from perp_engine.kernel.path import play_opens
@@ -85,7 +85,7 @@ def delist(m: Words, symbol: int, bar: int, time_ms: int) -> None:
         settle(m, account, symbol, time_ms)
 
 
-@jit
+@apart
 def pay_funding(m: Words, symbol: int, time_ms: int) -> None:
     """Pay the funding stamps that have come, recorded or hourly."""
     s = symbol_at(m, symbol)
@@ -114,7 +114,7 @@ def fee_tier(m: Words, volume: int) -> int:
     return tier
 
 
-@jit
+@apart
 def assess_fees(m: Words, time_ms: int) -> None:
     """Begin a UTC day: the tier of the 14 full days before it, and an empty place for its volume.
 
@@ -162,7 +162,7 @@ def expire(m: Words, account: int, symbol: int, time_ms: int) -> None:
         o = m[o + ORDER_NEXT]
 
 
-@jit
+@apart
 def cancel_by_clock(m: Words, time_ms: int) -> None:
     """Scheduled cancels, then expiries; and when the next of either is due."""
     m[NEXT_CANCEL] = HIGHEST
@@ -181,7 +181,7 @@ def cancel_by_clock(m: Words, time_ms: int) -> None:
             expire(m, account, symbol, time_ms)
 
 
-@jit
+@apart
 def run_timers(m: Words, bar: int, time_ms: int) -> None:
     """Everything that is due, in its order."""
     for place in range(m[SYMBOLS]):
@@ -190,7 +190,7 @@ def run_timers(m: Words, bar: int, time_ms: int) -> None:
         pay_funding(m, m[m[AT_PLAY] + place], time_ms)
     for account in range(m[ACCOUNTS]):
         if m[account_at(m, account) + DIRTY]:
-            reprice_account(m, account)
+            reset_guards(m, account)
     if m[NEXT_DAY] <= time_ms:
         assess_fees(m, time_ms)
     if m[NEXT_CANCEL] <= time_ms:
@@ -240,7 +240,7 @@ def set_timer(m: Words) -> None:
     m[TIMER_BAR] = max(due, bar + 1)
 
 
-@jit
+@apart
 def arrive(m: Words, t: Words) -> None:
     """Reach a boundary."""
     bar = m[BAR]
