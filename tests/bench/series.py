@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from perp_engine.rules import PLAIN, Rules
 from perp_engine.tape import Tape
 from suite.bars import I64
-from suite.fixed import Usd
+from suite.fixed import Rate, Usd
 from suite.instrument import Instrument, MarginTier
 
 YEAR = 525_600
@@ -81,8 +81,8 @@ def tape_of(bars: I64, funding: I64 | None = None) -> Tape:
 def peer_rules(taker: int, maker: int) -> Rules:
     """Profile `plain` with the fees of a comparison, rates in 10^-9."""
     return Rules(
-        taker_fee=taker,
-        maker_fee=maker,
+        taker_fee=Rate(taker),
+        maker_fee=Rate(maker),
         half_spread=PLAIN.half_spread,
         slippage=PLAIN.slippage,
         participation=PLAIN.participation,

@@ -37,7 +37,7 @@ def import_(
         bool, typer.Option("--again", help="Import also what was imported before.")
     ] = False,
 ) -> int:
-    """Import klines, funding and leverage brackets from Parquet, CSV, CSV.gz or zip.
+    """Import klines and funding from Parquet, CSV, CSV.gz or zip, leverage brackets from JSON.
 
     Repeated, it skips what is stored already. A damaged file, or one whose name or layout is not
     understood, is reported and the others go on.

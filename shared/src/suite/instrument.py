@@ -114,6 +114,16 @@ KNOWN: dict[str, tuple[int, int]] = {
 }
 """Size decimals and highest leverage of coins the venue lists; the store's own record wins."""
 
+SECOND_TIERS: dict[str, tuple[int, int]] = {
+    "BTC": (150, 20),
+    "ETH": (100, 15),
+    "SOL": (70, 10),
+}
+"""Where the second margin tier of known coins starts, million USD, and its leverage.
+
+Source: venue documentation, "Margin tiers", read 2026-11.
+"""
+
 DERIVED_MAX_LEVERAGE = 5
 
 
@@ -126,8 +136,11 @@ def default_instrument(coin: str, price_decimals: int) -> Instrument:
     """
     derived = min(5, max(0, USD_DECIMALS - price_decimals))
     sz_decimals, max_leverage = KNOWN.get(coin, (derived, DERIVED_MAX_LEVERAGE))
-    tier = MarginTier(lower_bound_usd=Usd(0), max_leverage=max_leverage)
-    return Instrument(coin=coin, sz_decimals=sz_decimals, tiers=(tier,))
+    tiers = [MarginTier(lower_bound_usd=Usd(0), max_leverage=max_leverage)]
+    if coin in SECOND_TIERS:
+        millions, lower = SECOND_TIERS[coin]
+        tiers.append(MarginTier(lower_bound_usd=Usd(millions * 10**12), max_leverage=lower))
+    return Instrument(coin=coin, sz_decimals=sz_decimals, tiers=tuple(tiers))
 
 
 _QUOTED = re.compile(r"(?P<base>[A-Za-z0-9]+?)(?:[-_/]?(?:USDT|USDC|BUSD|USD))(?::[A-Z]+)?")

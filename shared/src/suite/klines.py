@@ -11,8 +11,8 @@ from typing import Any, Final, Self
 import numpy as np
 
 from suite.bars import F64, I64, INTERVAL_MS, Bars
-from suite.fixed import USD_ONE, Usd
-from suite.instrument import KNOWN, Instrument, MarginTier, default_instrument
+from suite.fixed import RATE_DECIMALS, USD_DECIMALS, Rate, Usd, format_fixed, parse_fixed
+from suite.instrument import Instrument, MarginTier, default_instrument
 
 COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
 """Columns of a kline file, in their order."""
@@ -235,52 +235,46 @@ def merge_funding(
 def instrument_of(record: Mapping[str, Any] | None, coin: str) -> Instrument:
     """Build the instrument of a coin from what the store says about it.
 
-    Size decimals and the highest leverage are the record's (`sz_decimals`, `max_leverage`) where it
-    names them, else the shipped table's for known coins, else derived from the decimals seen in the
-    coin's prices. Tiers are the imported brackets, else one. The venue knows one maintenance rate a
-    tier, 1 / (2 * max leverage); a bracket that asks for a higher rate, or allows more than the
-    highest leverage or than the bracket before it, is tightened: its leverage is lowered until all
-    three hold. Brackets that end up equal are one tier.
+    Size decimals are the record's `sz_decimals`, else the shipped table's for known coins, else
+    derived from the decimals seen in the coin's prices. Tiers are the imported brackets, to the
+    unit; else one of the record's `max_leverage`, else the shipped ones for known coins, else one
+    of a low leverage. A record that has both brackets and `max_leverage` is bounded by the latter.
 
     Args:
         record: as `KlineStore.record` returns it.
         coin: as `suite.instrument.coin_of` names it.
+
+    Raises:
+        ValueError: the record holds a bracket that is none.
     """
     record = record or {}
     base = default_instrument(coin, int(record.get("price_decimals") or 0))
     sz_decimals = int(record.get("sz_decimals", base.sz_decimals))
-    brackets = record.get("leverage_brackets") or []
-    highest = record.get("max_leverage") or (base.max_leverage if coin in KNOWN else None)
-    tiers = _tiers(brackets, highest) if brackets else ()
-    if not tiers:
-        tiers = (MarginTier(lower_bound_usd=Usd(0), max_leverage=highest or base.max_leverage),)
+    brackets, highest = record.get("leverage_brackets"), record.get("max_leverage")
+    tiers = base.tiers
+    if brackets:
+        tiers = tuple(_tier_of(bracket, highest) for bracket in brackets)
+    elif highest:
+        tiers = (MarginTier(lower_bound_usd=Usd(0), max_leverage=highest),)
     return Instrument(coin=coin, sz_decimals=sz_decimals, tiers=tiers)
 
 
-def tightened_brackets(record: Mapping[str, Any] | None, coin: str) -> list[dict[str, Any]]:
-    """List imported brackets whose leverage the venue's rule lowered, for a run's manifest."""
-    tiers = instrument_of(record, coin).tiers
-    tightened = []
-    for bracket in (record or {}).get("leverage_brackets") or []:
-        floor = _micro_usd(bracket["min_notional"])
-        allowed = [tier.max_leverage for tier in tiers if tier.lower_bound_usd <= floor][-1]
-        if allowed < int(bracket["max_leverage"]):
-            tightened.append({**bracket, "allowed_leverage": allowed})
-    return tightened
+def brackets_of(tiers: Iterable[MarginTier]) -> list[dict[str, Any]]:
+    """Write margin tiers as a record holds them: USD and a fraction, as decimal text."""
+    return [
+        {
+            "min_notional": format_fixed(tier.lower_bound_usd, USD_DECIMALS),
+            "maint_margin_rate": format_fixed(tier.maintenance, RATE_DECIMALS),
+            "max_leverage": tier.max_leverage,
+        }
+        for tier in tiers
+    ]
 
 
-def _tiers(brackets: Iterable[Mapping[str, Any]], highest: int | None) -> tuple[MarginTier, ...]:
-    tiers: list[MarginTier] = []
-    ceiling = highest or 1000
-    for bracket in sorted(brackets, key=lambda item: float(item["min_notional"])):
-        fitting = int(1 / (2 * float(bracket["maint_margin_rate"])) + 1e-9)
-        leverage = max(1, min(ceiling, int(bracket["max_leverage"]), fitting))
-        if not tiers or leverage < tiers[-1].max_leverage:
-            bound = Usd(0) if not tiers else _micro_usd(bracket["min_notional"])
-            tiers.append(MarginTier(lower_bound_usd=bound, max_leverage=leverage))
-        ceiling = leverage
-    return tuple(tiers)
-
-
-def _micro_usd(value: float) -> Usd:
-    return Usd(round(float(value) * USD_ONE))
+def _tier_of(bracket: Mapping[str, Any], highest: int | None) -> MarginTier:
+    leverage = parse_fixed(str(bracket["max_leverage"]), 0)
+    return MarginTier(
+        lower_bound_usd=Usd(parse_fixed(str(bracket["min_notional"]), USD_DECIMALS)),
+        max_leverage=min(leverage, highest or leverage),
+        maintenance_rate=Rate(parse_fixed(str(bracket["maint_margin_rate"]), RATE_DECIMALS)),
+    )

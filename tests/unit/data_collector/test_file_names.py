@@ -2,7 +2,6 @@
 
 import pytest
 
-from data_collector.domain.brackets import read_brackets
 from data_collector.domain.file_names import Kind, describe, is_market_data
 
 
@@ -67,28 +66,9 @@ def test_name_without_a_symbol_asks_for_one() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("a.csv", True), ("a.CSV.GZ", True), ("a.zip", True), ("a.parquet", True),
-     ("leverage_tiers.json", True), ("README.md", False), (".a.csv", False), ("a.json", False)],
+     ("leverage_tiers.json", True), ("README.md", False), (".a.csv", False), ("a.json", True),
+     ("a.txt", False)],
 )  # fmt: skip
 def test_only_market_data_is_looked_at(name: str, expected: bool) -> None:
     """Other files of a folder are left alone."""
     assert expected == is_market_data(name)
-
-
-def test_brackets_of_several_dialects_are_read() -> None:
-    """Names as this suite, ccxt and Binance write them."""
-    ours = {"min_notional": 0, "max_notional": 5, "maint_margin_rate": 0.01, "max_leverage": 50}
-    ccxt = {"minNotional": 5, "maxNotional": 9, "maintenanceMarginRate": 0.02, "maxLeverage": "20"}
-    raw = {"notionalFloor": 9, "notionalCap": 99, "maintMarginRatio": 0.05, "initialLeverage": 10}
-    found = read_brackets({"BTCUSDT": [raw, ours, ccxt]})
-    assert [50.0, 20.0, 10.0] == [row["max_leverage"] for row in found["BTCUSDT"]]
-
-
-@pytest.mark.parametrize(
-    "document",
-    [[], {}, {"BTC": []}, {"BTC": [3]}, {"BTC": [{"min_notional": 0}]},
-     {"BTC": [{"min_notional": 0, "max_notional": 1, "maint_margin_rate": 2, "max_leverage": 5}]}],
-)  # fmt: skip
-def test_brackets_of_another_shape_are_refused(document: object) -> None:
-    """Never half taken."""
-    with pytest.raises(ValueError, match=r"bracket|symbols"):
-        read_brackets(document)

@@ -1,6 +1,5 @@
 """Files of every known layout become the same bars; bad ones are told in one line."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from data_collector.application.importing import Importer, ImportOptions, Outcom
 from suite.bars import MINUTE_MS
 from suite.errors import ConfigError
 from suite.klines import COLUMNS, Source, bars_equal
-from suite.service.kline_store import KlineStore
+from suite.service.kline_store import KlineStore, instrument_of
 
 BARS = make_bars(30)
 
@@ -135,14 +134,33 @@ def test_funding_of_binance_is_read(store: KlineStore, inbox: Path) -> None:
     assert [0.0001, -0.00005, 0.0002] == rates.tolist()
 
 
-def test_brackets_go_into_the_records_of_their_coins(store: KlineStore, inbox: Path) -> None:
-    """Before or after the bars of the coin."""
-    row = {"min_notional": 0, "max_notional": 9, "maint_margin_rate": 0.01, "max_leverage": 50}
-    (inbox / "leverage_tiers.json").write_text(json.dumps({"BTCUSDT": [row]}))
-    run(store, inbox)
-    record = store.record_at(Source("inbox"), "BTC")
-    assert record is not None
-    assert 50.0 == record["leverage_brackets"][0]["max_leverage"]
+@pytest.mark.parametrize("name", ["leverage_tiers.json", "downloaded.json"])
+def test_brackets_go_into_the_records_of_their_coins(
+    store: KlineStore, inbox: Path, name: str
+) -> None:
+    """Told by their shape, whatever the file's name; before or after the bars of the coin."""
+    first = '{"min_notional": 0.0, "maint_margin_rate": 0.0065, "max_leverage": 75.0}'
+    second = '{"min_notional": 5e4, "maint_margin_rate": 0.01, "max_leverage": 50.0}'
+    (inbox / name).write_text(f'{{"BTCUSDT": [{first}, {second}], "BTCUSDC": [{first}]}}')
+    [outcome] = run(store, inbox)
+    assert ("imported", "brackets") == (outcome.status, outcome.kind)
+    assert "leverage brackets of 1 coins; 1 more symbols of the same coins left out" == (
+        outcome.reason
+    )
+    tiers = instrument_of(store.record_at(Source("inbox"), "BTC"), "BTC").tiers
+    assert [(0, 75, 6_500_000), (50_000_000_000, 50, 10_000_000)] == [
+        (tier.lower_bound_usd, tier.max_leverage, tier.maintenance_rate) for tier in tiers
+    ]
+
+
+def test_other_json_is_told_and_left(store: KlineStore, inbox: Path) -> None:
+    """One line each; what is imported beside it counts."""
+    (inbox / "BTCUSDT-1m.csv").write_text(PLAIN)
+    for name, text in {"a.json": "{}", "b.json": "[1, 2]", "c.json": "{", "d.json": "3"}.items():
+        (inbox / name).write_text(text)
+    outcomes = run(store, inbox)
+    assert ["imported", *["unknown"] * 4] == [outcome.status for outcome in outcomes]
+    assert all(outcome.reason for outcome in outcomes[1:])
 
 
 def test_import_again_skips_what_is_stored(store: KlineStore, inbox: Path) -> None:
@@ -210,7 +228,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "only names": ("BTCUSDT-1m.csv", b"timestamp,open,high,low,close,volume\n", "no usable row"),
     "ragged csv": ("BTCUSDT-1m.csv", PLAIN.encode() + b"1,2\n", "damaged CSV"),
     "wrong interval": ("BTCUSDT-5m.csv", PLAIN.encode(), "rows are 1 minutes apart"),
-    "no JSON": ("leverage_tiers.json", b"{", "not JSON"),
+    "no JSON": ("leverage_tiers.json", b"{", "damaged JSON"),
 }
 
 UNKNOWN: dict[str, tuple[str, bytes, str]] = {
@@ -218,7 +236,7 @@ UNKNOWN: dict[str, tuple[str, bytes, str]] = {
     "too few columns": ("BTCUSDT-1m.csv", b"1746403200000,1,2\n", "3 columns without names"),
     "not utf-8": ("BTCUSDT-1m.csv", b"time\xff\xfe,a\n1,2\n", "no column for"),
     "no symbol": ("data of mine 1.csv", PLAIN.encode(), "--symbol"),
-    "other JSON": ("leverage_tiers.json", b"[]", "not an object of symbols"),
+    "other JSON": ("leverage_tiers.json", b"[]", "no brackets of a coin"),
     "no interval": ("BTCUSDT.csv", b"time,open,high,low,close,volume\n", "--interval"),
     "other brackets": ("leverage_tiers.json", b'{"BTCUSDT": 5}', "not a list of brackets"),
     "another kind of name": ("BTCUSDT-6h.csv", PLAIN.encode(), "no symbol in the name"),

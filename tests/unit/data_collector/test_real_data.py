@@ -1,6 +1,8 @@
 """Importing real downloads as a whole; skipped where there are none."""
 
+import json
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ from data_collector.adapters.import_ledger import FileLedger
 from data_collector.adapters.stored_files import StoredFiles
 from data_collector.application.importing import Importer, ImportOptions, Outcome
 from data_collector.application.verifying import verify
+from perp_engine.buffer import tier_table
+from suite.fixed import RATE_ONE, USD_ONE
+from suite.instrument import KNOWN
 from suite.klines import Source, bars_of
 from suite.service.kline_store import KlineStore, instrument_of
 
@@ -80,17 +85,31 @@ def test_gappy_file_is_stored_with_its_gaps(
     assert (538, 717, "misc/spot") == (len(held.gaps), missing, str(held.source))
 
 
-def test_instruments_have_the_shipped_lattice_and_imported_tiers(
+def test_instruments_have_the_shipped_lattice_and_the_published_tiers(
     imported: tuple[KlineStore, list[Outcome]],
 ) -> None:
-    """Known coins; brackets only ever lower leverage."""
+    """Every band of every coin, exactly; the deductions that follow are those of the file."""
     store = imported[0]
-    bitcoin = instrument_of(store.record("BTC"), "BTC")
-    assert (5, 40) == (bitcoin.sz_decimals, bitcoin.max_leverage)
-    assert len(bitcoin.tiers) > 3
-    for coin in ("BTC", "ETH", "SOL", "XRP", "LAYER"):
-        leverages = [tier.max_leverage for tier in instrument_of(store.record(coin), coin).tiers]
-        assert sorted(set(leverages), reverse=True) == leverages
+    text = (FOLDER / "binance-usdm" / "leverage_tiers.json").read_text()
+    published = json.loads(text, parse_float=Decimal)
+    assert len(published) == 13
+    for symbol, bands in published.items():
+        coin = symbol.removesuffix("USDT")
+        instrument = instrument_of(store.record(coin), coin)
+        assert KNOWN[coin][0] == instrument.sz_decimals
+        assert [
+            (band["min_notional"], band["max_leverage"], band["maint_margin_rate"])
+            for band in bands
+        ] == [
+            (
+                Decimal(tier.lower_bound_usd) / USD_ONE,
+                tier.max_leverage,
+                Decimal(tier.maintenance) / RATE_ONE,
+            )
+            for tier in instrument.tiers
+        ]
+        deductions = tier_table(instrument)[:, 2].tolist()
+        assert [band["maint_amount"] * USD_ONE for band in bands] == deductions
 
 
 def test_imported_store_verifies(imported: tuple[KlineStore, list[Outcome]]) -> None:

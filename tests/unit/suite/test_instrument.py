@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perp_engine.kernel.orders import tick_of
+from suite.fixed import RATE_ONE, USD_ONE
 from suite.instrument import coin_of, default_instrument
 
 
@@ -76,3 +77,22 @@ def test_an_unknown_coin_gets_its_lattice_from_its_prices() -> None:
     assert default_instrument("NEW", 4).sz_decimals == 2
     assert default_instrument("NEW", 9).sz_decimals == 0
     assert default_instrument("NEW", 0).sz_decimals == 5
+
+
+@pytest.mark.parametrize(
+    ("coin", "expected"),
+    [
+        ("BTC", [(0, 40), (150_000_000, 20)]),
+        ("ETH", [(0, 25), (100_000_000, 15)]),
+        ("SOL", [(0, 20), (70_000_000, 10)]),
+        ("DOGE", [(0, 10)]),
+        ("NEW", [(0, 5)]),
+    ],
+)
+def test_default_tiers_are_the_venues(coin: str, expected: list[tuple[int, int]]) -> None:
+    """Notional in USD and leverage; maintenance is half of the margin at the highest leverage."""
+    tiers = default_instrument(coin, 2).tiers
+    assert expected == [(tier.lower_bound_usd // USD_ONE, tier.max_leverage) for tier in tiers]
+    assert [RATE_ONE // (2 * tier.max_leverage) for tier in tiers] == [
+        tier.maintenance for tier in tiers
+    ]

@@ -12,19 +12,20 @@ from tests.unit.data_collector.market import START_MS, make_bars
 
 from suite.bars import MINUTE_MS, Bars
 from suite.errors import DataGap, StorageError
-from suite.fixed import Usd
+from suite.fixed import USD_ONE, Rate, Usd
 from suite.instrument import MarginTier
 from suite.klines import (
     Source,
     WriteResult,
     bars_equal,
+    brackets_of,
     empty_bars,
     gaps_of,
     merge_bars,
     merge_funding,
     take_bars,
 )
-from suite.service.kline_store import KlineStore, instrument_of, tightened_brackets
+from suite.service.kline_store import KlineStore, instrument_of
 
 USDM = Source("binance-usdm")
 FTX = Source("ftx")
@@ -331,10 +332,6 @@ def test_record_fields_add_up(store: KlineStore) -> None:
     assert ("BTC", "binance-usdm", "perp") == (record["coin"], record["venue"], record["market"])
 
 
-def bracket(floor: float, rate: float, leverage: float) -> dict[str, float]:
-    return {"min_notional": floor, "maint_margin_rate": rate, "max_leverage": leverage}
-
-
 def test_known_coin_has_the_shipped_lattice_and_leverage() -> None:
     """Without a record, and with one that says nothing of it."""
     for record in (None, {"price_decimals": 2}):
@@ -362,30 +359,41 @@ def test_record_wins_over_the_shipped_table() -> None:
     assert (3, 7) == (instrument.sz_decimals, instrument.max_leverage)
 
 
-def test_brackets_become_tiers_that_fit_the_venues_rule() -> None:
-    """Each tier's maintenance rate, 1 / (2 * leverage), is at least the imported one."""
+def make_tier(dollars: int, leverage: int, rate: int) -> MarginTier:
+    bound = Usd(dollars * USD_ONE)
+    return MarginTier(lower_bound_usd=bound, max_leverage=leverage, maintenance_rate=Rate(rate))
+
+
+TIERS = (
+    make_tier(0, 75, 5_000_000),
+    make_tier(50_000, 50, 6_500_000),
+    make_tier(10**6, 1, 5 * 10**8),
+)
+
+
+@pytest.mark.parametrize("coin", ["BTC", "ZZZ"])
+def test_imported_brackets_are_the_tiers_to_the_unit(store: KlineStore, coin: str) -> None:
+    """Of known coins too: the shipped leverage gives way."""
+    store.write_record(USDM, coin, {"leverage_brackets": brackets_of(TIERS)})
+    assert TIERS == instrument_of(store.record_at(USDM, coin), coin).tiers
+
+
+def test_brackets_that_were_stored_as_numbers_are_read_as_published() -> None:
+    """A float's shortest text is the number that was published."""
     brackets = [
-        bracket(0, 0.004, 125),
-        bracket(50_000, 0.02, 30),
-        bracket(100_000, 0.025, 25),
-        bracket(200_000, 0.05, 10),
+        {"min_notional": 0.0, "maint_margin_rate": 0.004, "max_leverage": 125.0},
+        {"min_notional": 600000.0, "maint_margin_rate": 0.0065, "max_leverage": 75.0},
     ]
-    record = {"leverage_brackets": brackets, "price_decimals": 3}
-    tiers = instrument_of(record, "ZZZ").tiers
-    assert (
-        MarginTier(lower_bound_usd=Usd(0), max_leverage=125),
-        MarginTier(lower_bound_usd=Usd(50_000_000_000), max_leverage=25),
-        MarginTier(lower_bound_usd=Usd(100_000_000_000), max_leverage=20),
-        MarginTier(lower_bound_usd=Usd(200_000_000_000), max_leverage=10),
-    ) == tiers
-    assert [25, 20] == [item["allowed_leverage"] for item in tightened_brackets(record, "ZZZ")]
-
-
-def test_brackets_of_a_known_coin_stay_below_its_highest_leverage() -> None:
-    """Tiers that the shipped leverage makes equal are one."""
-    brackets = [bracket(0, 0.004, 125), bracket(5e4, 0.005, 100), bracket(1e6, 0.02, 25)]
     tiers = instrument_of({"leverage_brackets": brackets}, "BTC").tiers
-    assert [(0, 40), (10**12, 25)] == [(tier.lower_bound_usd, tier.max_leverage) for tier in tiers]
+    assert (make_tier(0, 125, 4_000_000), make_tier(600_000, 75, 6_500_000)) == tiers
+
+
+def test_highest_leverage_of_a_record_bounds_its_brackets() -> None:
+    """Maintenance stays what the brackets ask for."""
+    record = {"leverage_brackets": brackets_of(TIERS), "max_leverage": 10}
+    tiers = instrument_of(record, "BTC").tiers
+    assert [10, 10, 1] == [tier.max_leverage for tier in tiers]
+    assert [tier.maintenance for tier in TIERS] == [tier.maintenance for tier in tiers]
 
 
 def test_removed_coin_is_gone_and_others_stay(store: KlineStore) -> None:

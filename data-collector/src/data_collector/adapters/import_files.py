@@ -1,4 +1,4 @@
-"""Kline and funding files of others: Parquet, CSV, CSV in gzip, CSV in zip."""
+"""Files of others: klines and funding in Parquet, CSV, gzip and zip, leverage brackets in JSON."""
 
 import gzip
 import hashlib
@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from suite.service.kline_files import values_of
 
 MOST_BYTES: Final = 2 << 30
 """Largest text that is unpacked: a year of 1m bars is 60 MB."""
+MOST_JSON_BYTES: Final = 64 << 20
+"""Largest JSON file that is looked into: the brackets of a venue are 1 MB."""
 
 _TIME = (
     "open_time_ms", "open_time", "opentime", "timestamp", "time_ms", "time", "datetime", "date",
@@ -59,7 +62,7 @@ def find_files(path: Path) -> list[Path]:
         raise ConfigError(f"no file or folder {path}")
     found = sorted(item for item in path.rglob("*") if item.is_file() and is_market_data(item.name))
     if not found:
-        raise ConfigError(f"no .parquet, .csv, .csv.gz or .zip file in {path}")
+        raise ConfigError(f"no .parquet, .csv, .csv.gz, .zip or .json file in {path}")
     return found
 
 
@@ -72,15 +75,18 @@ class MarketFiles:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def document(self, path: Path) -> Any:
-        """Read a JSON file.
+        """Read a JSON file; numbers with a point or an exponent are Decimal.
 
         Raises:
-            ValueError: it is none.
+            NotUnderstood: it is too large to be anything we read.
+            ValueError: it is damaged.
         """
+        if path.stat().st_size > MOST_JSON_BYTES:
+            raise NotUnderstood(f"JSON of more than {MOST_JSON_BYTES >> 20} MiB")
         try:
-            return json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"not JSON: {error}") from None
+            return json.loads(path.read_bytes(), parse_float=Decimal)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"damaged JSON: {_first_line(error)}") from None
 
     def rows(self, path: Path, kind: Kind) -> Rows:
         """Read the columns of a kline or funding file.

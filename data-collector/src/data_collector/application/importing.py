@@ -8,10 +8,10 @@ from typing import Any, Final, Literal, get_args
 from data_collector.application.ports import BarWriter, ImportFiles, ImportLedger
 from data_collector.domain.brackets import read_brackets
 from data_collector.domain.cleaning import Rows, clean_bars, clean_funding
-from data_collector.domain.file_names import FileName, Kind, coin_named, describe
+from data_collector.domain.file_names import FileName, Kind, describe, promises_brackets
 from data_collector.domain.findings import Findings, NotUnderstood
 from suite.errors import SuiteError
-from suite.klines import WriteResult, interval_name
+from suite.klines import WriteResult, brackets_of, interval_name
 
 QUOTE_VOLUME_VENUES = frozenset({"ftx"})
 """Venues whose published volume is in USD."""
@@ -176,18 +176,32 @@ class Importer:
             result=result,
         )
 
+    def _document(self, path: Path) -> Any:
+        """Read a JSON file; one that is none is damaged only if its name promises brackets."""
+        try:
+            return self._files.document(path)
+        except ValueError as error:
+            if promises_brackets(path.name):
+                raise
+            raise NotUnderstood(str(error)) from None
+
     def _brackets(self, name: str, path: Path, what: FileName) -> Outcome:
-        found = read_brackets(self._files.document(path))
-        coins = {coin_named(symbol): brackets for symbol, brackets in found.items()}
-        for coin, brackets in coins.items():
-            self._store.write_record(what.source, coin, {"leverage_brackets": brackets})
+        found = read_brackets(self._document(path))
+        for coin, tiers in found.tiers.items():
+            fields = {"leverage_brackets": brackets_of(tiers)}
+            self._store.write_record(what.source, coin, fields)
+        notes = [f"leverage brackets of {len(found.tiers)} coins"]
+        if found.repeated:
+            notes.append(f"{found.repeated} more symbols of the same coins left out")
+        if found.nameless:
+            notes.append(f"{found.nameless} symbols of no coin left out")
         return Outcome(
             name=name,
             status="imported",
-            reason=f"leverage brackets of {len(coins)} coins",
+            reason="; ".join(notes),
             kind=what.kind,
             source=str(what.source),
-            findings=Findings(rows=len(found), kept=len(coins)),
+            findings=Findings(rows=found.symbols, kept=len(found.tiers)),
         )
 
 

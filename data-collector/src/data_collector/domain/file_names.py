@@ -43,7 +43,8 @@ class FileName:
 
 
 _ENDINGS = re.compile(r"\.(?:parquet|csv|csv\.gz|zip)$", re.IGNORECASE)
-_JSON = re.compile(r"leverage_tiers.*\.json$", re.IGNORECASE)
+_JSON = re.compile(r"\.json$", re.IGNORECASE)
+_BRACKETS = re.compile(r"leverage|bracket|margin.?tier", re.IGNORECASE)
 _DATED = re.compile(r"-(?:\d{4}-\d{2}(?:-\d{2})?|\d{8})$")
 _INTERVAL = re.compile(rf"[-_ ]({'|'.join(INTERVAL_MS)})(?=[-_ ]|$)")
 _SYMBOL = re.compile(r"[A-Za-z0-9]+(?:-PERP|[-_/](?:USDT|USDC|BUSD|USD|BTC|ETH))?")
@@ -80,6 +81,11 @@ LOCAL = "local"
 def is_market_data(name: str) -> bool:
     """Whether a file of this name may be imported."""
     return not name.startswith(".") and bool(_ENDINGS.search(name) or _JSON.search(name))
+
+
+def promises_brackets(name: str) -> bool:
+    """Whether a JSON file of this name is meant to hold leverage brackets; others only may."""
+    return bool(_BRACKETS.search(name))
 
 
 def describe(

@@ -36,12 +36,11 @@ from suite.klines import (
     interval_name,
     merge_bars,
     merge_funding,
-    tightened_brackets,
 )
 from suite.service.kline_files import exclusive, write_columns, write_json
 from suite.service.kline_reader import FUNDING_COLUMNS, KlineReader, bars_in, chain
 
-__all__ = ["Coverage", "Gap", "KlineStore", "Source", "instrument_of", "tightened_brackets"]
+__all__ = ["Coverage", "Gap", "KlineStore", "Source", "instrument_of"]
 
 
 class KlineStore(KlineReader):

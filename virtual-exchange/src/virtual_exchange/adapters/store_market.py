@@ -93,7 +93,7 @@ def read(root: Path, query: MarketQuery) -> tuple[CoinData, ...]:
 
 
 def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
-    from suite.service.kline_store import instrument_of, tightened_brackets
+    from suite.service.kline_store import instrument_of
 
     source = store.source_of(coin, query.interval)
     bars = store.read(coin, query.interval, source=source)
@@ -115,6 +115,6 @@ def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
             "store_files": store.file_count,
             "source": str(source),
             "content_sha256": digest,
-            "tightened_brackets": tightened_brackets(record, coin),
+            "margin_tiers": "imported" if record.get("leverage_brackets") else "venue",
         },
     )

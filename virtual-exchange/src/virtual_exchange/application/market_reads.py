@@ -9,6 +9,8 @@ from virtual_exchange.application.info_request import UnknownRequest
 from virtual_exchange.application.world import World, closed_bars, mid_price, symbol_of
 
 _MAX_CANDLES = 5000
+_FIRST_OWN_TABLE = 50
+"""Margin tables below are those of one leverage, which is their id; others are a coin's own."""
 
 
 class MarketReads:
@@ -24,7 +26,8 @@ class MarketReads:
         universe, tables = [], []
         for index, instrument in enumerate(self._instruments):
             flat = len(instrument.tiers) == 1
-            table_id = instrument.max_leverage if flat else 50 + index
+            named_by_leverage = flat and instrument.max_leverage < _FIRST_OWN_TABLE
+            table_id = instrument.max_leverage if named_by_leverage else _FIRST_OWN_TABLE + index
             universe.append(
                 {
                     "szDecimals": instrument.sz_decimals,
