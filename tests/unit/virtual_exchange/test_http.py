@@ -127,6 +127,31 @@ async def test_future_of_the_data_contract_is_refused(venue: Served) -> None:
     assert START_MS == rows[0]["open_time_ms"]
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("start=0", 200),
+        ("start=1", 200),
+        ("start=86400000", 200),
+        ("start=0&end=0", 200),
+        ("start=1970-01-01", 200),
+        ("start=-1", 400),
+        ("start=1_0", 400),
+        ("start=%D9%A1%D9%A2", 400),
+        ("end=%EF%BC%90", 400),
+    ],
+)
+async def test_number_is_a_moment_of_the_data_contract(
+    venue: Served, query: str, status: int
+) -> None:
+    """Milliseconds since the epoch, 0 included, in ASCII digits."""
+    await venue.post("/clock/advance", {"until_ms": START_MS + HOUR_MS}, "operator")
+    reply = await venue.get(f"/klines/BTC?{query}")
+    assert status == reply.status_code, reply.text
+    if status == 200:
+        assert (0 if "end" in query else 60) == len(reply.json())
+
+
 async def test_snapshot_of_the_past_is_what_was_served_then(venue: Served) -> None:
     """Asked for later by its timestamp, the same bytes come back."""
     seen = []
