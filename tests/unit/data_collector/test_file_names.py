@@ -86,7 +86,9 @@ def test_brackets_of_several_dialects_are_read() -> None:
 @pytest.mark.parametrize(
     "document",
     [[], {}, {"BTC": []}, {"BTC": [3]}, {"BTC": [{"min_notional": 0}]},
-     {"BTC": [{"min_notional": 0, "max_notional": 1, "maint_margin_rate": 2, "max_leverage": 5}]}],
+     {"BTC": [{"min_notional": 0, "max_notional": 1, "maint_margin_rate": 2, "max_leverage": 5}]},
+     {"BTC": [{"min_notional": 0, "max_notional": 1, "maint_margin_rate": 0.1,
+               "max_leverage": "1_0"}]}],
 )  # fmt: skip
 def test_brackets_of_another_shape_are_refused(document: object) -> None:
     """Never half taken."""

@@ -40,6 +40,8 @@ async def venue(tmp_path: Path) -> AsyncIterator[Served]:
         ("/exchange/order", b'{"coin":"BTC","is_buy":1,"sz":1}', 422, "Expected `bool`"),
         ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":1,"x":1}', 422, "unknown field `x`"),
         ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":"abc"}', 422, "Invalid decimal"),
+        ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":"1_0"}', 422, "`$.sz`"),
+        ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz": " 1"}', 422, "Invalid decimal"),
         ("/exchange/cancel", b'{"coin":"BTC"}', 422, "by oid or by cloid"),
         ("/clock/wait", b'{"step_seq":0}', 422, ">= 1"),
         ("/clock/wait", b'{"step_seq":1}', 409, "join first"),
@@ -150,6 +152,21 @@ async def test_number_is_a_moment_of_the_data_contract(
     assert status == reply.status_code, reply.text
     if status == 200:
         assert (0 if "end" in query else 60) == len(reply.json())
+
+
+async def test_numbers_of_a_step_are_in_one_notation(venue: Served) -> None:
+    """What Python would take for a number and nobody else would is 422, and nothing is done."""
+    await venue.post("/clock/join", {}, "alice")
+    for odd in ("1_0", "\u0661", "1 ", "0_1"):
+        orders = [{"type": "order", **ORDER}, {"type": "order", **ORDER, "sz": odd}]
+        reply = await venue.post("/clock/wait", {"step_seq": 1, "orders": orders})
+        assert (422, True) == (reply.status_code, "$.orders[1].sz" in reply.text)
+    world = {"symbols": ["BTC"], "accounts": [{"id": "1_0", "initial_balance": "1_0"}]}
+    reply = await venue.post("/worlds", world, "operator")
+    assert (422, True) == (reply.status_code, "$.accounts[0].initial_balance" in reply.text)
+    world["accounts"] = [{"id": "1_0", "initial_balance": "1\u0030"}]
+    assert 201 == (await venue.post("/worlds", world, "operator")).status_code
+    assert [] == (await venue.get("/exchange/orders", "alice")).json()
 
 
 async def test_snapshot_of_the_past_is_what_was_served_then(venue: Served) -> None:

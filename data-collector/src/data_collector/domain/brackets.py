@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_collector.domain.findings import NotUnderstood
+from suite.fixed import is_decimal
 
 _NAMES = {
     "min_notional": ("min_notional", "minNotional", "notionalFloor"),
@@ -46,10 +47,9 @@ def _bracket(symbol: str, row: Any) -> dict[str, float]:
     bracket = {}
     for name, aliases in _NAMES.items():
         value = next((row[alias] for alias in aliases if alias in row), None)
-        try:
-            bracket[name] = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise NotUnderstood(f"{symbol[:40]}: a bracket has no number {name}") from None
+        if not (isinstance(value, int | float) or (isinstance(value, str) and is_decimal(value))):
+            raise NotUnderstood(f"{symbol[:40]}: a bracket has no number {name}")
+        bracket[name] = float(value)
     rate, leverage = bracket["maint_margin_rate"], bracket["max_leverage"]
     if not (0 < rate < 1 and 1 <= leverage <= 1000 and bracket["min_notional"] >= 0):
         raise ValueError(f"{symbol[:40]}: a bracket is out of range")
