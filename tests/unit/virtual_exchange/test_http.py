@@ -101,12 +101,12 @@ async def test_body_beyond_the_limit_is_refused(venue: Served) -> None:
 
 async def test_unknown_things_are_404(venue: Served) -> None:
     """World, symbol, job and route."""
-    paths = ("/w/none/clock", "/gpt-latest/NOPE", "/klines/NOPE", "/worlds/none", "/nothing")
+    paths = ("/w/none/clock", "/gpt-latest/NOPE", "/klines/NOPE", "/nothing")
     for path in paths:
         reply = await venue.get(path)
         assert reply.status_code == 404, path
         assert "\n" not in reply.text
-    for path in ("/backtest/jobs/none", "/exchange/orders?account=none"):
+    for path in ("/worlds/none", "/backtest/jobs/none", "/exchange/orders?account=none"):
         assert (await venue.get(path, "operator")).status_code == 404
 
 
@@ -203,15 +203,63 @@ async def test_worlds_are_made_listed_traded_and_deleted(venue: Served) -> None:
     assert (
         await venue.client.post("/exchange/order", json=ORDER, headers=headers)
     ).status_code == 403
-    assert 2 == len((await venue.get("/worlds")).json())
+    assert 2 == len((await venue.get("/worlds", "operator")).json())
     world = f"/worlds/{created['world_id']}"
-    assert (await venue.get(f"{world}/report")).status_code == 409
+    assert (await venue.get(f"{world}/report", "operator")).status_code == 409
     deleted = await venue.client.delete(world, headers=venue.headers("operator"))
     assert deleted.status_code == 200
-    assert (await venue.get(world)).status_code == 404
+    assert (await venue.get(world, "operator")).status_code == 404
     assert (
         await venue.client.post(f"{base}/exchange/order", json=ORDER, headers=headers)
     ).status_code == 401
+
+
+async def test_worlds_and_their_reports_are_for_those_in_them(venue: Served) -> None:
+    """Market data is open; names, accounts and results of a world are not."""
+    body: dict[str, Any] = {"symbols": ["BTC"], "accounts": [{"id": "eve"}], "participants": []}
+    alone = (await venue.post("/worlds", body, "operator")).json()
+    body["accounts"] = [{"id": "eve"}, {"id": "ann"}]
+    shared = (await venue.post("/worlds", body, "operator")).json()
+    end_ms = venue.container.services.worlds.get("").world.to_ms
+    for base in (alone["base_url"], shared["base_url"], ""):
+        reply = await venue.post(f"{base}/clock/advance", {"until_ms": end_ms}, "operator")
+        assert reply.json()["finished"]
+
+    async def asked(token: str | None) -> list[int]:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        names = (alone["world_id"], shared["world_id"], "default", "none")
+        paths = ["/worlds", *(f"/worlds/{name}" for name in names)]
+        paths += [f"/worlds/{name}/report" for name in names]
+        return [(await venue.client.get(path, headers=headers)).status_code for path in paths]
+
+    lists, own, reports = 1, 4, 4
+    assert [401] * (lists + own + reports) == await asked(None)
+    assert [401] * (lists + own + reports) == await asked("act_" + "x" * 43)
+    assert [200] * 4 + [404] + [200] * 3 + [404] == await asked(venue.token("operator"))
+    # Of their own world they see where it is; its report only where it shows nobody else.
+    assert [403, 200, 403, 403, 403, 200, 403, 403, 403] == await asked(alone["tokens"]["eve"])
+    assert [403, 403, 200, 403, 403, 403, 403, 403, 403] == await asked(shared["tokens"]["ann"])
+    assert [403, 403, 403, 200, 403, 403, 403, 403, 403] == await asked(venue.token("alice"))
+    for path in ("/clock", "/gpt-latest/BTC", "/klines/BTC"):
+        assert 200 == (await venue.get(path)).status_code
+    assert 200 == (await venue.post("/info", {"type": "allMids"}, None)).status_code
+
+
+def test_what_is_open_is_named_here(tmp_path: Path) -> None:
+    """A route is open on purpose or not at all."""
+    described = create_app(Settings.load(state_dir=tmp_path)).openapi()["paths"]
+    found = {
+        f"{method.upper()} {path}"
+        for path, methods in described.items()
+        for method, operation in methods.items()
+        if "security" not in operation
+    }
+    assert {
+        "GET /clock",
+        "GET /gpt-latest/{symbol}",
+        "GET /klines/{symbol}",
+        "POST /info",
+    } == found
 
 
 @pytest.mark.parametrize(
@@ -235,7 +283,7 @@ async def test_world_that_cannot_be_is_refused(
     reply = await venue.post("/worlds", body, "operator")
     assert 400 <= reply.status_code < 500
     assert text in reply.text
-    assert 1 == len((await venue.get("/worlds")).json())
+    assert 1 == len((await venue.get("/worlds", "operator")).json())
 
 
 async def test_service_answers_while_a_market_loads(tmp_path: Path) -> None:
