@@ -359,6 +359,22 @@ async def test_paced_world_moves_by_itself(tmp_path: Path) -> None:
         ).status_code == 409
 
 
+async def test_late_decisions_are_in_the_status_and_the_report(tmp_path: Path) -> None:
+    """Where all were in time nothing is said of it."""
+    async with served(tmp_path, clock="paced", speed=0.001) as venue:
+        session = venue.container.services.worlds.get("")
+        status = (await venue.get("/worlds/default", "operator")).json()
+        assert {} == status["late"]
+        assert "late_bars" not in session.record().manifest
+        await venue.post("/clock/join", {}, "alice")
+        for _ in range(3):
+            session.barrier.tick()
+        assert {"alice": 3} == (await venue.get("/worlds/default", "operator")).json()["late"]
+        session.world.play(session.world.end_bar)
+        report = (await venue.get("/worlds/default/report", "operator")).json()
+        assert {"alice": 3} == report["manifest"]["late_bars"]
+
+
 def test_every_write_route_declares_what_it_needs(tmp_path: Path) -> None:
     """None is open by oversight."""
     app = create_app(Settings.load(state_dir=tmp_path))

@@ -38,6 +38,7 @@ def status_of(call: Call, session: Session) -> WorldStatus:
         now_ms=world.now_ms,
         finished=world.finished,
         percent=round(100 * world.done, 2),
+        late=session.barrier.late,
     )
 
 
