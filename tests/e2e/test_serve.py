@@ -93,7 +93,10 @@ def test_two_agents_trade_a_world_to_its_end_and_the_report_is_there(service: Se
         assert process.returncode == 0, errors
     clock = httpx.get(f"{service.url}/clock").json()
     assert clock["finished"]
-    report = httpx.get(f"{service.url}/worlds/default/report").json()
+    url = f"{service.url}/worlds/default/report"
+    assert httpx.get(url).status_code == 401
+    headers = {"authorization": f"Bearer {service.token('operator')}"}
+    report = httpx.get(url, headers=headers).json()
     assert {"hodl", "sma"} <= set(str(report).replace("'", " ").split())
     code, errors = service.stop()
     assert code == 0, errors

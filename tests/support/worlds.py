@@ -67,7 +67,7 @@ class MemorySource:
                     funding_rate=rates,
                     source="memory",
                     synthetic=True,
-                    manifest={"sha256": "0" * 64},
+                    manifest={"content_sha256": "0" * 64},
                 )
             )
         return build_market(query, tuple(coins))

@@ -9,7 +9,8 @@ arithmetic. Bounds that keep it inside 64 bits (checked where orders are admitte
 below 2^62, multipliers and divisors (rate scale, size) below 3e9. `//` and `%` floor in both.
 """
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import NewType
 
 Price = NewType("Price", int)
@@ -29,6 +30,7 @@ PRODUCT_LIMIT = 1 << 62
 FACTOR_LIMIT = 3_000_000_000
 DIGITS_MAX = 18
 """Digits before the point that a number may have."""
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def mul_div_floor(a: int, b: int, c: int) -> int:
@@ -70,6 +72,26 @@ def div_half_even(a: int, c: int) -> int:
     return low
 
 
+def is_decimal(text: str) -> bool:
+    """Whether a text is a number in ASCII decimals: sign, digits, point, exponent.
+
+    Python's own `int`, `float` and `Decimal` take more: `1_0`, digits of every script, blanks,
+    `nan`. No other program reads those alike, so nothing from outside may use them.
+    """
+    return _DECIMAL.fullmatch(text) is not None
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Read a decimal number as others write it.
+
+    Raises:
+        ValueError: not a finite number in ASCII decimals.
+    """
+    if not is_decimal(text):
+        raise ValueError(f"not a number: {text[:40]!r}")
+    return Decimal(text)
+
+
 def parse_fixed(value: str | int | Decimal, decimals: int) -> int:
     """Read a decimal number exactly.
 
@@ -81,12 +103,10 @@ def parse_fixed(value: str | int | Decimal, decimals: int) -> int:
         The number in units of 10^-decimals.
 
     Raises:
-        ValueError: not a finite number, or finer than the unit: nothing is ever rounded here.
+        ValueError: not a finite number in ASCII decimals, or finer than the unit: nothing is ever
+            rounded here.
     """
-    try:
-        number = Decimal(value)
-    except InvalidOperation as error:
-        raise ValueError(f"not a number: {str(value)[:40]!r}") from error
+    number = parse_decimal(value) if isinstance(value, str) else Decimal(value)
     if not number.is_finite():
         raise ValueError("not a finite number")
     if number and not -2 * DIGITS_MAX < number.adjusted() < DIGITS_MAX:

@@ -232,6 +232,10 @@ def merge_funding(
     return (times[last], rates[last]), result
 
 
+INSTRUMENT_FIELDS = ("price_decimals", "sz_decimals", "max_leverage", "leverage_brackets")
+"""Fields of a record that `instrument_of` reads; all others say where data came from."""
+
+
 def instrument_of(record: Mapping[str, Any] | None, coin: str) -> Instrument:
     """Build the instrument of a coin from what the store says about it.
 

@@ -27,6 +27,7 @@ from strategy_core.port import ZERO, Instruments, Observation, Verdict
 from strategy_core.sizing import MIN_NOTIONAL, round_size_down
 from suite.contracts.venue import Action, CancelOrder, ModifyOrder, PlaceOrder, SetLeverage
 from suite.enums import Tif
+from suite.fixed import parse_decimal
 
 Order: TypeAlias = PlaceOrder | ModifyOrder
 
@@ -129,7 +130,7 @@ class _Book:
         }
         for order in observation.open_orders:
             if not order.reduceOnly:
-                self._coin(order.coin).rest(Decimal(order.sz), is_buy=order.side == "B")
+                self._coin(order.coin).rest(parse_decimal(order.sz), is_buy=order.side == "B")
 
     def judge(self, index: int, action: Action) -> tuple[Verdict, Action]:
         """Decide on one action and count it."""
@@ -231,7 +232,7 @@ class _Book:
                 else (order.cloid is not None and order.cloid == action.cloid)
             )
             if is_it and order.coin == action.coin and not order.reduceOnly:
-                self._coin(order.coin).rest(-Decimal(order.sz), is_buy=order.side == "B")
+                self._coin(order.coin).rest(-parse_decimal(order.sz), is_buy=order.side == "B")
 
     def _coin(self, coin: str) -> _Coin:
         return self._coins.setdefault(coin, _Coin())

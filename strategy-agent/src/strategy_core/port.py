@@ -14,7 +14,7 @@ import msgspec
 from suite.contracts.clock import AccountView, WaitReply, WakeOn, Want
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import Action, ActionReply
-from suite.fixed import Usd
+from suite.fixed import Usd, parse_decimal
 from suite.instrument import Instrument, MarginTier
 
 Instruments: TypeAlias = Mapping[str, Instrument]
@@ -167,17 +167,17 @@ def observe(
     equity = available = ZERO
     if account is not None:
         summary = account.state.marginSummary
-        equity = Decimal(summary.accountValue)
-        available = max(ZERO, equity - Decimal(summary.totalMarginUsed))
+        equity = parse_decimal(summary.accountValue)
+        available = max(ZERO, equity - parse_decimal(summary.totalMarginUsed))
         for row in account.state.assetPositions:
             held = row.position
-            size = Decimal(held.szi)
+            size = parse_decimal(held.szi)
             if size:
                 positions[held.coin] = PositionView(
                     coin=held.coin,
                     size=size,
-                    entry_px=Decimal(held.entryPx),
-                    unrealized_pnl=Decimal(held.unrealizedPnl),
+                    entry_px=parse_decimal(held.entryPx),
+                    unrealized_pnl=parse_decimal(held.unrealizedPnl),
                     leverage=held.leverage.value,
                 )
     return Observation(
@@ -187,7 +187,7 @@ def observe(
         available=available,
         positions=positions,
         open_orders=account.open_orders if account else (),
-        mids={coin: Decimal(text) for coin, text in (reply.mids or {}).items()},
+        mids={coin: parse_decimal(text) for coin, text in (reply.mids or {}).items()},
         snapshots=reply.snapshots or {},
         fills=reply.fills,
         verdicts=verdicts,

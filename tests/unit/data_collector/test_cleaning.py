@@ -13,7 +13,6 @@ from data_collector.domain.epochs import to_epoch_ms
 from data_collector.domain.findings import Findings
 from suite.bars import MINUTE_MS, Bars
 from suite.klines import COLUMNS, bars_equal
-from suite.moments import parse_moment, parse_timestamp
 
 
 def rows_of(bars: Bars) -> dict[str, Any]:
@@ -144,31 +143,3 @@ def test_decimals_are_those_of_the_printed_price(units: int, decimals: int) -> N
     price = units / 10**decimals
     printed = f"{price:.6f}".rstrip("0").partition(".")[2]
     assert len(printed) == decimals_of(np.array([price]))
-
-
-@pytest.mark.parametrize(
-    ("text", "moment_ms"),
-    [
-        ("2025-05-05", START_MS),
-        ("2025-05-05T00:01", START_MS + MINUTE_MS),
-        ("2025-05-05T02:00+02:00", START_MS),
-        (str(START_MS), START_MS),
-    ],
-)
-def test_moments_are_utc(text: str, moment_ms: int) -> None:
-    """Dates without an offset are UTC."""
-    assert moment_ms == parse_moment(text)
-
-
-@pytest.mark.parametrize("text", ["yesterday", "2025-13-01", "", "12", "-5"])
-def test_moment_that_is_none_is_refused(text: str) -> None:
-    """One clear line."""
-    with pytest.raises(ValueError, match=r"not a (date|moment)"):
-        parse_moment(text)
-
-
-def test_timestamp_above_1e11_is_milliseconds() -> None:
-    """The data contract's rule."""
-    assert START_MS == parse_timestamp(str(START_MS)) == parse_timestamp(str(START_MS // 1000))
-    with pytest.raises(ValueError, match="not a timestamp"):
-        parse_timestamp("nan-ish")

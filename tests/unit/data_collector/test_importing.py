@@ -118,6 +118,26 @@ def test_every_layout_becomes_the_same_bars(store: KlineStore, inbox: Path, layo
     assert (1, False) == (record["price_decimals"], record["synthetic"])
 
 
+ARABIC = str.maketrans("0123456789", "".join(chr(0x660 + digit) for digit in range(10)))
+
+
+@pytest.mark.parametrize(
+    "odd", [lambda text: f"{text[0]}_{text[1:]}", lambda text: text.translate(ARABIC)]
+)
+def test_number_in_another_notation_is_no_number(
+    store: KlineStore, inbox: Path, odd: Callable[[str], str]
+) -> None:
+    """Its row is left out and counted, though Python would read it."""
+    rows = [line.split(",") for line in PLAIN.splitlines()]
+    rows[3][4] = odd(rows[3][4])
+    rows[5][0] = odd(rows[5][0])
+    text = "\n".join(",".join(cells) for cells in rows)
+    (inbox / "BTCUSDT-1m.csv").write_text(text, encoding="utf-8")
+    run(store, inbox)
+    expected = np.delete(BARS.open_time_ms, [2, 4]).tolist()
+    assert expected == store.read("BTC").open_time_ms.tolist()
+
+
 def test_funding_of_binance_is_read(store: KlineStore, inbox: Path) -> None:
     """Three columns, with names or without, the rate is the last one."""
     eight_h = 8 * 60 * MINUTE_MS

@@ -19,3 +19,4 @@ def test_ci_runs_what_a_developer_runs() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     assert "make test" in script.read_text()
+    assert "apt-get install -y -qq --no-install-recommends chromium" in script.read_text()

@@ -50,6 +50,8 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
         ({"initial_balance": "1.0000001"},
          "traders[a].initial_balance: finer than 0.000001 USD"),
         ({"initial_balance": "much"}, "traders[a].initial_balance: invalid decimal string"),
+        ({"initial_balance": "1_0"}, "traders[a].initial_balance: invalid decimal string"),
+        ({"initial_balance": "\u0661\u0662"}, "traders[a].initial_balance: invalid decimal string"),
         ({"strategy": {}}, "traders[a].strategy.kind: missing"),
         ({"strategy": "flat"}, "traders[a].strategy: must be a mapping of keys to values"),
         ({"strategy": {"kind": "flat", "parms": {}}},

@@ -38,6 +38,13 @@ def see(
     return observe(reply, account=account_view(Decimal(equity), held, orders), verdicts=())
 
 
+@pytest.mark.parametrize("odd", ["1_0", "\u0661\u0662", "NaN", ""])
+def test_number_of_the_venue_is_read_in_one_notation(odd: str) -> None:
+    """A reply that Python alone would understand is not understood."""
+    with pytest.raises(ValueError, match="not a number"):
+        see(mids={"BTC": odd})
+
+
 def judge(observation: Observation, *actions: Action) -> tuple[tuple[Action, ...], list[str]]:
     done = guard(
         actions, observation, limits=LIMITS, symbols=("BTC", "ETH"), instruments=INSTRUMENTS

@@ -51,7 +51,12 @@ def test_numbers_look_as_the_venue_writes_them(value: int, decimals: int, text: 
 
 
 @pytest.mark.parametrize(
-    "text", ["NaN", "-Infinity", "abc", "", "1e400", "1e-400", "0.0001", "1." + "0" * 40 + "1"]
+    "text",
+    [
+        *("NaN", "-Infinity", "abc", "", "1e400", "1e-400", "0.0001", "1." + "0" * 40 + "1"),
+        *("1_0", "_1", "1_", "1e1_0", " 1", "1 ", "1\n", "0x1", "1,5", "--1", ".", "e5", "1e"),
+        *("\u0661\u0662", "\uff11", "1.\u0665", "1e\u0662", "²", "\u20031", "\u22121"),
+    ],
 )
 def test_what_is_not_a_number_of_the_unit_is_refused(text: str) -> None:
     """Nothing is rounded, and nothing odd gets through."""
@@ -63,6 +68,18 @@ def test_padding_zeros_and_exponents_read_as_what_they_mean() -> None:
     """Trailing zeros and exponent notation are only notation."""
     assert fixed.parse_fixed("1.2300", 2) == 123
     assert fixed.parse_fixed(Decimal("1.5e3"), 1) == 15000
+    assert fixed.parse_fixed("-1.5E+3", 1) == -15000
+    assert fixed.parse_fixed("+.5", 1) == 5
+    assert fixed.parse_fixed("5.", 1) == 50
+    assert fixed.parse_fixed(7, 1) == 70
+
+
+@pytest.mark.parametrize("text", ["1_0", "\u0661\u0662", "NaN", "", "1 ", "Infinity"])
+def test_decimals_of_others_are_read_in_one_notation(text: str) -> None:
+    """Digits of ASCII, a sign, a point, an exponent; nothing else that Python would take."""
+    assert Decimal("-1.50e2") == fixed.parse_decimal("-1.50e2")
+    with pytest.raises(ValueError, match="not a number"):
+        fixed.parse_decimal(text)
 
 
 def test_outside_numbers_come_onto_the_lattice_by_the_rule_named() -> None:

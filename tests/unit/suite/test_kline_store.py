@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from suite.errors import DataGap, StorageError
 from suite.fixed import USD_ONE, Rate, Usd
 from suite.instrument import MarginTier
 from suite.klines import (
+    INSTRUMENT_FIELDS,
     Source,
     WriteResult,
     bars_equal,
@@ -31,6 +33,9 @@ USDM = Source("binance-usdm")
 FTX = Source("ftx")
 SYNTHETIC = Source("synthetic")
 JUNE_MS = 1_748_736_000_000
+BRACKETS = [
+    {"min_notional": 0.0, "max_notional": 9.0, "maint_margin_rate": 0.01, "max_leverage": 50.0}
+]
 
 stamps = st.dictionaries(st.integers(0, 50), st.integers(-5, 5))
 minutes = st.sets(st.integers(0, 60), max_size=40)
@@ -291,6 +296,65 @@ def test_content_hash_does_not_depend_on_how_the_content_came(tmp_path: Path) ->
     store.write_bars(FTX, "BTC", make_bars(5))
     store.write_bars(USDM, "ETH", make_bars(5))
     assert hashes[0] == store.content_hash("BTC")
+
+
+def test_content_hash_does_not_depend_on_where_the_content_came_from(tmp_path: Path) -> None:
+    """The same bars, funding and instrument of another venue and market, real or generated."""
+    hashes = set()
+    for number, source in enumerate((USDM, FTX, Source("ftx", "spot"), SYNTHETIC)):
+        store = KlineStore(tmp_path / str(number))
+        store.write_bars(source, "BTC", make_bars(5))
+        store.write_funding(source, "BTC", np.array([START_MS], np.int64), np.array([0.1]))
+        store.write_record(
+            source,
+            "BTC",
+            {
+                "price_decimals": 1,
+                "leverage_brackets": BRACKETS,
+                "source": f"from {number}",
+                "source_symbol": f"BTC-{number}",
+                "synthetic": source == SYNTHETIC,
+                "generator": {"seed": number},
+            },
+        )
+        hashes.add(store.content_hash("BTC"))
+    assert 1 == len(hashes)
+
+
+def test_content_hash_knows_every_field_that_makes_an_instrument() -> None:
+    """A field that `instrument_of` reads without being in the hash would be a silent change."""
+    read: set[str] = set()
+
+    class Watched(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            read.add(key)
+            return super().get(key, default)
+
+        def __getitem__(self, key: str) -> Any:
+            read.add(key)
+            return super().__getitem__(key)
+
+    instrument_of(Watched(leverage_brackets=BRACKETS, price_decimals=1), "NEWCOIN")
+    assert set(INSTRUMENT_FIELDS) == read
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"price_decimals": 2},
+        {"sz_decimals": 1},
+        {"max_leverage": 7},
+        {"leverage_brackets": [{**BRACKETS[0], "max_leverage": 10}]},
+    ],
+)
+def test_content_hash_changes_with_the_instrument(
+    store: KlineStore, field: dict[str, object]
+) -> None:
+    store.write_bars(USDM, "BTC", make_bars(5))
+    store.write_record(USDM, "BTC", {"price_decimals": 1, "leverage_brackets": BRACKETS})
+    before = store.content_hash("BTC")
+    store.write_record(USDM, "BTC", field)
+    assert before != store.content_hash("BTC")
 
 
 @pytest.mark.parametrize("what", ["bar", "funding", "record"])

@@ -15,6 +15,7 @@ from suite.contracts.venue import PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.barrier import JOIN_LIMIT_MS, SILENCE_LIMIT_MS
 from virtual_exchange.application.participant import Ticket
+from virtual_exchange.application.report import build_report
 from virtual_exchange.application.session import Session
 
 
@@ -266,6 +267,13 @@ def test_paced_world_moves_with_its_timer_and_counts_who_is_late() -> None:
     session.barrier.tick()
     assert START_MS + 2 * MINUTE_MS == ticket.result().now_ms
     assert [0, 2] == [session.barrier.participants[i].late for i in (0, 1)]
+    assert {"bob": 2} == session.barrier.late
+    report = build_report(session.record())
+    assert {"bob": 2} == report["manifest"]["late_bars"]
+    session.barrier.participants[1].late = 0
+    in_time = build_report(session.record())
+    assert "late_bars" not in in_time["manifest"]
+    assert report["sha256"] == in_time["sha256"]
 
 
 def test_what_is_wanted_is_looked_at_before_anything_is_done() -> None:

@@ -40,6 +40,8 @@ async def venue(tmp_path: Path) -> AsyncIterator[Served]:
         ("/exchange/order", b'{"coin":"BTC","is_buy":1,"sz":1}', 422, "Expected `bool`"),
         ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":1,"x":1}', 422, "unknown field `x`"),
         ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":"abc"}', 422, "Invalid decimal"),
+        ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz":"1_0"}', 422, "`$.sz`"),
+        ("/exchange/order", b'{"coin":"BTC","is_buy":true,"sz": " 1"}', 422, "Invalid decimal"),
         ("/exchange/cancel", b'{"coin":"BTC"}', 422, "by oid or by cloid"),
         ("/clock/wait", b'{"step_seq":0}', 422, ">= 1"),
         ("/clock/wait", b'{"step_seq":1}', 409, "join first"),
@@ -99,12 +101,12 @@ async def test_body_beyond_the_limit_is_refused(venue: Served) -> None:
 
 async def test_unknown_things_are_404(venue: Served) -> None:
     """World, symbol, job and route."""
-    paths = ("/w/none/clock", "/gpt-latest/NOPE", "/klines/NOPE", "/worlds/none", "/nothing")
+    paths = ("/w/none/clock", "/gpt-latest/NOPE", "/klines/NOPE", "/nothing")
     for path in paths:
         reply = await venue.get(path)
         assert reply.status_code == 404, path
         assert "\n" not in reply.text
-    for path in ("/backtest/jobs/none", "/exchange/orders?account=none"):
+    for path in ("/worlds/none", "/backtest/jobs/none", "/exchange/orders?account=none"):
         assert (await venue.get(path, "operator")).status_code == 404
 
 
@@ -125,6 +127,46 @@ async def test_future_of_the_data_contract_is_refused(venue: Served) -> None:
     rows = (await venue.get("/klines/BTC?interval=15m")).json()
     assert 4 == len(rows)
     assert START_MS == rows[0]["open_time_ms"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("start=0", 200),
+        ("start=1", 200),
+        ("start=86400000", 200),
+        ("start=0&end=0", 200),
+        ("start=1970-01-01", 200),
+        ("start=-1", 400),
+        ("start=1_0", 400),
+        ("start=%D9%A1%D9%A2", 400),
+        ("end=%EF%BC%90", 400),
+    ],
+)
+async def test_number_is_a_moment_of_the_data_contract(
+    venue: Served, query: str, status: int
+) -> None:
+    """Milliseconds since the epoch, 0 included, in ASCII digits."""
+    await venue.post("/clock/advance", {"until_ms": START_MS + HOUR_MS}, "operator")
+    reply = await venue.get(f"/klines/BTC?{query}")
+    assert status == reply.status_code, reply.text
+    if status == 200:
+        assert (0 if "end" in query else 60) == len(reply.json())
+
+
+async def test_numbers_of_a_step_are_in_one_notation(venue: Served) -> None:
+    """What Python would take for a number and nobody else would is 422, and nothing is done."""
+    await venue.post("/clock/join", {}, "alice")
+    for odd in ("1_0", "\u0661", "1 ", "0_1"):
+        orders = [{"type": "order", **ORDER}, {"type": "order", **ORDER, "sz": odd}]
+        reply = await venue.post("/clock/wait", {"step_seq": 1, "orders": orders})
+        assert (422, True) == (reply.status_code, "$.orders[1].sz" in reply.text)
+    world = {"symbols": ["BTC"], "accounts": [{"id": "1_0", "initial_balance": "1_0"}]}
+    reply = await venue.post("/worlds", world, "operator")
+    assert (422, True) == (reply.status_code, "$.accounts[0].initial_balance" in reply.text)
+    world["accounts"] = [{"id": "1_0", "initial_balance": "1\u0030"}]
+    assert 201 == (await venue.post("/worlds", world, "operator")).status_code
+    assert [] == (await venue.get("/exchange/orders", "alice")).json()
 
 
 async def test_snapshot_of_the_past_is_what_was_served_then(venue: Served) -> None:
@@ -161,15 +203,63 @@ async def test_worlds_are_made_listed_traded_and_deleted(venue: Served) -> None:
     assert (
         await venue.client.post("/exchange/order", json=ORDER, headers=headers)
     ).status_code == 403
-    assert 2 == len((await venue.get("/worlds")).json())
+    assert 2 == len((await venue.get("/worlds", "operator")).json())
     world = f"/worlds/{created['world_id']}"
-    assert (await venue.get(f"{world}/report")).status_code == 409
+    assert (await venue.get(f"{world}/report", "operator")).status_code == 409
     deleted = await venue.client.delete(world, headers=venue.headers("operator"))
     assert deleted.status_code == 200
-    assert (await venue.get(world)).status_code == 404
+    assert (await venue.get(world, "operator")).status_code == 404
     assert (
         await venue.client.post(f"{base}/exchange/order", json=ORDER, headers=headers)
     ).status_code == 401
+
+
+async def test_worlds_and_their_reports_are_for_those_in_them(venue: Served) -> None:
+    """Market data is open; names, accounts and results of a world are not."""
+    body: dict[str, Any] = {"symbols": ["BTC"], "accounts": [{"id": "eve"}], "participants": []}
+    alone = (await venue.post("/worlds", body, "operator")).json()
+    body["accounts"] = [{"id": "eve"}, {"id": "ann"}]
+    shared = (await venue.post("/worlds", body, "operator")).json()
+    end_ms = venue.container.services.worlds.get("").world.to_ms
+    for base in (alone["base_url"], shared["base_url"], ""):
+        reply = await venue.post(f"{base}/clock/advance", {"until_ms": end_ms}, "operator")
+        assert reply.json()["finished"]
+
+    async def asked(token: str | None) -> list[int]:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        names = (alone["world_id"], shared["world_id"], "default", "none")
+        paths = ["/worlds", *(f"/worlds/{name}" for name in names)]
+        paths += [f"/worlds/{name}/report" for name in names]
+        return [(await venue.client.get(path, headers=headers)).status_code for path in paths]
+
+    lists, own, reports = 1, 4, 4
+    assert [401] * (lists + own + reports) == await asked(None)
+    assert [401] * (lists + own + reports) == await asked("act_" + "x" * 43)
+    assert [200] * 4 + [404] + [200] * 3 + [404] == await asked(venue.token("operator"))
+    # Of their own world they see where it is; its report only where it shows nobody else.
+    assert [403, 200, 403, 403, 403, 200, 403, 403, 403] == await asked(alone["tokens"]["eve"])
+    assert [403, 403, 200, 403, 403, 403, 403, 403, 403] == await asked(shared["tokens"]["ann"])
+    assert [403, 403, 403, 200, 403, 403, 403, 403, 403] == await asked(venue.token("alice"))
+    for path in ("/clock", "/gpt-latest/BTC", "/klines/BTC"):
+        assert 200 == (await venue.get(path)).status_code
+    assert 200 == (await venue.post("/info", {"type": "allMids"}, None)).status_code
+
+
+def test_what_is_open_is_named_here(tmp_path: Path) -> None:
+    """A route is open on purpose or not at all."""
+    described = create_app(Settings.load(state_dir=tmp_path)).openapi()["paths"]
+    found = {
+        f"{method.upper()} {path}"
+        for path, methods in described.items()
+        for method, operation in methods.items()
+        if "security" not in operation
+    }
+    assert {
+        "GET /clock",
+        "GET /gpt-latest/{symbol}",
+        "GET /klines/{symbol}",
+        "POST /info",
+    } == found
 
 
 @pytest.mark.parametrize(
@@ -193,7 +283,7 @@ async def test_world_that_cannot_be_is_refused(
     reply = await venue.post("/worlds", body, "operator")
     assert 400 <= reply.status_code < 500
     assert text in reply.text
-    assert 1 == len((await venue.get("/worlds")).json())
+    assert 1 == len((await venue.get("/worlds", "operator")).json())
 
 
 async def test_service_answers_while_a_market_loads(tmp_path: Path) -> None:
@@ -267,6 +357,22 @@ async def test_paced_world_moves_by_itself(tmp_path: Path) -> None:
         assert (
             await venue.post("/clock/advance", {"until_ms": START_MS}, "operator")
         ).status_code == 409
+
+
+async def test_late_decisions_are_in_the_status_and_the_report(tmp_path: Path) -> None:
+    """Where all were in time nothing is said of it."""
+    async with served(tmp_path, clock="paced", speed=0.001) as venue:
+        session = venue.container.services.worlds.get("")
+        status = (await venue.get("/worlds/default", "operator")).json()
+        assert {} == status["late"]
+        assert "late_bars" not in session.record().manifest
+        await venue.post("/clock/join", {}, "alice")
+        for _ in range(3):
+            session.barrier.tick()
+        assert {"alice": 3} == (await venue.get("/worlds/default", "operator")).json()["late"]
+        session.world.play(session.world.end_bar)
+        report = (await venue.get("/worlds/default/report", "operator")).json()
+        assert {"alice": 3} == report["manifest"]["late_bars"]
 
 
 def test_every_write_route_declares_what_it_needs(tmp_path: Path) -> None:

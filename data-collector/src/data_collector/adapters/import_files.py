@@ -19,6 +19,7 @@ from data_collector.domain.cleaning import Rows
 from data_collector.domain.file_names import Kind, is_market_data
 from data_collector.domain.findings import NotUnderstood
 from suite.errors import ConfigError
+from suite.fixed import is_decimal
 from suite.service.kline_files import values_of
 
 MOST_BYTES: Final = 2 << 30
@@ -156,7 +157,7 @@ def _csv(data: bytes, kind: Kind) -> Rows:
     first = data.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
     delimiter = max(",;\t", key=first.count)
     cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
-    if _is_number(cells[0]):
+    if is_decimal(cells[0]):
         names = [str(index) for index in range(len(cells))]
         places = _HEADERLESS[kind]
         if len(cells) <= max(places.values()):
@@ -169,7 +170,7 @@ def _csv(data: bytes, kind: Kind) -> Rows:
         table = csv.read_csv(
             io.BytesIO(data),
             read_options=csv.ReadOptions(
-                column_names=names, skip_rows=0 if _is_number(cells[0]) else 1
+                column_names=names, skip_rows=0 if is_decimal(cells[0]) else 1
             ),
             parse_options=csv.ParseOptions(delimiter=delimiter),
             convert_options=csv.ConvertOptions(include_columns=list(chosen.values())),
@@ -235,18 +236,9 @@ def _moment(text: str | None) -> int:
 
 
 def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return float("nan")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    """Read a number in ASCII decimals; NaN for anything else."""
+    plain = (text or "").strip(" \t")
+    return float(plain) if is_decimal(plain) else float("nan")
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from suite.bars import INTERVAL_MS
+from suite.contracts.decimals import odd_decimal
 from suite.contracts.venue import Wire
 from suite.errors import ConfigError
 from suite.instrument import coin_of
@@ -176,13 +177,16 @@ def near(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
 def _convert(value: Any, kind: Any, place: str) -> tuple[Any, list[str]]:
     """Convert with msgspec; the problem names the place inside the value as well."""
     try:
-        return msgspec.convert(value, kind), []
+        converted = msgspec.convert(value, kind)
+        if (odd := odd_decimal(converted, value)) is None:
+            return converted, []
+        text = f"Invalid decimal string - at `{odd}`"
     except msgspec.ValidationError as error:
         text = str(error)
-        match = _PATH.match(text)
-        inner, reason = (match[2], match[1]) if match else ("", text)
-        where = f"{place}{inner}".lstrip(".") or "entry"
-        return None, [f"{where}: {reason[0].lower()}{reason[1:]}"]
+    match = _PATH.match(text)
+    inner, reason = (match[2], match[1]) if match else ("", text)
+    where = f"{place}{inner}".lstrip(".") or "entry"
+    return None, [f"{where}: {reason[0].lower()}{reason[1:]}"]
 
 
 def _place(index: int, entry: Any) -> str:

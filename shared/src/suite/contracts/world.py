@@ -104,7 +104,12 @@ class WorldCreated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `GET /worlds`, and the answer of `GET /worlds/{id}`."""
+    """A row of `GET /worlds`, and the answer of `GET /worlds/{id}`.
+
+    Attributes:
+        late: bars of a paced world that passed while someone was deciding, by account; those who
+            were always in time are not in it.
+    """
 
     world_id: str
     base_url: str
@@ -116,3 +121,4 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
     now_ms: int
     finished: bool
     percent: float
+    late: dict[str, int]

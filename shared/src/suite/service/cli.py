@@ -11,7 +11,6 @@ stderr. `SUITE_TRACEBACK=1` shows the traceback as well, for a bug report.
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -68,5 +67,7 @@ def _explain(name: str, error: BaseException) -> int:
             text = f"internal error, {type(error).__name__}: {error}"
     sys.stderr.write(f"{name}: {one_line(text)}\n")
     if os.environ.get("SUITE_TRACEBACK") == "1":
-        traceback.print_exception(error)
+        from suite.service.logging import traceback_of
+
+        sys.stderr.write(f"{traceback_of(error)}\n")
     return code

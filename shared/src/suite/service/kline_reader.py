@@ -13,6 +13,7 @@ from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.errors import DataGap, StorageError
 from suite.klines import (
     COLUMNS,
+    INSTRUMENT_FIELDS,
     Coverage,
     Source,
     bars_of,
@@ -25,8 +26,6 @@ from suite.service.kline_files import read_columns, read_json
 
 _COIN = re.compile(r"[A-Za-z0-9]{1,24}")
 FUNDING_COLUMNS = ("time_ms", "rate")
-_DESCRIPTIVE = {"source", "source_symbol"}
-"""Fields of a record that say where data came from and change no result."""
 
 
 class KlineReader:
@@ -208,9 +207,10 @@ class KlineReader:
         interval: str = "1m",
         source: Source | str | None = None,
     ) -> str:
-        """Hash what results depend on: bars and funding of a range, and the instrument record.
+        """Hash what results depend on: bars and funding of a range, and the instrument.
 
-        Paths, file times, how the rows are spread over files and where they came from do not count.
+        Paths, file times, how the rows are spread over files and where they came from (venue,
+        market, symbol there, recorded or generated) do not count.
 
         Returns:
             SHA-256, hexadecimal.
@@ -223,9 +223,9 @@ class KlineReader:
         bars = self.read(coin, interval, from_ms, to_ms, source=chosen)
         funding = self.read_funding(coin, from_ms, to_ms, source=chosen)
         record = self.record(coin, source=chosen) or {}
-        kept = {name: value for name, value in record.items() if name not in _DESCRIPTIVE}
+        instrument = [record.get(name) for name in INSTRUMENT_FIELDS]
         digest = hashlib.sha256()
-        digest.update(json.dumps([coin, interval, kept], sort_keys=True).encode())
+        digest.update(json.dumps([coin, interval, instrument], sort_keys=True).encode())
         for values in (*(getattr(bars, name) for name in COLUMNS), *funding):
             digest.update(len(values).to_bytes(8, "little"))
             digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())

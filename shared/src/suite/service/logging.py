@@ -2,35 +2,83 @@
 
     log = structlog.get_logger()
     log.info("order_rejected", reason="min_notional", coin="BTC")
+    log.error("feed_failed", exception=traceback_of(error))
 
 `bound(trader_id=..., run_id=...)` adds keys to every event of the current task; the chassis does so
 with `request_id`. stdout belongs to the commands.
+
+A secret is hidden where it has a telling name, and where a text holds something of its shape: in
+values, however deep, in messages of exceptions, and once more in the finished line. No traceback
+shows local variables. `traceback_of` keeps that promise also in a process that never called
+`configure_logging`, where structlog would print them.
 """
 
 import logging
 import re
 import sys
+import traceback
 from contextlib import AbstractContextManager
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(
-    r"(^|_)(token|authorization|password|passwd|secret|private_key|api_key|mnemonic|cookie)$"
+    r"(^|[_-])(token|authorization|password|passwd|secret|private[_-]key|api[_-]key|mnemonic|cookie)$"
 )
-_SECRET_VALUE = re.compile(r"\bact_[A-Za-z0-9_-]{20,}|\bBearer\s+\S+")
+_SECRET_TEXT = re.compile(
+    r"""act_[A-Za-z0-9_-]{32,}"""  # ours, see `suite.service.tokens`
+    r"""|\bBearer\s+[^\s"'\\,;\x1b]+"""
+    r"""|\b(?i:bearer)\s+[^\s"'\\,;\x1b]{16,}"""  # not "a bearer token is required"
+)
+
+
+def hide_secrets(text: str) -> str:
+    """Replace what has the shape of a token."""
+    return _SECRET_TEXT.sub(REDACTED, text)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Write the traceback of an exception for a log: files, lines and messages, no variables."""
+    return hide_secrets("".join(traceback.format_exception(error)).rstrip("\n"))
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Hide values under secret names, and tokens wherever they are in text."""
     for key, value in event.items():
-        if _SECRET_KEY.search(key.lower()):
-            event[key] = REDACTED
-        elif isinstance(value, str):
-            event[key] = _SECRET_VALUE.sub(REDACTED, value)
+        if key != "exc_info":  # not text yet; whoever makes it text uses `traceback_of`
+            event[key] = _redacted(key, value)
     return event
+
+
+def _redacted(name: object, value: Any) -> Any:
+    if _names_a_secret(name):
+        return REDACTED
+    match value:
+        case str():
+            return hide_secrets(value)
+        case dict():
+            return {key: _redacted(key, inner) for key, inner in value.items()}
+        case [key, _] if _names_a_secret(key):  # a header, as ASGI has them
+            return [key, REDACTED]
+        case list() | tuple():
+            return [_redacted("", inner) for inner in value]
+    return value
+
+
+def _names_a_secret(name: object) -> bool:
+    text = name.decode("latin-1") if isinstance(name, bytes) else name
+    return isinstance(text, str) and _SECRET_KEY.search(text.lower()) is not None
+
+
+def _hide_in_line(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    """Look at the finished line too: it has the text of values that are no text themselves."""
+    return hide_secrets(line)
+
+
+def _plain_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    stream.write(f"\n{traceback_of(exc_info[1])}")
 
 
 def configure_logging(
@@ -54,14 +102,14 @@ def configure_logging(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
-    tail: list[Processor] = (
+    renderers: list[Processor] = (
         [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
         if style == "json"
-        # The pretty traceback of the library prints local variables, secrets among them.
+        # The library's own formatter prints local variables, secrets among them.
         else [
             redact,
             structlog.dev.ConsoleRenderer(
-                colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=out.isatty(), exception_formatter=_plain_traceback
             ),
         ]
     )
@@ -69,7 +117,11 @@ def configure_logging(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *renderers,
+                _hide_in_line,
+            ],
         )
     )
     root = logging.getLogger()

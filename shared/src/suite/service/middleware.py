@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suite.checks import InvariantViolated
 from suite.service.faults import NOT_DECLARED_JSON, TOO_LARGE
+from suite.service.logging import traceback_of
 from suite.service.metrics import HttpMetrics
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -138,7 +139,7 @@ class Edge:
         try:
             await self._app(scope, receive, send)
         except InvariantViolated as bug:
-            _log.critical("invariant_violated", exc_info=True)
+            _log.critical("invariant_violated", exception=traceback_of(bug))
             self._on_bug(bug)
             raise
 
@@ -198,10 +199,10 @@ class Edge:
     ) -> None:
         """Log a bug, tell the caller one line, and stop the process if a promise is broken."""
         if isinstance(error, InvariantViolated):
-            _log.critical("invariant_violated", path=scope["path"], exc_info=True)
+            _log.critical("invariant_violated", path=scope["path"], exception=traceback_of(error))
             self._on_bug(error)
         else:
-            _log.error("unhandled_error", path=scope["path"], exc_info=True)
+            _log.error("unhandled_error", path=scope["path"], exception=traceback_of(error))
         if answered:
             raise error
         await PlainTextResponse("internal error", 500)(scope, receive, send)

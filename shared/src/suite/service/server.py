@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suite.errors import ConfigError, StorageError, SuiteError
 from suite.service.app import Chassis
+from suite.service.logging import traceback_of
 from suite.service.settings import ServiceSettings
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -169,5 +170,5 @@ class _Lifespan:
         except Exception as error:  # noqa: BLE001  told in one line by `serve`
             self.failure = error
             if not isinstance(error, SuiteError):
-                _log.error("lifespan_failed", exc_info=True)
+                _log.error("lifespan_failed", exception=traceback_of(error))
             await send({"type": failed or "lifespan.startup.failed", "message": ""})

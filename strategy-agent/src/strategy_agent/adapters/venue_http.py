@@ -6,6 +6,7 @@ connection, a 5xx or a 429 is tried again with growing, jittered pauses until a 
 
 import asyncio
 import random
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ T = TypeVar("T")
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
 _TEXT_LIMIT: Final = 200
+_SECONDS: Final = re.compile(r"[0-9]{1,6}")
 _JSON: Final = {"content-type": "application/json"}
 
 
@@ -138,7 +140,7 @@ class VenueHttp:
                 return Conflict(said)
             case 429:
                 after = answer.headers.get("retry-after", "1")
-                seconds = int(after) if after.isdigit() else 1
+                seconds = int(after) if _SECONDS.fullmatch(after) else 1
                 return RateLimited(said, retry_after_ms=1000 * seconds)
             case status if status >= 500:
                 return UpstreamUnavailable(said)

@@ -65,6 +65,11 @@ class Barrier:
             for account in sorted(set(expected))
         }
 
+    @property
+    def late(self) -> dict[str, int]:
+        """Bars of a paced world that passed while someone was deciding, by account; no zeros."""
+        return {p.name: p.late for p in self.participants.values() if p.late}
+
     # what participants do
 
     def join(self, account: int, want: Want) -> WaitReply:

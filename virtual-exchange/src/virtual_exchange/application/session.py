@@ -71,6 +71,8 @@ class Session:
             participant = self.barrier.participants.get(index)
             account.degraded = participant is not None and participant.degraded
         record.manifest |= run_manifest(self.request, record)
+        if self.barrier.late:
+            record.manifest["late_bars"] = self.barrier.late
         return record
 
 

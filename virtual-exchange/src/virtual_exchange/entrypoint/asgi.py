@@ -4,7 +4,7 @@ A backtest over HTTP is nothing but round trips, so the routes of a step are pla
 routes have the same form, and one table documents them all (`openapi.py`).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl
@@ -18,11 +18,14 @@ from suite.ids import AccountId
 from suite.service.faults import decode_body
 from suite.service.tokens import Grant
 from virtual_exchange.application.session import Session
+from virtual_exchange.application.worlds import DEFAULT
 from virtual_exchange.entrypoint.services import Services
 
 JSON: Final = b"application/json"
 EVENTS: Final = b"text/event-stream"
 OPEN: Final = "open"
+DEFAULT_NAME: Final = "default"
+"""What the default world is called where a path names worlds."""
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -120,6 +123,8 @@ class Route:
     Attributes:
         scope: what the caller's token must cover; `open` where none is needed.
         in_world: it exists below `/w/{world_id}` too.
+        named: parameter of the path that names the world whose token is needed, on routes that are
+            not in a world themselves; with none it is the service's own.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -128,6 +133,12 @@ class Route:
     doc: Doc
     scope: str = OPEN
     in_world: bool = True
+    named: str | None = None
+
+    def realm(self, path_params: Mapping[str, Any]) -> str:
+        """World whose token a request needs, empty for the default one and the service itself."""
+        name = str(path_params.get("world_id" if self.in_world else self.named or "", ""))
+        return DEFAULT if name == DEFAULT_NAME and not self.in_world else name
 
 
 class Endpoint:
@@ -160,7 +171,7 @@ class Endpoint:
         await send({"type": "http.response.body", "body": answer.body})
 
     def _authorize(self, scope: Scope) -> Grant | None:
-        realm = "" if not self._route.in_world else scope["path_params"].get("world_id", "")
+        realm = self._route.realm(scope["path_params"])
         if self._route.scope != OPEN:
             return self._services.tokens.authorize(scope, self._route.scope, realm=realm)
         if self._route.path == "/info" and any(n == b"authorization" for n, _ in scope["headers"]):

@@ -5,14 +5,13 @@ import asyncio
 import msgspec
 
 from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
-from suite.errors import Conflict
+from suite.errors import Conflict, Forbidden
 from suite.service.tokens import account_grant
 from virtual_exchange.application.results import canonical_report
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.worlds import DEFAULT
-from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
+from virtual_exchange.entrypoint.asgi import DEFAULT_NAME, Answer, Call, Doc, Route, answer
 
-DEFAULT_NAME = "default"
 _request = msgspec.json.Decoder(WorldRequest)
 
 
@@ -39,6 +38,7 @@ def status_of(call: Call, session: Session) -> WorldStatus:
         now_ms=world.now_ms,
         finished=world.finished,
         percent=round(100 * world.done, 2),
+        late=session.barrier.late,
     )
 
 
@@ -85,8 +85,12 @@ async def delete(call: Call) -> Answer:
 
 
 async def report(call: Call) -> Answer:
-    """`GET /worlds/{id}/report`."""
+    """`GET /worlds/{id}/report`: it shows every account, so the caller must be free to read all."""
     session = _named(call)
+    for account in session.world.accounts:
+        needed = f"read:account:{account.account_id}"
+        if call.grant is None or not call.grant.covers(needed, realm=session.world.world_id):
+            raise Forbidden(f"the report shows every account; this token does not cover {needed}")
     if not session.world.finished:
         raise Conflict(f"the world is not finished; {100 * session.world.done:.1f} % are played")
     body, _ = await asyncio.to_thread(canonical_report, session.record())
@@ -110,6 +114,7 @@ ROUTES = (
         method="GET",
         path="/worlds",
         handler=listing,
+        scope="admin",
         in_world=False,
         doc=Doc(summary="Worlds of this process", response=list[WorldStatus]),
     ),
@@ -117,7 +122,9 @@ ROUTES = (
         method="GET",
         path="/worlds/{id}",
         handler=show,
+        scope="read:market",
         in_world=False,
+        named="id",
         doc=Doc(summary="One world; the one at the root is `default`", response=WorldStatus),
     ),
     Route(
@@ -132,7 +139,9 @@ ROUTES = (
         method="GET",
         path="/worlds/{id}/report",
         handler=report,
+        scope="read:account",
         in_world=False,
-        doc=Doc(summary="Canonical report of a finished world"),
+        named="id",
+        doc=Doc(summary="Canonical report of a finished world, for who may read all its accounts"),
     ),
 )

@@ -116,11 +116,13 @@ const page = (() => {
   const hash = make("code", `${report.sha256.slice(0, 12)}…`);
   hash.title = report.sha256;
   const sources = [...new Set(Object.values(charts).map((chart) => chart.source))];
+  const late = Object.entries(report.manifest.late_bars ?? {});
   const facts = [
     ["Period, UTC", [`${moment(period.from_ms)} to ${moment(period.to_ms)}`]],
     ["Length", [`${lasting(period.to_ms - period.from_ms).replace(" d", " days")}, ${lasting(period.interval_ms)} steps`]],
     ["Data", [sources.join(", ") || "n/a"]],
     ["Run", [report.run_id || "n/a"]],
+    ...late.length ? [["Late decisions", [late.map(([name, bars]) => `${name} ${whole(bars)} bar${bars === 1 ? "" : "s"}`).join(", ")]]] : [],
     ["Result SHA-256", [hash, copy]],
   ];
   $("facts").append(...facts.map(([term, parts]) => {

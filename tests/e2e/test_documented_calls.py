@@ -1,0 +1,80 @@
+"""Every `curl` line of the README and the documentation works as it is written."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.support.stores import make_store
+
+pytestmark = pytest.mark.process
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md")))
+LINES = [
+    pytest.param(line, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, line in enumerate(
+        line
+        for line in page.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+        if line.startswith("curl ")
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The venue that the README starts: its folder and its address."""
+    folder = tmp_path_factory.mktemp("venue")
+    make_store(folder / "var" / "data", "BTC", "ETH", minutes=2880)
+    command = [str(Path(sys.executable).with_name("virtual-exchange")), "serve", "--port", "0"]
+    options = ["--symbols", "BTC,ETH", "--accounts", "alice", "--clock", "lockstep"]
+    with subprocess.Popen(
+        [*command, "--data", "var/data", *options], cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield folder, process.stdout.readline().split()[-1]
+        process.terminate()
+
+
+def expand(line: str, folder: Path) -> str:
+    """Put in what the shell would: `$(cat FILE)`, and TOKEN as the README sets it."""
+    whole = line.replace("$TOKEN", "$(cat var/tokens/alice.token)")
+    return re.sub(
+        r"\$\(cat ([^)]+)\)", lambda match: (folder / match[1]).read_text().strip(), whole
+    )
+
+
+def test_there_are_examples_to_try() -> None:
+    assert len(LINES) >= 5
+    for page in ("README.md", "README.zh-CN.md"):
+        assert "TOKEN=$(cat var/tokens/alice.token)" in (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_documented_call_is_answered(served: tuple[Path, str], line: str) -> None:
+    folder, base = served
+    words = iter(shlex.split(expand(line, folder))[1:])
+    headers: dict[str, str] = {}
+    body, url = None, ""
+    for word in words:
+        if word == "-H":
+            name, _, value = next(words).partition(":")
+            headers[name] = value.strip()
+        elif word == "-d":
+            body = next(words)
+        else:
+            assert not word.startswith("-"), word
+            url = word
+    assert url.startswith("http://127.0.0.1:8100/"), url
+    method = "GET" if body is None else "POST"
+    reply = httpx.request(
+        method, url.replace("http://127.0.0.1:8100", base), headers=headers, content=body
+    )
+    assert 200 == reply.status_code, reply.text
+    assert '"error"' not in reply.text
+    assert '"err"' not in reply.text
