@@ -82,6 +82,7 @@ class Callback:
         else:
             self._step(on_bar, end)
         strategy.catch_up(self._state, self._tape, end)
+        strategy.show(self._state, self._tape)
         self.bar = end
         self._refresh()
         self._logs.append(self.engine.take_log().copy())
@@ -149,6 +150,7 @@ class Callback:
     def apply(self, command: Command) -> tuple[Event, ...]:
         """Give the engine any other command; not one that moves time."""
         strategy.catch_up(self._state, self._tape, self.bar)
+        strategy.show(self._state, self._tape)
         self._logs.append(self.engine.take_log().copy())
         events = self.engine.apply(command)
         self._take_world()

@@ -229,15 +229,14 @@ def order_state(row: Row, tape: Tape) -> OrderState:
         placed_ms=tape.time_ms(row[layout.ORDER_PLACED_BAR]),
         held_usd=Usd(row[layout.ORDER_HELD]),
         parent_oid=Oid(row[layout.ORDER_GROUP]),
-        follows_position=bool(row[layout.ORDER_WHOLE]),
+        follows_position=row[layout.ORDER_WHOLE] == layout.FOLLOWS,
         expires_ms=row[layout.ORDER_EXPIRES],
-        cloid=decode_cloid(row[layout.ORDER_CLOID], row[layout.ORDER_CLOID_LOW]),
+        cloid=decode_cloid(row) if row[layout.ORDER_NAMED] else None,
     )
 
 
-def decode_cloid(high: int, low: int) -> Cloid | None:
-    """A client order id from its two signed words; both 0 is none."""
-    if high == 0 and low == 0:
-        return None
+def decode_cloid(row: Row) -> Cloid:
+    """A client order id from the two signed words of an order."""
     word = (1 << 64) - 1
+    high, low = row[layout.ORDER_CLOID], row[layout.ORDER_CLOID_LOW]
     return Cloid(f"0x{(high & word) << 64 | low & word:032x}")

@@ -273,9 +273,14 @@ class Engine:
         return self._world[: self._view[layout.AT_EVENT]].tobytes()
 
     def restore(self, snapshot: bytes) -> None:
-        """Go back to a snapshot of this engine, taken at its present size."""
+        """Go back to a snapshot of this engine, or of one made alike."""
         state = np.frombuffer(snapshot, np.int64)
-        check(state.size == self._view[layout.AT_EVENT], "a snapshot of another engine")
+        check(state[layout.ACCOUNTS] == self.accounts, "a snapshot of another engine")
+        events = int(state[layout.EVENTS_MAX])
+        if state.size != self._view[layout.AT_EVENT] or events != self._view[layout.EVENTS_MAX]:
+            room = events * layout.EVENT_WORDS + layout.SCRATCH_WORDS
+            self._world = np.zeros(state.size + room, np.int64)
+            self._state, self._view = handle(self._world), self._words()
         self._world[: state.size] = state
         self._view[layout.EVENTS] = 0
         self._curve.clear()
@@ -446,7 +451,7 @@ def encode(order: NewOrder) -> tuple[int, ...]:
     if trigger is not None:
         kind = layout.STOP if trigger.tpsl is Tpsl.STOP_LOSS else layout.TAKE
         is_market, trigger_price = trigger.is_market, _bounded(trigger.price)
-    high, low = encode_cloid(order.cloid) if order.cloid else (0, 0)
+    high, low = (0, 0) if order.cloid is None else encode_cloid(order.cloid)
     return (
         order.symbol,
         order.side,
@@ -458,6 +463,7 @@ def encode(order: NewOrder) -> tuple[int, ...]:
         TIFS.index(order.tif),
         order.reduce_only,
         _bounded(order.expires_ms),
+        order.cloid is not None,
         high,
         low,
     )

@@ -32,6 +32,7 @@ from perp_engine.kernel.layout import (
     ORDER_KIND,
     ORDER_LEVEL,
     ORDER_MARKET,
+    ORDER_NAMED,
     ORDER_PRICE,
     ORDER_REDUCE,
     ORDER_SIDE,
@@ -72,14 +73,16 @@ from perp_engine.kernel.tape import volume_before
 
 
 @jit
-def check_price(price: int, mark: int, dollar: int) -> int:
-    """A price that is given lies on the grid, and near the mark. 0 when it does."""
+def off_grid(price: int, dollar: int) -> bool:
+    """Whether a price is not one that an order may carry; 0 is none."""
     tick = tick_of(price, dollar)
-    if price < 0 or (tick > 1 and price % tick != 0):
-        return INVALID_PRICE
-    if price > 0 and (price > 5 * mark or 5 * price <= mark):
-        return PRICE_TOO_FAR
-    return 0
+    return price < 0 or (tick > 1 and price % tick != 0)
+
+
+@jit
+def too_far(price: int, mark: int) -> bool:
+    """Whether a price that is given is far from the mark."""
+    return price > 0 and (price > 5 * mark or 5 * price <= mark)
 
 
 @jit
@@ -102,11 +105,10 @@ def check_form(m: Words, q: Words, r: int, whole: bool) -> int:
     if size < 0 or size >= SIZE_LIMIT:
         return INVALID_SIZE
     price, trigger = q[r + ORDER_PRICE], q[r + ORDER_TRIGGER]
-    reason = check_price(price, mark, m[s + DOLLAR])
-    if reason == 0 and trigger:
-        reason = check_price(trigger, mark, m[s + DOLLAR])
-    if reason:
-        return reason
+    if off_grid(price, m[s + DOLLAR]) or off_grid(trigger, m[s + DOLLAR]):
+        return INVALID_PRICE
+    if too_far(price, mark) or too_far(trigger, mark):
+        return PRICE_TOO_FAR
     if q[r + ORDER_KIND] != LIMIT and (trigger == 0 or (price == 0 and q[r + ORDER_MARKET] == 0)):
         return BAD_TRIGGER
     # no overflow: a size is below 3e9, and a price within five times the mark
@@ -146,13 +148,15 @@ def check_places(m: Words, account: int, q: Words, at: int, step: int, count: in
     """Cloids of their own and free places for an entry with all its legs."""
     for index in range(count):
         r = at + index * step
+        if q[r + ORDER_NAMED] == 0:
+            continue
         high, low = q[r + ORDER_CLOID], q[r + ORDER_CLOID_LOW]
         if cloid_lives(m, account, high, low):
             return DUPLICATE_CLOID
         for before in range(index):
             other = at + before * step
             same = q[other + ORDER_CLOID] == high and q[other + ORDER_CLOID_LOW] == low
-            if same and (high != 0 or low != 0):
+            if same and q[other + ORDER_NAMED]:
                 return DUPLICATE_CLOID
     if m[account_at(m, account) + ACCOUNT_ORDERS] + count > ORDERS_PER_ACCOUNT:
         return TOO_MANY_ORDERS
@@ -221,7 +225,7 @@ def check_room(m: Words, o: int) -> int:
     """A cloid of its own, and a free place."""
     account = m[o + ORDER_ACCOUNT]
     a = account_at(m, account)
-    if cloid_lives(m, account, m[o + ORDER_CLOID], m[o + ORDER_CLOID_LOW]):
+    if m[o + ORDER_NAMED] and cloid_lives(m, account, m[o + ORDER_CLOID], m[o + ORDER_CLOID_LOW]):
         return DUPLICATE_CLOID
     used = m[a + SEQUENCE] if m[a + SEQUENCE_BAR] == m[BAR] else 0
     if m[a + ACCOUNT_ORDERS] >= ORDERS_PER_ACCOUNT or used >= OID_ACCOUNT - 1:

@@ -73,6 +73,8 @@ def perform(
     count: int, grouping: int, expires_ms: int, arrives_ms: int,
 ) -> int:  # fmt: skip
     """Do what an action asks for, unless it comes too late."""
+    if m[BAR] >= m[BARS] and kind not in (PLACE, REPLACE):
+        return refuse(m, account, q[r + ORDER_SYMBOL], oid, HALTED)
     if m[BAR] >= m[BARS] or not 0 < expires_ms < arrives_ms:
         return carry_out(m, t, kind, account, oid, q, r, step, count, grouping)
     if kind not in (PLACE, REPLACE):

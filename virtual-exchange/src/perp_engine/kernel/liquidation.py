@@ -28,7 +28,7 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.ledger import cover, insure
 from perp_engine.kernel.log import emit
-from perp_engine.kernel.margin import maintenance_of, reset_guards
+from perp_engine.kernel.margin import PRICE_CAP, maintenance_of, reset_guards
 from perp_engine.kernel.orders import end_account, end_all, follow_position
 from perp_engine.kernel.tape import HIGH, LOW, bar_exists, bar_word, volume_before
 
@@ -163,7 +163,7 @@ def liquidate(
         if sold == symbol:
             sell(m, t, account, sold, bar, inside, low, high, time_ms)
         else:
-            least = most = m[symbol_at(m, sold) + MARK]
+            least, most = 1, PRICE_CAP
             if inside:
                 least, most = bar_word(m, t, sold, LOW, bar), bar_word(m, t, sold, HIGH, bar)
             sell(m, t, account, sold, bar, inside, least, most, time_ms)

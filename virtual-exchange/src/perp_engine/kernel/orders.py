@@ -6,6 +6,7 @@ from perp_engine.kernel.layout import (
     CANCELED,
     DOLLAR,
     FIRST_OWN,
+    FOLLOWS,
     FREE_ORDER,
     LIMIT,
     OPEN_ORDERS,
@@ -19,6 +20,7 @@ from perp_engine.kernel.layout import (
     ORDER_KIND,
     ORDER_LEVEL,
     ORDER_MARGIN,
+    ORDER_NAMED,
     ORDER_NEXT,
     ORDER_PREVIOUS,
     ORDER_PRICE,
@@ -165,17 +167,18 @@ def find(m: Words, account: int, symbol: int, oid: int) -> int:
 @jit
 def find_cloid(m: Words, account: int, symbol: int, high: int, low: int) -> int:
     """Row of the open order with a client order id, 0 when there is none."""
+    found = 0
     o = m[position_at(m, account, symbol) + FIRST_OWN]
-    while o and (m[o + ORDER_CLOID] != high or m[o + ORDER_CLOID_LOW] != low):
+    while o and found == 0:
+        if m[o + ORDER_NAMED] and m[o + ORDER_CLOID] == high and m[o + ORDER_CLOID_LOW] == low:
+            found = o
         o = m[o + ORDER_NEXT]
-    return o
+    return found
 
 
 @jit
 def cloid_lives(m: Words, account: int, high: int, low: int) -> bool:
-    """Whether an open order of the account has this client order id; none is all zero."""
-    if high == 0 and low == 0:
-        return False
+    """Whether an open order of the account has this client order id."""
     found = 0
     for symbol in range(m[SYMBOLS]):
         found = max(found, find_cloid(m, account, symbol, high, low))
@@ -231,8 +234,12 @@ def follow_position(m: Words, account: int, symbol: int, time_ms: int) -> None:
         if m[o + ORDER_REDUCE] and m[o + ORDER_STATE] != WAITING_FOR_FILL:
             room = -m[p + SIZE] * m[o + ORDER_SIDE]
             if room <= 0:
-                close(m, o, REDUCE_ONLY_CANCELED, m[o + ORDER_HELD], time_ms)
-            elif m[o + ORDER_SIZE] > room or (m[o + ORDER_WHOLE] and m[o + ORDER_SIZE] != room):
+                end(m, o, REDUCE_ONLY_CANCELED, time_ms)
+                # its legs may have ended with it, the following one among them
+                following = m[p + FIRST_OWN]
+            elif m[o + ORDER_SIZE] > room or (
+                m[o + ORDER_WHOLE] == FOLLOWS and m[o + ORDER_SIZE] != room
+            ):
                 m[o + ORDER_SIZE] = room
                 emit_changed(m, time_ms, o)
         o = following
@@ -261,7 +268,7 @@ def make_way(m: Words, new: int, account: int, symbol: int, time_ms: int) -> Non
             o = m[o + ORDER_NEXT]
         if oldest == 0 or total <= abs(m[p + SIZE]):
             return
-        close(m, oldest, REDUCE_ONLY_CANCELED, m[oldest + ORDER_HELD], time_ms)
+        end(m, oldest, REDUCE_ONLY_CANCELED, time_ms)
 
 
 @jit

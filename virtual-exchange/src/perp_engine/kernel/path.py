@@ -45,7 +45,6 @@ from perp_engine.kernel.layout import (
     ORDER_STATE,
     ORDER_SYMBOL,
     ORDER_TIF,
-    ORDER_TRIGGER,
     PARTICIPATION,
     PATH,
     RECORDED,
@@ -62,7 +61,7 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.liquidation import liquidate
 from perp_engine.kernel.log import emit_changed
-from perp_engine.kernel.margin import exact_liquidation, reset_guards
+from perp_engine.kernel.margin import PRICE_CAP, exact_liquidation, reset_guards
 from perp_engine.kernel.nearest import high_tree, low_tree, met, next_met, note_order, refresh
 from perp_engine.kernel.orders import arm, close, end, follow_position, set_level
 from perp_engine.kernel.tape import (
@@ -90,12 +89,19 @@ def maker_budget(m: Words, volume: int) -> int:
 
 
 @jit
-def earlier(m: Words, o: int, than: int, up: bool) -> bool:
+def met_at(m: Words, o: int, at: int, up: bool) -> int:
+    """Where the path, now at `at`, meets an order: here, when it is already beyond its level."""
+    return max(at, m[o + ORDER_LEVEL]) if up else min(at, m[o + ORDER_LEVEL])
+
+
+@jit
+def earlier(m: Words, o: int, than: int, at: int, up: bool) -> bool:
     """Whether the path meets `o` before `than`: nearer level, then stops, then the older."""
     if than == 0:
         return True
-    if m[o + ORDER_LEVEL] != m[than + ORDER_LEVEL]:
-        return (m[o + ORDER_LEVEL] < m[than + ORDER_LEVEL]) == up
+    one, two = met_at(m, o, at, up), met_at(m, than, at, up)
+    if one != two:
+        return (one < two) == up
     stops, other = m[o + ORDER_KIND] == STOP, m[than + ORDER_KIND] == STOP
     if stops != other:
         return stops
@@ -103,7 +109,7 @@ def earlier(m: Words, o: int, than: int, up: bool) -> bool:
 
 
 @jit
-def nearest(m: Words, p: int, bar: int, up: bool, to: int) -> int:
+def nearest(m: Words, p: int, bar: int, up: bool, at: int, to: int) -> int:
     """First order of a position that the path meets on its way, 0 when none."""
     found = 0
     o = m[p + FIRST_OWN]
@@ -111,7 +117,7 @@ def nearest(m: Words, p: int, bar: int, up: bool, to: int) -> int:
         active = m[o + ORDER_STATE] != WAITING_FOR_FILL and m[o + ORDER_DONE_BAR] != bar
         if active and (m[o + ORDER_FALLS] == 0) == up:
             level = m[o + ORDER_LEVEL]
-            if (level <= to if up else level >= to) and earlier(m, o, found, up):
+            if (level <= to if up else level >= to) and earlier(m, o, found, at, up):
                 found = o
         o = m[o + ORDER_NEXT]
     return found
@@ -178,7 +184,6 @@ def fill_maker(m: Words, o: int, bar: int, at: int, time_ms: int) -> None:
     size = min(size, m[p + MAKER_BUDGET])
     if size <= 0:
         return
-    m[symbol_at(m, symbol) + MARK] = at
     if not carries(m, o, size, at, m[account_at(m, account) + MAKER]):
         end_short_of_margin(m, o, time_ms)
         return
@@ -195,7 +200,7 @@ def fire(m: Words, o: int, at: int, low: int, high: int, volume: int, time_ms: i
     if size == 0:
         return
     m[o + ORDER_SIZE] = size
-    m[o + ORDER_STATE], m[symbol_at(m, symbol) + MARK] = RESTING, at
+    m[o + ORDER_STATE] = RESTING
     emit_changed(m, time_ms, o)
     reachable = limit == 0 or side * (limit - at) >= 0
     if not reachable and m[o + ORDER_MARKET]:
@@ -215,33 +220,39 @@ def fire(m: Words, o: int, at: int, low: int, high: int, volume: int, time_ms: i
 
 @apart
 def walk(
-    m: Words, t: Words, account: int, symbol: int, bar: int, start: int, to: int, up: bool,
+    m: Words, t: Words, account: int, symbol: int, bar: int, start: int, at: int, to: int, up: bool,
     inside: bool, low: int, high: int, time_ms: int,
 ) -> None:  # fmt: skip
-    """Take the price from start to an end for one account; play what it meets, nearest first.
+    """Take the price to an end for one account; play what it meets, nearest first.
 
     Args:
+        start: where the market was before; a resting limit beyond it trades no worse than there.
+        at: where the path is; it differs from `start` where it jumped.
         inside: in the path of `bar`; otherwise at the boundary before it.
         low, high: what a taker may pay.
     """
     p = position_at(m, account, symbol)
-    at, turn = start, bar if inside else bar - 1
+    turn = bar if inside else bar - 1
     while True:
-        o, lethal = nearest(m, p, turn, up, to), lethal_price(m, account, symbol, up, to)
+        o, lethal = nearest(m, p, turn, up, at, to), lethal_price(m, account, symbol, up, to)
         dies = lethal != (HIGHEST if up else LOWEST)
-        if dies and o:
-            level = m[o + ORDER_LEVEL]
-            dies = lethal <= level if up else lethal >= level
         if dies:
-            at = max(at, lethal) if up else min(at, lethal)
+            lethal = max(at, lethal) if up else min(at, lethal)
+            if o:
+                level = met_at(m, o, at, up)
+                dies = lethal <= level if up else lethal >= level
+        if dies:
+            at = lethal
             liquidate(m, t, account, symbol, bar, at, inside, low, high, time_ms)
         elif o == 0:
             return
         else:
-            level = m[o + ORDER_PRICE] if m[o + ORDER_KIND] == LIMIT else m[o + ORDER_TRIGGER]
-            at = max(at, level) if up else min(at, level)
+            at = met_at(m, o, at, up)
+            m[symbol_at(m, symbol) + MARK] = at
             if m[o + ORDER_KIND] == LIMIT:
-                fill_maker(m, o, turn, at, time_ms)
+                limit = m[o + ORDER_PRICE]
+                price = max(start, limit) if up else min(start, limit)
+                fill_maker(m, o, turn, price, time_ms)
             else:
                 volume = volume_before(m, t, symbol, bar + inside)
                 fire(m, o, at, low, high, volume, time_ms)
@@ -281,13 +292,20 @@ def falls_to(m: Words, account: int, symbol: int, to: int) -> bool:
 
 @jit
 def jump(
-    m: Words, t: Words, account: int, symbol: int, bar: int, to: int, inside: bool, time_ms: int
-) -> None:
-    """Play what a print is already beyond: it trades at that print."""
+    m: Words, t: Words, account: int, symbol: int, bar: int, start: int, to: int, inside: bool,
+    low: int, high: int, time_ms: int,
+) -> None:  # fmt: skip
+    """Play what a print is already beyond.
+
+    Args:
+        start: the print before, where resting limits might have been met; the print itself when it
+            opens a bar.
+    """
+    m[symbol_at(m, symbol) + MARK] = to
     if rises_to(m, account, symbol, to):
-        walk(m, t, account, symbol, bar, to, to, True, inside, to, to, time_ms)
+        walk(m, t, account, symbol, bar, start, to, to, True, inside, low, high, time_ms)
     if falls_to(m, account, symbol, to):
-        walk(m, t, account, symbol, bar, to, to, False, inside, to, to, time_ms)
+        walk(m, t, account, symbol, bar, start, to, to, False, inside, low, high, time_ms)
 
 
 @jit
@@ -303,24 +321,23 @@ def settle_leaf(m: Words, account: int, symbol: int, low: int, high: int, last: 
 
 @jit
 def swing(
-    m: Words, t: Words, account: int, symbol: int, bar: int, op: int, hi: int, lo: int, cl: int,
-    least: int, most: int, time_ms: int,
+    m: Words, t: Words, account: int, symbol: int, bar: int, before: int, op: int, hi: int, lo: int,
+    cl: int, least: int, most: int, time_ms: int,
 ) -> None:  # fmt: skip
     """Walk an account through open, both extremes and close; takers pay from `least` to `most`."""
-    m[symbol_at(m, symbol) + MARK] = op
-    jump(m, t, account, symbol, bar, op, True, time_ms)
+    jump(m, t, account, symbol, bar, before, op, True, least, most, time_ms)
     high_first = high_comes_first(m, account, symbol, op, hi, lo)
     if high_first and rises_to(m, account, symbol, hi):
-        walk(m, t, account, symbol, bar, op, hi, True, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, op, op, hi, True, True, least, most, time_ms)
     if falls_to(m, account, symbol, lo):
         start = hi if high_first else op
-        walk(m, t, account, symbol, bar, start, lo, False, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, start, start, lo, False, True, least, most, time_ms)
     if high_first and rises_to(m, account, symbol, cl):
-        walk(m, t, account, symbol, bar, lo, cl, True, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, lo, lo, cl, True, True, least, most, time_ms)
     if not high_first and rises_to(m, account, symbol, hi):
-        walk(m, t, account, symbol, bar, lo, hi, True, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, lo, lo, hi, True, True, least, most, time_ms)
     if not high_first and falls_to(m, account, symbol, cl):
-        walk(m, t, account, symbol, bar, hi, cl, False, True, least, most, time_ms)
+        walk(m, t, account, symbol, bar, hi, hi, cl, False, True, least, most, time_ms)
 
 
 @jit
@@ -328,22 +345,21 @@ def play_account(m: Words, t: Words, account: int, symbol: int, bar: int, time_m
     """Let a bar pass over one account."""
     op, hi = bar_word(m, t, symbol, OPEN, bar), bar_word(m, t, symbol, HIGH, bar)
     lo, cl = bar_word(m, t, symbol, LOW, bar), bar_word(m, t, symbol, CLOSE, bar)
-    volume = bar_word(m, t, symbol, VOLUME, bar)
-    p = position_at(m, account, symbol)
+    p, volume = position_at(m, account, symbol), bar_word(m, t, symbol, VOLUME, bar)
     m[p + MAKER_BUDGET], m[p + BUDGET_BAR] = maker_budget(m, volume), bar
     rows = 0
     if m[PATH] == RECORDED and m[AT_DETAIL]:
         rows = detail_of(m, t, symbol, bar + 1) - detail_of(m, t, symbol, bar)
     if rows == 0:
-        swing(m, t, account, symbol, bar, op, hi, lo, cl, lo, hi, time_ms)
+        swing(m, t, account, symbol, bar, op, op, hi, lo, cl, lo, hi, time_ms)
     else:
-        m[symbol_at(m, symbol) + MARK] = op
-        jump(m, t, account, symbol, bar, op, True, time_ms)
-        first = detail_of(m, t, symbol, bar)
+        jump(m, t, account, symbol, bar, op, op, True, lo, hi, time_ms)
+        first, last = detail_of(m, t, symbol, bar), op
         for row in range(first, first + rows):
             top, bottom = detail_word(m, t, row, HIGH), detail_word(m, t, row, LOW)
-            begin, last = detail_word(m, t, row, OPEN), detail_word(m, t, row, CLOSE)
-            swing(m, t, account, symbol, bar, begin, top, bottom, last, lo, hi, time_ms)
+            begin, before = detail_word(m, t, row, OPEN), last
+            last = detail_word(m, t, row, CLOSE)
+            swing(m, t, account, symbol, bar, before, begin, top, bottom, last, lo, hi, time_ms)
     settle_leaf(m, account, symbol, lo, hi, cl)
 
 
@@ -388,6 +404,6 @@ def play_opens(m: Words, t: Words, bar: int, time_ms: int) -> None:
             p = position_at(m, account, symbol)
             if m[p + BUDGET_BAR] != bar - 1:
                 m[p + MAKER_BUDGET] = budget
-            jump(m, t, account, symbol, bar, op, False, time_ms)
+            jump(m, t, account, symbol, bar, op, op, False, 1, PRICE_CAP, time_ms)
             settle_leaf(m, account, symbol, op, op, op)
             account = next_met(m, symbol, op, op, account + 1)

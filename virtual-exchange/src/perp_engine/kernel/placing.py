@@ -10,6 +10,8 @@ from perp_engine.kernel.layout import (
     ENTRY_FIRST,
     EVENT_REFUSED,
     EVENT_REJECTED,
+    FIXED,
+    FOLLOWS,
     GTC,
     IOC,
     LIMIT,
@@ -94,11 +96,20 @@ def write_request(m: Words, o: int, account: int, q: Words, r: int) -> None:
 
 
 @jit
-def size_whole(m: Words, o: int) -> None:
-    """Give a leg of size 0 the size of the position, which it follows from now on."""
+def attach(m: Words, o: int) -> None:
+    """Mark a leg of the position; of size 0 it gets that of the position, and follows it."""
+    m[o + ORDER_WHOLE] = FIXED
     if m[o + ORDER_SIZE] == 0:
         size = abs(m[position_at(m, m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL]) + SIZE])
-        m[o + ORDER_WHOLE], m[o + ORDER_SIZE], m[o + ORDER_ORIGINAL] = 1, size, size
+        m[o + ORDER_WHOLE], m[o + ORDER_SIZE], m[o + ORDER_ORIGINAL] = FOLLOWS, size, size
+
+
+@jit
+def note_expiry(m: Words, o: int) -> None:
+    """Have the clock look at an order when it expires: at the next boundary at the earliest."""
+    if m[o + ORDER_EXPIRES]:
+        m[NEXT_CANCEL] = min(m[NEXT_CANCEL], m[o + ORDER_EXPIRES])
+        m[TIMER_BAR] = min(m[TIMER_BAR], max(boundary_of(m, m[o + ORDER_EXPIRES]), m[BAR] + 1))
 
 
 @jit
@@ -127,9 +138,7 @@ def enter(m: Words, o: int, replaced: int) -> int:
     set_level(m, o)
     if m[o + ORDER_STATE] != WAITING_FOR_FILL:
         note_order(m, o)
-    if m[o + ORDER_EXPIRES]:
-        m[NEXT_CANCEL] = min(m[NEXT_CANCEL], m[o + ORDER_EXPIRES])
-        m[TIMER_BAR] = min(m[TIMER_BAR], max(boundary_of(m, m[o + ORDER_EXPIRES]), m[BAR] + 1))
+    note_expiry(m, o)
     if is_plain_reduce(m, o, m[o + ORDER_SIDE]):
         make_way(m, o, account, symbol, time_ms)
     return oid
@@ -150,7 +159,7 @@ def place_one(m: Words, t: Words, account: int, q: Words, r: int, index: int, gr
     if o:
         write_request(m, o, account, q, r)
         if group:
-            size_whole(m, o)
+            attach(m, o)
             m[o + ORDER_GROUP] = group
         reason = admit(m, t, o)
         if reason == 0:
@@ -183,6 +192,7 @@ def place_leg(
     set_level(m, o)
     if armed:
         note_order(m, o)
+    note_expiry(m, o)
     emit_opened(m, boundary_ms(m, m[BAR]), o)
 
 
@@ -270,7 +280,7 @@ def check_modified(m: Words, account: int, old: int, q: Words, r: int) -> int:
         return reason
     symbol = m[old + ORDER_SYMBOL]
     entry = find(m, account, symbol, group)
-    reference = m[entry + ORDER_PRICE] if entry else 0
+    reference = m[entry + ORDER_PRICE] if entry and m[entry + ORDER_GROUP] == 0 else 0
     return check_leg(q, r, symbol, reference if reference else m[symbol_at(m, symbol) + MARK])
 
 
@@ -290,7 +300,8 @@ def modify_now(m: Words, t: Words, account: int, oid: int, q: Words, r: int) -> 
     if reason == 0:
         write_request(m, o, account, q, r)
         m[o + ORDER_GROUP] = m[old + ORDER_GROUP]
-        size_whole(m, o)
+        if m[old + ORDER_WHOLE]:
+            attach(m, o)
         unlink(m, old)
         if m[old + ORDER_STATE] == WAITING_FOR_FILL:
             m[o + ORDER_STATE] = WAITING_FOR_FILL

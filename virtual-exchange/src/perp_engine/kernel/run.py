@@ -14,6 +14,7 @@ from perp_engine.kernel.layout import (
     CASH,
     COST,
     CROSS_OPEN,
+    DELISTED,
     EVENT_LEVERAGE,
     EVENT_SCHEDULED,
     EVENTS,
@@ -143,6 +144,8 @@ def advance(state: Words, tape: Words, until: int, watches: Words, count: int) -
 def leverage_refused(m: Words, account: int, symbol: int, leverage: int, isolated: int) -> int:
     """Choose leverage and mode, or leave both and return why not."""
     p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    if m[s + DELISTED]:
+        return UNKNOWN_COIN
     if leverage < 1 or leverage > m[s + MAX_LEVERAGE]:
         return BAD_LEVERAGE
     if m[p + SIZE] != 0 and isolated != m[p + ISOLATED]:

@@ -261,7 +261,11 @@ else:
 
     def strategy(function: Callable[..., None]) -> Any:
         """Compile a strategy: `(m, t, u, f, bar)`, see the module. Kept on disk."""
-        return numba.njit(ON_BAR, cache=True, error_model="numpy")(function)
+        try:
+            return numba.njit(ON_BAR, cache=True, error_model="numpy")(function)
+        except ModuleNotFoundError:
+            # kept by a process that knew the same file under another module name
+            return numba.njit(ON_BAR, error_model="numpy")(function)
 
 
 def _loop(on_bar: Any, state: Words, tape: Words, ints: Words, floats: Floats, until: int) -> int:
@@ -274,6 +278,7 @@ def _loop(on_bar: Any, state: Words, tape: Words, ints: Words, floats: Floats, u
         on_bar(m, t, u, f, bar)
         step(m, t)
         bar += 1
+    sync(m, t)
     return REACHED
 
 
@@ -334,3 +339,9 @@ def catch_up(state: Words, tape: Words, bar: int) -> int:
         return 0
     m[BAR] = bar - 1
     return step(m, t)
+
+
+@jit
+def show(state: Words, tape: Words) -> None:
+    """Entry point: bring marks and prints to the boundary that time has quietly come to."""
+    sync(words(state), words(tape))
