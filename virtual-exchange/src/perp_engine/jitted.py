@@ -85,21 +85,21 @@ class JittedRun:
 
     Attributes:
         ints, floats: its numbers, as it left them.
-        log: rows of what happened to money; `events` reads them.
+        logs: rows of what happened to money, in parts; `events` reads them.
     """
 
     ints: I64
     floats: F64
-    log: I64
+    logs: tuple[I64, ...]
 
     @property
     def fills(self) -> int:
         """How many trades there were."""
-        return int((self.log[:, 0] == layout.EVENT_FILL).sum())
+        return sum(int((log[:, 0] == layout.EVENT_FILL).sum()) for log in self.logs)
 
     def events(self) -> tuple[Event, ...]:
         """Fills, funding, liquidations and transfers, in order."""
-        return tuple(decoding.decode(row) for row in self.log.tolist())
+        return tuple(decoding.decode(row) for log in self.logs for row in log.tolist())
 
 
 def run_jitted(
@@ -132,7 +132,7 @@ def run_jitted(
             break
     engine.prove()
     engine.for_driver(trades_only=False)
-    return JittedRun(own_ints, own_floats, np.concatenate(logs))
+    return JittedRun(own_ints, own_floats, tuple(logs))
 
 
 def sweep(engine: Engine, on_bar: Any, ints: I64, floats: F64 | None = None) -> I64:
