@@ -58,7 +58,7 @@ def new_buffer(
         (at.AT_FEE, len(rules.fee_tiers) * at.FEE_WORDS),
         (at.AT_VOLUME, volumes),
         (at.AT_FUNDING, 2 * sum(len(table) for table in tape.funding)),
-        (at.AT_SENT, capacity.sent * at.SENT_WORDS),
+        (at.AT_SENT, capacity.sent),
         (at.AT_ORDER, capacity.orders * at.ORDER_WORDS),
         (at.AT_EVENT, capacity.events * at.EVENT_WORDS),
     )

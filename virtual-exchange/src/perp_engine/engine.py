@@ -85,13 +85,15 @@ class Engine:
         self.accounts = accounts
         self.rules = rules
         orders = min(ORDERS_MAX, max(64, accounts * 64))
-        sent = min(ORDERS_MAX, 1024 * accounts) if rules.decision_latency_ms else 0
+        sent = 0
+        if rules.decision_latency_ms:
+            sent = min(ORDERS_MAX, 1024 * accounts) * (layout.ACTION_WORDS + layout.REQUEST_WORDS)
         capacity = buffer.Capacity(orders, self._events_needed(orders), sent)
         self._world = buffer.new_buffer(self.instruments, tape, accounts, rules, capacity)
         self._world[layout.CURVE_EVERY] = curve_every
         self._bars = buffer.flat_tape(tape)
         self._scratch = np.zeros(16, np.int64)
-        self._request = np.zeros(layout.REQUEST_WORDS, np.int64)
+        self._action = np.zeros(layout.ACTION_WORDS + layout.REQUEST_WORDS, np.int64)
         self._no_watches = np.zeros(run.WATCH_WORDS, np.int64)
         self._curve: list[I64] = []
         self._state, self._tape = handle(self._world), handle(self._bars)
@@ -134,15 +136,15 @@ class Engine:
             case Advance():
                 return self._advance(command)
             case CancelOrder(account=account, symbol=symbol, oid=oid):
-                self._request[layout.ORDER_SYMBOL] = symbol
+                self._request(layout.ORDER_SYMBOL, symbol)
                 self._act(layout.CANCEL, account, oid)
             case CancelByCloid(account=account, symbol=symbol, cloid=cloid):
-                self._request[layout.ORDER_SYMBOL] = symbol
                 high, low = encode_cloid(cloid)
-                self._request[[layout.ORDER_CLOID, layout.ORDER_CLOID_LOW]] = high, low
+                self._request(layout.ORDER_SYMBOL, symbol)
+                self._request(layout.ORDER_CLOID, high)
+                self._request(layout.ORDER_CLOID_LOW, low)
                 self._act(layout.CANCEL_CLOID, account)
             case CancelAll(account=account):
-                self._request[:] = 0
                 self._act(layout.CANCEL_ALL, account)
             case ModifyOrder(account=account, oid=oid, order=order):
                 self._make_room(1)
@@ -160,6 +162,9 @@ class Engine:
                 run.transfer(self._state, self._tape, account, _bounded(usd))
         return self._settle()
 
+    def _request(self, field: int, word: int) -> None:
+        self._action[layout.ACTION_WORDS + field] = word
+
     def _act(
         self,
         kind: int,
@@ -169,8 +174,8 @@ class Engine:
         grouping: int = layout.ALONE,
         expires_ms: int = 0,
     ) -> None:
-        request = handle(self._request)
-        run.act(self._state, self._tape, kind, account, oid, request, count, grouping, expires_ms)
+        self._action[: layout.ACTION_WORDS] = (kind, account, oid, count, grouping, 0, expires_ms)
+        run.act(self._state, self._tape, handle(self._action))
 
     def _place(self, command: PlaceOrders) -> tuple[Event, ...]:
         orders = command.orders
@@ -184,11 +189,11 @@ class Engine:
 
     def _encode(self, orders: Sequence[NewOrder]) -> None:
         """Write requests where the kernel reads them."""
-        wanted = len(orders) * layout.REQUEST_WORDS
-        if len(self._request) < wanted:
-            self._request = np.zeros(2 * wanted, np.int64)
-        view = memoryview(self._request.data).cast("B").cast("q")
-        at = 0
+        wanted = layout.ACTION_WORDS + len(orders) * layout.REQUEST_WORDS
+        if len(self._action) < wanted:
+            self._action = np.zeros(2 * wanted, np.int64)
+        view = memoryview(self._action.data).cast("B").cast("q")
+        at = layout.ACTION_WORDS
         for order in orders:
             for word in encode(order):
                 view[at] = word
@@ -295,7 +300,7 @@ class Engine:
     def _make_room(self, placing_orders: int) -> None:
         """Grow the tables when the next call might fill them. Rows keep their places."""
         view = self._view
-        wanted = view[layout.OPEN_ORDERS] + view[layout.SENT_COUNT] + placing_orders + 1
+        wanted = view[layout.OPEN_ORDERS] + view[layout.SENT_ORDERS] + placing_orders + 1
         orders = view[layout.ORDERS_MAX]
         if wanted > orders:
             orders = min(ORDERS_MAX, max(2 * orders, wanted))

@@ -46,6 +46,7 @@ from perp_engine.kernel.layout import (
     PRICE_TOO_FAR,
     PRINT,
     REDUCE_INCREASES,
+    REQUEST_WORDS,
     RESTING,
     SEQUENCE,
     SEQUENCE_BAR,
@@ -144,17 +145,17 @@ def check_leg(q: Words, r: int, symbol: int, reference: int) -> int:
 
 
 @jit
-def check_places(m: Words, account: int, q: Words, at: int, step: int, count: int) -> int:
+def check_places(m: Words, account: int, q: Words, at: int, count: int) -> int:
     """Cloids of their own and free places for an entry with all its legs."""
     for index in range(count):
-        r = at + index * step
+        r = at + index * REQUEST_WORDS
         if q[r + ORDER_NAMED] == 0:
             continue
         high, low = q[r + ORDER_CLOID], q[r + ORDER_CLOID_LOW]
         if cloid_lives(m, account, high, low):
             return DUPLICATE_CLOID
         for before in range(index):
-            other = at + before * step
+            other = at + before * REQUEST_WORDS
             same = q[other + ORDER_CLOID] == high and q[other + ORDER_CLOID_LOW] == low
             if same and q[other + ORDER_NAMED]:
                 return DUPLICATE_CLOID
@@ -164,16 +165,14 @@ def check_places(m: Words, account: int, q: Words, at: int, step: int, count: in
 
 
 @jit
-def check_batch(
-    m: Words, account: int, q: Words, at: int, step: int, count: int, grouping: int
-) -> int:
+def check_batch(m: Words, account: int, q: Words, at: int, count: int, grouping: int) -> int:
     """First reason to refuse a whole batch, 0 when there is none.
 
     Args:
-        at, step: where in `q` the first request is, and how far apart they are.
+        at: where in `q` the first request is.
     """
     for index in range(count):
-        reason = check_form(m, q, at + index * step, grouping == OF_POSITION)
+        reason = check_form(m, q, at + index * REQUEST_WORDS, grouping == OF_POSITION)
         if reason:
             return reason
     if grouping == 0:
@@ -186,10 +185,10 @@ def check_batch(
         if q[at + ORDER_PRICE]:
             reference = q[at + ORDER_PRICE]
     for index in range(first, count):
-        reason = check_leg(q, at + index * step, symbol, reference)
+        reason = check_leg(q, at + index * REQUEST_WORDS, symbol, reference)
         if reason:
             return reason
-    return check_places(m, account, q, at, step, count) if grouping == ENTRY_FIRST else 0
+    return check_places(m, account, q, at, count) if grouping == ENTRY_FIRST else 0
 
 
 @jit

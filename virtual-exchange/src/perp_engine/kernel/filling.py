@@ -18,6 +18,7 @@ from perp_engine.kernel.layout import (
     LEVERAGE,
     MAKER,
     MARK,
+    NOW_MS,
     OID_ACCOUNT,
     OID_BAR,
     ORDER_ACCOUNT,
@@ -160,10 +161,11 @@ def trade(
 
 
 @apart
-def fill(
-    m: Words, o: int, size: int, price: int, reference: int, taker: bool, time_ms: int
-) -> None:
-    """Trade `size` of an order, then settle its group and the position's other orders."""
+def fill(m: Words, o: int, size: int, price: int, taker: bool) -> None:
+    """Trade `size` of an order, then settle its group and the position's other orders.
+
+    A taker's reference is the mark: the price before spread and slippage; a maker's its own price.
+    """
     account, symbol, side = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_SIDE]
     a, p = account_at(m, account), position_at(m, account, symbol)
     oid, group = m[o + ORDER_ID], m[o + ORDER_GROUP]
@@ -171,7 +173,8 @@ def fill(
     used = margin_of(price, opened, m[p + LEVERAGE]) if m[o + ORDER_HELD] and opened else 0
     left = m[o + ORDER_SIZE] - size
     m[o + ORDER_SIZE] = left
-    rate = m[a + TAKER] if taker else m[a + MAKER]
+    rate, time_ms = m[a + TAKER] if taker else m[a + MAKER], m[NOW_MS]
+    reference = m[symbol_at(m, symbol) + MARK] if taker else price
     trade(
         m, account, symbol, side, size, price, reference, rate, taker, left, BY_ORDER, oid, time_ms
     )

@@ -1,7 +1,15 @@
-"""Actions on orders on their way to the venue: a queue in the order they were sent."""
+"""Actions on orders: what they ask for, done now or on its way to the venue."""
 
-from perp_engine.kernel.jit import Words, jit
+from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.layout import (
+    ACTION_ACCOUNT,
+    ACTION_ARRIVES,
+    ACTION_COUNT,
+    ACTION_EXPIRES,
+    ACTION_GROUPING,
+    ACTION_KIND,
+    ACTION_OID,
+    ACTION_WORDS,
     AT_SENT,
     BAR,
     BARS,
@@ -11,24 +19,17 @@ from perp_engine.kernel.layout import (
     HALTED,
     LATENCY,
     MODIFY,
+    NOW_MS,
     ORDER_CLOID,
     ORDER_CLOID_LOW,
     ORDER_SYMBOL,
     PLACE,
     REPLACE,
     REQUEST_WORDS,
-    SENT_ACCOUNT,
-    SENT_ARRIVES,
-    SENT_BATCH,
-    SENT_COUNT,
-    SENT_EXPIRES,
     SENT_FIRST,
-    SENT_GROUP,
-    SENT_KIND,
     SENT_MAX,
-    SENT_OID,
-    SENT_REQUEST,
-    SENT_WORDS,
+    SENT_ORDERS,
+    SENT_USED,
     TIMER_BAR,
     TOO_LATE,
     TOO_MANY_ORDERS,
@@ -45,95 +46,97 @@ from perp_engine.kernel.placing import (
     refuse,
     reject,
 )
+from perp_engine.kernel.tape import sync
 
 
 @jit
-def carry_out(
-    m: Words, t: Words, kind: int, account: int, oid: int, q: Words, r: int, step: int,
-    count: int, grouping: int,
-) -> int:  # fmt: skip
+def carry_out(m: Words, t: Words, q: Words, r: int) -> int:
     """Do what an action asks for, here and now."""
-    symbol = q[r + ORDER_SYMBOL]
+    kind, account, first = q[r + ACTION_KIND], q[r + ACTION_ACCOUNT], r + ACTION_WORDS
+    symbol = q[first + ORDER_SYMBOL]
     if kind == REPLACE:
         cancel_all_now(m, account)
     if kind in (PLACE, REPLACE):
-        return place_now(m, t, account, q, r, step, count, grouping)
+        return place_now(m, t, account, q, first, q[r + ACTION_COUNT], q[r + ACTION_GROUPING])
     if kind == MODIFY:
-        return modify_now(m, t, account, oid, q, r)
+        return modify_now(m, t, q, r)
     if kind == CANCEL:
-        return cancel_now(m, account, symbol, oid)
+        return cancel_now(m, account, symbol, q[r + ACTION_OID])
     if kind == CANCEL_CLOID:
-        return cancel_cloid_now(m, account, symbol, q[r + ORDER_CLOID], q[r + ORDER_CLOID_LOW])
+        high, low = q[first + ORDER_CLOID], q[first + ORDER_CLOID_LOW]
+        return cancel_cloid_now(m, account, symbol, high, low)
     return cancel_all_now(m, account)
 
 
-@jit
-def perform(
-    m: Words, t: Words, kind: int, account: int, oid: int, q: Words, r: int, step: int,
-    count: int, grouping: int, expires_ms: int, arrives_ms: int,
-) -> int:  # fmt: skip
-    """Do what an action asks for, unless it comes too late."""
-    if m[BAR] >= m[BARS] and kind not in (PLACE, REPLACE):
-        return refuse(m, account, q[r + ORDER_SYMBOL], oid, HALTED)
-    if m[BAR] >= m[BARS] or not 0 < expires_ms < arrives_ms:
-        return carry_out(m, t, kind, account, oid, q, r, step, count, grouping)
-    if kind not in (PLACE, REPLACE):
-        return refuse(m, account, q[r + ORDER_SYMBOL], oid, TOO_LATE)
-    for index in range(count):
-        reject(m, account, q[r + index * step + ORDER_SYMBOL], index, TOO_LATE)
+@apart
+def perform(m: Words, t: Words, q: Words, r: int) -> int:
+    """Do what the action at `r` asks for, unless the world has ended or it comes too late."""
+    kind, account, oid = q[r + ACTION_KIND], q[r + ACTION_ACCOUNT], q[r + ACTION_OID]
+    first = r + ACTION_WORDS
+    placing, ended = kind in (PLACE, REPLACE), m[BAR] >= m[BARS]
+    if ended and not placing:
+        return refuse(m, account, q[first + ORDER_SYMBOL], oid, HALTED)
+    if ended or not 0 < q[r + ACTION_EXPIRES] < q[r + ACTION_ARRIVES]:
+        return carry_out(m, t, q, r)
+    if not placing:
+        return refuse(m, account, q[first + ORDER_SYMBOL], oid, TOO_LATE)
+    for index in range(q[r + ACTION_COUNT]):
+        symbol = q[first + index * REQUEST_WORDS + ORDER_SYMBOL]
+        reject(m, account, symbol, index, TOO_LATE)
     return TOO_LATE
 
 
 @jit
 def move_up(m: Words) -> None:
-    """Bring the rows of the queue to the start of its table."""
-    shift = m[SENT_FIRST] * SENT_WORDS
-    for word in range(m[AT_SENT], m[AT_SENT] + m[SENT_COUNT] * SENT_WORDS):
-        m[word] = m[word + shift]
+    """Bring the queue to the start of its table."""
+    for word in range(m[AT_SENT], m[AT_SENT] + m[SENT_USED]):
+        m[word] = m[word + m[SENT_FIRST]]
     m[SENT_FIRST] = 0
 
 
-@jit
-def send(
-    m: Words, kind: int, account: int, oid: int, q: Words, r: int, count: int, grouping: int,
-    expires_ms: int,
-) -> int:  # fmt: skip
-    """Put an action on its way. A batch takes a row an order; the first knows how many."""
-    now = boundary_ms(m, m[BAR])
+@apart
+def send(m: Words, q: Words, r: int) -> int:
+    """Put an action on its way: into the queue, behind the time of its arrival."""
+    account, oid, count = q[r + ACTION_ACCOUNT], q[r + ACTION_OID], q[r + ACTION_COUNT]
     if m[BAR] >= m[BARS]:
         return refuse(m, account, 0, oid, HALTED)
-    if m[SENT_COUNT] + count > m[SENT_MAX]:
+    words = ACTION_WORDS + count * REQUEST_WORDS
+    if m[SENT_USED] + words > m[SENT_MAX]:
         return refuse(m, account, 0, oid, TOO_MANY_ORDERS)
-    arrives = now + m[LATENCY]
-    if m[SENT_FIRST] + m[SENT_COUNT] + count > m[SENT_MAX]:
+    if m[SENT_FIRST] + m[SENT_USED] + words > m[SENT_MAX]:
         move_up(m)
-    for index in range(count):
-        row = m[AT_SENT] + (m[SENT_FIRST] + m[SENT_COUNT]) * SENT_WORDS
-        m[row + SENT_KIND], m[row + SENT_ACCOUNT], m[row + SENT_ARRIVES] = kind, account, arrives
-        m[row + SENT_EXPIRES], m[row + SENT_OID] = expires_ms, oid
-        m[row + SENT_BATCH], m[row + SENT_GROUP] = count - index, grouping
-        for word in range(REQUEST_WORDS):
-            m[row + SENT_REQUEST + word] = q[r + index * REQUEST_WORDS + word]
-        m[SENT_COUNT] += 1
-    due = boundary_of(m, arrives)
+    row = m[AT_SENT] + m[SENT_FIRST] + m[SENT_USED]
+    for word in range(words):
+        m[row + word] = q[r + word]
+    m[SENT_USED] += words
+    m[SENT_ORDERS] += count
+    due = boundary_of(m, q[r + ACTION_ARRIVES])
     m[TIMER_BAR] = min(m[TIMER_BAR], due)
-    e = emit(m, EVENT_SENT, now, account, 0, 0)
+    e = emit(m, EVENT_SENT, m[NOW_MS], account, 0, 0)
     m[e] = boundary_ms(m, due)
     return 0
 
 
 @jit
-def receive(m: Words, t: Words, time_ms: int) -> None:
+def submit(m: Words, t: Words, q: Words, r: int) -> int:
+    """Carry out the action at `r` now or, in a world with latency, later."""
+    sync(m, t)
+    q[r + ACTION_ARRIVES] = m[NOW_MS] + m[LATENCY]
+    if m[LATENCY]:
+        return send(m, q, r)
+    return perform(m, t, q, r)
+
+
+@jit
+def receive(m: Words, t: Words) -> None:
     """Carry out what has arrived by now."""
-    while m[SENT_COUNT]:
-        row = m[AT_SENT] + m[SENT_FIRST] * SENT_WORDS
-        if m[row + SENT_ARRIVES] > time_ms:
+    while m[SENT_USED]:
+        row = m[AT_SENT] + m[SENT_FIRST]
+        if m[row + ACTION_ARRIVES] > m[NOW_MS]:
             return
-        count, account = m[row + SENT_BATCH], m[row + SENT_ACCOUNT]
-        at, expires_ms = row + SENT_REQUEST, m[row + SENT_EXPIRES]
-        perform(
-            m, t, m[row + SENT_KIND], account, m[row + SENT_OID], m, at, SENT_WORDS, count,
-            m[row + SENT_GROUP], expires_ms, m[row + SENT_ARRIVES],
-        )  # fmt: skip
-        m[SENT_FIRST] += count
-        m[SENT_COUNT] -= count
+        count = m[row + ACTION_COUNT]
+        perform(m, t, m, row)
+        words = ACTION_WORDS + count * REQUEST_WORDS
+        m[SENT_FIRST] += words
+        m[SENT_USED] -= words
+        m[SENT_ORDERS] -= count

@@ -12,7 +12,7 @@ LOWEST, HIGHEST = -(1 << 60), 1 << 60
 # header: state. TIMER_BAR is the next boundary at which something besides prices is due; SYNCED the
 # boundary that marks and prints belong to, which a quiet stretch leaves behind
 STATUS, BAR, EVENTS, FREE_ORDER, OPEN_ORDERS, OPEN_POSITIONS, STOPPED, CHECKED = range(8)
-TIMER_BAR, SYNCED, NEXT_CANCEL, NEXT_DAY, SENT_FIRST, SENT_COUNT = range(8, 14)
+TIMER_BAR, SYNCED, NEXT_CANCEL, NEXT_DAY, SENT_FIRST, SENT_USED = range(8, 14)
 # header: the ledger's other sides; they, all cash and all buckets always add up to 0
 VENUE_FEES, FUNDING_POOL, HOUSE, INSURANCE, EXTERNAL = range(14, 19)
 # header: sizes
@@ -24,7 +24,12 @@ AT_CLOSE, PARTIAL_USD, LATENCY, TRADES_ONLY, CURVE_EVERY = range(37, 42)
 # header: where the tables start
 AT_ACCOUNT, AT_SYMBOL, AT_POSITION, AT_LOW, AT_HIGH, AT_PLAY, AT_TIER, AT_FEE = range(42, 50)
 AT_VOLUME, AT_FUNDING, AT_SENT, AT_ORDER, AT_EVENT = range(50, 55)
-HEADER = 56
+# header: what the path is doing: arguments that would not fit into registers. NOW_MS is when; a
+# stretch starts where the market was, and has come to `at` on its way `to`; takers pay from
+# `least` to `most`
+NOW_MS, STRETCH_BAR, STRETCH_INSIDE, STRETCH_START, STRETCH_AT, STRETCH_TO = range(55, 61)
+STRETCH_LEAST, STRETCH_MOST, SENT_ORDERS = range(61, 64)
+HEADER = 64
 
 OK, BOOKS_BROKEN, LOG_FULL = range(3)
 PESSIMISTIC, HIGH_FIRST, LOW_FIRST, RECORDED = range(4)
@@ -70,14 +75,12 @@ RESTING, WAITING_FOR_FILL, WAITING_FOR_TRIGGER = 1, 2, 3
 FILLED, CANCELED, MARGIN_CANCELED, REDUCE_ONLY_CANCELED, SIBLING_CANCELED = range(4, 9)
 LIQUIDATED_CANCELED, SCHEDULED, EXPIRED, DELISTED_CANCELED = range(9, 13)
 
-SCRATCH_WORDS = 4 * REQUEST_WORDS
-"""Room behind the event table in which a compiled strategy's requests are written."""
-
-# an action on its way; the words of a request follow
-SENT_KIND, SENT_ACCOUNT, SENT_ARRIVES, SENT_EXPIRES = range(4)
-SENT_OID, SENT_BATCH, SENT_GROUP = range(4, 7)
-SENT_REQUEST = 8
-SENT_WORDS = SENT_REQUEST + REQUEST_WORDS
+# an action on orders; its requests follow. On its way it is kept as it is, behind its arrival
+ACTION_KIND, ACTION_ACCOUNT, ACTION_OID, ACTION_COUNT, ACTION_GROUPING = range(5)
+ACTION_ARRIVES, ACTION_EXPIRES = range(5, 7)
+ACTION_WORDS = 7
+SCRATCH_WORDS = ACTION_WORDS + 4 * REQUEST_WORDS
+"""Room behind the event table in which a compiled strategy's actions are written."""
 PLACE, REPLACE, CANCEL, CANCEL_CLOID, CANCEL_ALL, MODIFY = range(1, 7)
 
 # event

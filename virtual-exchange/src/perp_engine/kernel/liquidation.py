@@ -16,10 +16,15 @@ from perp_engine.kernel.layout import (
     LIQUIDATED_BAR,
     LIQUIDATED_CANCELED,
     MARK,
+    NOW_MS,
     OID_ACCOUNT,
     PARTIAL_USD,
     SEQUENCE,
     SIZE,
+    STRETCH_BAR,
+    STRETCH_INSIDE,
+    STRETCH_LEAST,
+    STRETCH_MOST,
     SYMBOLS,
     TAKER,
     account_at,
@@ -28,7 +33,7 @@ from perp_engine.kernel.layout import (
 )
 from perp_engine.kernel.ledger import cover, insure
 from perp_engine.kernel.log import emit
-from perp_engine.kernel.margin import PRICE_CAP, maintenance_of, reset_guards
+from perp_engine.kernel.margin import maintenance_of, reset_guards
 from perp_engine.kernel.orders import end_account, end_all, follow_position
 from perp_engine.kernel.tape import HIGH, LOW, bar_exists, bar_word, volume_before
 
@@ -86,27 +91,21 @@ def to_sell(m: Words, t: Words, account: int, symbol: int, bar: int) -> int:
 
 
 @jit
-def sell(
-    m: Words, t: Words, account: int, symbol: int, bar: int, inside: bool,
-    low: int, high: int, time_ms: int,
-) -> None:  # fmt: skip
+def sell(m: Words, t: Words, account: int, symbol: int, least: int, most: int) -> None:
     """Sell a fifth of a large position, all of a small one or of one sold before in this bar."""
-    a, p, mark = (
-        account_at(m, account),
-        position_at(m, account, symbol),
-        m[symbol_at(m, symbol) + MARK],
-    )
+    a, p = account_at(m, account), position_at(m, account, symbol)
+    mark, bar = m[symbol_at(m, symbol) + MARK], m[STRETCH_BAR]
     side, size = -1 if m[p + SIZE] > 0 else 1, abs(m[p + SIZE])
     if size * mark > m[PARTIAL_USD] and m[p + LIQUIDATED_BAR] != bar:
         size = (size + 4) // 5
     m[p + LIQUIDATED_BAR] = bar
-    volume = volume_before(m, t, symbol, bar + inside)
-    price = min(max(taker_price(m, symbol, side, mark, 0, size, volume), low), high)
+    volume = volume_before(m, t, symbol, bar + m[STRETCH_INSIDE])
+    price = min(max(taker_price(m, symbol, side, mark, 0, size, volume), least), most)
     trade(
         m, account, symbol, side, size, price, mark, m[a + TAKER], True, 0, BY_LIQUIDATION,
-        next_oid(m, account), time_ms,
+        next_oid(m, account), m[NOW_MS],
     )  # fmt: skip
-    follow_position(m, account, symbol, time_ms)
+    follow_position(m, account, symbol, m[NOW_MS])
 
 
 @jit
@@ -132,23 +131,17 @@ def take_over(m: Words, account: int, symbol: int, time_ms: int) -> None:
 
 
 @apart
-def liquidate(
-    m: Words, t: Words, account: int, symbol: int, bar: int, at: int, inside: bool,
-    low: int, high: int, time_ms: int,
-) -> None:  # fmt: skip
+def liquidate(m: Words, t: Words, account: int, symbol: int) -> None:
     """Bring a pool back above its maintenance margin, or to its end.
 
     Args:
-        symbol: whose price did it, now `at`.
-        low, high: what a fill in that symbol may cost.
-        inside: in the path of `bar`; otherwise at the boundary before it.
+        symbol: whose price did it: its mark, on the present stretch of the path.
     """
-    p, s = position_at(m, account, symbol), symbol_at(m, symbol)
+    p, bar, time_ms = position_at(m, account, symbol), m[STRETCH_BAR], m[NOW_MS]
     isolated = m[p + ISOLATED]
-    m[s + MARK] = at
     value, need = pool_value(m, account, symbol), pool_need(m, account, symbol)
     e = emit(m, EVENT_LIQUIDATED, time_ms, account, symbol, 0)
-    m[e], m[e + 1], m[e + 2], m[e + 3] = isolated, at, value, need
+    m[e], m[e + 1], m[e + 2], m[e + 3] = isolated, m[symbol_at(m, symbol) + MARK], value, need
     if isolated:
         end_all(m, account, symbol, LIQUIDATED_CANCELED, time_ms)
     else:
@@ -160,13 +153,10 @@ def liquidate(
         sold = to_sell(m, t, account, symbol, bar)
         if sold < 0:
             break
-        if sold == symbol:
-            sell(m, t, account, sold, bar, inside, low, high, time_ms)
-        else:
-            least, most = 1, PRICE_CAP
-            if inside:
-                least, most = bar_word(m, t, sold, LOW, bar), bar_word(m, t, sold, HIGH, bar)
-            sell(m, t, account, sold, bar, inside, least, most, time_ms)
+        least, most = m[STRETCH_LEAST], m[STRETCH_MOST]
+        if sold != symbol and m[STRETCH_INSIDE]:
+            least, most = bar_word(m, t, sold, LOW, bar), bar_word(m, t, sold, HIGH, bar)
+        sell(m, t, account, sold, least, most)
         value, need = pool_value(m, account, symbol), pool_need(m, account, symbol)
     cover(m, account, symbol, time_ms)
     reset_guards(m, account)

@@ -22,7 +22,7 @@ from perp_engine.kernel.layout import (
     ORDER_SIZE,
     ORDER_STATE,
     ORDER_SYMBOL,
-    SENT_COUNT,
+    SENT_ORDERS,
     STATUS,
     STOP_ON_FILL,
     STOP_ON_ORDER,
@@ -39,7 +39,7 @@ EVENTS_PER_ORDER = 12
 @jit
 def room_needed(m: Words) -> int:
     """Events that the next bar and its boundary can cause at the most."""
-    orders = m[OPEN_ORDERS] + m[SENT_COUNT] + 1
+    orders = m[OPEN_ORDERS] + m[SENT_ORDERS] + 1
     stamps = m[INTERVAL_MS] // HOUR_MS + 8
     accounts = 4 * m[ACCOUNTS]
     return EVENTS_PER_ORDER * orders + stamps * (m[OPEN_POSITIONS] + orders) + accounts

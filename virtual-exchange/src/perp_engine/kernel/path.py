@@ -27,6 +27,7 @@ from perp_engine.kernel.layout import (
     MAKER_BUDGET,
     MARGIN_CANCELED,
     MARK,
+    NOW_MS,
     ORDER_ACCOUNT,
     ORDER_DONE_BAR,
     ORDER_FALLS,
@@ -52,6 +53,13 @@ from perp_engine.kernel.layout import (
     RESTING,
     SIZE,
     STOP,
+    STRETCH_AT,
+    STRETCH_BAR,
+    STRETCH_INSIDE,
+    STRETCH_LEAST,
+    STRETCH_MOST,
+    STRETCH_START,
+    STRETCH_TO,
     SYMBOLS,
     TAKER,
     WAITING_FOR_FILL,
@@ -173,14 +181,15 @@ def trimmed(m: Words, o: int, time_ms: int) -> int:
 
 
 @jit
-def fill_maker(m: Words, o: int, bar: int, at: int, time_ms: int) -> None:
+def fill_maker(m: Words, o: int, turn: int, at: int) -> None:
     """A resting limit is met: trimmed to its position, to the volume share, and by its margin."""
     account, symbol = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL]
     p = position_at(m, account, symbol)
+    time_ms = m[NOW_MS]
     size = trimmed(m, o, time_ms)
     if size == 0:
         return
-    m[o + ORDER_DONE_BAR] = bar
+    m[o + ORDER_DONE_BAR] = turn
     size = min(size, m[p + MAKER_BUDGET])
     if size <= 0:
         return
@@ -188,14 +197,15 @@ def fill_maker(m: Words, o: int, bar: int, at: int, time_ms: int) -> None:
         end_short_of_margin(m, o, time_ms)
         return
     m[p + MAKER_BUDGET] -= size
-    fill(m, o, size, at, at, False, time_ms)
+    fill(m, o, size, at, False)
 
 
 @jit
-def fire(m: Words, o: int, at: int, low: int, high: int, volume: int, time_ms: int) -> None:
+def fire(m: Words, o: int, at: int, volume: int) -> None:
     """A trigger is met: it takes from the market, never outside its bar, or goes on as a limit."""
     account, symbol, side = m[o + ORDER_ACCOUNT], m[o + ORDER_SYMBOL], m[o + ORDER_SIDE]
     limit = m[o + ORDER_PRICE]
+    time_ms = m[NOW_MS]
     size = trimmed(m, o, time_ms)
     if size == 0:
         return
@@ -211,28 +221,27 @@ def fire(m: Words, o: int, at: int, low: int, high: int, volume: int, time_ms: i
         set_level(m, o)
         note_order(m, o)
         return
-    price = min(max(taker_price(m, symbol, side, at, limit, size, volume), low), high)
+    price = min(
+        max(taker_price(m, symbol, side, at, limit, size, volume), m[STRETCH_LEAST]),
+        m[STRETCH_MOST],
+    )
     if not carries(m, o, size, price, m[account_at(m, account) + TAKER]):
         end_short_of_margin(m, o, time_ms)
         return
-    fill(m, o, size, price, at, True, time_ms)
+    fill(m, o, size, price, True)
 
 
 @apart
-def walk(
-    m: Words, t: Words, account: int, symbol: int, bar: int, start: int, at: int, to: int, up: bool,
-    inside: bool, low: int, high: int, time_ms: int,
-) -> None:  # fmt: skip
-    """Take the price to an end for one account; play what it meets, nearest first.
+def walk(m: Words, t: Words, account: int, symbol: int, up: bool) -> None:
+    """Take the price along a stretch for one account; play what it meets, nearest first.
 
-    Args:
-        start: where the market was before; a resting limit beyond it trades no worse than there.
-        at: where the path is; it differs from `start` where it jumped.
-        inside: in the path of `bar`; otherwise at the boundary before it.
-        low, high: what a taker may pay.
+    A resting limit that lies before the stretch trades at its start; `at` differs from that where
+    the price jumped.
     """
-    p = position_at(m, account, symbol)
+    p, to = position_at(m, account, symbol), m[STRETCH_TO]
+    bar, inside = m[STRETCH_BAR], m[STRETCH_INSIDE] != 0
     turn = bar if inside else bar - 1
+    at = m[STRETCH_AT]
     while True:
         o, lethal = nearest(m, p, turn, up, at, to), lethal_price(m, account, symbol, up, to)
         dies = lethal != (HIGHEST if up else LOWEST)
@@ -243,7 +252,8 @@ def walk(
                 dies = lethal <= level if up else lethal >= level
         if dies:
             at = lethal
-            liquidate(m, t, account, symbol, bar, at, inside, low, high, time_ms)
+            m[symbol_at(m, symbol) + MARK] = at
+            liquidate(m, t, account, symbol)
         elif o == 0:
             return
         else:
@@ -251,11 +261,31 @@ def walk(
             m[symbol_at(m, symbol) + MARK] = at
             if m[o + ORDER_KIND] == LIMIT:
                 limit = m[o + ORDER_PRICE]
-                price = max(start, limit) if up else min(start, limit)
-                fill_maker(m, o, turn, price, time_ms)
+                fill_maker(
+                    m, o, turn, max(m[STRETCH_START], limit) if up else min(m[STRETCH_START], limit)
+                )
             else:
-                volume = volume_before(m, t, symbol, bar + inside)
-                fire(m, o, at, low, high, volume, time_ms)
+                fire(m, o, at, volume_before(m, t, symbol, bar + inside))
+
+
+@jit
+def rises_to(m: Words, account: int, symbol: int, to: int) -> bool:
+    """Whether a rising path meets anything of an account."""
+    return to >= m[high_tree(m, symbol) + m[LEAVES] + account]
+
+
+@jit
+def falls_to(m: Words, account: int, symbol: int, to: int) -> bool:
+    """Whether a falling path meets anything of an account."""
+    return to <= m[low_tree(m, symbol) + m[LEAVES] + account]
+
+
+@jit
+def go(m: Words, t: Words, account: int, symbol: int, start: int, to: int, up: bool) -> None:
+    """Walk from one price to another, unless nothing is met on the way."""
+    if rises_to(m, account, symbol, to) if up else falls_to(m, account, symbol, to):
+        m[STRETCH_START], m[STRETCH_AT], m[STRETCH_TO] = start, start, to
+        walk(m, t, account, symbol, up)
 
 
 @jit
@@ -279,22 +309,7 @@ def high_comes_first(m: Words, account: int, symbol: int, op: int, hi: int, lo: 
 
 
 @jit
-def rises_to(m: Words, account: int, symbol: int, to: int) -> bool:
-    """Whether a rising path meets anything of an account."""
-    return to >= m[high_tree(m, symbol) + m[LEAVES] + account]
-
-
-@jit
-def falls_to(m: Words, account: int, symbol: int, to: int) -> bool:
-    """Whether a falling path meets anything of an account."""
-    return to <= m[low_tree(m, symbol) + m[LEAVES] + account]
-
-
-@jit
-def jump(
-    m: Words, t: Words, account: int, symbol: int, bar: int, start: int, to: int, inside: bool,
-    low: int, high: int, time_ms: int,
-) -> None:  # fmt: skip
+def jump(m: Words, t: Words, account: int, symbol: int, start: int, to: int) -> None:
     """Play what a print is already beyond.
 
     Args:
@@ -303,9 +318,11 @@ def jump(
     """
     m[symbol_at(m, symbol) + MARK] = to
     if rises_to(m, account, symbol, to):
-        walk(m, t, account, symbol, bar, start, to, to, True, inside, low, high, time_ms)
+        m[STRETCH_START], m[STRETCH_AT], m[STRETCH_TO] = start, to, to
+        walk(m, t, account, symbol, True)
     if falls_to(m, account, symbol, to):
-        walk(m, t, account, symbol, bar, start, to, to, False, inside, low, high, time_ms)
+        m[STRETCH_START], m[STRETCH_AT], m[STRETCH_TO] = start, to, to
+        walk(m, t, account, symbol, False)
 
 
 @jit
@@ -321,50 +338,46 @@ def settle_leaf(m: Words, account: int, symbol: int, low: int, high: int, last: 
 
 @jit
 def swing(
-    m: Words, t: Words, account: int, symbol: int, bar: int, before: int, op: int, hi: int, lo: int,
-    cl: int, least: int, most: int, time_ms: int,
-) -> None:  # fmt: skip
-    """Walk an account through open, both extremes and close; takers pay from `least` to `most`."""
-    jump(m, t, account, symbol, bar, before, op, True, least, most, time_ms)
-    high_first = high_comes_first(m, account, symbol, op, hi, lo)
-    if high_first and rises_to(m, account, symbol, hi):
-        walk(m, t, account, symbol, bar, op, op, hi, True, True, least, most, time_ms)
-    if falls_to(m, account, symbol, lo):
-        start = hi if high_first else op
-        walk(m, t, account, symbol, bar, start, start, lo, False, True, least, most, time_ms)
-    if high_first and rises_to(m, account, symbol, cl):
-        walk(m, t, account, symbol, bar, lo, lo, cl, True, True, least, most, time_ms)
-    if not high_first and rises_to(m, account, symbol, hi):
-        walk(m, t, account, symbol, bar, lo, lo, hi, True, True, least, most, time_ms)
-    if not high_first and falls_to(m, account, symbol, cl):
-        walk(m, t, account, symbol, bar, hi, hi, cl, False, True, least, most, time_ms)
+    m: Words, t: Words, account: int, symbol: int, before: int, op: int, hi: int, lo: int, cl: int
+) -> None:
+    """Walk an account through open, both extremes and close."""
+    jump(m, t, account, symbol, before, op)
+    if high_comes_first(m, account, symbol, op, hi, lo):
+        go(m, t, account, symbol, op, hi, True)
+        go(m, t, account, symbol, hi, lo, False)
+        go(m, t, account, symbol, lo, cl, True)
+    else:
+        go(m, t, account, symbol, op, lo, False)
+        go(m, t, account, symbol, lo, hi, True)
+        go(m, t, account, symbol, hi, cl, False)
 
 
 @jit
-def play_account(m: Words, t: Words, account: int, symbol: int, bar: int, time_ms: int) -> None:
+def play_account(m: Words, t: Words, account: int, symbol: int, bar: int) -> None:
     """Let a bar pass over one account."""
     op, hi = bar_word(m, t, symbol, OPEN, bar), bar_word(m, t, symbol, HIGH, bar)
     lo, cl = bar_word(m, t, symbol, LOW, bar), bar_word(m, t, symbol, CLOSE, bar)
     p, volume = position_at(m, account, symbol), bar_word(m, t, symbol, VOLUME, bar)
     m[p + MAKER_BUDGET], m[p + BUDGET_BAR] = maker_budget(m, volume), bar
+    m[STRETCH_BAR], m[STRETCH_INSIDE], m[STRETCH_LEAST], m[STRETCH_MOST] = bar, 1, lo, hi
     rows = 0
     if m[PATH] == RECORDED and m[AT_DETAIL]:
         rows = detail_of(m, t, symbol, bar + 1) - detail_of(m, t, symbol, bar)
     if rows == 0:
-        swing(m, t, account, symbol, bar, op, op, hi, lo, cl, lo, hi, time_ms)
+        swing(m, t, account, symbol, op, op, hi, lo, cl)
     else:
-        jump(m, t, account, symbol, bar, op, op, True, lo, hi, time_ms)
+        jump(m, t, account, symbol, op, op)
         first, last = detail_of(m, t, symbol, bar), op
         for row in range(first, first + rows):
             top, bottom = detail_word(m, t, row, HIGH), detail_word(m, t, row, LOW)
             begin, before = detail_word(m, t, row, OPEN), last
             last = detail_word(m, t, row, CLOSE)
-            swing(m, t, account, symbol, bar, before, begin, top, bottom, last, lo, hi, time_ms)
+            swing(m, t, account, symbol, before, begin, top, bottom, last)
     settle_leaf(m, account, symbol, lo, hi, cl)
 
 
 @jit
-def play_bar(m: Words, t: Words, symbol: int, bar: int, time_ms: int) -> None:
+def play_bar(m: Words, t: Words, symbol: int, bar: int) -> None:
     """Let a bar pass over everybody it concerns in a symbol."""
     if not bar_exists(m, t, symbol, bar):
         return
@@ -373,21 +386,21 @@ def play_bar(m: Words, t: Words, symbol: int, bar: int, time_ms: int) -> None:
     if met(m, symbol, lo, hi):
         account = next_met(m, symbol, lo, hi, 0)
         while account >= 0:
-            play_account(m, t, account, symbol, bar, time_ms)
+            play_account(m, t, account, symbol, bar)
             m[s + MARK] = bar_word(m, t, symbol, OPEN, bar)
             account = next_met(m, symbol, lo, hi, account + 1)
     m[s + MARK] = bar_word(m, t, symbol, CLOSE, bar)
 
 
 @jit
-def play_bars(m: Words, t: Words, bar: int, time_ms: int) -> None:
+def play_bars(m: Words, t: Words, bar: int) -> None:
     """Let a bar pass over every symbol, in the order of their names."""
     for place in range(m[SYMBOLS]):
-        play_bar(m, t, m[m[AT_PLAY] + place], bar, time_ms)
+        play_bar(m, t, m[m[AT_PLAY] + place], bar)
 
 
 @jit
-def play_opens(m: Words, t: Words, bar: int, time_ms: int) -> None:
+def play_opens(m: Words, t: Words, bar: int) -> None:
     """Let the opening prints of the bar that starts now meet what rested before it."""
     if m[AT_CLOSE] or bar == 0:
         return
@@ -404,6 +417,8 @@ def play_opens(m: Words, t: Words, bar: int, time_ms: int) -> None:
             p = position_at(m, account, symbol)
             if m[p + BUDGET_BAR] != bar - 1:
                 m[p + MAKER_BUDGET] = budget
-            jump(m, t, account, symbol, bar, op, op, False, 1, PRICE_CAP, time_ms)
+            m[STRETCH_BAR], m[STRETCH_INSIDE] = bar, 0
+            m[STRETCH_LEAST], m[STRETCH_MOST] = 1, PRICE_CAP
+            jump(m, t, account, symbol, op, op)
             settle_leaf(m, account, symbol, op, op, op)
             account = next_met(m, symbol, op, op, account + 1)

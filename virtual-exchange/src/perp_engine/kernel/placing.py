@@ -4,6 +4,9 @@ from perp_engine.kernel.admission import admit, check_batch, check_form, check_l
 from perp_engine.kernel.filling import fill, start_sequence
 from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.layout import (
+    ACTION_ACCOUNT,
+    ACTION_OID,
+    ACTION_WORDS,
     BAR,
     CANCELED,
     CANNOT_MODIFY,
@@ -37,7 +40,6 @@ from perp_engine.kernel.layout import (
     ORDER_SYMBOL,
     ORDER_TIF,
     ORDER_WHOLE,
-    PRINT,
     REQUEST_WORDS,
     RESTING,
     SEQUENCE,
@@ -133,7 +135,7 @@ def enter(m: Words, o: int, replaced: int) -> int:
             m[o + ORDER_TIF] = GTC
     emit_opened(m, time_ms, o)
     if crossing:
-        fill(m, o, m[o + ORDER_SIZE], crossing, m[symbol_at(m, symbol) + PRINT], True, time_ms)
+        fill(m, o, m[o + ORDER_SIZE], crossing, True)
         return oid
     set_level(m, o)
     if m[o + ORDER_STATE] != WAITING_FOR_FILL:
@@ -196,21 +198,21 @@ def place_leg(
     emit_opened(m, boundary_ms(m, m[BAR]), o)
 
 
-@apart
+@jit
 def place_now(
-    m: Words, t: Words, account: int, q: Words, at: int, step: int, count: int, grouping: int
+    m: Words, t: Words, account: int, q: Words, at: int, count: int, grouping: int
 ) -> int:
     """Place the orders of one action, in their order. Returns the oid of the first, or a reason."""
-    reason = check_batch(m, account, q, at, step, count, grouping)
+    reason = check_batch(m, account, q, at, count, grouping)
     if reason:
         for index in range(count):
-            reject(m, account, q[at + index * step + ORDER_SYMBOL], index, reason)
+            reject(m, account, q[at + index * REQUEST_WORDS + ORDER_SYMBOL], index, reason)
         return reason
     symbol = q[at + ORDER_SYMBOL]
     group = FIRST_LEG if grouping == OF_POSITION else 0
     first = 0
     for index in range(count):
-        r = at + index * step
+        r = at + index * REQUEST_WORDS
         if grouping == ENTRY_FIRST and index > 0:
             if first < 0:
                 reject(m, account, symbol, index, first)
@@ -285,8 +287,9 @@ def check_modified(m: Words, account: int, old: int, q: Words, r: int) -> int:
 
 
 @apart
-def modify_now(m: Words, t: Words, account: int, oid: int, q: Words, r: int) -> int:
+def modify_now(m: Words, t: Words, q: Words, action: int) -> int:
     """Replace an open order, under a new id; on a refusal the old one stays."""
+    account, oid, r = q[action + ACTION_ACCOUNT], q[action + ACTION_OID], action + ACTION_WORDS
     time_ms, symbol = boundary_ms(m, m[BAR]), q[r + ORDER_SYMBOL]
     old = 0
     if 0 <= symbol < m[SYMBOLS]:

@@ -1,8 +1,9 @@
 """Entry points: actions, and time."""
 
 from perp_engine.kernel.filling import DAY_MS
-from perp_engine.kernel.gate import play, reach, submit
+from perp_engine.kernel.gate import play
 from perp_engine.kernel.jit import Words, jit, words
+from perp_engine.kernel.latency import submit
 from perp_engine.kernel.layout import (
     BAD_LEVERAGE,
     BAR,
@@ -50,6 +51,7 @@ from perp_engine.kernel.margin import available, reserve_again, reset_guards
 from perp_engine.kernel.nearest import high_tree, low_tree
 from perp_engine.kernel.placing import refuse
 from perp_engine.kernel.tape import HIGH, LOW, bar_exists, bar_word, sync
+from perp_engine.kernel.timers import arrive
 
 REACHED, STOPPED_EARLY, NEEDS_ROOM = range(3)
 WATCH_WORDS = 4
@@ -61,18 +63,14 @@ CASH_LIMIT = 10**17
 def begin(state: Words, tape: Words) -> int:
     """Entry point: reach the first boundary."""
     m: Words = words(state)
-    reach(m, words(tape))
+    arrive(m, words(tape))
     return m[BAR]
 
 
 @jit
-def act(
-    state: Words, tape: Words, kind: int, account: int, oid: int, requests: Words, count: int,
-    grouping: int, expires_ms: int,
-) -> int:  # fmt: skip
+def act(state: Words, tape: Words, action: Words) -> int:
     """Entry point: an action on orders."""
-    m, t, q = words(state), words(tape), words(requests)
-    return submit(m, t, q, 0, kind, account, oid, count, grouping, expires_ms)
+    return submit(words(state), words(tape), words(action), 0)
 
 
 @jit
@@ -131,7 +129,7 @@ def advance(state: Words, tape: Words, until: int, watches: Words, count: int) -
         first = bar if count else quiet_until(m, t, bar, min(until, m[TIMER_BAR]))
         if first > bar:
             m[BAR] = first
-            reach(m, t)
+            arrive(m, t)
         else:
             found = watched(m, t, watch, count, bar)
             play(m, t)

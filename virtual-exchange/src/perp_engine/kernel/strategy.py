@@ -11,9 +11,17 @@ from typing import Any
 import numba
 from numba import types
 
-from perp_engine.kernel.gate import play, reach, submit
+from perp_engine.kernel.gate import play
 from perp_engine.kernel.jit import INTERPRETED, Floats, Words, jit, words
+from perp_engine.kernel.latency import submit
 from perp_engine.kernel.layout import (
+    ACTION_ACCOUNT,
+    ACTION_COUNT,
+    ACTION_EXPIRES,
+    ACTION_GROUPING,
+    ACTION_KIND,
+    ACTION_OID,
+    ACTION_WORDS,
     ALONE,
     AT_CLOSE,
     AT_EVENT,
@@ -53,7 +61,7 @@ from perp_engine.kernel.margin import available
 from perp_engine.kernel.nearest import met
 from perp_engine.kernel.run import NEEDS_ROOM, REACHED
 from perp_engine.kernel.tape import CLOSE, HIGH, LOW, OPEN, VOLUME, sync
-from perp_engine.kernel.timers import equity_of
+from perp_engine.kernel.timers import arrive, equity_of
 
 
 @jit
@@ -127,17 +135,32 @@ def free_margin(m: Words, t: Words, account: int) -> int:
 
 
 @jit
+def scratch(m: Words) -> int:
+    """Where a strategy's action is written."""
+    return m[AT_EVENT] + m[EVENTS_MAX] * EVENT_WORDS
+
+
+@jit
 def request(
     m: Words, place: int, symbol: int, side: int, size: int, price: int, tif: int, reduce: bool
 ) -> int:
     """Write a limit or market order into one of the four places for requests; returns where."""
-    row = m[AT_EVENT] + m[EVENTS_MAX] * EVENT_WORDS + place * REQUEST_WORDS
+    row = scratch(m) + ACTION_WORDS + place * REQUEST_WORDS
     for word in range(REQUEST_WORDS):
         m[row + word] = 0
     m[row + ORDER_SYMBOL], m[row + ORDER_SIDE], m[row + ORDER_SIZE] = symbol, side, size
     m[row + ORDER_PRICE], m[row + ORDER_TIF] = price, tif
     m[row + ORDER_KIND], m[row + ORDER_REDUCE] = LIMIT, reduce
     return row
+
+
+@jit
+def act(m: Words, t: Words, kind: int, account: int, count: int, grouping: int) -> int:
+    """Submit the requests that were written."""
+    r = scratch(m)
+    m[r + ACTION_KIND], m[r + ACTION_ACCOUNT], m[r + ACTION_OID] = kind, account, 0
+    m[r + ACTION_COUNT], m[r + ACTION_GROUPING], m[r + ACTION_EXPIRES] = count, grouping, 0
+    return submit(m, t, m, r)
 
 
 @jit
@@ -154,15 +177,15 @@ def market(m: Words, t: Words, account: int, symbol: int, side: int, size: int) 
         side: 1 buys, -1 sells.
         size: in size units.
     """
-    row = request(m, 0, symbol, side, size, 0, IOC, False)
-    return submit(m, t, m, row, PLACE, account, 0, 1, ALONE, 0)
+    request(m, 0, symbol, side, size, 0, IOC, False)
+    return act(m, t, PLACE, account, 1, ALONE)
 
 
 @jit
 def limit(m: Words, t: Words, account: int, symbol: int, side: int, size: int, price: int) -> int:
     """Place a limit order that rests until it is filled. Returns the oid, or a negative reason."""
-    row = request(m, 0, symbol, side, size, price, GTC, False)
-    return submit(m, t, m, row, PLACE, account, 0, 1, ALONE, 0)
+    request(m, 0, symbol, side, size, price, GTC, False)
+    return act(m, t, PLACE, account, 1, ALONE)
 
 
 @jit
@@ -170,14 +193,15 @@ def quotes(
     m: Words, t: Words, account: int, symbol: int, bid: int, bid_size: int, ask: int, ask_size: int
 ) -> None:
     """Cancel everything of the account, then quote both sides; a size of 0 leaves a side out."""
-    row, count = request(m, 0, symbol, 1, bid_size, bid, GTC, False), 0
+    request(m, 0, symbol, 1, bid_size, bid, GTC, False)
+    count = 0
     if bid_size:
         count = 1
     if ask_size:
         request(m, count, symbol, -1, ask_size, ask, GTC, False)
         count += 1
     kind = REPLACE if count else CANCEL_ALL
-    submit(m, t, m, row, kind, account, 0, max(count, 1), ALONE, 0)
+    act(m, t, kind, account, max(count, 1), ALONE)
 
 
 @jit
@@ -188,16 +212,17 @@ def bracket(
 
     Returns the oid of the entry, or a negative reason: then nothing was placed.
     """
-    row = request(m, 0, symbol, side, size, 0, IOC, False)
+    request(m, 0, symbol, side, size, 0, IOC, False)
     make_trigger(m, request(m, 1, symbol, -side, size, 0, GTC, True), TAKE, take)
     make_trigger(m, request(m, 2, symbol, -side, size, 0, GTC, True), STOP, stop)
-    return submit(m, t, m, row, PLACE, account, 0, 3, ENTRY_FIRST, 0)
+    return act(m, t, PLACE, account, 3, ENTRY_FIRST)
 
 
 @jit
 def cancel_all(m: Words, t: Words, account: int) -> None:
     """Cancel every open order of an account."""
-    submit(m, t, m, request(m, 0, 0, 0, 0, 0, GTC, False), CANCEL_ALL, account, 0, 1, ALONE, 0)
+    request(m, 0, 0, 0, 0, 0, GTC, False)
+    act(m, t, CANCEL_ALL, account, 1, ALONE)
 
 
 @jit
@@ -241,7 +266,7 @@ def step(m: Words, t: Words) -> int:
     m[BAR] = bar + 1
     if bar + 1 < m[TIMER_BAR] and opens_quietly(m, t, bar + 1):
         return 0
-    reach(m, t)
+    arrive(m, t)
     return 1
 
 

@@ -7,9 +7,11 @@ from perp_engine.kernel.layout import (
     BAR,
     BARS,
     MARK,
+    NOW_MS,
     PRINT,
     SYMBOLS,
     SYNCED,
+    boundary_ms,
     symbol_at,
 )
 
@@ -54,6 +56,7 @@ def sync(m: Words, t: Words) -> None:
     bar = m[BAR]
     if m[SYNCED] == bar:
         return
+    m[NOW_MS] = boundary_ms(m, bar)
     for symbol in range(m[SYMBOLS]):
         s = symbol_at(m, symbol)
         here = bar_exists(m, t, symbol, bar)

@@ -4,6 +4,7 @@ from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.latency import receive
 from perp_engine.kernel.layout import (
     ACCOUNTS,
+    ACTION_ARRIVES,
     AT_FEE,
     AT_PLAY,
     AT_SENT,
@@ -46,10 +47,9 @@ from perp_engine.kernel.layout import (
     ORDER_EXPIRES,
     ORDER_NEXT,
     SCHEDULED,
-    SENT_ARRIVES,
-    SENT_COUNT,
     SENT_FIRST,
-    SENT_WORDS,
+    SENT_ORDERS,
+    SENT_USED,
     SIZE,
     SYMBOLS,
     TAKER,
@@ -231,9 +231,8 @@ def set_timer(m: Words) -> None:
             soonest = min(soonest, m[m[s + NEXT_STAMP]])
         if m[s + DELISTED] == 0:
             due = min(due, m[s + LAST_BAR] + 1)
-    if m[SENT_COUNT]:
-        row = m[AT_SENT] + m[SENT_FIRST] * SENT_WORDS
-        soonest = min(soonest, m[row + SENT_ARRIVES])
+    if m[SENT_USED]:
+        soonest = min(soonest, m[m[AT_SENT] + m[SENT_FIRST] + ACTION_ARRIVES])
     due = min(due, boundary_of(m, soonest))
     if m[CURVE_EVERY]:
         due = min(due, (bar // m[CURVE_EVERY] + 1) * m[CURVE_EVERY])
@@ -252,11 +251,11 @@ def arrive(m: Words, t: Words) -> None:
     if bar == m[BARS]:
         for account in range(m[ACCOUNTS]):
             end_account(m, account, DELISTED_CANCELED, time_ms)
-        m[SENT_COUNT] = 0
+        m[SENT_USED] = m[SENT_ORDERS] = 0
     else:
-        play_opens(m, t, bar, time_ms)
+        play_opens(m, t, bar)
         if due:
-            receive(m, t, time_ms)
+            receive(m, t)
     if due:
         if m[CURVE_EVERY] and bar % m[CURVE_EVERY] == 0:
             sample_curve(m, time_ms)
