@@ -117,7 +117,7 @@ def _write_symbols(m: I64, instruments: tuple[Instrument, ...], tape: Tape, rule
         row[at.DOLLAR] = 10**instrument.price_decimals
         row[at.MAX_LEVERAGE] = instrument.max_leverage
         there = np.flatnonzero(tape.bars[symbol, VOLUME] != NO_BAR)
-        row[at.LAST_BAR] = there[-1] if len(there) else tape.length
+        row[at.LAST_BAR] = there[-1] if len(there) else -1
         row[at.NEXT_STAMP], row[at.LAST_STAMP] = stamp, stamp + stamps.size
         m[stamp : stamp + stamps.size] = stamps.ravel()
         stamp += stamps.size

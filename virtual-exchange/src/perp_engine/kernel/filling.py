@@ -126,7 +126,7 @@ def affords(m: Words, o: int, size: int, price: int, fee_rate: int, trades: bool
         return True
     need = 0
     if trades:
-        need = fee_of(price, size, max(fee_rate, 0)) + max(0, side * (price - mark)) * size
+        need = fee_of(price, size, fee_rate) + max(0, side * (price - mark)) * size
         price = max(price, mark)
     if need + price * opened <= available_at_least(m, account):
         return True

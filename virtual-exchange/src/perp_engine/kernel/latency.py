@@ -98,8 +98,6 @@ def move_up(m: Words) -> None:
 def send(m: Words, q: Words, r: int) -> int:
     """Put an action on its way: into the queue, behind the time of its arrival."""
     account, oid, count = q[r + ACTION_ACCOUNT], q[r + ACTION_OID], q[r + ACTION_COUNT]
-    if m[BAR] >= m[BARS]:
-        return refuse(m, account, 0, oid, HALTED)
     words = ACTION_WORDS + count * REQUEST_WORDS
     if m[SENT_USED] + words > m[SENT_MAX]:
         return refuse(m, account, 0, oid, TOO_MANY_ORDERS)
@@ -122,7 +120,7 @@ def submit(m: Words, t: Words, q: Words, r: int) -> int:
     """Carry out the action at `r` now or, in a world with latency, later."""
     sync(m, t)
     q[r + ACTION_ARRIVES] = m[NOW_MS] + m[LATENCY]
-    if m[LATENCY]:
+    if m[LATENCY] and m[BAR] < m[BARS]:
         return send(m, q, r)
     return perform(m, t, q, r)
 

@@ -245,6 +245,8 @@ def keep_guards(m: Words, account: int, symbol: int) -> None:
         set_guard(m, account, symbol, 0)
     if not cross_guarded(m, account):
         set_cross_guards(m, account)
+    # a guard that is kept from an earlier position is not in the tree
+    note_guard(m, account, symbol)
 
 
 @jit

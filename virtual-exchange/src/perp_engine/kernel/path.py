@@ -14,11 +14,13 @@ from perp_engine.kernel.layout import (
     AT_PLAY,
     BUDGET_BAR,
     CANCELED,
+    CROSS_OPEN,
     FIRST_OWN,
     GTC,
     GUARD,
     HIGH_FIRST,
     HIGHEST,
+    ISOLATED,
     LEAVES,
     LIMIT,
     LOW_FIRST,
@@ -137,7 +139,11 @@ def lethal_price(m: Words, account: int, symbol: int, up: bool, to: int) -> int:
     p = position_at(m, account, symbol)
     none = HIGHEST if up else LOWEST
     size, guard = m[p + SIZE], m[p + GUARD]
-    if size == 0 or (size < 0) != up or (guard > to if up else guard < to):
+    if size == 0 or (size < 0) != up:
+        return none
+    # at a boundary every coin of a pool has jumped, not only this one
+    alone = m[STRETCH_INSIDE] or m[p + ISOLATED] or m[account_at(m, account) + CROSS_OPEN] == 1
+    if alone and (guard > to if up else guard < to):
         return none
     price = exact_liquidation(m, account, symbol)
     if price > to if up else price < to:
@@ -400,6 +406,43 @@ def play_bars(m: Words, t: Words, bar: int) -> None:
 
 
 @jit
+def open_account(m: Words, t: Words, account: int, symbol: int, bar: int, op: int) -> None:
+    """Let the opening print of a bar meet what an account has in a symbol."""
+    s, p = symbol_at(m, symbol), position_at(m, account, symbol)
+    if m[p + BUDGET_BAR] != bar - 1:
+        m[p + MAKER_BUDGET] = maker_budget(m, volume_before(m, t, symbol, bar))
+    m[STRETCH_BAR], m[STRETCH_INSIDE] = bar, 0
+    m[STRETCH_LEAST], m[STRETCH_MOST] = 1, PRICE_CAP
+    m[STRETCH_START], m[STRETCH_AT], m[STRETCH_TO] = op, op, op
+    m[s + MARK] = op
+    shared = m[account_at(m, account) + CROSS_OPEN] > 1
+    if shared or rises_to(m, account, symbol, op):
+        walk(m, t, account, symbol, True)
+    if shared or falls_to(m, account, symbol, op):
+        walk(m, t, account, symbol, False)
+    settle_leaf(m, account, symbol, op, op, op)
+
+
+@jit
+def open_pools(m: Words, t: Words, place: int, bar: int) -> None:
+    """Look at a symbol's positions whose pool a symbol that comes later may have ruined."""
+    symbol = m[m[AT_PLAY] + place]
+    op = bar_word(m, t, symbol, OPEN, bar)
+    for later in range(place + 1, m[SYMBOLS]):
+        other = m[m[AT_PLAY] + later]
+        if not bar_exists(m, t, other, bar):
+            continue
+        there = bar_word(m, t, other, OPEN, bar)
+        account = next_met(m, other, there, there, 0)
+        while account >= 0:
+            p = position_at(m, account, symbol)
+            shared = m[p + ISOLATED] == 0 and m[position_at(m, account, other) + ISOLATED] == 0
+            if m[p + SIZE] != 0 and shared:
+                open_account(m, t, account, symbol, bar, op)
+            account = next_met(m, other, there, there, account + 1)
+
+
+@jit
 def play_opens(m: Words, t: Words, bar: int) -> None:
     """Let the opening prints of the bar that starts now meet what rested before it."""
     if m[AT_CLOSE] or bar == 0:
@@ -409,16 +452,8 @@ def play_opens(m: Words, t: Words, bar: int) -> None:
         if not bar_exists(m, t, symbol, bar):
             continue
         op = bar_word(m, t, symbol, OPEN, bar)
-        if not met(m, symbol, op, op):
-            continue
-        budget = maker_budget(m, volume_before(m, t, symbol, bar))
         account = next_met(m, symbol, op, op, 0)
         while account >= 0:
-            p = position_at(m, account, symbol)
-            if m[p + BUDGET_BAR] != bar - 1:
-                m[p + MAKER_BUDGET] = budget
-            m[STRETCH_BAR], m[STRETCH_INSIDE] = bar, 0
-            m[STRETCH_LEAST], m[STRETCH_MOST] = 1, PRICE_CAP
-            jump(m, t, account, symbol, op, op)
-            settle_leaf(m, account, symbol, op, op, op)
+            open_account(m, t, account, symbol, bar, op)
             account = next_met(m, symbol, op, op, account + 1)
+        open_pools(m, t, place, bar)
