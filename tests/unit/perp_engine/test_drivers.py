@@ -9,9 +9,9 @@ from tests.bench.series import INSTRUMENT, MINUTE_MS, START_MS, peer_rules, synt
 from tests.support.random_traders import COINS, random_tape
 
 from perp_engine.callback import Callback
-from perp_engine.commands import Advance, CancelAll, Deposit, NewOrder, PlaceOrders
+from perp_engine.commands import Advance, CancelAll, Command, Deposit, NewOrder, PlaceOrders
 from perp_engine.engine import Engine
-from perp_engine.events import Fill, FundingPaid
+from perp_engine.events import Event, Fill, FundingPaid
 from perp_engine.jitted import run_jitted, sweep
 from perp_engine.rules import FillAt, Rules
 from perp_engine.tape import CLOSE, Tape
@@ -35,6 +35,19 @@ def tape() -> Tape:
     times = START_MS + MINUTE_MS * np.arange(480, BARS, 480)
     stamps = np.column_stack([times, rng.integers(-(10**6), 10**6, len(times))])
     return Tape(START_MS, MINUTE_MS, bars[None].copy(), (stamps,))
+
+
+class Recording(Engine):
+    """An engine whose events are kept."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.seen: list[Event] = []
+        super().__init__([INSTRUMENT], tape(), 1, rules)
+
+    def apply(self, command: Command) -> tuple[Event, ...]:
+        events = super().apply(command)
+        self.seen.extend(events)
+        return events
 
 
 def woken_quotes(engine: Engine) -> None:
@@ -89,27 +102,12 @@ def test_every_driver_fills_alike(
     assert second.equities().tolist() == first.equities().tolist()
 
     if woken is not None:
-        third = Watched(workloads.start(INSTRUMENT, tape(), rules))
-        woken(third)  # type: ignore[arg-type]
+        third = Recording(rules)
+        third.apply(Deposit(account=0, usd=Usd(10**12)))
+        woken(third)
         money = [event for event in third.seen if isinstance(event, Fill | FundingPaid)]
         assert money == list(events)
         assert third.equities().tolist() == first.equities().tolist()
-
-
-class Watched:
-    """An engine whose events are kept."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.seen: list[object] = []
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._engine, name)
-
-    def apply(self, command: object) -> tuple[object, ...]:
-        events = self._engine.apply(command)  # type: ignore[arg-type]
-        self.seen.extend(events)
-        return events
 
 
 def test_callback_walks_several_coins() -> None:
@@ -130,7 +128,7 @@ def test_callback_walks_several_coins() -> None:
 
     run.run(on_bar)
     fills = [event for event in run.events() if isinstance(event, Fill)]
-    seen = []
+    seen: list[Event] = []
     for bar in range(3, 200, 7):
         seen.extend(woken.apply(Advance(until_bar=bar)))
         order = NewOrder(symbol=1, side=Side.BUY if bar % 2 else Side.SELL, size=Size(100))
