@@ -88,7 +88,7 @@ BUGS = {
     ),
     "a fill at once is not charged in the margin check": (
         "filling.py",
-        "need = fee_of(price, size, max(fee_rate, 0)) + max(0, side * (price - mark)) * size",
+        "need = fee_of(price, size, fee_rate) + max(0, side * (price - mark)) * size",
         "need = 0",
     ),
     "the kinder extreme comes first": (

@@ -158,6 +158,7 @@ def _trader(
             "net": usd(net),
         },
         "orders": [],
+        "liquidations": [],
         "rejected_orders": 0,
         "decisions_sha256": "b4" * 32,
         "degraded": False,

@@ -114,14 +114,16 @@ class Comparison:
         self, rival: Rival, work: str, child: Child, drivers: Mapping[str, Child]
     ) -> Measured:
         taken: list[float] = []
+        spent = 0.0
         mine: dict[str, list[float]] = {driver: [] for driver in drivers}
-        while len(taken) < self._rounds and sum(taken) < ENOUGH_SECONDS:
+        while len(taken) < self._rounds and spent < ENOUGH_SECONDS:
             for driver, own in drivers.items():
                 answer = own.measure()
                 mine[driver].append(answer["seconds"])
                 self.ours[driver, work] = outcome_of(answer)
             answer = child.measure()
             taken.append(answer["seconds"])
+            spent += answer["seconds"] * answer["share"]
         bars = count_of(work, self._bars)
         return Measured(
             name=rival.name,

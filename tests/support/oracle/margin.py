@@ -83,10 +83,8 @@ def refusal(
         return None
     at = price if fee is None else max(price, mark)
     after = abs(position.size + side * size)
-    notional = after * at
-    if after >= LARGEST_POSITION or position.leverage > world.market.highest_leverage(
-        symbol, notional
-    ):
+    highest = world.market.highest_leverage(symbol, after * price)
+    if after >= LARGEST_POSITION or position.leverage > highest:
         return RejectReason.POSITION_LIMIT
     need = up(Fraction(at * opened, position.leverage))
     if fee is not None:

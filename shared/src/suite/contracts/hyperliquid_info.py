@@ -80,6 +80,14 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reduceOnly: bool = False
 
 
+class FillLiquidation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fill of the venue acting on an account says of that."""
+
+    liquidatedUser: str
+    markPx: str
+    method: Literal["market", "backstop", "settlement"]
+
+
 class UserFill(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `userFills`; `closedPnl` excludes the fee, `fee` is positive when charged."""
 
@@ -99,6 +107,7 @@ class UserFill(msgspec.Struct, frozen=True, kw_only=True):
     feeToken: str = "USDC"
     twapId: int | None = None
     cloid: str | None = None
+    liquidation: FillLiquidation | msgspec.UnsetType = msgspec.UNSET
 
 
 class InfoRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,19 +3,22 @@
 import hashlib
 from typing import Any, Literal
 
+import msgspec
+
 from perp_engine.events import Fill, FundingPaid
-from perp_engine.views import OrderState, PositionState
+from perp_engine.views import AccountState, OrderState, PositionState
 from suite.contracts.hyperliquid_info import (
     AssetPosition,
     ClearinghouseState,
     CumFunding,
+    FillLiquidation,
     Leverage,
     MarginSummary,
     OpenOrder,
     Position,
     UserFill,
 )
-from suite.enums import OrderStatus, Side
+from suite.enums import FillCause, MarginMode, OrderStatus, Side
 from suite.fixed import RATE_DECIMALS, USD_DECIMALS, div_half_even, format_fixed
 from suite.ids import Oid, parse_cloid
 from suite.instrument import Instrument
@@ -26,11 +29,22 @@ from virtual_exchange.domain.accounts import direction
 from virtual_exchange.domain.record import OrderRecord
 
 SIDES: dict[Side, Literal["B", "A"]] = {Side.BUY: "B", Side.SELL: "A"}
+_METHODS: dict[FillCause, Literal["market", "backstop", "settlement"]] = {
+    FillCause.LIQUIDATION: "market",
+    FillCause.BACKSTOP: "backstop",
+    FillCause.SETTLEMENT: "settlement",
+}
 _MAX_FUNDING = 500
 _ROE_ONE = 10**10
 _NO_MONEY = MarginSummary(
     accountValue="0.0", totalNtlPos="0.0", totalRawUsd="0.0", totalMarginUsed="0.0"
 )
+
+
+def _withdrawable(state: AccountState) -> int:
+    """What may leave: free margin, and a tenth of the cross notional stays."""
+    stays = -(-state.cross_notional_usd // 10)
+    return max(0, min(state.available_usd, state.cross_equity_usd - stays))
 
 
 class AccountReads:
@@ -63,13 +77,25 @@ class AccountReads:
             accountValue=usd(state.equity_usd),
             totalNtlPos=usd(state.notional_usd),
             totalRawUsd=usd(state.equity_usd - signed),
-            totalMarginUsed=usd(state.position_margin_usd),
+            totalMarginUsed=usd(
+                state.position_margin_usd + state.isolated_usd + state.isolated_unrealized_usd
+            ),
+        )
+        cross = sum(
+            world.engine.mark(symbol) * position.size
+            for symbol, position in held
+            if position.mode is MarginMode.CROSS
         )
         return ClearinghouseState(
             marginSummary=summary,
-            crossMarginSummary=summary,
+            crossMarginSummary=MarginSummary(
+                accountValue=usd(state.cross_equity_usd),
+                totalNtlPos=usd(state.cross_notional_usd),
+                totalRawUsd=usd(state.cross_equity_usd - cross),
+                totalMarginUsed=usd(state.position_margin_usd),
+            ),
             crossMaintenanceMarginUsed=usd(state.maintenance_usd),
-            withdrawable=usd(max(0, state.available_usd)),
+            withdrawable=usd(_withdrawable(state)),
             assetPositions=tuple(
                 AssetPosition(position=self._position(symbol, position))
                 for symbol, position in held
@@ -85,13 +111,21 @@ class AccountReads:
         return Position(
             coin=instrument.coin,
             szi=instrument.format_size(position.size),
-            leverage=Leverage(type="cross", value=position.leverage),
+            leverage=self._leverage(position, value),
             entryPx=instrument.format_price(div_half_even(cost, size)),
             positionValue=usd(value),
             unrealizedPnl=usd(position.unrealized_usd),
             returnOnEquity=format_fixed(div_half_even(equity, cost) if cost else 0, 10),
-            liquidationPx=None,
-            marginUsed=usd(position.margin_usd),
+            liquidationPx=(
+                None
+                if position.liquidation_price is None
+                else instrument.format_price(position.liquidation_price)
+            ),
+            marginUsed=usd(
+                position.margin_usd
+                if position.mode is MarginMode.CROSS
+                else position.bucket_usd + position.unrealized_usd
+            ),
             maxLeverage=instrument.max_leverage,
             cumFunding=CumFunding(
                 allTime=usd(position.funding_all_usd),
@@ -99,6 +133,13 @@ class AccountReads:
                 sinceChange=usd(position.funding_open_usd),
             ),
         )
+
+    def _leverage(self, position: PositionState, value: int) -> Leverage:
+        if position.mode is MarginMode.CROSS:
+            return Leverage(type="cross", value=position.leverage)
+        signed = value if position.size > 0 else -value
+        raw = position.bucket_usd + position.unrealized_usd - signed
+        return Leverage(type="isolated", value=position.leverage, rawUsd=usd(raw))
 
     def open_orders(self, account: int | None) -> tuple[OpenOrder, ...]:
         """Orders that still live, oldest first; trigger orders show their limit price only."""
@@ -200,7 +241,7 @@ class AccountReads:
         return tuple(self._fill(book, fill) for fill in book.fills[first:])
 
     def _fill(self, book: AccountBook, fill: Fill) -> UserFill:
-        instrument = self._instruments[fill.symbol]
+        instrument, order = self._instruments[fill.symbol], book.orders.get(fill.oid)
         return UserFill(
             coin=instrument.coin,
             px=instrument.format_price(fill.price),
@@ -215,7 +256,18 @@ class AccountReads:
             crossed=fill.is_taker,
             fee=usd(fill.fee_usd),
             tid=fill.tid,
-            cloid=book.orders[fill.oid].cloid,
+            cloid=order.cloid if order else None,
+            liquidation=self._liquidation(book, fill),
+        )
+
+    def _liquidation(self, book: AccountBook, fill: Fill) -> FillLiquidation | msgspec.UnsetType:
+        method = _METHODS.get(fill.cause)
+        if method is None:
+            return msgspec.UNSET
+        return FillLiquidation(
+            liquidatedUser=book.account.address,
+            markPx=self._instruments[fill.symbol].format_price(fill.reference_price),
+            method=method,
         )
 
     def user_funding(self, request: InfoBody, account: int | None) -> list[dict[str, Any]]:

@@ -14,7 +14,15 @@ from collections.abc import Iterable
 import msgspec
 
 from perp_engine.commands import PriceWatch
-from perp_engine.events import Advanced, Event, Fill, OrderChanged, OrderClosed, OrderOpened
+from perp_engine.events import (
+    Advanced,
+    Event,
+    Fill,
+    Liquidated,
+    OrderChanged,
+    OrderClosed,
+    OrderOpened,
+)
 from suite.bars import INTERVAL_MS
 from suite.clock import Clock
 from suite.contracts.clock import WaitReply, WaitRequest, Want
@@ -235,7 +243,7 @@ class Barrier:
             owners.extend([participant.account] * len(step.watches))
         on = [(p.account, step.request.wake_on) for p, step in waiting]
         stops = Stops(
-            fill=frozenset(account for account, wake in on if wake.fill),
+            fill=frozenset(account for account, wake in on if wake.fill or wake.liquidation),
             order=frozenset(account for account, wake in on if wake.order),
             watches=tuple(watches),
         )
@@ -268,6 +276,8 @@ class Barrier:
             reasons.append("bar")
         if step.fill_bar <= advanced.bar or (wake.fill and any(isinstance(e, Fill) for e in own)):
             reasons.append("fill")
+        if wake.liquidation and any(isinstance(e, Liquidated) for e in own):
+            reasons.append("liquidation")
         if wake.order and any(isinstance(e, _ORDER_EVENTS) for e in own):
             reasons.append("order")
         if participant.account in crossed:

@@ -8,12 +8,14 @@ from perp_engine.events import (
     Event,
     Fill,
     FundingPaid,
+    InsuranceMoved,
+    Liquidated,
     OrderChanged,
     OrderClosed,
     OrderOpened,
 )
 from suite.contracts.venue import Action
-from suite.enums import OrderStatus, Tif
+from suite.enums import FillCause, OrderStatus, Tif
 from suite.fixed import Usd
 from suite.ids import Cloid, Oid
 from virtual_exchange.domain.accounts import Account
@@ -23,7 +25,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class AccountBook:
-    """One account's orders, fills and funding, in the order in which they happened.
+    """One account's orders, fills, funding and liquidations, in the order they happened.
 
     Attributes:
         orders: every order that got an id, by id.
@@ -41,6 +43,8 @@ class AccountBook:
         self.latest: dict[Cloid, Oid] = {}
         self.fills: list[Fill] = []
         self.funding: list[FundingPaid] = []
+        self.liquidations: list[Liquidated] = []
+        self.insurance: list[InsuranceMoved] = []
         self.rejected = 0
         self._decisions = hashlib.sha256()
 
@@ -80,7 +84,13 @@ class AccountBook:
         match event:
             case Fill():
                 self.fills.append(event)
-                self.orders[event.oid].remaining = event.order_size_left
+                # the venue's own fills have an id, and no order of the account
+                if event.cause is FillCause.ORDER:
+                    self.orders[event.oid].remaining = event.order_size_left
+            case Liquidated():
+                self.liquidations.append(event)
+            case InsuranceMoved():
+                self.insurance.append(event)
             case FundingPaid():
                 self.funding.append(event)
             case OrderOpened():

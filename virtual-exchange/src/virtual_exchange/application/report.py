@@ -18,6 +18,7 @@ from virtual_exchange.application.report_rows import (
     chart_of,
     fill_row,
     funding_row,
+    liquidation_row,
     number,
     order_row,
     plain,
@@ -39,8 +40,8 @@ LEADERBOARD_NOTE = (
 
 ALWAYS = {
     "latency_ms": 0,
-    "liquidation": "not modelled",
-    "margin": "cross",
+    "liquidation": "in the bar, at the mark: market, then backstop",
+    "margin": "cross, or isolated as the trader sets it",
     "mark": "trade path",
 }
 """What no setting changes yet; named so that nobody has to guess."""
@@ -143,6 +144,7 @@ def _trader(record: RunRecord, account: AccountRecord) -> dict[str, Any]:
         "bridge": _bridge(account, initial, final),
         "orders": [order_row(order, instruments) for order in account.orders],
         "funding": [funding_row(paid, instruments) for paid in account.funding],
+        "liquidations": [liquidation_row(event, instruments) for event in account.liquidations],
         "rejected_orders": account.rejected_orders,
         "decisions_sha256": account.decisions_sha256,
         "degraded": account.degraded,
@@ -159,14 +161,16 @@ def _initial_stops(orders: list[OrderRecord]) -> dict[int, OrderRecord]:
 
 
 def _bridge(account: AccountRecord, initial: int, final: int) -> dict[str, str]:
-    """From gross to net: realized + unrealized - fees + funding = net, to the micro-USD."""
+    """From gross to net: realized + unrealized - fees + funding + insurance = net, exactly."""
     realized = sum(fill.realized_pnl_usd for fill in account.fills)
     fees = sum(fill.fee_usd for fill in account.fills)
     funding = sum(paid.usd for paid in account.funding)
+    insurance = sum(moved.usd for moved in account.insurance)
     net = final - initial
     return {
         "realized": usd(realized),
-        "unrealized": usd(net - realized + fees - funding),
+        "unrealized": usd(net - realized + fees - funding - insurance),
+        "insurance": usd(insurance),
         "fees": usd(fees),
         "funding": usd(funding),
         "net": usd(net),

@@ -111,6 +111,7 @@ def _trader(trader: dict[str, Any]) -> dict[str, Any]:
         "metrics": trader["portfolio_metrics"],
         "bridge": trader["bridge"],
         "rejected_orders": trader["rejected_orders"],
+        "liquidations": len(trader["liquidations"]),
         "start": start,
         # [milliseconds since start, equity, drawdown]
         "curve": [[curve[i][0] - start, trader["equity_curve"][i][1], falls[i]] for i in shown],

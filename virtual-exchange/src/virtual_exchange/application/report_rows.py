@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from perp_engine.events import Fill, FundingPaid
+from perp_engine.events import Fill, FundingPaid, Liquidated
 from suite.enums import Side
 from suite.fixed import RATE_DECIMALS, USD_DECIMALS, format_fixed
 from suite.instrument import Instrument
@@ -52,6 +52,7 @@ def fill_row(fill: Fill, instruments: list[Instrument]) -> dict[str, Any]:
         "realized_pnl": usd(fill.realized_pnl_usd),
         "start_position": instrument.format_size(fill.start_position),
         "liquidity": "taker" if fill.is_taker else "maker",
+        "cause": str(fill.cause),
         "oid": fill.oid,
         "tid": fill.tid,
     }
@@ -66,6 +67,19 @@ def funding_row(paid: FundingPaid, instruments: list[Instrument]) -> dict[str, A
         "size": instrument.format_size(paid.size),
         "rate": format_fixed(paid.rate, RATE_DECIMALS),
         "usd": usd(paid.usd),
+    }
+
+
+def liquidation_row(event: Liquidated, instruments: list[Instrument]) -> dict[str, Any]:
+    """A liquidation, with what the pool was worth and needed; its fills are among the trades."""
+    instrument = instruments[event.symbol]
+    return {
+        "time": event.time_ms,
+        "coin": instrument.coin,
+        "margin": str(event.mode),
+        "mark": instrument.format_price(event.mark),
+        "equity": usd(event.equity_usd),
+        "maintenance": usd(event.maintenance_usd),
     }
 
 

@@ -198,6 +198,8 @@ class World:
             exposure_usd=np.ascontiguousarray(exposure[:, account.index]),
             fills=book.fills,
             funding=book.funding,
+            liquidations=book.liquidations,
+            insurance=book.insurance,
             orders=list(book.orders.values()),
             decisions_sha256=book.decisions_sha256,
             rejected_orders=book.rejected,

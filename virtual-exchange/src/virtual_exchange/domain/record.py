@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from perp_engine.events import Fill, FundingPaid
+from perp_engine.events import Fill, FundingPaid, InsuranceMoved, Liquidated
 from suite.bars import I64
 from suite.enums import OrderStatus, Side
 from suite.fixed import Price, Size, Usd
@@ -50,6 +50,8 @@ class AccountRecord:
         strategy: `{"kind": ..., "params": ...}` as configured; empty for a bare account.
         equity_usd: shape (m,), micro-USD at `RunRecord.equity_time_ms`.
         exposure_usd: shape (m,), sum of abs(position notional) at the same times, micro-USD.
+        liquidations: when a pool fell below its maintenance margin.
+        insurance: what the venue's insurance paid, or kept when negative.
         decisions_sha256: hash of every action the account sent with its world time.
         rejected_orders: how many orders the venue refused.
     """
@@ -64,6 +66,8 @@ class AccountRecord:
     orders: list[OrderRecord]
     decisions_sha256: str
     rejected_orders: int
+    liquidations: list[Liquidated] = field(default_factory=list)
+    insurance: list[InsuranceMoved] = field(default_factory=list)
     degraded: bool = False
 
 
