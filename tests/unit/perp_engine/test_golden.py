@@ -1,6 +1,6 @@
 """Numbers worked out by hand, and the same once more in exact fractions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 
@@ -173,30 +173,28 @@ def test_liquidation_prices_of_two_coins_share_one_pool() -> None:
     assert_is_first(ETH, world.position(1), backing, is_long=False)
 
 
-def test_liquidation_price_on_both_sides_of_a_tier() -> None:
+@pytest.mark.parametrize(
+    ("entry", "size", "expected"),
+    # 5 % below 100 USD, 10 % less 5 USD from there; isolated at 5x, so that a fifth is behind it.
+    # Short at 87.5 has 17.5 - 12.5 = 5 at 100, which just holds; at 87.499999 it lacks one micro-USD
+    # Long at 118.75 has 23.75 - 18.75 = 5 at 100; at 118.750002 (bucket 23.750001, up) 4.999999, and
+    # at 100.000001 its 5 meet a maintenance of 5.000001
+    [
+        (87_500_000, -1, 100_000_001),
+        (87_499_999, -1, 100_000_000),
+        (118_750_000, 1, 99_999_999),
+        (118_750_002, 1, 100_000_001),
+    ],
+)
+def test_liquidation_price_on_both_sides_of_a_tier(entry: int, size: int, expected: int) -> None:
     """Where maintenance changes its slope, the price is still the first that falls short."""
-    # one coin, 5 % below 100 USD and 10 % less 5 USD from there
     tiered = coin((0, 10), (100 * USD, 5))
-    # short 1 coin at 90: 90 + c - p < m(p). With c = 15.000000 the maintenance at 100 is 5 and the
-    # equity 5: just held; first short at 100.000001. One micro-USD less and it is 100 itself
-    for cash, expected in ((15 * USD, 100_000_001), (15 * USD - 1, 100_000_000)):
-        world = World.of((tiered,), [90 * USD], cash=cash)
-        world.lever(5)
-        # its initial margin is 18, more than the cash: the rest comes and goes again as profit
-        world.engine.apply(Deposit(account=0, usd=Usd(100 * USD)))
-        world.trade(-1)
-        position, backing = world.position(), world.cash
-        assert position.liquidation_price is not None
-        assert_is_first(tiered, position, backing, is_long=False)
-        assert backing == cash + 100 * USD
-        # 190 + c - p < 0.1 p - 5: (195 + c) / 1.1 from above
-        exact = Fraction(195 * USD + cash, 1) / Fraction(11, 10)
-        assert position.liquidation_price == floor(exact) + 1
-        low = World.of((tiered,), [90 * USD], cash=cash + 3 * USD)
-        low.lever(5)
-        low.trade(-1)
-        assert low.position().liquidation_price == floor(Fraction((98 * USD + cash) * 10, 11)) + 1
-        assert expected - 1 <= floor(Fraction((95 * USD + cash) * 10, 11)) + 1 <= expected + 1
+    world = World.of((tiered,), [entry])
+    world.lever(5, mode=MarginMode.ISOLATED)
+    world.trade(size)
+    position = world.position()
+    assert expected == position.liquidation_price
+    assert_is_first(tiered, position, position.bucket_usd, is_long=size > 0)
 
 
 # margin
@@ -314,13 +312,9 @@ def test_fees_are_rounded_up_and_rebates_down(
     price: int, size: int, rate: int, expected: int
 ) -> None:
     """A fraction of a micro-USD is the venue's, both ways."""
-    world = World.of((TOY,), [price], rules=Rules(**{**_fields(FREE), "taker_fee": Rate(rate)}))
+    world = World.of((TOY,), [price], rules=replace(FREE, taker_fee=Rate(rate)))
     fill = world.trade(size)
     assert expected == fill.fee_usd == ceil(Fraction(price * size * rate, RATE_ONE))
-
-
-def _fields(rules: Rules) -> dict[str, object]:
-    return {name: getattr(rules, name) for name in Rules.__slots__}
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -368,7 +362,7 @@ def test_half_spread_is_rounded_up_and_at_least_half_a_tick(
     price: int, rate: int, half: int
 ) -> None:
     """The larger of the two, and none at all when the world has none."""
-    rules = Rules(**{**_fields(PLAIN), "half_spread": Rate(rate)})
+    rules = replace(PLAIN, half_spread=Rate(rate))
     book = World.of((BTC,), [price], rules=rules).engine.book(0)
     assert (price - half, price + half) == (book.bid, book.ask)
     if rate:
@@ -395,8 +389,8 @@ def test_slippage_and_impact_are_rounded_up(
     slippage: int, impact: int, size: int, expected: int
 ) -> None:
     """The rate of the impact first, then what both make of the touch."""
-    given = {"slippage": Rate(slippage), "impact": Rate(impact)}
-    world = World.of((BTC,), [600_000, 600_000], rules=Rules(**{**_fields(FREE), **given}))
+    rules = replace(FREE, slippage=Rate(slippage), impact=Rate(impact))
+    world = World.of((BTC,), [600_000, 600_000], rules=rules)
     world.next()
     fill = world.trade(size)
     rate = slippage + ceil(Fraction(impact * min(size, 1000), 1000))
