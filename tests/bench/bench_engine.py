@@ -180,7 +180,7 @@ def fresh(m: Words, t: Words, u: Words, f: Floats, bar: int) -> None:
 
 def start_up() -> tuple[float, float]:
     """Seconds of a whole process that opens an engine, and of compiling a strategy never seen."""
-    opening = "import perp_engine.warm as warm; warm.exercise()"
+    opening = "from perp_engine.exercise import exercise; exercise()"
     subprocess.run([sys.executable, "-c", opening], check=True)
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-c", opening], check=True)

@@ -95,9 +95,8 @@ def _extremes(world: World, account: Account, symbol: int, piece: Piece) -> tupl
 
 
 def _go(world: World, account: Account, symbol: int, end: int) -> None:
-    start = world.market.marks[symbol]
-    if end != start:
-        _stretch(world, account, symbol, end, rising=end > start)
+    # A stretch of no length counts as rising.
+    _stretch(world, account, symbol, end, rising=end >= world.market.marks[symbol])
 
 
 def _stretch(

@@ -175,10 +175,10 @@ def test_liquidation_prices_of_two_coins_share_one_pool() -> None:
 
 @pytest.mark.parametrize(
     ("entry", "size", "expected"),
-    # 5 % below 100 USD, 10 % less 5 USD from there; isolated at 5x, so that a fifth is behind it.
-    # Short at 87.5 has 17.5 - 12.5 = 5 at 100, which just holds; at 87.499999 it lacks one micro-USD
-    # Long at 118.75 has 23.75 - 18.75 = 5 at 100; at 118.750002 (bucket 23.750001, up) 4.999999, and
-    # at 100.000001 its 5 meet a maintenance of 5.000001
+    # 5 % below 100 USD, 10 % less 5 USD from there; isolated at 5x: a fifth is behind it.
+    # Short at 87.5: 17.5 - 12.5 = 5 at 100 just holds; at 87.499999 a micro-USD is lacking.
+    # Long at 118.75: 23.75 - 18.75 = 5 at 100. At 118.750002 (bucket 23.750001, rounded up) it is
+    # 4.999999, and at 100.000001 its 5 meet a maintenance of 5.000001.
     [
         (87_500_000, -1, 100_000_001),
         (87_499_999, -1, 100_000_000),
