@@ -104,12 +104,13 @@ e2e: setup  ## real processes over HTTP
 chaos: export HYPOTHESIS_PROFILE := chaos
 chaos: setup  ## the long form of the property tests, and faults driven by seeds
 	$(call pytest,property,tests/property,-n 2 --timeout 1800)
-	$(call pytest,chaos,tests/chaos,)
+	$(call pytest,chaos,tests/chaos,-n 2 --timeout 1800)
 
-bench: setup  ## measure against the budgets
-	@scripts=$$(find tests -path 'tests/bench/bench_*.py' | sort); \
-	if test -z "$$scripts"; then echo "bench: nothing in tests/bench yet"; fi; \
-	for script in $$scripts; do echo "bench: $$script"; $(BIN)/python $$script; done
+bench: setup  ## measure; DATA=DIR takes real bars for the engine and its rivals
+	@for script in $$(find tests -path 'tests/bench/bench_*.py' | sort); do \
+	  case $$script in *engine.py|*peers.py) data='$(if $(DATA),--data $(DATA))';; *) data=;; esac; \
+	  echo "bench: $$script"; PYTHONPATH=. $(BIN)/python $$script $$data; \
+	done
 
 # ---- running ------------------------------------------------------------------------------------
 

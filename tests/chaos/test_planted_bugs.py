@@ -160,5 +160,4 @@ def test_planted_bug_is_caught(bug: str, tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    print(f"planted: {bug}: {'caught' if result.returncode == 1 else 'NOT CAUGHT'}")
     assert result.returncode == 1, f"nobody noticed that {bug}\n{result.stdout[-2000:]}"

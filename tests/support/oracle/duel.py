@@ -94,7 +94,7 @@ def play(seed: int) -> Difference | None:
     after = 0
     for _ in range(LONGEST):
         after += duel.oracle.finished
-        if after and after > AFTER_THE_END:
+        if after > AFTER_THE_END:
             break
         found = duel.apply(trader.command())
         if found is not None:

@@ -31,7 +31,7 @@ from perp_engine.events import (
     OrderClosed,
     OrderRejected,
 )
-from perp_engine.rules import PLAIN, BarPath, FeeTier, FillAt, Rules
+from perp_engine.rules import PLAIN, FeeTier, FillAt, Rules
 from perp_engine.tape import NO_BAR, Tape
 from suite.enums import FillCause, MarginMode, OrderStatus, Side, Tpsl
 from suite.errors import RejectReason
@@ -286,16 +286,15 @@ def test_a_position_opened_after_a_liquidation_is_liquidated_as_well(build: Buil
 def test_a_pool_that_funding_made_due_is_liquidated_where_the_next_bar_opens(
     build: Builder,
 ) -> None:
-    """4.8 USD are left of 20; the open gives 0.1 back, which is less than the 5.005 needed."""
-    rules = replace(FREE, fill_at=FillAt.CLOSE, bar_path=BarPath.OHLC)
-    up = bar(1_001_000, 1_003_000, 1_000_500, 1_003_000)
-    stamp = (3 * MINUTE_MS, 152_000_000)
-    falls = bar(PRICE, PRICE, 999_000, PRICE)
-    world = build(FLAT, falls, falls, up, FLAT, rules=rules, funding=(stamp,))
+    """Funding leaves 12 of 20 USD: at 92 the pool is worth 4 and needs 4.6, though up from 90."""
+    rules = replace(FREE, fill_at=FillAt.CLOSE)
+    falls, recovers = bar(PRICE, PRICE, 900_000, 900_000), bar(920_000, 960_000, 920_000, 960_000)
+    stamp = (2 * MINUTE_MS, 88_888_889)
+    world = build(FLAT, falls, recovers, FLAT, rules=rules, funding=(stamp,))
     order(world, Side.BUY, 100)
-    events = world.apply(Advance(until_bar=4))
-    assert [1_001_000] == [event.mark for event in events if isinstance(event, Liquidated)]
-    assert 4_900_000 == world.cash(0)
+    events = world.apply(Advance(until_bar=3))
+    assert [920_000] == [event.mark for event in events if isinstance(event, Liquidated)]
+    assert 4 * USD == world.cash(0)
 
 
 def test_an_isolated_bucket_is_filled_released_and_liquidated_alone(build: Builder) -> None:
