@@ -53,8 +53,8 @@ BUGS = {
     ),
     "a guard lies beyond the price that liquidates": (
         "margin.py",
-        "    return min((mark + max(lethal, 0)) // 2, 4 * mark)",
-        "    return max(2 * max(lethal, 0) - mark, 1) if lethal < mark else 2 * lethal - mark",
+        "    return max(half, lethal) if size > 0 else min(half, lethal, 4 * mark)",
+        "    return max(2 * lethal - mark, 1) if size > 0 else min(2 * lethal - mark, 4 * mark)",
     ),
     "a through limit is met at its price": (
         "orders.py",

@@ -374,6 +374,7 @@ def _orders(scenario: Scenario, symbol: int, words: list[str]) -> tuple[NewOrder
         symbol=symbol,
         side=side,
         size=size,
+        tif=next((Tif(word) for word in rest if word in set(Tif)), Tif.GTC),
         reduce_only="reduce" in rest,
         cloid=cloid,
         expires_ms=int(given.get("until", "0")),
@@ -386,8 +387,7 @@ def _orders(scenario: Scenario, symbol: int, words: list[str]) -> tuple[NewOrder
         limit = coin.parse_price(given.get("cap" if is_market else "limit", "0"))
         return (replace(plain, trigger=trigger, limit_price=limit),)
     limit = coin.parse_price(given["@"]) if "@" in given else Price(0)
-    tif = next((Tif(word) for word in rest if word in set(Tif)), Tif.GTC)
-    entry = replace(plain, limit_price=limit, tif=Tif.IOC if limit == 0 else tif)
+    entry = replace(plain, limit_price=limit, tif=plain.tif if limit else Tif.IOC)
     return (entry, *(_leg(symbol, Side(-side), size, kind, legs[kind]) for kind in legs))
 
 

@@ -11,7 +11,6 @@ from typing import IO, Any, Self, cast
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[3]
 READY_SECONDS = 300
-ANSWER_SECONDS = 1_800
 ONE_THREAD = ("RAYON_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -76,15 +75,15 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def measure(self) -> dict[str, Any]:
+    def measure(self, patience_s: float) -> dict[str, Any]:
         """Seconds of one run of the work, and what it did.
 
         Raises:
-            ChildFailedError: it ended, or took longer than anybody waits.
+            ChildFailedError: it ended, or took longer than one waits.
         """
         self._requests.write("\n")
         self._requests.flush()
-        return self._answer(ANSWER_SECONDS)
+        return self._answer(patience_s)
 
     def end(self) -> None:
         """Stop it."""
@@ -93,16 +92,18 @@ class Child:
         for stream in (self._requests, self._answers, self._errors):
             stream.close()
 
-    def _answer(self, seconds: int) -> dict[str, Any]:
+    def _answer(self, patience_s: float) -> dict[str, Any]:
         with selectors.DefaultSelector() as selector:
             selector.register(self._answers, selectors.EVENT_READ)
-            ready = selector.select(seconds)
+            ready = selector.select(patience_s)
         line = self._answers.readline() if ready else ""
         if line:
             return dict(json.loads(line))
-        self._process.kill()
+        reason = self._last_words() if ready else f"stopped, it took more than {patience_s:.0f} s"
+        self.end()
+        raise ChildFailedError(reason)
+
+    def _last_words(self) -> str:
         self._errors.seek(0)
         told = [text.strip() for text in self._errors if text.strip()]
-        reason = told[-1] if told else f"no answer (status {self._process.wait()})"
-        self.end()
-        raise ChildFailedError(reason[:160])
+        return told[-1][:160] if told else f"ended with status {self._process.wait()}"

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var" / "peers"
 BARS = (45_000, 525_600)
 LIMIT_SECONDS = 20.0
+PATIENCE_SECONDS = 600.0
+"""What a measurement may take on the first series; on the others it is three times the limit."""
 ENOUGH_SECONDS = 30.0
 """No further round when a rival has taken this long."""
 
@@ -69,8 +71,9 @@ class Comparison:
         ours: what our drivers did, by driver and work.
     """
 
-    def __init__(self, series: Path, bars: int, rounds: int) -> None:
-        self._series, self._bars, self._rounds = series, bars, rounds
+    def __init__(self, series: Path, bars: int, rounds: int, patience_s: float) -> None:
+        self._series, self._bars = series, bars
+        self._rounds, self._patience_s = rounds, patience_s
         self.rows: list[Measured] = []
         self.ours: dict[tuple[str, str], Outcome] = {}
 
@@ -108,7 +111,7 @@ class Comparison:
             with Child(python, rival.script, self._series, work) as child:
                 return self._rounds_of(rival, work, child, drivers)
         except ChildFailedError as error:
-            return Measured(rival.name, work, remark=f"failed: {error}")
+            return Measured(rival.name, work, remark=str(error))
 
     def _rounds_of(
         self, rival: Rival, work: str, child: Child, drivers: Mapping[str, Child]
@@ -118,10 +121,10 @@ class Comparison:
         mine: dict[str, list[float]] = {driver: [] for driver in drivers}
         while len(taken) < self._rounds and spent < ENOUGH_SECONDS:
             for driver, own in drivers.items():
-                answer = own.measure()
+                answer = own.measure(self._patience_s)
                 mine[driver].append(answer["seconds"])
                 self.ours[driver, work] = outcome_of(answer)
-            answer = child.measure()
+            answer = child.measure(self._patience_s)
             taken.append(answer["seconds"])
             spent += answer["seconds"] * answer["share"]
         bars = count_of(work, self._bars)
@@ -205,7 +208,8 @@ def main() -> None:
     before: list[Measured] = []
     for bars in wanted.bars:
         path = series_file(FOLDER, wanted.data, bars)
-        comparison = Comparison(path, bars, wanted.rounds)
+        patience_s = 3 * wanted.limit if before else PATIENCE_SECONDS
+        comparison = Comparison(path, bars, wanted.rounds, patience_s)
         for work in wanted.work:
             comparison.do(work, rivals, pythons, too_slow(before, wanted.limit))
         kind = "real bars" if wanted.data else "synthetic bars (seeded random walk, see --data)"

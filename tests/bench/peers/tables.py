@@ -13,6 +13,7 @@ TITLES = {
     "d": "(d) a strategy that does nothing",
     "e": "(e) 100 pairs of (a); bars x runs",
 }
+EQUAL = "equal"
 LABEL, WIDTHS = 28, (8, 8, 7, 8, 7, 6, 6)
 REMARKS = {
     ("raptorbt", "a"): "long half only",
@@ -112,8 +113,9 @@ def print_agreement(
         print("    " + agreement_line("plain Python", play(series, ()), ""))
         for name, outcome in done.items():
             rules = CONVENTIONS.get((name, work), ())
-            used |= set(rules)
-            print("    " + agreement_line(name, outcome, judge(work, outcome, rules, series)))
+            verdict = judge(work, outcome, rules, series)
+            used |= set(rules) if verdict != EQUAL else set()
+            print("    " + agreement_line(name, outcome, verdict))
     told = [f"    {rule}: {text}" for rule, text in RULES.items() if rule in used]
     print(
         "\n".join(["\n  Rules by which an engine reads the work otherwise", *told]) if told else ""
@@ -123,7 +125,7 @@ def print_agreement(
 def judge(work: str, outcome: Outcome, rules: Sequence[str], series: Series) -> str:
     """Equal, equal to the plain text under the engine's rules, or neither."""
     if same(outcome, WORKS[work](series, ())):
-        return "equal"
+        return EQUAL
     expected = WORKS[work](series, rules)
     if same(outcome, expected):
         return f"equal under {', '.join(rules)}"

@@ -6,6 +6,8 @@ from math import ceil, floor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perp_engine.commands import AdjustMargin, Advance, Deposit, NewOrder, PlaceOrders, SetLeverage
 from perp_engine.engine import Engine
@@ -118,7 +120,13 @@ def assert_is_first(
     ("size", "cash_usd", "expected"),
     # 0.5 BTC at 60000. Long: 1000 + 0.5 p - 30000 < 0.00625 p below 29000 / 0.49375 = 58734.177
     # Short: 1000 + 30000 - 0.5 p < 0.00625 p above 31000 / 0.50625 = 61234.567
-    [(50_000, 1000, 587_341), (-50_000, 1000, 612_346), (50_000, 31_000, None)],
+    # what is out of reach: a long covered down to nothing, a short whose price would be 3e10 units
+    [
+        (50_000, 1000, 587_341),
+        (-50_000, 1000, 612_346),
+        (50_000, 31_000, None),
+        (-1, 31_000, None),
+    ],
 )
 def test_liquidation_price_of_a_cross_position(
     size: int, cash_usd: int, expected: int | None
@@ -195,6 +203,34 @@ def test_liquidation_price_on_both_sides_of_a_tier(entry: int, size: int, expect
     position = world.position()
     assert expected == position.liquidation_price
     assert_is_first(tiered, position, position.bucket_usd, is_long=size > 0)
+
+
+@given(
+    steps=st.lists(st.integers(1, 400 * USD), min_size=1, max_size=4, unique=True),
+    leverages=st.lists(st.integers(1, 50), min_size=4, max_size=4),
+    size=st.integers(-300, 300).filter(bool),
+    entry=st.integers(USD // 100, 3 * USD),
+    share=st.integers(0, 300),
+)
+def test_liquidation_price_over_any_tiers(
+    steps: list[int], leverages: list[int], size: int, entry: int, share: int
+) -> None:
+    """Over up to five tiers the price is still the first: its neighbor holds, it does not."""
+    bounds = [0, *sorted(steps)]
+    falling = [50, *sorted(leverages, reverse=True)]
+    tiered = coin(*zip(bounds, falling, strict=False))
+    world = World.of((tiered,), [entry])
+    world.lever(1, mode=MarginMode.ISOLATED)
+    world.trade(size)
+    # less is not possible, more is: a hundredth of the notional for each share
+    extra = Usd(abs(size) * entry * share // 100)
+    world.engine.apply(AdjustMargin(account=0, symbol=0, usd=extra))
+    position = world.position()
+    if position.liquidation_price is not None:
+        assert_is_first(tiered, position, position.bucket_usd, is_long=size > 0)
+    elif size > 0:
+        cost, bucket = position.cost_usd, position.bucket_usd
+        assert not falls_short(tiered, size, cost, bucket, 1)
 
 
 # margin

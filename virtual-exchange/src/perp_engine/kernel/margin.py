@@ -167,9 +167,10 @@ def exact_liquidation(m: Words, account: int, symbol: int) -> int:
 
 
 @jit
-def guard_at(mark: int, lethal: int) -> int:
-    """Half way from the mark to the price that liquidates, and not beyond four times the mark."""
-    return min((mark + max(lethal, 0)) // 2, 4 * mark)
+def guard_at(size: int, mark: int, lethal: int) -> int:
+    """Half way from the mark to the price that liquidates, or that price when it is behind."""
+    half = (mark + max(lethal, 0)) // 2
+    return max(half, lethal) if size > 0 else min(half, lethal, 4 * mark)
 
 
 @jit
@@ -187,7 +188,7 @@ def set_guard(m: Words, account: int, symbol: int, spare: int) -> None:
     else:
         backing = spare - surplus(m, p, s)
     lethal = liquidation_price(m, s, m[p + SIZE], m[p + COST], backing)
-    m[p + GUARD] = guard_at(m[s + MARK], lethal)
+    m[p + GUARD] = guard_at(m[p + SIZE], m[s + MARK], lethal)
     note_guard(m, account, symbol)
 
 
