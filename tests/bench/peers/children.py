@@ -5,6 +5,7 @@ import os
 import selectors
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self, cast
@@ -81,8 +82,9 @@ class Child:
         Raises:
             ChildFailedError: it ended, or took longer than one waits.
         """
-        self._requests.write("\n")
-        self._requests.flush()
+        with suppress(BrokenPipeError):  # it has ended, and its last words tell why
+            self._requests.write("\n")
+            self._requests.flush()
         return self._answer(patience_s)
 
     def end(self) -> None:
@@ -90,7 +92,8 @@ class Child:
         self._process.kill()
         self._process.wait()
         for stream in (self._requests, self._answers, self._errors):
-            stream.close()
+            with suppress(BrokenPipeError):
+                stream.close()
 
     def _answer(self, patience_s: float) -> dict[str, Any]:
         with selectors.DefaultSelector() as selector:
