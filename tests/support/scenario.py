@@ -37,6 +37,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from tests.support.scenario_rules import OPTIONS, money, rate
 
 from perp_engine.commands import (
     AdjustMargin,
@@ -72,10 +73,10 @@ from perp_engine.events import (
     OrderOpened,
     OrderRejected,
 )
-from perp_engine.rules import PLAIN, BarPath, FeeTier, FillAt, LimitFill, Rules
+from perp_engine.rules import PLAIN, Rules
 from perp_engine.tape import Detail, Tape
 from suite.enums import FillCause, Grouping, MarginMode, OrderStatus, Side, Tif, Tpsl
-from suite.fixed import Price, Rate, Size, Usd, format_fixed, parse_fixed
+from suite.fixed import Price, Size, Usd, format_fixed
 from suite.ids import Cloid, Oid
 from suite.instrument import KNOWN, Instrument, MarginTier, default_instrument
 
@@ -83,42 +84,6 @@ BTC = default_instrument("BTC", 1)
 MINUTE = 60_000
 NOBODYS = Oid((1 << 25) + 1)
 NO_BAR = [0, 0, 0, 0, -1]
-
-
-def _rate(word: str) -> Rate:
-    return Rate(parse_fixed(word, 9))
-
-
-def _money(word: str) -> Usd:
-    return Usd(parse_fixed(word, 6))
-
-
-def _fee_tiers(word: str) -> tuple[FeeTier, ...]:
-    """`0:0.00045/0.00015,5000000:0.0004/0.00012`: from a volume upward, taker and maker."""
-    tiers = [tier.replace("/", ":").split(":") for tier in word.split(",")]
-    return tuple(
-        FeeTier(volume_usd=_money(volume), taker=_rate(taker), maker=_rate(maker))
-        for volume, taker, maker in tiers
-    )
-
-
-OPTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
-    "taker": ("taker_fee", _rate),
-    "maker": ("maker_fee", _rate),
-    "tiers": ("fee_tiers", _fee_tiers),
-    "spread": ("half_spread", _rate),
-    "slippage": ("slippage", _rate),
-    "impact": ("impact", _rate),
-    "participation": ("participation", _rate),
-    "funding": ("funding_rate", _rate),
-    "minimum": ("min_notional_usd", _money),
-    "partial": ("partial_liquidation_usd", _money),
-    "latency": ("decision_latency_ms", int),
-    "limits": ("limit_fill", LimitFill),
-    "path": ("bar_path", BarPath),
-    "fill_at": ("fill_at", FillAt),
-}
-"""Words behind a profile of `rules`."""
 
 
 @dataclass
@@ -198,16 +163,16 @@ class _World:
         tiers = [word.split(":") for word in words[2:]]
         margin = tuple(
             MarginTier(
-                lower_bound_usd=_money(tier[0]),
+                lower_bound_usd=money(tier[0]),
                 max_leverage=int(tier[1]),
-                maintenance_rate=_rate(tier[2]) if len(tier) > 2 else None,
+                maintenance_rate=rate(tier[2]) if len(tier) > 2 else None,
             )
             for tier in tiers
         )
         self.coins.append(Instrument(coin=words[0], sz_decimals=int(words[1]), tiers=margin))
 
     def add_account(self, words: Sequence[str]) -> None:
-        self.accounts[words[0]] = _money(words[1])
+        self.accounts[words[0]] = money(words[1])
 
     def add_bar(self, words: Sequence[str]) -> None:
         self.coins = self.coins or [BTC]
@@ -225,7 +190,7 @@ class _World:
             self.hourly = True
         else:
             time_ms = self.start_ms + len(self.bars) * self.interval_ms
-            self.stamps.append((time_ms, _rate(words[0])))
+            self.stamps.append((time_ms, rate(words[0])))
 
     def tape(self) -> Tape:
         lasts = [bar[3] for bar in self.bars[-1]]
@@ -307,11 +272,11 @@ def _command(scenario: Scenario, account: int, symbol: int, words: list[str]) ->
             leverage = int(rest[0])
             return SetLeverage(account=account, symbol=symbol, leverage=leverage, mode=mode)
         case "margin":
-            return AdjustMargin(account=account, symbol=symbol, usd=_money(rest[0]))
+            return AdjustMargin(account=account, symbol=symbol, usd=money(rest[0]))
         case "deposit":
-            return Deposit(account=account, usd=_money(rest[0]))
+            return Deposit(account=account, usd=money(rest[0]))
         case "withdraw":
-            return Deposit(account=account, usd=Usd(-_money(rest[0])))
+            return Deposit(account=account, usd=Usd(-money(rest[0])))
         case "schedule":
             time_ms = None if rest[0] == "none" else int(rest[0])
             return ScheduleCancel(account=account, time_ms=time_ms)

@@ -66,9 +66,12 @@ def _play(world: World, account: Account, symbol: int) -> None:
         if piece is not whole:
             before = market.marks[symbol]
             meet_opening(world, account, symbol, piece.open, best=before)
-        for extreme in _extremes(world, account, symbol, piece):
-            _go(world, account, symbol, extreme)
-        _go(world, account, symbol, piece.close)
+        # Each stretch has the direction of its turn, even where the prices are the same.
+        high_first = _is_high_first(world, account, symbol, piece)
+        first, second = (piece.high, piece.low) if high_first else (piece.low, piece.high)
+        _stretch(world, account, symbol, first, rising=high_first)
+        _stretch(world, account, symbol, second, rising=not high_first)
+        _stretch(world, account, symbol, piece.close, rising=high_first)
 
 
 def _pieces(detail: Detail, symbol: int, bar: int) -> list[Piece]:
@@ -76,27 +79,16 @@ def _pieces(detail: Detail, symbol: int, bar: int) -> list[Piece]:
     return [Piece(*(int(price) for price in row)) for row in detail.rows[first:last]]
 
 
-def _extremes(world: World, account: Account, symbol: int, piece: Piece) -> tuple[int, int]:
-    high_first, low_first = (piece.high, piece.low), (piece.low, piece.high)
-    if world.rules.bar_path is BarPath.OHLC:
-        return high_first
-    if world.rules.bar_path is BarPath.OLHC:
-        return low_first
+def _is_high_first(world: World, account: Account, symbol: int, piece: Piece) -> bool:
+    if world.rules.bar_path in (BarPath.OHLC, BarPath.OLHC):
+        return world.rules.bar_path is BarPath.OHLC
     size = account.positions[symbol].size
     if size:
-        return low_first if size > 0 else high_first
+        return size < 0
     sides = {order.side for order in account.orders_in(symbol) if not order.reduce_only}
-    if sides == {1}:
-        return high_first
-    if sides == {-1}:
-        return low_first
-    near_low = piece.open - piece.low <= piece.high - piece.open
-    return low_first if near_low else high_first
-
-
-def _go(world: World, account: Account, symbol: int, end: int) -> None:
-    # A stretch of no length counts as rising.
-    _stretch(world, account, symbol, end, rising=end >= world.market.marks[symbol])
+    if len(sides) == 1:
+        return sides == {1}
+    return piece.high - piece.open < piece.open - piece.low
 
 
 def _stretch(

@@ -206,8 +206,8 @@ def test_liquidation_price_on_both_sides_of_a_tier(entry: int, size: int, expect
 
 
 @given(
-    steps=st.lists(st.integers(1, 400 * USD), min_size=1, max_size=4, unique=True),
-    leverages=st.lists(st.integers(1, 50), min_size=4, max_size=4),
+    steps=st.lists(st.integers(1, 400 * USD), min_size=1, max_size=9, unique=True),
+    leverages=st.lists(st.integers(1, 50), min_size=9, max_size=9),
     size=st.integers(-300, 300).filter(bool),
     entry=st.integers(USD // 100, 3 * USD),
     share=st.integers(0, 300),
@@ -215,7 +215,7 @@ def test_liquidation_price_on_both_sides_of_a_tier(entry: int, size: int, expect
 def test_liquidation_price_over_any_tiers(
     steps: list[int], leverages: list[int], size: int, entry: int, share: int
 ) -> None:
-    """Over up to five tiers the price is still the first: its neighbor holds, it does not."""
+    """Over up to ten tiers the price is still the first: its neighbor holds, it does not."""
     bounds = [0, *sorted(steps)]
     falling = [50, *sorted(leverages, reverse=True)]
     tiered = coin(*zip(bounds, falling, strict=False))

@@ -51,8 +51,8 @@ GROUPINGS = {
 NO_LOG = np.zeros((0, layout.EVENT_WORDS), np.int64)
 RECOUNTED_ALWAYS = 64
 """Positions up to which the whole ledger is recounted after every action."""
-NUMBER_LIMIT = 1 << 56
-"""Numbers of a request are brought down to this: refused for their size all the same."""
+NUMBER_LIMIT = 2 * 10**17
+"""Numbers are brought down to this: beyond every bound, refused for their size all the same."""
 
 
 class Engine:
