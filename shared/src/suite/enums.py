@@ -51,7 +51,7 @@ class MarginMode(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """Where an order is in its life; every value but the first three is terminal."""
+    """Where an order is in its life; those of `_ALIVE` are not terminal."""
 
     OPEN = "open"
     WAITING_FOR_FILL = "waitingForFill"
@@ -68,15 +68,31 @@ class OrderStatus(StrEnum):
     """Its own time ran out. The venue has no such orders, and no word."""
     DELISTED_CANCELED = "delistedCanceled"
     """The coin's data ended, or the world's: the wire has no closer word for the latter."""
+    TRIGGERED = "triggered"
+    """Its trigger has just fired; told once, then it is open or at its end."""
+    MIN_NOTIONAL_REJECTED = "minTradeNtlRejected"
+    MARGIN_REJECTED = "perpMarginRejected"
+    POSITION_LIMIT_REJECTED = "perpMaxPositionRejected"
+    REDUCE_ONLY_REJECTED = "reduceOnlyRejected"
+    POST_ONLY_REJECTED = "badAloPxRejected"
+    IOC_REJECTED = "iocCancelRejected"
+    TRIGGER_REJECTED = "badTriggerPxRejected"
+    TOO_MANY_ORDERS_REJECTED = "tooManyOpenOrdersRejected"
 
     @property
     def terminal(self) -> bool:
         """Whether nothing can happen to the order any more."""
-        return self not in (
-            OrderStatus.OPEN,
-            OrderStatus.WAITING_FOR_FILL,
-            OrderStatus.WAITING_FOR_TRIGGER,
-        )
+        return self not in _ALIVE
+
+
+_ALIVE = frozenset(
+    {
+        OrderStatus.OPEN,
+        OrderStatus.WAITING_FOR_FILL,
+        OrderStatus.WAITING_FOR_TRIGGER,
+        OrderStatus.TRIGGERED,
+    }
+)
 
 
 class FillCause(StrEnum):

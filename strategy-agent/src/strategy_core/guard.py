@@ -25,7 +25,14 @@ import msgspec
 
 from strategy_core.port import ZERO, Instruments, Observation, Verdict
 from strategy_core.sizing import MIN_NOTIONAL, round_size_down
-from suite.contracts.venue import Action, CancelOrder, ModifyOrder, PlaceOrder, SetLeverage
+from suite.contracts.venue import (
+    Action,
+    AdjustMargin,
+    CancelOrder,
+    ModifyOrder,
+    PlaceOrder,
+    SetLeverage,
+)
 from suite.enums import Tif
 from suite.fixed import parse_decimal
 
@@ -140,9 +147,19 @@ class _Book:
                 return Verdict(action=index, outcome="accepted"), action
             case SetLeverage():
                 return self._judge_leverage(index, action)
+            case AdjustMargin():
+                return self._judge_margin(index, action), action
             case ModifyOrder():
                 self._cancel(action)
         return self._judge_order(index, action)
+
+    def _judge_margin(self, index: int, action: AdjustMargin) -> Verdict:
+        """Margin may be added; taking it out brings liquidation nearer."""
+        if action.coin not in self._symbols or action.coin not in self._instruments:
+            return _rejected(index, "unknown_coin", action)
+        if action.margin <= 0:
+            return _rejected(index, "margin_removal", action)
+        return _accepted(index, action.margin)
 
     def _judge_leverage(self, index: int, action: SetLeverage) -> tuple[Verdict, Action]:
         if action.coin not in self._symbols or action.coin not in self._instruments:
@@ -248,6 +265,8 @@ def _asked(action: Action) -> Decimal:
     match action:
         case SetLeverage():
             return Decimal(action.leverage)
+        case AdjustMargin():
+            return action.margin
         case CancelOrder():
             return ZERO
     return action.sz

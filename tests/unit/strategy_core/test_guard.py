@@ -13,6 +13,7 @@ from suite.contracts.clock import WaitReply
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import (
     Action,
+    AdjustMargin,
     CancelOrder,
     ModifyOrder,
     OrderType,
@@ -113,6 +114,9 @@ TABLE = [
     ({}, (), SetLeverage(coin="BTC", leverage=40), "clamped(40 -> 2): max_leverage"),
     ({}, (), SetLeverage(coin="BTC", leverage=0), "rejected(bad_number)"),
     ({}, (), SetLeverage(coin="DOGE", leverage=1), "rejected(unknown_coin)"),
+    ({}, (), AdjustMargin(coin="DOGE", margin=Decimal(5)), "rejected(unknown_coin)"),
+    ({}, (), AdjustMargin(coin="BTC", margin=Decimal(5)), "accepted"),
+    ({}, (), AdjustMargin(coin="BTC", margin=Decimal(-5)), "rejected(margin_removal)"),
     ({}, (), CancelOrder(coin="DOGE", oid=1), "accepted"),
 ]
 

@@ -106,7 +106,14 @@ class SetLeverage(Wire, frozen=True, kw_only=True, tag="leverage", tag_field="ty
     is_cross: bool = True
 
 
-Action = PlaceOrder | CancelOrder | ModifyOrder | SetLeverage
+class AdjustMargin(Wire, frozen=True, kw_only=True, tag="isolated-margin", tag_field="type"):
+    """`POST /exchange/isolated-margin`: USD added to an isolated position, negative to remove."""
+
+    coin: Name
+    margin: Decimal
+
+
+Action = PlaceOrder | CancelOrder | ModifyOrder | SetLeverage | AdjustMargin
 
 
 class ActionReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -19,11 +19,13 @@ class AccountRequest(Wire, frozen=True, kw_only=True):
 
     Attributes:
         address: of its wallet; derived from the id when not given.
+        agents: addresses of API wallets that may sign for it, besides those it approves itself.
         initial_balance: USD, positive.
     """
 
     id: AccountName
     address: Address | None = None
+    agents: Annotated[tuple[Address, ...], msgspec.Meta(max_length=16)] = ()
     initial_balance: Decimal = Decimal(10000)
 
 
@@ -75,6 +77,9 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
         speed: simulated seconds per second of a paced world.
         supervised: whoever runs the world watches its participants; none is dropped for silence.
         allow_partial: accept symbols that do not cover the whole range.
+        capacity: room for accounts, those that are opened later included; by default 16 more than
+            are named, with a faucet 256 more.
+        faucet: USD that an address is given when it is first named in a read; 0 is none.
     """
 
     symbols: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=64)]
@@ -88,6 +93,8 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
     seed: int = 0
     supervised: bool = False
     allow_partial: bool = False
+    capacity: Annotated[int, msgspec.Meta(ge=1, le=4096)] | None = None
+    faucet: Decimal = Decimal(0)
 
 
 class WorldCreated(msgspec.Struct, frozen=True, kw_only=True):

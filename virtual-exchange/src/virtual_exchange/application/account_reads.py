@@ -175,7 +175,7 @@ class AccountReads:
     def _frontend(self, book: AccountBook, record: OrderRecord) -> dict[str, Any]:
         instrument = self._instruments[record.symbol]
         price, is_trigger = instrument.format_price, record.kind in {"stop", "take_profit"}
-        tif = book.tifs.get(Oid(record.oid))
+        tif = record.tif
         market = record.limit_price == 0
         kinds = {"stop": "Stop", "take_profit": "Take Profit"}
         if is_trigger:

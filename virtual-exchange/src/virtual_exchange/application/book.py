@@ -14,12 +14,11 @@ from perp_engine.events import (
     OrderClosed,
     OrderOpened,
 )
-from suite.contracts.venue import Action
-from suite.enums import FillCause, OrderStatus, Tif
+from suite.enums import FillCause, OrderStatus
 from suite.fixed import Usd
 from suite.ids import Cloid, Oid
 from virtual_exchange.domain.accounts import Account
-from virtual_exchange.domain.record import OrderRecord
+from virtual_exchange.domain.record import LedgerUpdate, OrderRecord, OrderUpdate
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -29,43 +28,56 @@ class AccountBook:
 
     Attributes:
         orders: every order that got an id, by id.
-        tifs: their time in force, None for triggers.
+        updates: every change of an order's status, as its owner is told of it.
         children: what protects an entry, by the id of that entry.
         latest: newest order of each client order id.
+        ledger: money that moved otherwise than by trading.
+        spot_usd: USDC of its spot wallet, micro-USD, outside the engine's ledger.
         rejected: how many orders the venue refused.
     """
 
     def __init__(self, account: Account) -> None:
         self.account = account
         self.orders: dict[Oid, OrderRecord] = {}
-        self.tifs: dict[Oid, Tif | None] = {}
+        self.updates: list[OrderUpdate] = []
         self.children: dict[Oid, list[OrderRecord]] = {}
         self.latest: dict[Cloid, Oid] = {}
         self.fills: list[Fill] = []
         self.funding: list[FundingPaid] = []
         self.liquidations: list[Liquidated] = []
         self.insurance: list[InsuranceMoved] = []
+        self.ledger: list[LedgerUpdate] = []
+        self.spot_usd = Usd(0)
         self.rejected = 0
         self._decisions = hashlib.sha256()
+        self._refused = (-1, 0)
 
     @property
     def decisions_sha256(self) -> str:
         """Hash of every action sent so far, each with its world time."""
         return self._decisions.hexdigest()
 
-    def log_decision(self, now_ms: int, action: Action) -> None:
+    def log_decision(self, now_ms: int, action: object) -> None:
         """Add an action to the decision log, whatever became of it."""
         self._decisions.update(b"%d %s\n" % (now_ms, _encode(action)))
 
-    def register(self, record: OrderRecord, tif: Tif | None) -> None:
+    def refused_in(self, bar: int) -> int:
+        """Count one more refused order of a bar; return how many there were before."""
+        last, count = self._refused
+        before = count if last == bar else 0
+        self._refused = (bar, before + 1)
+        return before
+
+    def register(self, record: OrderRecord) -> None:
         """Remember a new order; the events that follow concern it."""
         oid = Oid(record.oid)
         self.orders[oid] = record
-        self.tifs[oid] = tif
         if record.parent_oid:
             self.children.setdefault(Oid(record.parent_oid), []).append(record)
         if record.cloid is not None:
             self.latest[Cloid(record.cloid)] = oid
+        if record.status.terminal:
+            self._note(record, record.placed_ms)
 
     def adopt(self, *, children_of: Oid, parent: Oid) -> None:
         """Hand what waits for the fill of a modified entry over to the order that replaced it."""
@@ -86,7 +98,10 @@ class AccountBook:
                 self.fills.append(event)
                 # the venue's own fills have an id, and no order of the account
                 if event.cause is FillCause.ORDER:
-                    self.orders[event.oid].remaining = event.order_size_left
+                    record = self.orders[event.oid]
+                    record.remaining = event.order_size_left
+                    if event.order_size_left:
+                        self._note(record, event.time_ms)
             case Liquidated():
                 self.liquidations.append(event)
             case InsuranceMoved():
@@ -96,16 +111,35 @@ class AccountBook:
             case OrderOpened():
                 record = self.orders[event.oid]
                 record.status, record.held_usd = event.status, event.held_usd
+                self._note(record, event.time_ms)
             case OrderChanged():
-                record = self.orders[event.oid]
-                record.status, record.remaining = event.status, event.size
+                self._change(event)
             case OrderClosed():
                 self._close(event)
             case _:
                 pass
+
+    def _change(self, event: OrderChanged) -> None:
+        record = self.orders[event.oid]
+        fired = (
+            record.status is OrderStatus.WAITING_FOR_TRIGGER and event.status is OrderStatus.OPEN
+        )
+        record.status, record.remaining = event.status, event.size
+        if fired:
+            self._note(record, event.time_ms, OrderStatus.TRIGGERED)
+        self._note(record, event.time_ms)
 
     def _close(self, event: OrderClosed) -> None:
         record = self.orders[event.oid]
         record.status, record.closed_ms = event.status, event.time_ms
         record.remaining = event.remaining
         record.refunded_usd = Usd(record.refunded_usd + event.refunded_usd)
+        self._note(record, event.time_ms)
+
+    def _note(self, record: OrderRecord, time_ms: int, status: OrderStatus | None = None) -> None:
+        """Remember where an order is now; while it lives it is open, whatever it waits for."""
+        status = status or (record.status if record.status.terminal else OrderStatus.OPEN)
+        update = OrderUpdate(
+            time_ms=time_ms, oid=record.oid, status=status, remaining=record.remaining
+        )
+        self.updates.append(update)

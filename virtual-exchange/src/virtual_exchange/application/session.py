@@ -21,6 +21,7 @@ from virtual_exchange.application.manifest import run_manifest
 from virtual_exchange.application.market_building import query_of
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.queries import Queries
+from virtual_exchange.application.trading import Trading
 from virtual_exchange.application.venue import Venue
 from virtual_exchange.application.views import Views
 from virtual_exchange.application.world import World
@@ -28,6 +29,9 @@ from virtual_exchange.domain.accounts import Account, address_of
 from virtual_exchange.domain.record import RunRecord
 
 _RICHEST = Decimal(10) ** 12
+_MOST_ACCOUNTS = 4096
+_ROOM, _FAUCET_ROOM = 16, 256
+"""Accounts that may be opened later, when the request does not say."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,8 +109,14 @@ def open_session(
         raise BadRequest("two accounts have the same address")
     rules = rules_of(request)
     market = source.load(query_of(request))
-    world = World(world_id=world_id, market=market, rules=rules, accounts=accounts)
-    venue, queries = Venue(world), Queries(world)
+    capacity = request.capacity or min(
+        _MOST_ACCOUNTS, len(accounts) + (_FAUCET_ROOM if request.faucet else _ROOM)
+    )
+    world = World(
+        world_id=world_id, market=market, rules=rules, accounts=accounts, capacity=capacity
+    )
+    trading = Trading(world)
+    venue, queries = Venue(world, trading), Queries(world)
     data = MarketData(world)
     barrier = Barrier(
         world=world,

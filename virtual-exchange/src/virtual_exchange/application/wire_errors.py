@@ -6,6 +6,7 @@ Source: hyperliquid-python-sdk and ccxt error tables, venue documentation "Error
 
 from typing import Final
 
+from suite.enums import OrderStatus
 from suite.errors import RejectReason
 
 TEXTS: Final[dict[RejectReason, str]] = {
@@ -75,6 +76,33 @@ STATIC: Final = frozenset(
     }
 )
 """Reasons whose text carries no asset id."""
+
+
+FORM: Final = frozenset(
+    {
+        RejectReason.UNKNOWN_COIN,
+        RejectReason.ZERO_SIZE,
+        RejectReason.INVALID_SIZE,
+        RejectReason.INVALID_PRICE,
+        RejectReason.PRICE_TOO_FAR,
+        RejectReason.VALUE_TOO_LARGE,
+        RejectReason.BAD_TRIGGER_PRICE,
+        RejectReason.TRIGGER_NOT_REDUCE_ONLY,
+    }
+)
+"""What is found before any order of a batch is carried out, and told once for all of them."""
+
+REJECTED_AS: Final[dict[RejectReason, OrderStatus]] = {
+    RejectReason.TOO_MANY_OPEN_ORDERS: OrderStatus.TOO_MANY_ORDERS_REJECTED,
+    RejectReason.BAD_TRIGGER_PRICE: OrderStatus.TRIGGER_REJECTED,
+    RejectReason.REDUCE_ONLY_INCREASES: OrderStatus.REDUCE_ONLY_REJECTED,
+    RejectReason.MIN_NOTIONAL: OrderStatus.MIN_NOTIONAL_REJECTED,
+    RejectReason.POSITION_LIMIT: OrderStatus.POSITION_LIMIT_REJECTED,
+    RejectReason.INSUFFICIENT_MARGIN: OrderStatus.MARGIN_REJECTED,
+    RejectReason.POST_ONLY_WOULD_MATCH: OrderStatus.POST_ONLY_REJECTED,
+    RejectReason.IOC_NO_MATCH: OrderStatus.IOC_REJECTED,
+}
+"""Status of an order that was refused when it came to the book; others leave no record."""
 
 
 def error_text(reason: RejectReason, asset: int, *, bid: str = "", ask: str = "") -> str:

@@ -8,17 +8,24 @@ import numpy as np
 
 from perp_engine.commands import Advance, Command, Deposit, PriceWatch
 from perp_engine.engine import Engine
-from perp_engine.events import Advanced, Event, OrderOpened, OrderRejected
+from perp_engine.events import ActionRejected, Advanced, Event, OrderOpened, OrderRejected
 from perp_engine.rules import Rules
 from suite.bars import HOUR_MS, I64, INTERVAL_MS, Bars, resample
-from suite.checks import InvariantViolated
-from suite.fixed import RATE_DECIMALS, USD_DECIMALS, Price, format_fixed, quantize_half_even
+from suite.checks import InvariantViolated, check
+from suite.errors import Conflict
+from suite.fixed import RATE_DECIMALS, USD_DECIMALS, Price, Usd, format_fixed, quantize_half_even
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
-from virtual_exchange.domain.record import AccountRecord, MarketRecord, RunRecord
+from virtual_exchange.domain.record import (
+    AccountRecord,
+    LedgerKind,
+    LedgerUpdate,
+    MarketRecord,
+    RunRecord,
+)
 
 _NOTHING: frozenset[int] = frozenset()
 
@@ -30,8 +37,8 @@ class Registrar(Protocol):
         """Write the order, which now has an id, into its account's book."""
         ...
 
-    def rejected(self) -> None:
-        """Skip the order: it left nothing behind."""
+    def rejected(self, event: OrderRejected) -> None:
+        """Skip the order; what the venue remembers of it is for the registrar to say."""
         ...
 
 
@@ -51,28 +58,37 @@ class World:
         world_id: its name, empty for the default world.
         market: what it is made of.
         rules: its market model.
-        accounts: in the order of the engine's rows.
+        accounts: in the order of the engine's rows; more may be opened while it runs.
         books: one an account.
         engine: read by the venue and the queries; changed only through `apply` and `advance`.
+        listeners: called with the events of every change, after the books have taken them.
     """
 
     def __init__(
-        self, *, world_id: str, market: Market, rules: Rules, accounts: tuple[Account, ...]
+        self,
+        *,
+        world_id: str,
+        market: Market,
+        rules: Rules,
+        accounts: tuple[Account, ...],
+        capacity: int = 0,
     ) -> None:
         self.world_id = world_id
         self.market = market
         self.rules = rules
-        self.accounts = accounts
-        self.books = tuple(AccountBook(account) for account in accounts)
-        self.engine = Engine(market.instruments, market.tape, len(accounts), rules)
-        self.by_id = {account.account_id: account for account in accounts}
-        self.by_address = {account.address: account for account in accounts}
+        self.accounts: list[Account] = []
+        self.books: list[AccountBook] = []
+        self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
+        self.capacity = max(capacity, len(accounts))
+        self.engine = Engine(market.instruments, market.tape, self.capacity, rules)
+        self.by_id: dict[AccountId, Account] = {}
+        self.by_address: dict[str, Account] = {}
         self.symbols = {coin: index for index, coin in enumerate(market.coins)}
         self._sample_ms: list[int] = []
         self._equity: list[I64] = []
         self._exposure: list[I64] = []
         for account in accounts:
-            self.apply(Deposit(account=account.index, usd=account.initial_balance_usd))
+            self.open_account(account)
         self._sample()
 
     @property
@@ -105,6 +121,40 @@ class World:
         """Share of the bars that were played, 0 to 1."""
         return self.engine.bar / self.end_bar
 
+    def open_account(self, account: Account) -> None:
+        """Begin to keep an account, with its money.
+
+        Raises:
+            Conflict: there is no room for one more.
+        """
+        if len(self.accounts) == self.capacity:
+            raise Conflict(f"this world has room for {self.capacity} accounts, and has them")
+        check(account.index == len(self.accounts), "accounts are numbered as they come")
+        self.accounts.append(account)
+        self.books.append(AccountBook(account))
+        self.by_id[account.account_id] = account
+        self.by_address[account.address] = account
+        if account.initial_balance_usd:
+            self.move_money(account.index, account.initial_balance_usd, "deposit")
+
+    def move_money(self, account: int, usd: int, kind: LedgerKind, **more: Any) -> bool:
+        """Put money into an account's perp wallet, or take it out; say whether that was possible.
+
+        Args:
+            account: its index.
+            usd: micro-USD, negative to take out.
+            kind: what it is for.
+            more: further fields of its ledger entry; `usd` there when a fee is in it.
+        """
+        events = self.apply(Deposit(account=account, usd=Usd(usd)))
+        if any(isinstance(event, ActionRejected) for event in events):
+            return False
+        fields: dict[str, Any] = {"usd": Usd(abs(usd))} | more
+        self.books[account].ledger.append(
+            LedgerUpdate(time_ms=self.now_ms, kind=kind, perp_usd=Usd(usd), **fields)
+        )
+        return True
+
     def apply(self, command: Command, register: Registrar | None = None) -> tuple[Event, ...]:
         """Change the market and note in the books what came of it.
 
@@ -114,6 +164,8 @@ class World:
         """
         events = self.engine.apply(command)
         self._take(events, register)
+        for listener in self.listeners:
+            listener(events)
         return events
 
     def advance(self, until_bar: int, stops: Stops) -> tuple[tuple[Event, ...], Advanced]:
@@ -172,7 +224,7 @@ class World:
                 continue
             book = self.books[event.account]
             if register is not None and isinstance(event, OrderRejected):
-                register.rejected()
+                register.rejected(event)
             elif isinstance(event, OrderOpened) and event.oid not in book.orders:
                 if register is None:
                     raise InvariantViolated("an order was opened that nobody sent")
@@ -194,7 +246,7 @@ class World:
             account_id=account.account_id,
             strategy=strategies.get(account.account_id, {}),
             initial_balance_usd=account.initial_balance_usd,
-            equity_usd=np.ascontiguousarray(equity[:, account.index]),
+            equity_usd=self._equity_of(account, equity),
             exposure_usd=np.ascontiguousarray(exposure[:, account.index]),
             fills=book.fills,
             funding=book.funding,
@@ -204,6 +256,14 @@ class World:
             decisions_sha256=book.decisions_sha256,
             rejected_orders=book.rejected,
         )
+
+    def _equity_of(self, account: Account, equity: I64) -> I64:
+        """Equity at every sample as if no money had come or gone since the account was opened."""
+        earned = equity[:, account.index] + account.initial_balance_usd
+        times = np.array(self._sample_ms)
+        for update in self.books[account.index].ledger:
+            earned[times >= update.time_ms] -= update.perp_usd
+        return np.ascontiguousarray(earned)
 
     def _market_record(self, symbol: int) -> MarketRecord:
         instrument = self.market.instruments[symbol]

@@ -14,12 +14,16 @@ class Account:
     Attributes:
         index: its row in the engine.
         address: lower-case, `0x` and 40 hex digits.
+        master: account it is a sub-account of, None for one of its own.
+        name: what its owner calls a sub-account.
     """
 
     index: int
     account_id: AccountId
     address: str
     initial_balance_usd: Usd
+    master: int | None = None
+    name: str = ""
 
 
 def direction(side: Side, start: Size, size: Size) -> str:

@@ -1,13 +1,59 @@
 """What a run leaves behind: everything a report is made of, in integers."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from perp_engine.events import Fill, FundingPaid, InsuranceMoved, Liquidated
 from suite.bars import I64
-from suite.enums import OrderStatus, Side
+from suite.enums import OrderStatus, Side, Tif
 from suite.fixed import Price, Size, Usd
 from suite.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUpdate:
+    """One change in the life of an order, as its owner is told of it.
+
+    Attributes:
+        status: `open` for every order that lives, `triggered` when it has just fired.
+        remaining: size that is still open, or that was when it ended.
+    """
+
+    time_ms: int
+    oid: int
+    status: OrderStatus
+    remaining: Size
+
+
+LedgerKind = Literal[
+    "deposit",
+    "withdraw",
+    "accountClassTransfer",
+    "internalTransfer",
+    "subAccountTransfer",
+    "send",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerUpdate:
+    """Money of an account that moved otherwise than by trading.
+
+    Attributes:
+        usd: micro-USD without the fee, positive; of a class transfer negative when it went from
+            perp to spot.
+        perp_usd: what the perp account gained by it, its fee included; negative when it lost.
+        user, destination: addresses, empty where there is none.
+        fee_usd: paid by the sender.
+    """
+
+    time_ms: int
+    kind: LedgerKind
+    usd: Usd
+    perp_usd: Usd
+    user: str = ""
+    destination: str = ""
+    fee_usd: Usd = Usd(0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,7 +62,10 @@ class OrderRecord:
 
     Attributes:
         kind: `market`, `limit`, `stop` or `take_profit`.
+        tif: time in force, None for one with a trigger.
         limit_price, trigger_price: price units; 0 when it has none.
+        trigger_is_market: it fills at the market when it fires.
+        position_tpsl: it protects the position as a whole.
         held_usd, refunded_usd: margin reserved at placement and released since, micro-USD.
         decision_price: mid of the book when it was placed, price units (twice the unit is not
             needed: the mid is the print it was built around).
@@ -32,6 +81,9 @@ class OrderRecord:
     remaining: Size
     limit_price: Price
     trigger_price: Price
+    trigger_is_market: bool = False
+    position_tpsl: bool = False
+    tif: Tif | None = None
     reduce_only: bool
     status: OrderStatus
     placed_ms: int
@@ -40,6 +92,14 @@ class OrderRecord:
     refunded_usd: Usd
     decision_price: Price
     parent_oid: int = 0
+
+    @property
+    def order_type(self) -> str:
+        """What the venue calls it."""
+        if self.kind in {"stop", "take_profit"}:
+            name = "Stop" if self.kind == "stop" else "Take Profit"
+            return f"{name} {'Market' if self.trigger_is_market else 'Limit'}"
+        return "Market" if self.kind == "market" else "Limit"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import msgspec
 
 from suite.contracts.venue import (
     ActionReply,
+    AdjustMargin,
     CancelOrder,
     ModifyOrder,
     PlaceOrder,
@@ -16,7 +17,13 @@ from suite.errors import Forbidden, NotFound
 from suite.ids import AccountId
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
-_Action = type[PlaceOrder] | type[CancelOrder] | type[ModifyOrder] | type[SetLeverage]
+_Action = (
+    type[PlaceOrder]
+    | type[CancelOrder]
+    | type[ModifyOrder]
+    | type[SetLeverage]
+    | type[AdjustMargin]
+)
 
 
 def _acting(kind: _Action) -> Callable[[Call], Awaitable[Answer]]:
@@ -63,6 +70,7 @@ ROUTES = (
             ("cancel", CancelOrder, "Cancel an order"),
             ("modify", ModifyOrder, "Replace an order by another"),
             ("leverage", SetLeverage, "Choose the leverage of a coin"),
+            ("isolated-margin", AdjustMargin, "Add margin to an isolated position, or remove it"),
         )
     ),
     Route(
