@@ -258,6 +258,7 @@ def test_what_is_open_is_named_here(tmp_path: Path) -> None:
         "GET /clock",
         "GET /gpt-latest/{symbol}",
         "GET /klines/{symbol}",
+        "POST /exchange",
         "POST /info",
     } == found
 

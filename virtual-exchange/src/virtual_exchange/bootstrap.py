@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+
+import structlog
 
 from suite.contracts.trader import TraderSpec
 from suite.contracts.world import AccountRequest, WorldRequest
@@ -22,6 +25,8 @@ from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.settings import Settings
 
 DEFAULT_ACCOUNT = "trader"
+_FAUCET = Decimal(10_000)
+_log = structlog.get_logger(__name__)
 OPERATOR = Grant(name="operator", scopes=frozenset({ADMIN}))
 
 
@@ -86,7 +91,7 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
     clock = SystemClock()
     source = source or StoreMarkets(settings.data, isolated=True)
     services = Services(
-        worlds=Worlds(source=source, clock=clock, limit=settings.worlds_max),
+        worlds=Worlds(source=source, clock=clock, limit=settings.worlds_max, warn=_log.warning),
         jobs=Jobs(
             runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max
         ),
@@ -110,6 +115,7 @@ def default_world(settings: Settings) -> tuple[WorldRequest | None, tuple[Trader
     if not settings.symbols:
         return None, ()
     traders = load_traders(settings.traders) if settings.traders else ()
+    faucet = settings.faucet or Decimal(0)
     names = settings.accounts or (() if traders else (DEFAULT_ACCOUNT,))
     request = world_request(
         traders,
@@ -120,6 +126,7 @@ def default_world(settings: Settings) -> tuple[WorldRequest | None, tuple[Trader
         speed=settings.speed,
         seed=settings.seed,
         allow_partial=settings.allow_partial,
+        faucet=_FAUCET if settings.faucet is None and settings.clock == "paced" else faucet,
         more_accounts=tuple(AccountRequest(id=name) for name in names),
         more_participants=settings.accounts if settings.clock == "lockstep" else (),
     )

@@ -1,5 +1,6 @@
 """Settings of the virtual exchange."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +22,8 @@ class Settings(ServiceSettings):
         accounts: ids of its accounts, comma-separated.
         traders: a traders file whose accounts it has; in lockstep it waits for all of them.
         seed: recorded in its report.
+        faucet: USD that an address gets when it is first named in a read of the default world; not
+            given: 10,000 in a paced world, nothing in others.
         allow_partial: accept coins that do not cover the range.
         worlds_max: how many worlds this process holds at most.
         backtests_max: how many backtests may run at a time.
@@ -38,6 +41,7 @@ class Settings(ServiceSettings):
     accounts: Annotated[tuple[str, ...], NoDecode] = ()
     traders: Path | None = None
     seed: int = Field(default=0, ge=0)
+    faucet: Decimal | None = Field(default=None, ge=0)
     allow_partial: bool = False
     worlds_max: int = Field(default=64, ge=1)
     backtests_max: int = Field(default=2, ge=1)

@@ -129,3 +129,33 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
     finished: bool
     percent: float
     late: dict[str, int]
+
+
+class FaucetRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /faucet`."""
+
+    address: Address
+
+
+class Transfer(Wire, frozen=True, kw_only=True):
+    """Body of `POST /transfers`.
+
+    Attributes:
+        from_, to: account ids or addresses; on the wire `from` and `to`.
+        usd_micro: how much, micro-USD.
+        idempotency_key: the same key moves money once.
+    """
+
+    from_: Name = msgspec.field(name="from")
+    to: Name
+    usd_micro: Annotated[int, msgspec.Meta(gt=0, le=10**18)]
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+
+class TransferDone(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `POST /transfers`."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    usd_micro: int
+    time_ms: int

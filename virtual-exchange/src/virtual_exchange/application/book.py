@@ -32,6 +32,7 @@ class AccountBook:
         children: what protects an entry, by the id of that entry.
         latest: newest order of each client order id.
         ledger: money that moved otherwise than by trading.
+        moved_usd: sum of what its entries moved into the perp wallet.
         spot_usd: USDC of its spot wallet, micro-USD, outside the engine's ledger.
         rejected: how many orders the venue refused.
     """
@@ -47,6 +48,7 @@ class AccountBook:
         self.liquidations: list[Liquidated] = []
         self.insurance: list[InsuranceMoved] = []
         self.ledger: list[LedgerUpdate] = []
+        self.moved_usd = Usd(0)
         self.spot_usd = Usd(0)
         self.rejected = 0
         self._decisions = hashlib.sha256()

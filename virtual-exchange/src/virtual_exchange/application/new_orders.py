@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from perp_engine.commands import NewOrder, Trigger
+from suite.contracts.hyperliquid_exchange import OrderItem
 from suite.contracts.venue import Leg, ModifyOrder, OrderType, PlaceOrder
 from suite.enums import Side, Tif, Tpsl
 from suite.errors import RejectReason
@@ -11,6 +12,7 @@ from suite.fixed import Price, Size
 from suite.ids import parse_cloid
 from suite.instrument import Instrument
 from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.world import World
 
 LARGEST: Final = 1 << 53
 """Prices and sizes beyond it are refused before they reach the engine's 64 bits."""
@@ -76,6 +78,39 @@ def new_order(
     )
 
 
+def wire_order(world: World, item: OrderItem, *, whole: bool) -> NewOrder:
+    """Check the static form of one native order on a listed asset.
+
+    Args:
+        world: that lists it.
+        item: as sent.
+        whole: size 0 stands for the whole position.
+
+    Rejects:
+        ZERO_SIZE, INVALID_SIZE, INVALID_PRICE, PRICE_TOO_FAR, as `Refused`.
+    """
+    instrument, asked = world.market.instruments[item.a], item.t.trigger
+    size = Size(0) if whole and item.s == "0" else _size(instrument, item.s)
+    limit = _price(instrument, item.p)
+    trigger = None
+    if asked is not None:
+        price = _price(instrument, asked.triggerPx)
+        trigger = Trigger(price=price, tpsl=Tpsl(asked.tpsl), is_market=asked.isMarket)
+    tif = Tif.GTC
+    if item.t.limit is not None:
+        tif = Tif.IOC if item.t.limit.tif == "FrontendMarket" else Tif(item.t.limit.tif)
+    return NewOrder(
+        symbol=item.a,
+        side=Side.BUY if item.b else Side.SELL,
+        size=size,
+        limit_price=limit,
+        tif=tif,
+        trigger=trigger,
+        reduce_only=item.r,
+        cloid=None if item.c is None else parse_cloid(item.c),
+    )
+
+
 def _leg(instrument: Instrument, entry: NewOrder, tpsl: Tpsl, leg: Leg) -> NewOrder:
     """Make the protective order of an entry: opposite side, same size, reduce-only, at market."""
     return NewOrder(
@@ -87,7 +122,7 @@ def _leg(instrument: Instrument, entry: NewOrder, tpsl: Tpsl, leg: Leg) -> NewOr
     )
 
 
-def _size(instrument: Instrument, value: Decimal) -> Size:
+def _size(instrument: Instrument, value: Decimal | str) -> Size:
     try:
         size = instrument.parse_size(value)
     except ValueError:
@@ -99,11 +134,12 @@ def _size(instrument: Instrument, value: Decimal) -> Size:
     return size
 
 
-def _price(instrument: Instrument, value: Decimal) -> Price:
+def _price(instrument: Instrument, value: Decimal | str) -> Price:
     try:
         price = instrument.parse_price(value)
     except ValueError:
-        too_far = value.is_finite() and value >= LARGEST
+        number = Decimal(value)
+        too_far = number.is_finite() and number >= LARGEST
         reason = RejectReason.PRICE_TOO_FAR if too_far else RejectReason.INVALID_PRICE
         raise Refused(reason) from None
     if price >= LARGEST:

@@ -1,5 +1,6 @@
 """A world with everything around it: built from a request, ready to be traded in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -17,15 +18,21 @@ from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.barrier import Barrier
 from virtual_exchange.application.data import MarketData
+from virtual_exchange.application.exchange.door import Door
+from virtual_exchange.application.exchange.identity import Identity
+from virtual_exchange.application.exchange.money_actions import MoneyActions
+from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.manifest import run_manifest
 from virtual_exchange.application.market_building import query_of
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.queries import Queries
 from virtual_exchange.application.trading import Trading
+from virtual_exchange.application.transfers import Transfers
 from virtual_exchange.application.venue import Venue
 from virtual_exchange.application.views import Views
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
+from virtual_exchange.domain.agents import Agent
 from virtual_exchange.domain.record import RunRecord
 
 _RICHEST = Decimal(10) ** 12
@@ -49,6 +56,9 @@ class Session:
     queries: Queries
     data: MarketData
     barrier: Barrier
+    identity: Identity
+    door: Door
+    transfers: Transfers
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -87,6 +97,7 @@ def open_session(
     clock: Clock,
     world_id: str = "",
     encoded: bool = False,
+    warn: Callable[..., object] = lambda *_args, **_values: None,
 ) -> Session:
     """Build a world.
 
@@ -96,6 +107,7 @@ def open_session(
         clock: wall time, for the limits on silence.
         world_id: its name, empty for the default world.
         encoded: snapshots in replies are JSON already; for HTTP.
+        warn: told of signed actions that the live venue would refuse.
 
     Raises:
         BadRequest: something in the request cannot be.
@@ -127,8 +139,31 @@ def open_session(
         paced=request.clock == "paced",
         supervised=request.supervised,
     )
+    identity = Identity(world, clock, faucet_usd=_faucet(request))
+    for account, wanted in zip(accounts, request.accounts, strict=True):
+        for address in wanted.agents:
+            agent = Agent(
+                address=address.lower(), account=account.index, name="", valid_until_ms=None
+            )
+            identity.agents.add(agent)
+    door = Door(
+        world,
+        identity=identity,
+        trade=TradeActions(world, trading, identity),
+        money=MoneyActions(world, identity),
+        touch=barrier.touch,
+        warn=warn,
+    )
     return Session(
-        request=request, world=world, venue=venue, queries=queries, data=data, barrier=barrier
+        request=request,
+        world=world,
+        venue=venue,
+        queries=queries,
+        data=data,
+        barrier=barrier,
+        identity=identity,
+        door=door,
+        transfers=Transfers(world),
     )
 
 
@@ -233,6 +268,16 @@ def _account(index: int, wanted: AccountRequest) -> Account:
         address=(wanted.address or address_of(wanted.id)).lower(),
         initial_balance_usd=Usd(balance),
     )
+
+
+def _faucet(request: WorldRequest) -> Usd:
+    try:
+        usd = parse_fixed(request.faucet, USD_DECIMALS)
+    except ValueError as error:
+        raise BadRequest(f"faucet: {error}") from None
+    if not 0 <= request.faucet <= _RICHEST:
+        raise BadRequest("faucet: must not be negative, and at most 1e12")
+    return Usd(usd)
 
 
 def _expected(request: WorldRequest, world: World) -> list[int]:

@@ -87,6 +87,7 @@ class World:
         self._sample_ms: list[int] = []
         self._equity: list[I64] = []
         self._exposure: list[I64] = []
+        self._moved: list[list[int]] = []
         for account in accounts:
             self.open_account(account)
         self._sample()
@@ -137,22 +138,24 @@ class World:
         if account.initial_balance_usd:
             self.move_money(account.index, account.initial_balance_usd, "deposit")
 
-    def move_money(self, account: int, usd: int, kind: LedgerKind, **more: Any) -> bool:
+    def move_money(self, account: int, perp_usd: int, kind: LedgerKind, **more: Any) -> bool:
         """Put money into an account's perp wallet, or take it out; say whether that was possible.
 
         Args:
             account: its index.
-            usd: micro-USD, negative to take out.
+            perp_usd: micro-USD, negative to take out.
             kind: what it is for.
             more: further fields of its ledger entry; `usd` there when a fee is in it.
         """
-        events = self.apply(Deposit(account=account, usd=Usd(usd)))
+        events = self.apply(Deposit(account=account, usd=Usd(perp_usd)))
         if any(isinstance(event, ActionRejected) for event in events):
             return False
-        fields: dict[str, Any] = {"usd": Usd(abs(usd))} | more
-        self.books[account].ledger.append(
-            LedgerUpdate(time_ms=self.now_ms, kind=kind, perp_usd=Usd(usd), **fields)
+        fields: dict[str, Any] = {"usd": Usd(abs(perp_usd))} | more
+        book = self.books[account]
+        book.ledger.append(
+            LedgerUpdate(time_ms=self.now_ms, kind=kind, perp_usd=Usd(perp_usd), **fields)
         )
+        book.moved_usd = Usd(book.moved_usd + perp_usd)
         return True
 
     def apply(self, command: Command, register: Registrar | None = None) -> tuple[Event, ...]:
@@ -237,6 +240,7 @@ class World:
         self._sample_ms.append(self.now_ms)
         self._equity.append(np.array(self.engine.equities(), np.int64))
         self._exposure.append(np.array(self.engine.exposures(), np.int64))
+        self._moved.append([book.moved_usd for book in self.books])
 
     def _account_record(
         self, book: AccountBook, strategies: dict[str, dict[str, Any]], equity: I64, exposure: I64
@@ -259,11 +263,9 @@ class World:
 
     def _equity_of(self, account: Account, equity: I64) -> I64:
         """Equity at every sample as if no money had come or gone since the account was opened."""
-        earned = equity[:, account.index] + account.initial_balance_usd
-        times = np.array(self._sample_ms)
-        for update in self.books[account.index].ledger:
-            earned[times >= update.time_ms] -= update.perp_usd
-        return np.ascontiguousarray(earned)
+        moved = [row[account.index] if account.index < len(row) else 0 for row in self._moved]
+        earned = equity[:, account.index] - np.array(moved, np.int64)
+        return np.ascontiguousarray(earned + account.initial_balance_usd)
 
     def _market_record(self, symbol: int) -> MarketRecord:
         instrument = self.market.instruments[symbol]

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
@@ -19,9 +20,18 @@ class Worlds:
         source: of their markets.
         clock: wall time.
         limit: how many there may be at a time.
+        warn: told of signed actions that the live venue would refuse.
     """
 
-    def __init__(self, *, source: MarketSource, clock: Clock, limit: int) -> None:
+    def __init__(
+        self,
+        *,
+        source: MarketSource,
+        clock: Clock,
+        limit: int,
+        warn: Callable[..., object] = lambda *_args, **_values: None,
+    ) -> None:
+        self._warn = warn
         self._source = source
         self._clock = clock
         self._limit = limit
@@ -50,6 +60,7 @@ class Worlds:
                 clock=self._clock,
                 world_id=name,
                 encoded=True,
+                warn=self._warn,
             )
             self._sessions[name] = session
         return session

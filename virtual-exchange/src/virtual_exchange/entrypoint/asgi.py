@@ -24,6 +24,8 @@ from virtual_exchange.entrypoint.services import Services
 JSON: Final = b"application/json"
 EVENTS: Final = b"text/event-stream"
 OPEN: Final = "open"
+SIGNED: Final = "signed"
+"""No token: the body carries a signature."""
 DEFAULT_NAME: Final = "default"
 """What the default world is called where a path names worlds."""
 
@@ -121,7 +123,7 @@ class Route:
     """One route.
 
     Attributes:
-        scope: what the caller's token must cover; `open` where none is needed.
+        scope: what the caller's token must cover; `open` or `signed` where none is needed.
         in_world: it exists below `/w/{world_id}` too.
         named: parameter of the path that names the world whose token is needed, on routes that are
             not in a world themselves; with none it is the service's own.
@@ -151,8 +153,8 @@ class Endpoint:
     def __init__(self, route: Route, services: Services) -> None:
         self._route = route
         self._services = services
-        is_open = route.scope == OPEN
-        self.suite_scope = "open: it reads what is public" if is_open else route.scope
+        reasons = {OPEN: "open: it reads what is public", SIGNED: "open: its signature says who"}
+        self.suite_scope = reasons.get(route.scope, route.scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authorize, read the body, handle, answer."""
@@ -172,6 +174,8 @@ class Endpoint:
 
     def _authorize(self, scope: Scope) -> Grant | None:
         realm = self._route.realm(scope["path_params"])
+        if self._route.scope == SIGNED:
+            return None
         if self._route.scope != OPEN:
             return self._services.tokens.authorize(scope, self._route.scope, realm=realm)
         if self._route.path == "/info" and any(n == b"authorization" for n, _ in scope["headers"]):

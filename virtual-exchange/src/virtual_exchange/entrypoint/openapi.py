@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from virtual_exchange.entrypoint.asgi import JSON, OPEN, Route
+from virtual_exchange.entrypoint.asgi import JSON, OPEN, SIGNED, Route
 
 _ERRORS = {
     "400": "not JSON, or something in it cannot be",
@@ -83,7 +83,7 @@ def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
     if doc.request is not None:
         content = {JSON.decode(): {"schema": schema_of[id(doc.request)]}}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.scope != OPEN:
+    if route.scope not in {OPEN, SIGNED}:
         operation["security"] = [{"token": []}]
         operation["description"] = f"Needs a token that covers `{route.scope}`."
     return operation

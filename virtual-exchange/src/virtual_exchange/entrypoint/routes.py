@@ -4,7 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from virtual_exchange.entrypoint import backtest, clock, data, hyperliquid, simple_rest, worlds
+from virtual_exchange.entrypoint import (
+    backtest,
+    clock,
+    data,
+    hyperliquid,
+    money,
+    simple_rest,
+    worlds,
+)
 from virtual_exchange.entrypoint.asgi import Endpoint, Route
 from virtual_exchange.entrypoint.openapi import describe
 from virtual_exchange.entrypoint.services import Services
@@ -15,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *hyperliquid.ROUTES,
     *data.ROUTES,
     *worlds.ROUTES,
+    *money.ROUTES,
     *backtest.ROUTES,
 )
 

@@ -1,0 +1,263 @@
+"""`POST /exchange`: from the bytes of a request to the venue's answer.
+
+The order is the venue's: shape of the body, signer, the account it acts for, nonce, expiry, and
+only then the rules of the action. A signature over other bytes recovers to a stranger, so of the
+readings that a client may have signed (both networks, the venue's own notation and the client's)
+the one counts whose signer is known here. Nobody becomes known by signing.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from suite.contracts import hyperliquid_exchange as wire
+from suite.contracts.hyperliquid_signing import Source, l1_digest, recover, user_digest
+from suite.errors import RejectReason
+from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.exchange.answers import DONE, Answer, err
+from virtual_exchange.application.exchange.identity import Identity
+from virtual_exchange.application.exchange.money_actions import MoneyActions
+from virtual_exchange.application.exchange.trade_actions import TradeActions
+from virtual_exchange.application.wire_errors import TEXTS
+from virtual_exchange.application.world import World
+from virtual_exchange.domain.accounts import Account
+
+_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
+_KEYS: Final = tuple(
+    f'"{name}"'.encode()
+    for name in ("action", "nonce", "signature", "vaultAddress", "expiresAfter")
+)
+_NONCE_LIMIT: Final = 1 << 64
+_envelope = msgspec.json.Decoder(wire.Envelope)
+
+
+class Malformed(Exception):
+    """A body that is no request of the venue.
+
+    Attributes:
+        is_json: it has another shape; otherwise it is no JSON at all.
+    """
+
+    def __init__(self, text: str, *, is_json: bool) -> None:
+        super().__init__(text)
+        self.is_json = is_json
+
+
+class _Refused(Exception):
+    """The action as a whole is refused with a text."""
+
+
+class Door:
+    """The native door of one world.
+
+    Args:
+        world: acted on.
+        identity: who may act.
+        trade, money: what can be done.
+        touch: called with the account of every action that was let in.
+        warn: told in key-values of what would fail on the live venue.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        identity: Identity,
+        trade: TradeActions,
+        money: MoneyActions,
+        touch: Callable[[int], None],
+        warn: Callable[..., object],
+    ) -> None:
+        self._world = world
+        self._identity = identity
+        self._money = money
+        self._trades: dict[type, Callable[[AccountBook, Any], Answer]] = {
+            wire.Order: trade.place,
+            wire.Cancel: trade.cancel,
+            wire.CancelByCloid: trade.cancel,
+            wire.Modify: trade.modify,
+            wire.BatchModify: trade.modify_batch,
+            wire.ScheduleCancel: trade.schedule,
+            wire.UpdateLeverage: trade.leverage,
+            wire.UpdateIsolatedMargin: trade.margin,
+        }
+        self._others: dict[type, Callable[[Account, Any], Answer]] = {
+            wire.CreateSubAccount: money.create_sub_account,
+            wire.SubAccountTransfer: money.sub_account_transfer,
+            wire.SubAccountSpotTransfer: money.sub_account_spot,
+            wire.VaultTransfer: money.vault_transfer,
+            wire.SetReferrer: money.set_referrer,
+            wire.Noop: lambda _account, _action: DONE,
+        }
+        self._touch = touch
+        self._warn = warn
+        self._sources: tuple[Source, Source] = ("a", "b")
+
+    def submit(self, body: bytes) -> Answer:
+        """Carry out a signed action.
+
+        Raises:
+            Malformed: the body is no request.
+        """
+        envelope = _read(body)
+        try:
+            return self._act(envelope)
+        except _Refused as refused:
+            return err(str(refused))
+
+    def _act(self, envelope: wire.Envelope) -> Answer:
+        try:
+            name = wire.type_of(envelope.action)
+            if wire.is_user_signed(name):
+                return self._user_signed(envelope)
+            action = None if name in wire.OTHER_L1 else wire.decode_action(envelope.action)
+        except (msgspec.ValidationError, ValueError, RecursionError) as error:
+            raise Malformed(str(error), is_json=True) from None
+        signer, principal = self._signer(envelope, action)
+        account = self._account(envelope, action, principal)
+        self._admit(envelope, signer)
+        if action is None:
+            return err(f"{name} is not simulated.")
+        return self._l1(principal, account, action)
+
+    # who
+
+    def _signer(self, envelope: wire.Envelope, action: wire.L1Action | None) -> tuple[str, Account]:
+        """Find the known address that signed, and the account it acts for."""
+        signers: list[str] = []
+        for packed, notation in self._readings(envelope, action):
+            for source in self._sources:
+                signer = self._recover(envelope, packed, source)
+                principal = self._identity.principal(signer)
+                if principal is not None:
+                    self._sources = ("a", "b") if source == "a" else ("b", "a")
+                    if notation != "canonical":
+                        self._warn("would_fail_live", reason="hashed in another form", user=signer)
+                    return signer, principal
+                signers.append(signer)
+        self._warn("unknown_signer", recovered=signers)
+        raise _Refused(f"User or API Wallet {signers[0]} does not exist.")
+
+    def _readings(
+        self, envelope: wire.Envelope, action: wire.L1Action | None
+    ) -> Iterator[tuple[bytes, str]]:
+        """What the client may have hashed: the venue's own form first."""
+        canonical = b"" if action is None else wire.packed(action)
+        if canonical:
+            yield canonical, "canonical"
+        try:
+            as_sent = wire.packed_as_sent(envelope.action)
+        except (msgspec.MsgspecError, OverflowError, RecursionError, UnicodeEncodeError):
+            raise Malformed("the action cannot be written", is_json=True) from None
+        if as_sent != canonical:
+            yield as_sent, "as sent" if canonical else "canonical"
+
+    def _recover(self, envelope: wire.Envelope, packed: bytes, source: Source) -> str:
+        vault = None
+        if envelope.vaultAddress is not None:
+            vault = bytes.fromhex(wire.address(envelope.vaultAddress)[2:])
+        digest = l1_digest(
+            packed, envelope.nonce, source, vault=vault, expires_after=envelope.expiresAfter
+        )
+        return _recovered(digest, envelope.signature)
+
+    def _account(
+        self, envelope: wire.Envelope, action: wire.L1Action | None, principal: Account
+    ) -> Account:
+        """The account that is acted for."""
+        if envelope.vaultAddress is None or isinstance(action, wire.IGNORES_VAULT):
+            return principal
+        address = wire.address(envelope.vaultAddress)
+        account = self._world.by_address.get(address)
+        if account is None or account.master != principal.index:
+            raise _Refused(f"Vault not registered: {address}")
+        return account
+
+    def _admit(self, envelope: wire.Envelope, signer: str) -> None:
+        """Use the nonce up, then look at the expiry: an expired action has used its nonce."""
+        text = self._identity.use_nonce(signer, envelope.nonce)
+        if text is not None:
+            raise _Refused(text)
+        if envelope.expiresAfter is not None and envelope.expiresAfter < self._identity.now_ms:
+            raise _Refused("Action already expired")
+
+    # what
+
+    def _l1(self, principal: Account, account: Account, action: wire.L1Action) -> Answer:
+        world = self._world
+        book = world.books[account.index]
+        book.log_decision(world.now_ms, action)
+        self._touch(account.index)
+        if (trade := self._trades.get(type(action))) is not None:
+            return err(TEXTS[RejectReason.HALTED]) if world.finished else trade(book, action)
+        if (other := self._others.get(type(action))) is not None:
+            return other(principal, action)
+        return err(f"{action.__struct_config__.tag} is not simulated.")
+
+    def _user_signed(self, envelope: wire.Envelope) -> Answer:
+        """Carry out what a wallet signed in readable form: it acts for the wallet itself."""
+        action, fields = wire.decode_user_action(envelope.action)
+        signer = _recovered(user_digest(fields), envelope.signature)
+        account = self._world.by_address.get(signer)
+        if account is None:
+            self._warn("unknown_signer", recovered=[signer])
+            raise _Refused(f"Must deposit before performing actions. User: {signer}")
+        stamp = action.time if action.nonce is None else action.nonce
+        if stamp != envelope.nonce:
+            raise _Refused("Nonce mismatch.")
+        self._admit(envelope, signer)
+        self._world.books[account.index].log_decision(self._world.now_ms, action)
+        self._touch(account.index)
+        return self._money.user_signed(account, action)
+
+
+def _read(body: bytes) -> wire.Envelope:
+    """Read the envelope; what follows the first value is ignored.
+
+    Raises:
+        Malformed: it is no JSON, or has another shape.
+    """
+    if any(body.count(key) > 1 for key in _KEYS):
+        _refuse_repeated(body)
+    try:
+        try:
+            envelope = _envelope.decode(body)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError as error:
+            rest = _TRAILING.search(str(error))
+            if rest is None:
+                raise
+            envelope = _envelope.decode(body[: int(rest[1]) - 1])
+    except msgspec.ValidationError as error:
+        raise Malformed(str(error), is_json=True) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("", is_json=False) from None
+    if envelope.nonce >= _NONCE_LIMIT or (envelope.expiresAfter or 0) >= _NONCE_LIMIT:
+        raise Malformed("Expected `int` below 2^64 - at `$.nonce`", is_json=True)
+    return envelope
+
+
+def _refuse_repeated(body: bytes) -> None:
+    """Refuse an envelope that names one of its keys twice: readers would disagree on it."""
+    import json
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if "action" in names and len(set(names)) < len(names):
+            raise Malformed("duplicate field", is_json=True)
+        return dict(pairs)
+
+    try:
+        json.JSONDecoder(object_pairs_hook=once).raw_decode(body.decode().lstrip())
+    except (ValueError, RecursionError):
+        return
+
+
+def _recovered(digest: bytes, signature: wire.Signature) -> str:
+    signer = recover(digest, int(signature.r, 16), int(signature.s, 16), signature.v)
+    if signer is None:
+        raise _Refused("Unable to recover signer.")
+    return signer
