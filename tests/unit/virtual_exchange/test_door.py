@@ -170,7 +170,7 @@ def test_fourth_named_agent_is_one_too_many(session: Session) -> None:
             session, "approveAgent", agentAddress=wallet.address, agentName=f"bot{number}"
         )
         assert approved["status"] == "ok"
-    more = {"agentAddress": Wallet(90).address, "agentName": "bot3"}
+    more: dict[str, Any] = {"agentAddress": Wallet(90).address, "agentName": "bot3"}
     assert "Current limit is 3" in user(session, "approveAgent", **more)["response"]
     act(session, {"type": "createSubAccount", "name": "sub"})
     assert user(session, "approveAgent", **more)["status"] == "ok"
@@ -444,11 +444,11 @@ def test_scheduled_cancel_counts_from_the_wall_clock(session: Session) -> None:
 
 def test_builder_is_paid_only_by_those_who_approved(session: Session) -> None:
     """Tenths of a basis point against a percentage."""
-    builder = {"builder": {"b": "0x" + "9" * 40, "f": 10}}
+    builder: dict[str, Any] = {"builder": {"b": "0x" + "9" * 40, "f": 10}}
     refused = statuses(act(session, order(**builder)))
     assert refused == [{"error": "Builder fee has not been approved."}]
     for rate, expected in (("0.005%", "error"), ("0.01%", "resting")):
-        approval = {"maxFeeRate": rate, "builder": "0x" + "9" * 40}
+        approval: dict[str, Any] = {"maxFeeRate": rate, "builder": "0x" + "9" * 40}
         assert user(session, "approveBuilderFee", **approval)["status"] == "ok"
         assert expected in statuses(act(session, order(**builder)))[0]
     assert user(session, "approveBuilderFee", maxFeeRate="2%", builder="0x" + "9" * 40) == {
@@ -471,7 +471,7 @@ def test_money_moves_between_accounts_and_none_is_made(session: Session) -> None
     sent = user(session, "spotSend", destination=bob, token="USDC:0x1", amount="4")
     assert sent["status"] == "ok"
     assert (6_000_000, 4_000_000) == (books[0].spot_usd, books[1].spot_usd)
-    way = {"sourceDex": "spot", "destinationDex": "", "token": "USDC", "fromSubAccount": ""}
+    way: dict[str, Any] = {"sourceDex": "spot", "destinationDex": "", "token": "USDC", "fromSubAccount": ""}
     back = user(session, "sendAsset", destination=alice, amount="6", **way)
     assert back["status"] == "ok"
     assert total == cash(session, 0) + cash(session, 1) + books[1].spot_usd
