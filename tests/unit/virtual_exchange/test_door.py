@@ -471,7 +471,12 @@ def test_money_moves_between_accounts_and_none_is_made(session: Session) -> None
     sent = user(session, "spotSend", destination=bob, token="USDC:0x1", amount="4")
     assert sent["status"] == "ok"
     assert (6_000_000, 4_000_000) == (books[0].spot_usd, books[1].spot_usd)
-    way: dict[str, Any] = {"sourceDex": "spot", "destinationDex": "", "token": "USDC", "fromSubAccount": ""}
+    way: dict[str, Any] = {
+        "sourceDex": "spot",
+        "destinationDex": "",
+        "token": "USDC",
+        "fromSubAccount": "",
+    }
     back = user(session, "sendAsset", destination=alice, amount="6", **way)
     assert back["status"] == "ok"
     assert total == cash(session, 0) + cash(session, 1) + books[1].spot_usd
