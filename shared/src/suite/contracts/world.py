@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from suite.contracts.clock import Interval
 from suite.contracts.venue import Name, Wire
 
 AccountName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,63}$")]
@@ -29,11 +30,34 @@ class AccountRequest(Wire, frozen=True, kw_only=True):
     initial_balance: Decimal = Decimal(10000)
 
 
+class FeeTier(Wire, frozen=True, kw_only=True):
+    """Fees from a traded notional upward.
+
+    Attributes:
+        volume: USD traded in the 14 full days before.
+        taker, maker: fractions of notional; a negative one is a rebate.
+    """
+
+    volume: Decimal
+    taker: Fraction
+    maker: Fraction
+
+
 class Fees(Wire, frozen=True, kw_only=True):
-    """Fractions of notional that a fill costs."""
+    """Fractions of notional that a fill costs; a negative one is a rebate.
+
+    Attributes:
+        tiers: `hyperliquid`, the venue's own table, or tiers by rising volume, the first at 0; in
+            the place of the two flat fees.
+    """
 
     taker: Fraction | None = None
     maker: Fraction | None = None
+    tiers: (
+        Literal["hyperliquid"]
+        | Annotated[tuple[FeeTier, ...], msgspec.Meta(min_length=1, max_length=32)]
+        | None
+    ) = None
 
 
 class MarketModel(Wire, frozen=True, kw_only=True):
@@ -45,11 +69,14 @@ class MarketModel(Wire, frozen=True, kw_only=True):
         fees: of taker and maker fills.
         spread: half the spread around the print.
         slippage: of taker fills.
+        impact: slippage of a taker fill as large as its bar's volume; smaller ones in proportion.
         participation: highest share of a bar's volume that maker fills may be; 0 is no cap.
         fill_at: `open`: the book stands around the opening print of the bar that starts now;
             `close`: around the last close.
         limit_fill: `through`: the bar must trade beyond a limit to fill it; `touch`.
-        bar_path: in which order a bar's extremes come.
+        bar_path: in which order a bar's extremes come; `recorded`: through the finer bars of the
+            store, which a world of longer bars than they has.
+        mark: what margin and triggers look at; only the trade path is modelled.
         funding: hourly rate of coins without recorded funding.
     """
 
@@ -57,10 +84,12 @@ class MarketModel(Wire, frozen=True, kw_only=True):
     fees: Fees = Fees()
     spread: Fraction | None = None
     slippage: Fraction | None = None
+    impact: Fraction | None = None
     participation: Fraction | None = None
     fill_at: Literal["open", "close"] | None = None
     limit_fill: Literal["through", "touch"] | None = None
-    bar_path: Literal["pessimistic", "ohlc", "olhc"] | None = None
+    bar_path: Literal["pessimistic", "ohlc", "olhc", "recorded"] | None = None
+    mark: Literal["trade", "ema", "recorded"] = "trade"
     funding: Fraction | None = None
 
 
@@ -71,6 +100,8 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
         symbols: coins, by any venue's name for them.
         from_: first moment, on the wire `from`; the start of the data when not given.
         to: last moment, exclusive; the end of the data when not given.
+        interval: length of the engine's bars, made of the stored minutes; orders meet the market
+            once a bar.
         participants: accounts without which time does not start. Not given: in lockstep all
             accounts, in a paced world none.
         clock: `lockstep`: time moves when all participants wait; `paced`: by a timer.
@@ -85,7 +116,7 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
     symbols: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=64)]
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
-    interval: Literal["1m"] = "1m"
+    interval: Interval = "1m"
     accounts: Annotated[tuple[AccountRequest, ...], msgspec.Meta(min_length=1, max_length=1024)]
     participants: tuple[AccountName, ...] | None = None
     clock: Literal["lockstep", "paced"] = "lockstep"

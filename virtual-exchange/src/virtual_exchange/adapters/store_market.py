@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.errors import StorageError
-from virtual_exchange.application.market_building import CoinData, build_market
+from virtual_exchange.application.market_building import STORED, CoinData, build_market
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
 
@@ -95,13 +95,13 @@ def read(root: Path, query: MarketQuery) -> tuple[CoinData, ...]:
 def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
     from suite.service.kline_store import instrument_of
 
-    source = store.source_of(coin, query.interval)
-    bars = store.read(coin, query.interval, source=source)
+    source = store.source_of(coin, STORED)
+    bars = store.read(coin, STORED, source=source)
     if query.to_ms is not None and query.to_ms <= int(bars.open_time_ms[0]):
         # Nothing is stored before the end asked for; the builder says what is.
         digest = ""
     else:
-        digest = store.content_hash(coin, None, query.to_ms, interval=query.interval, source=source)
+        digest = store.content_hash(coin, None, query.to_ms, interval=STORED, source=source)
     times, rates = store.read_funding(coin, source=source)
     record = store.record(coin, source=source) or {}
     return CoinData(

@@ -1,12 +1,13 @@
 """From published bars to the engine's integer tape."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from perp_engine.tape import NO_BAR, Tape
-from suite.bars import F64, I64, INTERVAL_MS, Bars
+from perp_engine.tape import NO_BAR, Detail, Tape
+from suite.bars import F64, I64, INTERVAL_MS, Bars, resample
 from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, DataGap, StorageError
 from suite.fixed import RATE_DECIMALS, quantize_half_even
@@ -15,6 +16,12 @@ from suite.moments import format_moment, parse_moment
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
 
+STORED = "1m"
+"""Interval of the bars that markets are made of."""
+_BASE_MS = INTERVAL_MS[STORED]
+_PLACE = re.compile(
+    r"(?P<what>(?:detail of )?bar) (?P<bar>\d+) of symbol (?P<symbol>\d+) (?P<how>.+)"
+)
 _KNOWN_STAMPS = 2
 """Funding stamps kept from before the start: the last one, and one to tell its interval."""
 
@@ -60,11 +67,17 @@ def query_of(request: WorldRequest) -> MarketQuery:
         raise BadRequest(str(error)) from None
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
         raise BadRequest("the range is empty: `from` must be before `to`")
+    if request.bar_path == "recorded" and INTERVAL_MS[request.interval] == _BASE_MS:
+        raise BadRequest(
+            f"bar_path recorded needs something finer than the bars of the world, and {STORED} is "
+            "the finest that is stored; take a longer interval or another bar_path"
+        )
     return MarketQuery(
         coins=coins,
         from_ms=from_ms,
         to_ms=to_ms,
         interval=request.interval,
+        detail=request.bar_path == "recorded",
         allow_partial=request.allow_partial,
     )
 
@@ -78,7 +91,7 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
 
     Raises:
         DataGap: a coin has no bars in the range, or lacks some of it without `allow_partial`.
-        StorageError: a stored price is not a positive number.
+        StorageError: a stored bar cannot be; the coin and the time are named.
     """
     step = INTERVAL_MS[query.interval]
     from_ms, to_ms = _range(query, coins, step)
@@ -86,7 +99,7 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     if length <= 0:
         stored = (
             f"{coin.instrument.coin} {format_moment(int(coin.bars.open_time_ms[0]))} to "
-            f"{format_moment(int(coin.bars.open_time_ms[-1]) + step)}"
+            f"{format_moment(int(coin.bars.open_time_ms[-1]) + _BASE_MS)}"
             for coin in coins
         )
         raise DataGap(f"the range holds no bar of all coins; stored are {', '.join(stored)}")
@@ -95,16 +108,17 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     missing = {}
     for row, coin in zip(table, coins, strict=True):
         bars = coin.bars.between(from_ms, to_ms)
-        _check(coin, bars, from_ms, to_ms, step, query)
-        _fill(row, coin, bars, from_ms, step, counts)
-        gaps = length - len(bars)
+        _check(coin, bars, from_ms, to_ms, query)
+        _fill(row, coin, _longer(bars, step), from_ms, step, counts)
+        gaps, minutes = (to_ms - from_ms) // _BASE_MS - len(bars), (to_ms - from_ms) // _BASE_MS
         if gaps:
             missing[coin.instrument.coin] = gaps
-            warnings.append(f"{coin.instrument.coin}: {gaps} of {length} bars are missing")
+            warnings.append(f"{coin.instrument.coin}: {gaps} of {minutes} bars are missing")
     funding = tuple(_funding(coin, from_ms, to_ms, step) for coin in coins)
+    detail = _detail(coins, from_ms, to_ms, step) if query.detail else None
     return Market(
         instruments=tuple(coin.instrument for coin in coins),
-        tape=Tape(from_ms, step, table, funding),
+        tape=_tape(query, coins, from_ms, table, funding, detail),
         history=tuple(coin.bars.between(0, to_ms) for coin in coins),
         sources=tuple(coin.source for coin in coins),
         synthetic=tuple(coin.synthetic for coin in coins),
@@ -123,23 +137,62 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     )
 
 
+def _tape(
+    query: MarketQuery,
+    coins: tuple[CoinData, ...],
+    from_ms: int,
+    table: I64,
+    funding: tuple[I64, ...],
+    detail: Detail | None,
+) -> Tape:
+    """Make the tape; what the engine refuses is told by coin and time."""
+    step = INTERVAL_MS[query.interval]
+    try:
+        return Tape(from_ms, step, table, funding, detail)
+    except ValueError as error:
+        place = _PLACE.fullmatch(str(error))
+        if place is None:
+            raise StorageError(f"the stored market cannot be played: {error}") from None
+        coin = coins[int(place["symbol"])].instrument.coin
+        moment = format_moment(from_ms + int(place["bar"]) * step)
+        raise StorageError(
+            f"{coin}: the stored {place['what']} at {moment} {place['how']}"
+        ) from None
+
+
+def _longer(bars: Bars, step: int) -> Bars:
+    return bars if step == bars.interval_ms else resample(bars, step)[0]
+
+
+def _detail(coins: tuple[CoinData, ...], from_ms: int, to_ms: int, step: int) -> Detail:
+    """The stored bars inside the longer ones of the tape, coin after coin."""
+    edges = np.arange(from_ms, to_ms + 1, step)
+    rows, first, at = [], [], 0
+    for coin in coins:
+        bars = coin.bars.between(from_ms, to_ms)
+        columns = (bars.open, bars.high, bars.low, bars.close)
+        decimals = coin.instrument.price_decimals
+        rows.append(np.stack([quantize_prices(column, decimals)[0] for column in columns], axis=1))
+        first.append(at + np.searchsorted(bars.open_time_ms, edges))
+        at += len(bars)
+    return Detail(np.ascontiguousarray(np.concatenate(rows)), np.ascontiguousarray(np.stack(first)))
+
+
 def _range(query: MarketQuery, coins: tuple[CoinData, ...], step: int) -> tuple[int, int]:
     """The range asked for, on the grid; where an edge is open, what all coins have."""
     for coin in coins:
         if len(coin.bars) == 0:
-            raise DataGap(f"{coin.instrument.coin} has no stored {query.interval} bars")
+            raise DataGap(f"{coin.instrument.coin} has no stored {STORED} bars")
     first = max(int(coin.bars.open_time_ms[0]) for coin in coins)
-    last = min(int(coin.bars.open_time_ms[-1]) + step for coin in coins)
-    from_ms = first if query.from_ms is None else -(-query.from_ms // step) * step
-    to_ms = last if query.to_ms is None else query.to_ms // step * step
-    return from_ms, to_ms
+    last = min(int(coin.bars.open_time_ms[-1]) + _BASE_MS for coin in coins)
+    from_ms = first if query.from_ms is None else query.from_ms
+    to_ms = last if query.to_ms is None else query.to_ms
+    return -(-from_ms // step) * step, to_ms // step * step
 
 
-def _check(
-    coin: CoinData, bars: Bars, from_ms: int, to_ms: int, step: int, query: MarketQuery
-) -> None:
+def _check(coin: CoinData, bars: Bars, from_ms: int, to_ms: int, query: MarketQuery) -> None:
     name, stored = coin.instrument.coin, coin.bars
-    first, last = int(stored.open_time_ms[0]), int(stored.open_time_ms[-1]) + step
+    first, last = int(stored.open_time_ms[0]), int(stored.open_time_ms[-1]) + _BASE_MS
     if len(bars) == 0 or (not query.allow_partial and (first > from_ms or last < to_ms)):
         raise DataGap(
             f"{name} does not cover {format_moment(from_ms)} to {format_moment(to_ms)}; "
@@ -150,8 +203,8 @@ def _check(
         raise StorageError(f"{name}: a stored price is not a positive number")
     if not (np.isfinite(bars.volume).all() and (bars.volume >= 0).all()):
         raise StorageError(f"{name}: a stored volume is negative or not a number")
-    if (bars.open_time_ms % step).any():
-        raise StorageError(f"{name}: a stored bar is off the {query.interval} grid")
+    if (bars.open_time_ms % _BASE_MS).any():
+        raise StorageError(f"{name}: a stored bar is off the {STORED} grid")
 
 
 def _fill(row: I64, coin: CoinData, bars: Bars, from_ms: int, step: int, counts: _Counts) -> None:

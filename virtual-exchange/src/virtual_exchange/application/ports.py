@@ -15,6 +15,8 @@ class MarketQuery:
     Attributes:
         coins: canonical names, each once.
         from_ms, to_ms: range, to exclusive; None for the edge of what all coins have.
+        interval: of the tape; it is made of the stored minutes.
+        detail: keep those minutes as the path inside longer bars.
         allow_partial: accept coins that do not cover the range.
     """
 
@@ -22,6 +24,7 @@ class MarketQuery:
     from_ms: int | None
     to_ms: int | None
     interval: str = "1m"
+    detail: bool = False
     allow_partial: bool = False
 
 

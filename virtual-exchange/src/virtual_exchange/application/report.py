@@ -39,7 +39,6 @@ LEADERBOARD_NOTE = (
 )
 
 ALWAYS = {
-    "latency_ms": 0,
     "liquidation": "in the bar, at the mark: market, then backstop",
     "margin": "cross, or isolated as the trader sets it",
     "mark": "trade path",

@@ -7,13 +7,12 @@ from typing import Any
 
 import msgspec
 
-from perp_engine.rules import PLAIN, BarPath, FillAt, LimitFill, Rules
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
 from suite.contracts.trader import TraderSpec
-from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
+from suite.contracts.world import AccountRequest, WorldRequest
 from suite.errors import BadRequest
-from suite.fixed import RATE_DECIMALS, RATE_ONE, USD_DECIMALS, Rate, Usd, parse_fixed
+from suite.fixed import USD_DECIMALS, Usd, parse_fixed
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.barrier import Barrier
@@ -24,6 +23,7 @@ from virtual_exchange.application.exchange.money_actions import MoneyActions
 from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.manifest import run_manifest
 from virtual_exchange.application.market_building import query_of
+from virtual_exchange.application.market_rules import rules_of
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.queries import Queries
 from virtual_exchange.application.trading import Trading
@@ -220,39 +220,6 @@ def strategies_of(traders: tuple[TraderSpec, ...]) -> dict[str, dict[str, Any]]:
         trader.account_id: msgspec.to_builtins(trader.strategy) | {"interval": trader.interval}
         for trader in traders
     }
-
-
-def rules_of(model: MarketModel) -> Rules:
-    """Read a market model.
-
-    Raises:
-        BadRequest: a fraction is negative, above 1, or finer than 10^-9.
-    """
-    base = PLAIN if model.profile == "plain" else Rules()
-    return Rules(
-        taker_fee=_rate("fees.taker", model.fees.taker, base.taker_fee),
-        maker_fee=_rate("fees.maker", model.fees.maker, base.maker_fee),
-        half_spread=_rate("spread", model.spread, base.half_spread),
-        slippage=_rate("slippage", model.slippage, base.slippage),
-        participation=_rate("participation", model.participation, base.participation),
-        funding_rate=_rate("funding", model.funding, base.funding_rate),
-        min_notional_usd=base.min_notional_usd,
-        limit_fill=LimitFill(model.limit_fill or base.limit_fill),
-        bar_path=BarPath(model.bar_path or base.bar_path),
-        fill_at=FillAt(model.fill_at or base.fill_at),
-    )
-
-
-def _rate(name: str, value: Decimal | None, default: Rate) -> Rate:
-    if value is None:
-        return default
-    try:
-        rate = parse_fixed(value, RATE_DECIMALS)
-    except ValueError as error:
-        raise BadRequest(f"{name}: {error}") from None
-    if not 0 <= rate <= RATE_ONE:
-        raise BadRequest(f"{name}: must be a fraction between 0 and 1")
-    return Rate(rate)
 
 
 def _account(index: int, wanted: AccountRequest) -> Account:

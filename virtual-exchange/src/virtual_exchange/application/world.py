@@ -1,7 +1,7 @@
 """One simulated market: its engine, its accounts' books, and the samples of their equity."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -13,10 +13,11 @@ from perp_engine.rules import Rules
 from suite.bars import HOUR_MS, I64, INTERVAL_MS, Bars, resample
 from suite.checks import InvariantViolated, check
 from suite.errors import Conflict
-from suite.fixed import RATE_DECIMALS, USD_DECIMALS, Price, Usd, format_fixed, quantize_half_even
+from suite.fixed import Price, Usd, quantize_half_even
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.market_rules import described
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.record import (
@@ -217,7 +218,7 @@ class World:
                 self._account_record(book, strategies, equity, exposure) for book in self.books
             ],
             equity_time_ms=np.array(self._sample_ms, np.int64),
-            rules={name: _json_value(name, value) for name, value in asdict(self.rules).items()},
+            rules=described(self.rules),
             manifest=dict(self.market.manifest),
         )
 
@@ -323,13 +324,6 @@ def _quantizer(decimals: int) -> Callable[[Any], I64]:
         return np.array([quantize_half_even(float(v), decimals) for v in values], np.int64)
 
     return units
-
-
-def _json_value(name: str, value: Any) -> str:
-    """Write a parameter of the market model: money and rates as decimals, choices as words."""
-    if isinstance(value, int):
-        return format_fixed(value, USD_DECIMALS if name.endswith("_usd") else RATE_DECIMALS)
-    return str(value)
 
 
 def _next_sample_ms(now_ms: int) -> int:
