@@ -18,7 +18,7 @@ from suite.enums import FillCause, OrderStatus
 from suite.fixed import Usd
 from suite.ids import Cloid, Oid
 from virtual_exchange.domain.accounts import Account
-from virtual_exchange.domain.record import LedgerUpdate, OrderRecord, OrderUpdate
+from virtual_exchange.domain.record import LedgerUpdate, OrderRecord, OrderUpdate, TwapRecord
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -34,6 +34,7 @@ class AccountBook:
         ledger: money that moved otherwise than by trading.
         moved_usd: sum of what its entries moved into the perp wallet.
         spot_usd: USDC of its spot wallet, micro-USD, outside the engine's ledger.
+        twaps: orders in slices, by the order they were begun.
         rejected: how many orders the venue refused.
     """
 
@@ -50,6 +51,7 @@ class AccountBook:
         self.ledger: list[LedgerUpdate] = []
         self.moved_usd = Usd(0)
         self.spot_usd = Usd(0)
+        self.twaps: list[TwapRecord] = []
         self.rejected = 0
         self._decisions = hashlib.sha256()
         self._refused = (-1, 0)

@@ -21,6 +21,7 @@ from virtual_exchange.application.exchange.door import Door
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.money_actions import MoneyActions
 from virtual_exchange.application.exchange.trade_actions import TradeActions
+from virtual_exchange.application.exchange.twap_actions import TwapActions
 from virtual_exchange.application.manifest import run_manifest
 from virtual_exchange.application.market_building import query_of
 from virtual_exchange.application.market_rules import rules_of
@@ -151,6 +152,7 @@ def open_session(
         identity=identity,
         trade=TradeActions(world, trading, identity),
         money=MoneyActions(world, identity),
+        twaps=TwapActions(world, trading),
         touch=barrier.touch,
         warn=warn,
     )

@@ -42,6 +42,7 @@ class Trading:
         grouping: Grouping = Grouping.NONE,
         *,
         markets: frozenset[int] = frozenset(),
+        twap_id: int | None = None,
     ) -> list[Status]:
         """Place the orders of one action.
 
@@ -50,11 +51,13 @@ class Trading:
             orders: as sent.
             grouping: how they belong together.
             markets: places in the batch of limit orders that stand for market orders.
+            twap_id: the order whose slice this is.
 
         Returns:
             One status an order; a single one when the form of one refuses them all.
         """
         registrar = _Registrar(self._world, book, orders, grouping, markets)
+        registrar.twap_id = twap_id
         command = commands.PlaceOrders(account=book.account.index, orders=orders, grouping=grouping)
         events = self._world.apply(command, registrar)
         refused = {e.index: e.reason for e in events if isinstance(e, OrderRejected)}
@@ -170,6 +173,7 @@ class _Registrar:
     Attributes:
         oids: of the accepted ones, in their order.
         parent_oid, position_tpsl: what a modified order was a part of.
+        twap_id: the order whose slice this is.
     """
 
     def __init__(
@@ -187,6 +191,7 @@ class _Registrar:
         self._refused = 0
         self.oids: list[Oid] = []
         self.parent_oid = 0
+        self.twap_id: int | None = None
         self.position_tpsl = grouping is Grouping.POSITION_TPSL
 
     def rejected(self, event: OrderRejected) -> None:
@@ -237,6 +242,7 @@ class _Registrar:
             held_usd=Usd(0),
             refunded_usd=Usd(0),
             decision_price=mid_price(self._world, order.symbol),
+            twap_id=self.twap_id,
         )
 
 

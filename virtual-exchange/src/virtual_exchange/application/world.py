@@ -43,6 +43,18 @@ class Registrar(Protocol):
         ...
 
 
+class Alarm(Protocol):
+    """Something the venue itself does at bar boundaries."""
+
+    def next_bar(self) -> int | None:
+        """Boundary at which it is due next, None for never."""
+        ...
+
+    def ring(self) -> None:
+        """Do what is due at the present boundary."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stops:
     """What ends an advance early, besides its limit."""
@@ -63,6 +75,7 @@ class World:
         books: one an account.
         engine: read by the venue and the queries; changed only through `apply` and `advance`.
         listeners: called with the events of every change, after the books have taken them.
+        alarms: no advance goes past the boundary at which one of them is due.
     """
 
     def __init__(
@@ -80,6 +93,7 @@ class World:
         self.accounts: list[Account] = []
         self.books: list[AccountBook] = []
         self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
+        self.alarms: list[Alarm] = []
         self.capacity = max(capacity, len(accounts))
         self.engine = Engine(market.instruments, market.tape, self.capacity, rules)
         self.by_id: dict[AccountId, Account] = {}
@@ -176,9 +190,10 @@ class World:
         """Play bars until a boundary, a stop or the next sample of equity, the first of them."""
         tape = self.market.tape
         sample_bar = tape.bar_at(_next_sample_ms(self.now_ms))
+        due = [bar for alarm in self.alarms if (bar := alarm.next_bar()) is not None]
         events = self.apply(
             Advance(
-                until_bar=min(until_bar, sample_bar, self.end_bar),
+                until_bar=min(until_bar, sample_bar, self.end_bar, *due),
                 stop_on_fill=stops.fill,
                 stop_on_order=stops.order,
                 watches=stops.watches,
@@ -186,7 +201,19 @@ class World:
         )
         if self.engine.bar >= min(sample_bar, self.end_bar):
             self._sample()
-        return events, cast("Advanced", events[-1])
+        advanced = cast("Advanced", events[-1])
+        return (*events, *self._ring()), advanced
+
+    def _ring(self) -> list[Event]:
+        """Let the venue do what is due now; return what came of it."""
+        rung: list[Event] = []
+        take = rung.extend
+        for alarm in self.alarms:
+            if alarm.next_bar() == self.engine.bar:
+                self.listeners.append(take)
+                alarm.ring()
+                self.listeners.remove(take)
+        return rung
 
     def play(self, until_bar: int, progress: Callable[[float], None] = lambda _done: None) -> None:
         """Play bars until a boundary or the end, whatever happens in them.

@@ -56,6 +56,33 @@ class LedgerUpdate:
     fee_usd: Usd = Usd(0)
 
 
+TwapStatus = Literal["activated", "finished", "terminated", "error"]
+
+
+@dataclass(slots=True, kw_only=True)
+class TwapRecord:
+    """An order that is carried out in slices.
+
+    Attributes:
+        size, executed: size units; executed_usd: their value, micro-USD.
+        minutes: over which it is spread.
+        history: its statuses with their times and what was executed by then.
+    """
+
+    twap_id: int
+    symbol: int
+    side: Side
+    size: Size
+    minutes: int
+    reduce_only: bool
+    randomize: bool
+    started_ms: int
+    executed: Size = Size(0)
+    executed_usd: Usd = Usd(0)
+    status: TwapStatus = "activated"
+    history: list[tuple[int, TwapStatus, Size, Usd]] = field(default_factory=list)
+
+
 @dataclass(slots=True, kw_only=True)
 class OrderRecord:
     """One order's life.
@@ -70,6 +97,7 @@ class OrderRecord:
         decision_price: mid of the book when it was placed, price units (twice the unit is not
             needed: the mid is the print it was built around).
         parent_oid: entry of its `normalTpsl` group, 0 when none.
+        twap_id: of the order it is a slice of, None for one of its own.
     """
 
     oid: int
@@ -92,6 +120,7 @@ class OrderRecord:
     refunded_usd: Usd
     decision_price: Price
     parent_oid: int = 0
+    twap_id: int | None = None
 
     @property
     def order_type(self) -> str:
@@ -99,6 +128,8 @@ class OrderRecord:
         if self.kind in {"stop", "take_profit"}:
             name = "Stop" if self.kind == "stop" else "Take Profit"
             return f"{name} {'Market' if self.trigger_is_market else 'Limit'}"
+        if self.twap_id is not None:
+            return "Twap Slice"
         return "Market" if self.kind == "market" else "Limit"
 
 

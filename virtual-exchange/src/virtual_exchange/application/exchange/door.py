@@ -20,6 +20,7 @@ from virtual_exchange.application.exchange.answers import DONE, Answer, err
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.money_actions import MoneyActions
 from virtual_exchange.application.exchange.trade_actions import TradeActions
+from virtual_exchange.application.exchange.twap_actions import TwapActions
 from virtual_exchange.application.wire_errors import TEXTS
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account
@@ -55,7 +56,7 @@ class Door:
     Args:
         world: acted on.
         identity: who may act.
-        trade, money: what can be done.
+        trade, money, twaps: what can be done.
         touch: called with the account of every action that was let in.
         warn: told in key-values of what would fail on the live venue.
     """
@@ -67,6 +68,7 @@ class Door:
         identity: Identity,
         trade: TradeActions,
         money: MoneyActions,
+        twaps: TwapActions,
         touch: Callable[[int], None],
         warn: Callable[..., object],
     ) -> None:
@@ -82,6 +84,8 @@ class Door:
             wire.ScheduleCancel: trade.schedule,
             wire.UpdateLeverage: trade.leverage,
             wire.UpdateIsolatedMargin: trade.margin,
+            wire.TwapOrder: twaps.begin,
+            wire.TwapCancel: twaps.end,
         }
         self._others: dict[type, Callable[[Account, Any], Answer]] = {
             wire.CreateSubAccount: money.create_sub_account,
