@@ -24,6 +24,7 @@ from suite.errors import ConfigError, StorageError, SuiteError
 from suite.service.app import Chassis
 from suite.service.logging import traceback_of
 from suite.service.settings import ServiceSettings
+from suite.service.websocket import WebSocketProtocol
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _log = structlog.get_logger(__name__)
@@ -70,8 +71,9 @@ def _config(app: ASGIApp, settings: ServiceSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="on",
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=settings.body_limit_bytes,
+        ws_per_message_deflate=False,  # each connection would compress the same again
         log_config=None,
         access_log=False,
         proxy_headers=False,

@@ -27,6 +27,7 @@ from virtual_exchange.application.market_building import query_of
 from virtual_exchange.application.market_rules import rules_of
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.queries import Queries
+from virtual_exchange.application.streams import Streams
 from virtual_exchange.application.trading import Trading
 from virtual_exchange.application.transfers import Transfers
 from virtual_exchange.application.venue import Venue
@@ -60,6 +61,7 @@ class Session:
     identity: Identity
     door: Door
     transfers: Transfers
+    streams: Streams
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -166,6 +168,7 @@ def open_session(
         identity=identity,
         door=door,
         transfers=Transfers(world),
+        streams=Streams(world, queries, identity.welcome),
     )
 
 

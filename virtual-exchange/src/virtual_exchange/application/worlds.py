@@ -91,6 +91,7 @@ class Worlds:
             raise Conflict("the default world cannot be deleted")
         del self._sessions[world_id]
         session.barrier.close()
+        session.streams.close()
         return session
 
     def all(self) -> list[Session]:

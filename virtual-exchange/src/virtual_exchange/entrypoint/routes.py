@@ -16,6 +16,7 @@ from virtual_exchange.entrypoint import (
 from virtual_exchange.entrypoint.asgi import Endpoint, Route
 from virtual_exchange.entrypoint.openapi import describe
 from virtual_exchange.entrypoint.services import Services
+from virtual_exchange.entrypoint.ws import add_sockets
 
 ROUTES: tuple[Route, ...] = (
     *clock.ROUTES,  # the routes of a step first: they are looked for most often
@@ -39,6 +40,8 @@ def add_routes(app: FastAPI, services: Services) -> None:
                     methods=[route.method],
                     include_in_schema=False,
                 )
+
+    add_sockets(app, services)
 
     def openapi() -> dict[str, Any]:
         return describe(ROUTES, title=app.title, version=app.version)
