@@ -1,7 +1,7 @@
 """A client of the WebSocket without a network: the endpoint is fed and read by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,8 +9,8 @@ import msgspec
 
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
-from virtual_exchange.entrypoint.ws import Patience, SocketEndpoint
 from virtual_exchange.application.subscriber import Limits
+from virtual_exchange.entrypoint.ws import Patience, SocketEndpoint
 
 TURNS = 50
 """Turns of the event loop after which nothing more happens by itself."""
@@ -23,13 +23,14 @@ class Socket:
         said: messages that came, decoded.
         closed: code and reason, once it was closed.
         blocked: the client reads nothing any more.
+        ended: set with `closed`.
     """
 
     def __init__(self) -> None:
         self.said: list[Any] = []
         self.closed: tuple[int, str] | None = None
         self.blocked = False
-        self.writes = 0
+        self.ended = asyncio.Event()
         self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._incoming.put_nowait({"type": "websocket.connect"})
         self._blocked = asyncio.Event()
@@ -45,14 +46,18 @@ class Socket:
                     await self._blocked.wait()
             except TimeoutError:
                 raise Stalled from None
-        self.writes += 1
         self.said.extend(msgspec.json.decode(message) for message in messages)
 
     def end(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
+        self.ended.set()
 
     async def accept(self, message: Any) -> None:
         assert message["type"] == "websocket.accept"
+
+    def read_again(self) -> None:
+        self.blocked = False
+        self._blocked.set()
 
     # the client
 
@@ -73,14 +78,10 @@ class Socket:
         return await self.take()
 
     async def subscribe(self, kind: str, **params: Any) -> list[Any]:
-        return await self.ask(
-            {"method": "subscribe", "subscription": {"type": kind, **params}}
-        )
+        return await self.ask({"method": "subscribe", "subscription": {"type": kind, **params}})
 
     async def unsubscribe(self, kind: str, **params: Any) -> list[Any]:
-        return await self.ask(
-            {"method": "unsubscribe", "subscription": {"type": kind, **params}}
-        )
+        return await self.ask({"method": "unsubscribe", "subscription": {"type": kind, **params}})
 
     async def take(self, channel: str | None = None) -> list[Any]:
         """Everything that has come since the last time; of a channel only its data."""
@@ -111,7 +112,7 @@ async def connected(
     endpoint = SocketEndpoint(OneWorld(session), limits=limits, patience=patience)  # type: ignore[arg-type]
     socket = Socket()
     scope = {"type": "websocket", "path_params": {}, "extensions": {WIRE: socket}}
-    task = asyncio.create_task(endpoint(scope, socket._incoming.get, socket.accept))  # type: ignore[arg-type]
+    task = asyncio.create_task(endpoint(scope, socket._incoming.get, socket.accept))
     try:
         yield socket
     finally:

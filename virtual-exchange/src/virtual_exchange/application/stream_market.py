@@ -76,11 +76,15 @@ class MarketStreams:
         symbol = self._world.symbols.get(coin)
 
         def between(first: int, end: int) -> list[Any]:
-            rows = [] if symbol is None else self._reads.trades_between(symbol, first, end)
+            read = getattr(self._reads, "trades_between", None)
+            rows = [] if symbol is None or read is None else read(symbol, first, end)
             return [rows] if rows else []
 
         def recent() -> list[Any]:
-            rows = [] if symbol is None else self._ask("recentTrades", coin=coin)
+            try:
+                rows = [] if symbol is None else self._ask("recentTrades", coin=coin)
+            except UnknownRequest:
+                rows = []
             return [rows] if rows else []
 
         bars = Log(length=self._bar, between=between, step=_BARS)
@@ -135,7 +139,10 @@ class MarketStreams:
 
     def _spot_coins(self) -> frozenset[str]:
         if self._spot is None:
-            pairs = self._ask("spotMeta")["universe"]
+            try:
+                pairs = self._ask("spotMeta")["universe"]
+            except UnknownRequest:
+                pairs = []
             self._spot = frozenset(pair["name"] for pair in pairs)
         return self._spot
 

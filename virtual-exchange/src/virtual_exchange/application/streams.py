@@ -93,10 +93,16 @@ class Streams:
             )
         return topic
 
+    def welcome(self, user: str) -> None:
+        """Note that an account is named.
+
+        Raises:
+            Conflict: it would be opened for that, and there is no room.
+        """
+        self._welcome(user)
+
     def add(self, topic: Topic, subscription: Subscription) -> None:
         """Mark a subscription from now on."""
-        if topic.user:
-            self._welcome(topic.user)
         if not self._topics:
             self._world.listeners.append(self._heard)
         self._topics[topic.key] = topic

@@ -119,15 +119,20 @@ class Subscriber:
         return True
 
     def subscribe(self, wanted: ws.Named) -> None:
-        """Begin to send a channel, or say why not."""
+        """Begin to send a channel, or say why not.
+
+        Raises:
+            Conflict: an account would be opened for that, and there is no room.
+        """
         topic = self._streams.topic(wanted)
         refusal = self._refusal(topic, wanted)
         if refusal or topic is None:
             self.error(refusal.format(json=_encode(wanted).decode()))
             return
-        self._acknowledge("subscribe", wanted)
         if topic.user:
+            self._streams.welcome(topic.user)
             self._users[topic.user] = self._users.get(topic.user, 0) + 1
+        self._acknowledge("subscribe", wanted)
         subscription = _Subscription(topic, self._queues[topic.rank], self._wake)
         self._subscriptions[topic.key] = subscription
         self._streams.add(topic, subscription)

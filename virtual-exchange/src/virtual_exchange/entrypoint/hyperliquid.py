@@ -11,6 +11,7 @@ from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.door import Malformed
 from virtual_exchange.application.info_request import InfoBody, UnknownRequest
+from virtual_exchange.application.session import Session
 from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, answer, unprocessable
 
 _ADDRESS: Final = re.compile("(0x)?[0-9a-fA-F]{40}")
@@ -28,15 +29,23 @@ async def exchange(call: Call) -> Answer:
         raise unprocessable(one_line(f"{WRONG_SHAPE}: {error}")) from None
 
 
+def read(session: Session, request: InfoBody, caller: int | None) -> Any:
+    """Answer an info request, over HTTP or the WebSocket.
+
+    Raises:
+        UnknownRequest: the type is unknown, or a field it needs is missing.
+    """
+    if request.user is not None and _ADDRESS.fullmatch(request.user):
+        session.identity.welcome(address(request.user))
+    return session.queries.info(request, caller)
+
+
 async def info(call: Call) -> Answer:
     """`POST /info`."""
     session = call.session
     caller = call.account(session) if call.grant is not None and call.grant.account else None
-    request = call.decode(_info)
-    if request.user is not None and _ADDRESS.fullmatch(request.user):
-        session.identity.welcome(address(request.user))
     try:
-        return answer(session.queries.info(request, caller))
+        return answer(read(session, call.decode(_info), caller))
     except UnknownRequest as error:
         raise unprocessable(f"{WRONG_SHAPE}: {error}") from None
 

@@ -12,6 +12,7 @@ from virtual_exchange.application.info_request import InfoBody, UnknownRequest
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream_feeds import message
 from virtual_exchange.application.subscriber import Subscriber
+from virtual_exchange.entrypoint.hyperliquid import read
 
 _PONG: Final = b'{"channel":"pong"}'
 _SHOWN: Final = 8192
@@ -29,6 +30,16 @@ class Requests:
     def handle(self, text: str | None, binary: bytes | None) -> None:
         """Answer a frame; one that means nothing is answered too."""
         frame = None if text is None else ws.decode_frame(text)
+        if frame is None:
+            shown = (binary or b"")[:_SHOWN].decode(errors="replace") if text is None else text
+            self._subscriber.error(ws.MALFORMED.format(text=shown[:_SHOWN]))
+            return
+        try:
+            self._answer(frame)
+        except SuiteError as error:
+            self._subscriber.error(one_line(str(error)))
+
+    def _answer(self, frame: ws.Frame) -> None:
         subscriber = self._subscriber
         match frame:
             case ws.Subscribe():
@@ -39,9 +50,6 @@ class Requests:
                 subscriber.reply(_PONG)
             case ws.Post():
                 self._post(frame)
-            case None:
-                shown = (binary or b"")[:_SHOWN].decode(errors="replace") if text is None else text
-                subscriber.error(ws.MALFORMED.format(text=shown[:_SHOWN]))
 
     def _post(self, post: ws.Post) -> None:
         if self._subscriber.too_many_posts:
@@ -58,7 +66,7 @@ class Requests:
     def _info(self, body: bytes) -> dict[str, Any]:
         try:
             request = _info.decode(body)
-            data = self._session.queries.info(request, None)
+            data = read(self._session, request, None)
         except (msgspec.DecodeError, RecursionError, UnknownRequest) as error:
             return _failed(f"{WRONG_SHAPE}: {error}")
         return {"type": "info", "payload": {"type": request.type, "data": data}}
