@@ -6,7 +6,7 @@ import numpy as np
 from tests.support.random_traders import COINS, DEPOSITS, MINUTE, Driver, random_tape
 
 from perp_engine.commands import Advance
-from perp_engine.events import Event, Fill, FundingPaid, OrderOpened
+from perp_engine.events import Event, Fill, FundingPaid, InsuranceMoved, Liquidated, OrderOpened
 from perp_engine.rules import Rules
 from suite.enums import OrderStatus, Side
 from suite.fixed import Price, Size, Usd
@@ -34,6 +34,8 @@ def random_run(seed: int, bars: int = 120) -> RunRecord:
             exposure_usd=np.array([row[index] for row in exposure], np.int64),
             fills=[e for e in events if isinstance(e, Fill) and e.account == index],
             funding=[e for e in events if isinstance(e, FundingPaid) and e.account == index],
+            liquidations=[e for e in events if isinstance(e, Liquidated) and e.account == index],
+            insurance=[e for e in events if isinstance(e, InsuranceMoved) and e.account == index],
             orders=[_order(e) for e in events if isinstance(e, OrderOpened) and e.account == index],
             decisions_sha256="0" * 64,
             rejected_orders=0,

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.records import fills_of, funding_of, run_of, stop_of
 from tests.support.runs import random_run
@@ -75,6 +75,7 @@ def test_a_trade_without_a_stop_has_no_r_multiple() -> None:
 
 
 @given(st.integers(0, 10_000))
+@example(420)  # a backstop, and insurance that paid
 def test_open_profit_is_what_the_last_prices_say(seed: int) -> None:
     """The bridge's open profit, which closes the sum, is also position times mark less cost."""
     record = random_run(seed)
