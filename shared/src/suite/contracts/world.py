@@ -12,6 +12,7 @@ AccountName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]
 Address = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
 Moment = str | int
 """Epoch ms, or an ISO date (`2025-05-05`) or date and time in UTC."""
+Weeks = Annotated[int, msgspec.Meta(ge=-3000, le=400_000)]
 Fraction = Annotated[Decimal, msgspec.Meta(description="a fraction: 0.00045 is 4.5 basis points")]
 
 
@@ -93,6 +94,24 @@ class MarketModel(Wire, frozen=True, kw_only=True):
     funding: Fraction | None = None
 
 
+class MaskRequest(Wire, frozen=True, kw_only=True):
+    """How a market is made unrecognizable.
+
+    Attributes:
+        seed: of factors, names, order and dates; the world's when not given.
+        scale: one factor for all prices, after each coin's point has moved to where its sizes have
+            two decimals; not given: one is drawn for each coin. With a power of ten nothing else
+            moves, and results are exactly those of the recorded market.
+        shift_weeks: by how many weeks dates move; drawn when not given.
+        rename: shown name by recorded name; the others are `COIN1`, `COIN2`, ...
+    """
+
+    seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    scale: Decimal | None = None
+    shift_weeks: Weeks | None = None
+    rename: dict[Name, Name] = msgspec.field(default_factory=dict)
+
+
 class WorldRequest(MarketModel, frozen=True, kw_only=True):
     """Body of `POST /worlds`.
 
@@ -111,6 +130,10 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
         capacity: room for accounts, those that are opened later included; by default 16 more than
             are named, with a faucet 256 more.
         faucet: USD that an address is given when it is first named in a read; 0 is none.
+        mask: another market is made of the recorded one, so that none who knows the past finds it
+            again; `true` for one with the world's seed.
+        time_shift: weeks by which bars and funding are moved; `now`, in a paced world: so many that
+            it begins within the last seven days.
     """
 
     symbols: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=64)]
@@ -126,6 +149,8 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
     allow_partial: bool = False
     capacity: Annotated[int, msgspec.Meta(ge=1, le=4096)] | None = None
     faucet: Decimal = Decimal(0)
+    mask: MaskRequest | bool | None = None
+    time_shift: Literal["now"] | Weeks | None = None
 
 
 class WorldCreated(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,27 +1,29 @@
 """From published bars to the engine's integer tape."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from perp_engine.tape import NO_BAR, Detail, Tape
-from suite.bars import F64, I64, INTERVAL_MS, Bars, resample
+from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, DataGap, StorageError
 from suite.fixed import RATE_DECIMALS, quantize_half_even
 from suite.instrument import Instrument, coin_of
 from suite.moments import format_moment, parse_moment
 from virtual_exchange.application.ports import MarketQuery
+from virtual_exchange.application.tape_building import (
+    Counts,
+    fill_row,
+    longer,
+    new_tape,
+    path_inside,
+)
 from virtual_exchange.domain.market import Market
 
 STORED = "1m"
 """Interval of the bars that markets are made of."""
 _BASE_MS = INTERVAL_MS[STORED]
-_PLACE = re.compile(
-    r"(?P<what>(?:detail of )?bar) (?P<bar>\d+) of symbol (?P<symbol>\d+) (?P<how>.+)"
-)
 _KNOWN_STAMPS = 2
 """Funding stamps kept from before the start: the last one, and one to tell its interval."""
 
@@ -45,12 +47,6 @@ class CoinData:
     source: str
     synthetic: bool
     manifest: dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Counts:
-    prices: int = 0
-    volumes: int = 0
 
 
 def query_of(request: WorldRequest) -> MarketQuery:
@@ -103,22 +99,27 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
             for coin in coins
         )
         raise DataGap(f"the range holds no bar of all coins; stored are {', '.join(stored)}")
-    counts, warnings = _Counts(), []
+    counts, warnings = Counts(), []
     table = np.empty((len(coins), 5, length), np.int64)
     missing = {}
     for row, coin in zip(table, coins, strict=True):
         bars = coin.bars.between(from_ms, to_ms)
         _check(coin, bars, from_ms, to_ms, query)
-        _fill(row, coin, _longer(bars, step), from_ms, step, counts)
+        fill_row(row, coin.instrument, longer(bars, step), from_ms=from_ms, counts=counts)
         gaps, minutes = (to_ms - from_ms) // _BASE_MS - len(bars), (to_ms - from_ms) // _BASE_MS
         if gaps:
             missing[coin.instrument.coin] = gaps
             warnings.append(f"{coin.instrument.coin}: {gaps} of {minutes} bars are missing")
     funding = tuple(_funding(coin, from_ms, to_ms, step) for coin in coins)
-    detail = _detail(coins, from_ms, to_ms, step) if query.detail else None
+    instruments, detail = tuple(coin.instrument for coin in coins), None
+    if query.detail:
+        inside = tuple(coin.bars.between(from_ms, to_ms) for coin in coins)
+        detail = path_inside(instruments, inside, from_ms=from_ms, to_ms=to_ms, step=step)
     return Market(
-        instruments=tuple(coin.instrument for coin in coins),
-        tape=_tape(query, coins, from_ms, table, funding, detail),
+        instruments=instruments,
+        tape=new_tape(
+            tuple(one.coin for one in instruments), from_ms, step, table, funding, detail
+        ),
         history=tuple(coin.bars.between(0, to_ms) for coin in coins),
         sources=tuple(coin.source for coin in coins),
         synthetic=tuple(coin.synthetic for coin in coins),
@@ -135,47 +136,6 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
             "warnings": warnings,
         },
     )
-
-
-def _tape(
-    query: MarketQuery,
-    coins: tuple[CoinData, ...],
-    from_ms: int,
-    table: I64,
-    funding: tuple[I64, ...],
-    detail: Detail | None,
-) -> Tape:
-    """Make the tape; what the engine refuses is told by coin and time."""
-    step = INTERVAL_MS[query.interval]
-    try:
-        return Tape(from_ms, step, table, funding, detail)
-    except ValueError as error:
-        place = _PLACE.fullmatch(str(error))
-        if place is None:
-            raise StorageError(f"the stored market cannot be played: {error}") from None
-        coin = coins[int(place["symbol"])].instrument.coin
-        moment = format_moment(from_ms + int(place["bar"]) * step)
-        raise StorageError(
-            f"{coin}: the stored {place['what']} at {moment} {place['how']}"
-        ) from None
-
-
-def _longer(bars: Bars, step: int) -> Bars:
-    return bars if step == bars.interval_ms else resample(bars, step)[0]
-
-
-def _detail(coins: tuple[CoinData, ...], from_ms: int, to_ms: int, step: int) -> Detail:
-    """The stored bars inside the longer ones of the tape, coin after coin."""
-    edges = np.arange(from_ms, to_ms + 1, step)
-    rows, first, at = [], [], 0
-    for coin in coins:
-        bars = coin.bars.between(from_ms, to_ms)
-        columns = (bars.open, bars.high, bars.low, bars.close)
-        decimals = coin.instrument.price_decimals
-        rows.append(np.stack([quantize_prices(column, decimals)[0] for column in columns], axis=1))
-        first.append(at + np.searchsorted(bars.open_time_ms, edges))
-        at += len(bars)
-    return Detail(np.ascontiguousarray(np.concatenate(rows)), np.ascontiguousarray(np.stack(first)))
 
 
 def _range(query: MarketQuery, coins: tuple[CoinData, ...], step: int) -> tuple[int, int]:
@@ -205,54 +165,6 @@ def _check(coin: CoinData, bars: Bars, from_ms: int, to_ms: int, query: MarketQu
         raise StorageError(f"{name}: a stored volume is negative or not a number")
     if (bars.open_time_ms % _BASE_MS).any():
         raise StorageError(f"{name}: a stored bar is off the {STORED} grid")
-
-
-def _fill(row: I64, coin: CoinData, bars: Bars, from_ms: int, step: int, counts: _Counts) -> None:
-    """Write one coin's bars into its row of the tape."""
-    instrument = coin.instrument
-    at = (bars.open_time_ms - from_ms) // step
-    row[:4], row[4] = 0, NO_BAR
-    for index, column in enumerate((bars.open, bars.high, bars.low, bars.close)):
-        units, changed = quantize_prices(column, instrument.price_decimals)
-        row[index, at] = units
-        counts.prices += changed
-    volume, changed = floor_volumes(bars.volume, instrument.sz_decimals)
-    row[4, at] = volume
-    counts.volumes += changed
-    if (row[:4, at] <= 0).any():
-        raise StorageError(f"{instrument.coin}: a price is below the smallest price unit")
-    last = np.maximum.accumulate(np.where(row[4] == NO_BAR, -1, np.arange(row.shape[1])))
-    lost = (row[4] == NO_BAR) & (last >= 0)
-    row[:4, lost] = row[3, last[lost]]
-
-
-def quantize_prices(values: F64, decimals: int) -> tuple[I64, int]:
-    """Bring prices onto a lattice as `suite.fixed.quantize_half_even` does, in columns.
-
-    Returns:
-        The units, and how many values were not on the lattice.
-    """
-    scale = 10.0**decimals
-    scaled = values * scale
-    units = np.rint(scaled).astype(np.int64)
-    off = units / scale != values
-    near_half = off & (np.abs(np.abs(scaled - units) - 0.5) < 1e-3)
-    for index in np.flatnonzero(near_half):
-        units[index] = quantize_half_even(float(values[index]), decimals)
-    return units, int(off.sum())
-
-
-def floor_volumes(values: F64, decimals: int) -> tuple[I64, int]:
-    """Bring volumes down onto a lattice.
-
-    Returns:
-        The units, and how many values were not on the lattice.
-    """
-    scale = 10.0**decimals
-    units = np.rint(values * scale).astype(np.int64)
-    off = units / scale != values
-    units[off] = np.floor(values[off] * scale).astype(np.int64)
-    return units, int(off.sum())
 
 
 def _funding(coin: CoinData, from_ms: int, to_ms: int, step: int) -> I64:

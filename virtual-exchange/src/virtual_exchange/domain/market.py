@@ -7,9 +7,10 @@ from perp_engine.tape import Tape
 from suite.bars import Bars
 from suite.checks import check
 from suite.instrument import Instrument
+from virtual_exchange.domain.masking import Mask
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True)
 class Market:
     """Everything about the market of one world; nothing in it is changed after loading.
 
@@ -21,6 +22,7 @@ class Market:
         sources: per coin where its data came from.
         synthetic: per coin whether it was generated.
         manifest: data hash, counts of quantised values, warnings.
+        mask: how it differs from what was recorded, None for the recorded market itself.
     """
 
     instruments: tuple[Instrument, ...]
@@ -29,6 +31,7 @@ class Market:
     sources: tuple[str, ...]
     synthetic: tuple[bool, ...]
     manifest: dict[str, Any] = field(default_factory=dict)
+    mask: Mask | None = None
 
     def __post_init__(self) -> None:
         count = len(self.instruments)

@@ -1,0 +1,84 @@
+"""The record of a run in a masked market: for its operator, and for those who must not know."""
+
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from virtual_exchange.domain.masking import Mask
+from virtual_exchange.domain.record import AccountRecord, MarketRecord, OrderRecord, RunRecord
+
+_KEPT = ("engine_version", "engine_text", "strategies", "decisions_sha256", "late_bars")
+
+
+class _Told(Protocol):
+    """Something that happened to a coin at a time."""
+
+    @property
+    def time_ms(self) -> int: ...
+
+    @property
+    def symbol(self) -> int: ...
+
+
+T = TypeVar("T", bound=_Told)
+
+
+def unmasked(record: RunRecord, mask: Mask) -> RunRecord:
+    """Tell a run by the recorded names, prices and dates.
+
+    Money is what it was. Where a unit is another price than the recorded one, prices and sizes are
+    written as the recorded coin's, rounded to its units.
+    """
+    shown = sorted(range(len(mask.coins)), key=mask.true_symbol)
+    return replace(
+        record,
+        from_ms=mask.true_ms(record.from_ms),
+        to_ms=mask.true_ms(record.to_ms),
+        markets=[_market(record.markets[symbol], mask, symbol) for symbol in shown],
+        accounts=[_account(account, mask) for account in record.accounts],
+        equity_time_ms=record.equity_time_ms - mask.shift_ms,
+    )
+
+
+def concealed(record: RunRecord) -> RunRecord:
+    """Leave out of a masked run's record what would tell where its market came from."""
+    manifest = {name: record.manifest[name] for name in _KEPT if name in record.manifest}
+    return replace(record, manifest=manifest)
+
+
+def _market(market: MarketRecord, mask: Mask, symbol: int) -> MarketRecord:
+    coin = mask.coins[symbol]
+    return replace(
+        market,
+        instrument=coin.unmasked(),
+        source=coin.source,
+        open_time_ms=market.open_time_ms - mask.shift_ms,
+    )
+
+
+def _account(account: AccountRecord, mask: Mask) -> AccountRecord:
+    return replace(
+        account,
+        fills=_all(account.fills, mask),
+        funding=_all(account.funding, mask),
+        liquidations=_all(account.liquidations, mask),
+        insurance=_all(account.insurance, mask),
+        orders=[_order(order, mask) for order in account.orders],
+    )
+
+
+def _all(told: list[T], mask: Mask) -> list[T]:
+    return [_true(one, mask) for one in told]
+
+
+def _true(one: Any, mask: Mask) -> Any:
+    return replace(one, time_ms=mask.true_ms(one.time_ms), symbol=mask.true_symbol(one.symbol))
+
+
+def _order(order: OrderRecord, mask: Mask) -> OrderRecord:
+    closed = None if order.closed_ms is None else mask.true_ms(order.closed_ms)
+    return replace(
+        order,
+        symbol=mask.true_symbol(order.symbol),
+        placed_ms=mask.true_ms(order.placed_ms),
+        closed_ms=closed,
+    )
