@@ -14,11 +14,9 @@ from virtual_exchange.domain.market import Market
 if TYPE_CHECKING:
     from suite.service.kline_store import KlineStore
 
-_KEPT = 2
-
 
 class StoreMarkets:
-    """Reads markets from a store; the last few are kept, since worlds are often alike.
+    """Reads markets from a store.
 
     Args:
         root: of the store.
@@ -29,7 +27,6 @@ class StoreMarkets:
     def __init__(self, root: Path, *, isolated: bool = False) -> None:
         self._root = root
         self._isolated = isolated
-        self._kept: dict[MarketQuery, Market] = {}
         self._begun: dict[MarketQuery, _Reading] = {}
 
     def begin(self, query: MarketQuery) -> None:
@@ -43,17 +40,10 @@ class StoreMarkets:
             DataGap: nothing, or not the whole range, is stored; says what is.
             StorageError: a file is damaged.
         """
-        market = self._kept.pop(query, None)
-        if market is None:
-            if self._isolated:
-                reading = self._begun.pop(query, None) or _Reading(self._root, query)
-                market = build_market(query, reading.result())
-            else:
-                market = build_market(query, read(self._root, query))
-        self._kept[query] = market
-        while len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
-        return market
+        if not self._isolated:
+            return build_market(query, read(self._root, query))
+        reading = self._begun.pop(query, None) or _Reading(self._root, query)
+        return build_market(query, reading.result())
 
     def close(self) -> None:
         """End the readings that nobody waited for."""

@@ -18,6 +18,7 @@ from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
 from suite.errors import BadRequest, Conflict, SuiteError
 from suite.ids import AccountId
 from suite.moments import parse_moment
+from virtual_exchange.application.disguise import masked_traders
 from virtual_exchange.application.participant import Ticket
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import (
@@ -68,7 +69,7 @@ def run_backtest(
     session.strategies = strategies_of(traders)
     instruments = instruments_of(session.queries.market.meta())
     runners = []
-    for spec in traders:
+    for spec in masked_traders(traders, session.mask):
         strategy = registry.build(spec, instruments=instruments, seed=request.seed)
         account = session.world.by_id[AccountId(spec.account_id)].index
         runners.append(_Runner(spec, account, trade(spec, strategy, instruments=instruments)))

@@ -77,26 +77,24 @@ def plan_of(request: WorldRequest, *, start_ms: int, now_ms: int) -> MaskPlan | 
     Raises:
         BadRequest: the options contradict each other, or a scale is impossible.
     """
-    weeks: int | None = None
-    if request.time_shift is not None:
-        if request.time_shift == "now" and request.clock != "paced":
+    weeks = request.time_shift
+    if weeks == "now":
+        if request.clock != "paced":
             raise BadRequest("time_shift now is for paced worlds; give a number of weeks")
-        now = request.time_shift == "now"
-        weeks = (now_ms - start_ms) // WEEK_MS if now else int(request.time_shift)
+        weeks = (now_ms - start_ms) // WEEK_MS
     if request.mask is None or request.mask is False:
         return MaskPlan(hides=False, shift_weeks=weeks) if weeks else None
     wanted = MaskRequest() if request.mask is True else request.mask
-    if wanted.shift_weeks is not None:
-        if weeks is not None:
-            raise BadRequest("give either time_shift or mask.shift_weeks")
-        weeks = wanted.shift_weeks
-    if wanted.scale is not None and not _SCALE_LEAST <= wanted.scale <= _SCALE_MOST:
+    if weeks is not None and wanted.shift_weeks is not None:
+        raise BadRequest("give either time_shift or mask.shift_weeks")
+    scale = wanted.scale
+    if scale is not None and not (scale.is_finite() and _SCALE_LEAST <= scale <= _SCALE_MOST):
         raise BadRequest(f"mask.scale must be between {_SCALE_LEAST} and {_SCALE_MOST}")
     return MaskPlan(
         hides=True,
         seed=request.seed if wanted.seed is None else wanted.seed,
-        scale=wanted.scale,
-        shift_weeks=weeks,
+        scale=scale,
+        shift_weeks=wanted.shift_weeks if weeks is None else weeks,
         rename=tuple(sorted(wanted.rename.items())),
     )
 
@@ -259,18 +257,19 @@ def _weeks(market: Market, plan: MaskPlan) -> int:
 
 def _history(bars: Bars, coin: CoinMask, shift_ms: int) -> Bars:
     """Published bars as they appear."""
-    columns = (bars.open, bars.high, bars.low, bars.close)
+    times = bars.open_time_ms + shift_ms
+    prices, volume = (bars.open, bars.high, bars.low, bars.close), bars.volume
+    if coin.factor == 1:
+        return Bars(bars.interval_ms, times, *prices, volume)
     price, size = coin.shown.price_decimals, coin.shown.sz_decimals
-    volume = bars.volume
-    if coin.factor != 1:
-        if coin.keeps_units:
-            columns = tuple(_moved(c, coin.true.price_decimals, price) for c in columns)
-            volume = _moved(volume, coin.true.sz_decimals, size)
-        else:
-            factor = float(coin.factor)
-            columns = tuple(quantize_prices(c * factor, price)[0] / 10.0**price for c in columns)
-            volume = floor_volumes(volume / factor, size)[0] / 10.0**size
-    return Bars(bars.interval_ms, bars.open_time_ms + shift_ms, *columns, volume)
+    if coin.keeps_units:
+        moved = [_moved(column, coin.true.price_decimals, price) for column in prices]
+        volume = _moved(volume, coin.true.sz_decimals, size)
+    else:
+        factor = float(coin.factor)
+        moved = [quantize_prices(column * factor, price)[0] / 10.0**price for column in prices]
+        volume = floor_volumes(volume / factor, size)[0] / 10.0**size
+    return Bars(bars.interval_ms, times, *moved, volume)
 
 
 def _moved(values: F64, true_decimals: int, shown_decimals: int) -> F64:

@@ -1,12 +1,15 @@
 """Rows of a report: fills, trades, orders and candles in integers, texts and decimal strings."""
 
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from perp_engine.events import Fill, FundingPaid, Liquidated
 from suite.enums import Side
 from suite.fixed import RATE_DECIMALS, USD_DECIMALS, format_fixed
 from suite.instrument import Instrument
+from virtual_exchange.domain.masking import TrueInstrument
 from virtual_exchange.domain.record import MarketRecord, OrderRecord
 from virtual_exchange.domain.trades import Trade, slippage_of
 
@@ -119,7 +122,10 @@ def _average(value: int, size: int, instrument: Instrument) -> str | None:
     """Size-weighted price, cut to the decimals of a price and two more."""
     if size == 0:
         return None
-    return format_fixed(value * 100 // size, instrument.price_decimals + 2)
+    hundredths = Fraction(value * 100, size)
+    if isinstance(instrument, TrueInstrument):
+        hundredths *= instrument.price_scale
+    return format_fixed(floor(hundredths), instrument.price_decimals + 2)
 
 
 def _r_multiple(trade: Trade, stop: OrderRecord | None) -> str | None:

@@ -17,14 +17,15 @@ from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.barrier import Barrier
 from virtual_exchange.application.data import MarketData
+from virtual_exchange.application.disguise import concealed, unmasked
 from virtual_exchange.application.exchange.door import Door
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.money_actions import MoneyActions
 from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.exchange.twap_actions import TwapActions
 from virtual_exchange.application.manifest import run_manifest
-from virtual_exchange.application.market_building import query_of
 from virtual_exchange.application.market_rules import rules_of
+from virtual_exchange.application.markets import Markets
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.queries import Queries
 from virtual_exchange.application.streams import Streams
@@ -35,6 +36,7 @@ from virtual_exchange.application.views import Views
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
 from virtual_exchange.domain.agents import Agent
+from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import RunRecord
 
 _RICHEST = Decimal(10) ** 12
@@ -65,6 +67,12 @@ class Session:
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
+    def mask(self) -> Mask | None:
+        """What its market hides, None when it hides nothing."""
+        mask = self.world.market.mask
+        return mask if mask is not None and mask.hides else None
+
+    @property
     def paced(self) -> bool:
         """A timer moves the world."""
         return self.request.clock == "paced"
@@ -78,8 +86,13 @@ class Session:
             finished=self.world.finished,
         )
 
-    def record(self) -> RunRecord:
-        """What the run has left behind so far."""
+    def record(self, *, as_shown: bool = False) -> RunRecord:
+        """What the run has left behind so far.
+
+        Args:
+            as_shown: by the names, prices and dates that a masked world shows, for those in it;
+                else by the recorded ones, for its operator.
+        """
         record = self.world.record(
             run_id=self.world.world_id or "default", strategies=self.strategies
         )
@@ -90,13 +103,16 @@ class Session:
         record.manifest |= run_manifest(self.request, record)
         if self.barrier.late:
             record.manifest["late_bars"] = self.barrier.late
-        return record
+        mask = self.world.market.mask
+        if mask is None:
+            return record
+        return concealed(record, mask) if as_shown and mask.hides else unmasked(record, mask)
 
 
 def open_session(
     request: WorldRequest,
     *,
-    source: MarketSource,
+    source: MarketSource | Markets,
     clock: Clock,
     world_id: str = "",
     encoded: bool = False,
@@ -106,8 +122,8 @@ def open_session(
 
     Args:
         request: what is wanted.
-        source: of its market.
-        clock: wall time, for the limits on silence.
+        source: of its market; `Markets` where worlds share them.
+        clock: wall time, for the limits on silence and for `time_shift`.
         world_id: its name, empty for the default world.
         encoded: snapshots in replies are JSON already; for HTTP.
         warn: told of signed actions that the live venue would refuse.
@@ -123,7 +139,8 @@ def open_session(
     if len({a.address for a in accounts}) < len(accounts):
         raise BadRequest("two accounts have the same address")
     rules = rules_of(request)
-    market = source.load(query_of(request))
+    markets = source if isinstance(source, Markets) else Markets(source)
+    market = markets.of(request, now_ms=clock.now_ms())
     capacity = request.capacity or min(
         _MOST_ACCOUNTS, len(accounts) + (_FAUCET_ROOM if request.faucet else _ROOM)
     )

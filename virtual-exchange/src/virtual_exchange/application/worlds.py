@@ -7,6 +7,7 @@ from collections.abc import Callable
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
 from suite.errors import Conflict, NotFound
+from virtual_exchange.application.markets import Markets
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import Session, open_session
 
@@ -32,7 +33,7 @@ class Worlds:
         warn: Callable[..., object] = lambda *_args, **_values: None,
     ) -> None:
         self._warn = warn
-        self._source = source
+        self._markets = Markets(source)
         self._clock = clock
         self._limit = limit
         self._sessions: dict[str, Session] = {}
@@ -56,7 +57,7 @@ class Worlds:
             session = await asyncio.to_thread(
                 open_session,
                 request,
-                source=self._source,
+                source=self._markets,
                 clock=self._clock,
                 world_id=name,
                 encoded=True,

@@ -1,8 +1,12 @@
-"""The record of a run in a masked market: for its operator, and for those who must not know."""
+"""The edges of a masked market: traders that go in, the record of what happened that comes out."""
 
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+import msgspec
+
+from suite.contracts.trader import TraderSpec
+from suite.instrument import coin_of
 from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import AccountRecord, MarketRecord, OrderRecord, RunRecord
 
@@ -22,6 +26,31 @@ class _Told(Protocol):
 T = TypeVar("T", bound=_Told)
 
 
+def masked_traders(traders: tuple[TraderSpec, ...], mask: Mask | None) -> tuple[TraderSpec, ...]:
+    """Traders as they are told in a masked world: coins by the names that it shows."""
+    if mask is None:
+        return traders
+    return tuple(
+        msgspec.structs.replace(
+            trader,
+            symbols=tuple(mask.names[coin_of(name)] for name in trader.symbols),
+            strategy=msgspec.structs.replace(
+                trader.strategy, params=_renamed(trader.strategy.params, mask)
+            ),
+        )
+        for trader in traders
+    )
+
+
+def _renamed(value: Any, mask: Mask) -> Any:
+    """Replace every text in a strategy's parameters that is the name of a coin."""
+    if isinstance(value, dict):
+        return {key: _renamed(item, mask) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_renamed(item, mask) for item in value]
+    return mask.names.get(value, value) if isinstance(value, str) else value
+
+
 def unmasked(record: RunRecord, mask: Mask) -> RunRecord:
     """Tell a run by the recorded names, prices and dates.
 
@@ -39,10 +68,13 @@ def unmasked(record: RunRecord, mask: Mask) -> RunRecord:
     )
 
 
-def concealed(record: RunRecord) -> RunRecord:
+def concealed(record: RunRecord, mask: Mask) -> RunRecord:
     """Leave out of a masked run's record what would tell where its market came from."""
     manifest = {name: record.manifest[name] for name in _KEPT if name in record.manifest}
-    return replace(record, manifest=manifest)
+    accounts = [
+        replace(account, strategy=_renamed(account.strategy, mask)) for account in record.accounts
+    ]
+    return replace(record, accounts=accounts, manifest=_renamed(manifest, mask))
 
 
 def _market(market: MarketRecord, mask: Mask, symbol: int) -> MarketRecord:
