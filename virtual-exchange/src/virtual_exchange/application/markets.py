@@ -11,7 +11,8 @@ import numpy as np
 from suite.bars import Bars
 from suite.contracts.world import WorldRequest
 from virtual_exchange.application.market_building import query_of
-from virtual_exchange.application.masking import MaskPlan, masked, plan_of
+from virtual_exchange.application.mask_drawing import MaskPlan
+from virtual_exchange.application.masking import masked, plan_of
 from virtual_exchange.application.ports import MarketQuery, MarketSource
 from virtual_exchange.domain.market import Market
 

@@ -9,22 +9,20 @@ With a scale that is a power of ten only the point moves: a unit is still the sa
 result is that of the recorded market, to the last unit.
 """
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 
-from perp_engine.tape import NO_BAR, OPEN, VOLUME, Tape
+from perp_engine.tape import Tape
 from suite.bars import DAY_MS, F64, I64, Bars
 from suite.contracts.world import MaskRequest, WorldRequest
 from suite.errors import BadRequest
-from suite.fixed import FACTOR_LIMIT, PRODUCT_LIMIT, Usd
-from suite.instrument import Instrument, MarginTier, coin_of
+from suite.fixed import FACTOR_LIMIT, PRODUCT_LIMIT
 from suite.moments import LATEST_MS
+from virtual_exchange.application.mask_drawing import MaskPlan, draw_coins, stream
 from virtual_exchange.application.tape_building import (
     Counts,
     fill_row,
@@ -38,32 +36,8 @@ from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import CoinMask, Mask
 
 WEEK_MS: Final = 7 * DAY_MS
-SZ_DECIMALS: Final = 2
-"""Of every masked coin, unless a scale that is a power of ten moves the point."""
-MAX_LEVERAGE: Final = 20
-_LOWEST_PRICE: Final = 20.0
-"""A masked coin starts between this and ten times this, USD."""
 _WEEKS_LEAST, _WEEKS_MOST = 104, 520
 _SCALE_LEAST, _SCALE_MOST = Decimal("0.01"), Decimal(1000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaskPlan:
-    """What is to be changed; equal plans make equal markets.
-
-    Attributes:
-        hides: names, prices and dates; else only the dates move.
-        seed: of what is drawn.
-        scale: of all prices, None for a factor drawn for each coin.
-        shift_weeks: None for one that is drawn.
-        rename: recorded and shown names.
-    """
-
-    hides: bool
-    seed: int = 0
-    scale: Decimal | None = None
-    shift_weeks: int | None = None
-    rename: tuple[tuple[str, str], ...] = ()
 
 
 def plan_of(request: WorldRequest, *, start_ms: int, now_ms: int) -> MaskPlan | None:
@@ -110,7 +84,7 @@ def masked(market: Market, plan: MaskPlan) -> Market:
         BadRequest: a name in the plan is unknown or used twice, the dates leave the calendar, or
             prices come to lie too high to be counted.
     """
-    coins = _coins(market, plan) if plan.hides else _as_they_are(market)
+    coins = draw_coins(market, plan) if plan.hides else _as_they_are(market)
     shift_ms = WEEK_MS * _weeks(market, plan)
     history = tuple(_history(market.history[coin.symbol], coin, shift_ms) for coin in coins)
     tape = _tape(market.tape, coins, history, shift_ms)
@@ -150,12 +124,6 @@ def described(mask: Mask) -> dict[str, Any]:
     }
 
 
-def _stream(*words: object) -> np.random.Generator:
-    """Random numbers for one purpose; equal on every machine."""
-    digest = hashlib.sha256("\n".join(map(str, ("mask", *words))).encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
-
-
 def _as_they_are(market: Market) -> tuple[CoinMask, ...]:
     return tuple(
         CoinMask(
@@ -165,89 +133,12 @@ def _as_they_are(market: Market) -> tuple[CoinMask, ...]:
     )
 
 
-def _coins(market: Market, plan: MaskPlan) -> tuple[CoinMask, ...]:
-    """Draw order, names and factors of the coins."""
-    power = _power_of_ten(plan.scale)
-    names = _names(market.coins, plan, in_order=power is not None)
-    masks = []
-    for symbol, true in enumerate(market.instruments):
-        if power is not None:
-            decimals, tiers = SZ_DECIMALS + power, true.tiers
-            factor = Fraction(10) ** (decimals - true.sz_decimals)
-        else:
-            decimals = SZ_DECIMALS
-            tiers = (MarginTier(lower_bound_usd=Usd(0), max_leverage=MAX_LEVERAGE),)
-            factor = _factor(market.tape, symbol, true, plan)
-        shown = Instrument(coin=names[true.coin], sz_decimals=decimals, tiers=tiers)
-        source = market.sources[symbol]
-        masks.append(CoinMask(true=true, shown=shown, symbol=symbol, source=source, factor=factor))
-    places = _stream(plan.seed, "order", *sorted(market.coins)).permutation(len(masks))
-    by_name = sorted(masks, key=lambda mask: mask.true.coin)
-    return tuple(by_name[place] for place in places)
-
-
-def _power_of_ten(scale: Decimal | None) -> int | None:
-    """Exponent of a power of ten, None for any other number."""
-    if scale is None:
-        return None
-    _, digits, exponent = scale.normalize().as_tuple()
-    return int(exponent) if digits == (1,) else None
-
-
-def _names(coins: tuple[str, ...], plan: MaskPlan, *, in_order: bool) -> dict[str, str]:
-    """Shown name of each coin.
-
-    Args:
-        coins: recorded names.
-        plan: with the names that are given.
-        in_order: sorted alike under both names, as the engine goes through coins by name.
-    """
-    given: dict[str, str] = {}
-    for true, shown in plan.rename:
-        name = _coin("mask.rename", true)
-        if name not in coins:
-            raise BadRequest(
-                f"mask.rename: {true[:20]!r} is not in this world; it has {', '.join(coins)}"
-            )
-        if _coin("mask.rename", shown) != shown:
-            raise BadRequest(f"mask.rename: {shown[:20]!r} is not the name of a coin")
-        if name in given or shown in given.values():
-            raise BadRequest(f"mask.rename: {true[:20]!r} or {shown[:20]!r} is named twice")
-        given[name] = shown
-    rest = sorted(set(coins) - set(given))
-    width = len(str(len(coins)))
-    fresh = [f"COIN{n:0{width}}" for n in range(1, 2 * len(coins) + 1)]
-    free = [name for name in fresh if name not in given.values()][: len(rest)]
-    if not in_order:
-        order = _stream(plan.seed, "names", *sorted(coins)).permutation(len(free))
-        free = [free[place] for place in order]
-    return given | dict(zip(rest, free, strict=True))
-
-
-def _coin(field: str, name: str) -> str:
-    try:
-        return coin_of(name)
-    except ValueError as error:
-        raise BadRequest(f"{field}: {error}") from None
-
-
-def _factor(tape: Tape, symbol: int, true: Instrument, plan: MaskPlan) -> Fraction:
-    """Shown price over recorded price of a coin."""
-    if plan.scale is not None:
-        return Fraction(plan.scale) * Fraction(10) ** (SZ_DECIMALS - true.sz_decimals)
-    there = np.flatnonzero(tape.bars[symbol, VOLUME] != NO_BAR)
-    first = int(tape.bars[symbol, OPEN, there[0]]) / 10.0**true.price_decimals
-    drawn = float(_stream(plan.seed, "price", true.coin).random())
-    factor = _LOWEST_PRICE * 10.0**drawn / first
-    return Fraction(Decimal(f"{factor:.9g}"))
-
-
 def _weeks(market: Market, plan: MaskPlan) -> int:
     """By how many weeks the dates move."""
     first = min(int(bars.open_time_ms[0]) for bars in market.history)
     last = market.tape.time_ms(market.tape.length)
     if plan.shift_weeks is None:
-        drawn = int(_stream(plan.seed, "weeks").integers(_WEEKS_LEAST, _WEEKS_MOST + 1))
+        drawn = int(stream(plan.seed, "weeks").integers(_WEEKS_LEAST, _WEEKS_MOST + 1))
         return -drawn if first >= drawn * WEEK_MS else drawn
     weeks = plan.shift_weeks
     if not (first + weeks * WEEK_MS >= 0 and last + weeks * WEEK_MS < LATEST_MS):
@@ -257,19 +148,36 @@ def _weeks(market: Market, plan: MaskPlan) -> int:
 
 def _history(bars: Bars, coin: CoinMask, shift_ms: int) -> Bars:
     """Published bars as they appear."""
-    times = bars.open_time_ms + shift_ms
-    prices, volume = (bars.open, bars.high, bars.low, bars.close), bars.volume
+    price, volume = _price_change(coin), _volume_change(coin)
+    return Bars(
+        bars.interval_ms,
+        bars.open_time_ms + shift_ms,
+        price(bars.open),
+        price(bars.high),
+        price(bars.low),
+        price(bars.close),
+        volume(bars.volume),
+    )
+
+
+def _price_change(coin: CoinMask) -> Callable[[F64], F64]:
+    """What becomes of prices: nothing, the point moves, or they are scaled and quantised."""
+    true, shown, factor = coin.true.price_decimals, coin.shown.price_decimals, float(coin.factor)
     if coin.factor == 1:
-        return Bars(bars.interval_ms, times, *prices, volume)
-    price, size = coin.shown.price_decimals, coin.shown.sz_decimals
+        return lambda prices: prices
     if coin.keeps_units:
-        moved = [_moved(column, coin.true.price_decimals, price) for column in prices]
-        volume = _moved(volume, coin.true.sz_decimals, size)
-    else:
-        factor = float(coin.factor)
-        moved = [quantize_prices(column * factor, price)[0] / 10.0**price for column in prices]
-        volume = floor_volumes(volume / factor, size)[0] / 10.0**size
-    return Bars(bars.interval_ms, times, *moved, volume)
+        return lambda prices: _moved(prices, true, shown)
+    return lambda prices: quantize_prices(prices * factor, shown)[0] / 10.0**shown
+
+
+def _volume_change(coin: CoinMask) -> Callable[[F64], F64]:
+    """What becomes of volumes."""
+    true, shown, factor = coin.true.sz_decimals, coin.shown.sz_decimals, float(coin.factor)
+    if coin.factor == 1:
+        return lambda volumes: volumes
+    if coin.keeps_units:
+        return lambda volumes: _moved(volumes, true, shown)
+    return lambda volumes: floor_volumes(volumes / factor, shown)[0] / 10.0**shown
 
 
 def _moved(values: F64, true_decimals: int, shown_decimals: int) -> F64:
