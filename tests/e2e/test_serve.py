@@ -1,21 +1,19 @@
 """The service as a process: start, agents, bad starts, stop."""
 
 import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.support.processes import BIN, Service
 from tests.support.stores import make_store
 
 pytestmark = pytest.mark.process
 
-BIN = Path(sys.executable).parent
 SERVE = (str(BIN / "virtual-exchange"), "serve")
 TRADERS = """
 traders:
@@ -32,28 +30,6 @@ def store(tmp_path: Path) -> Path:
     return make_store(tmp_path / "data", "BTC", "ETH", "SOL", minutes=2880)
 
 
-class Service:
-    """A running `virtual-exchange serve`."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        command = [str(BIN / "virtual-exchange"), "serve", "--port", "0", *options]
-        self.process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        self.url = line.split()[-1] if line else ""
-        self.folder = folder
-
-    def token(self, name: str) -> str:
-        return (self.folder / "var" / "tokens" / f"{name}.token").read_text().strip()
-
-    def stop(self) -> tuple[int, str]:
-        self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=20)
-        return self.process.returncode, errors
-
-
 @pytest.fixture
 def service(tmp_path: Path, store: Path) -> Iterator[Service]:
     traders = tmp_path / "traders.yaml"
@@ -61,9 +37,7 @@ def service(tmp_path: Path, store: Path) -> Iterator[Service]:
     options = ("--data", str(store), "--symbols", "BTC,ETH", "--clock", "lockstep")
     running = Service(tmp_path, *options, "--traders", str(traders))
     yield running
-    if running.process.poll() is None:
-        running.process.kill()
-        running.process.communicate()
+    running.kill()
 
 
 def agent(service: Service, trader: str) -> subprocess.Popen[str]:

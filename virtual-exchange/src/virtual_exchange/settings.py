@@ -27,6 +27,9 @@ class Settings(ServiceSettings):
         allow_partial: accept coins that do not cover the range.
         worlds_max: how many worlds this process holds at most.
         backtests_max: how many backtests may run at a time.
+        ws_stall_s: how long a WebSocket client may take nothing of what it is sent.
+        ws_silence_s: after how long without a message a WebSocket is closed; the live venue does so
+            after 60, 0 is never.
     """
 
     model_config = settings_config("VIRTUAL_EXCHANGE_")
@@ -45,3 +48,5 @@ class Settings(ServiceSettings):
     allow_partial: bool = False
     worlds_max: int = Field(default=64, ge=1)
     backtests_max: int = Field(default=2, ge=1)
+    ws_stall_s: float = Field(default=10.0, gt=0, le=3600)
+    ws_silence_s: float = Field(default=0.0, ge=0, le=3600)

@@ -13,6 +13,7 @@ nobody takes, a close that waits for buffered bytes, and the kernel's send buffe
 
 import asyncio
 import socket
+import struct
 from asyncio.transports import BaseTransport
 from collections.abc import Sequence
 from typing import Any, Final
@@ -83,7 +84,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             reason: in it, at most 123 bytes.
         """
         if self.disconnected or self.close_sent or self.transport.is_closing():
-            self.transport.abort()
+            self.cut()
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.conn.send_close(code, reason)
@@ -92,7 +93,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(CLOSE_LIMIT_S, self.transport.abort)
+        self.close_timer = self.loop.call_later(CLOSE_LIMIT_S, self.cut)
+
+    def cut(self) -> None:
+        """End the connection at once, and have the kernel forget what was not taken."""
+        connection: socket.socket | None = self.transport.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def handle_ping(self) -> None:
         """Answer, but not a peer that takes no answers: pongs would pile up."""
@@ -103,12 +111,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """Cut off a peer that has vanished; what it did not take is not waited for."""
         super().keepalive_timeout()
-        self.transport.abort()
+        self.cut()
 
     def shutdown(self) -> None:
         """Say goodbye, and do not wait long for who does not listen."""
         super().shutdown()
-        self.loop.call_later(CLOSE_LIMIT_S, self.transport.abort)
+        self.loop.call_later(CLOSE_LIMIT_S, self.cut)
 
 
 def frames(messages: Sequence[bytes]) -> bytes:

@@ -82,7 +82,7 @@ class SocketEndpoint:
         await _Connection(session, wire, self._limits, self._patience).serve(receive)
 
 
-def add_sockets(app: FastAPI, services: Services, patience: Patience | None = None) -> None:
+def add_sockets(app: FastAPI, services: Services, patience: Patience) -> None:
     """Serve `/ws` of the default world, and of each world below its path."""
     endpoint = SocketEndpoint(services, patience=patience)
     mark = open_to_all("like /info it reads what is public; its actions carry a signature")
