@@ -127,10 +127,9 @@ def format_fixed(value: int, decimals: int) -> str:
     """
     if decimals == 0:
         return f"{value}.0"
-    sign = "-" if value < 0 else ""
-    whole, part = divmod(abs(value), 10**decimals)
-    digits = f"{part:0{decimals}d}".rstrip("0") or "0"
-    return f"{sign}{whole}.{digits}"
+    digits = str(abs(value)).zfill(decimals + 1)
+    part = digits[-decimals:].rstrip("0") or "0"
+    return f"{'-' if value < 0 else ''}{digits[:-decimals]}.{part}"
 
 
 def quantize_half_even(value: float, decimals: int) -> int:

@@ -93,7 +93,10 @@ class Engine:
         self._world[layout.CURVE_EVERY] = curve_every
         self._bars = buffer.flat_tape(tape)
         self._scratch = np.zeros(16, np.int64)
+        self._scratch_at = handle(self._scratch)
         self._action = np.zeros(layout.ACTION_WORDS + layout.REQUEST_WORDS, np.int64)
+        self._action_at = handle(self._action)
+        self._flagged: set[int] = set()
         self._no_watches = np.zeros(run.WATCH_WORDS, np.int64)
         self._curve: list[I64] = []
         self._state, self._tape = handle(self._world), handle(self._bars)
@@ -175,7 +178,7 @@ class Engine:
         expires_ms: int = 0,
     ) -> None:
         self._action[: layout.ACTION_WORDS] = (kind, account, oid, count, grouping, 0, expires_ms)
-        run.act(self._state, self._tape, handle(self._action))
+        run.act(self._state, self._tape, self._action_at)
 
     def _place(self, command: PlaceOrders) -> tuple[Event, ...]:
         orders = command.orders
@@ -192,6 +195,7 @@ class Engine:
         wanted = layout.ACTION_WORDS + len(orders) * layout.REQUEST_WORDS
         if len(self._action) < wanted:
             self._action = np.zeros(2 * wanted, np.int64)
+            self._action_at = handle(self._action)
         view = memoryview(self._action.data).cast("B").cast("q")
         at = layout.ACTION_WORDS
         for order in orders:
@@ -219,10 +223,13 @@ class Engine:
         return tuple(happened)
 
     def _flag(self, command: Advance) -> None:
-        table = buffer.rows(self._world, layout.AT_ACCOUNT, layout.ACCOUNT_WORDS, self.accounts)
-        table[:, [layout.STOP_ON_FILL, layout.STOP_ON_ORDER]] = 0
-        table[list(command.stop_on_fill), layout.STOP_ON_FILL] = 1
-        table[list(command.stop_on_order), layout.STOP_ON_ORDER] = 1
+        wanted = command.stop_on_fill | command.stop_on_order
+        first = self._view[layout.AT_ACCOUNT]
+        for account in self._flagged | wanted:
+            row = first + account * layout.ACCOUNT_WORDS
+            self._view[row + layout.STOP_ON_FILL] = account in command.stop_on_fill
+            self._view[row + layout.STOP_ON_ORDER] = account in command.stop_on_order
+        self._flagged = set(wanted)
 
     def _settle(self, *, whole: bool = False) -> tuple[Event, ...]:
         """Prove the books, then read what happened out of the buffer.
@@ -288,6 +295,7 @@ class Engine:
             self._state, self._view = handle(self._world), self._words()
         self._world[: state.size] = state
         self._view[layout.EVENTS] = 0
+        self._flagged = set(range(self.accounts))
         self._curve.clear()
 
     # room
@@ -314,8 +322,8 @@ class Engine:
 
     def account(self, account: int) -> AccountState:
         """Money of an account."""
-        margin.read_account(self._state, account, handle(self._scratch))
-        words = map(Usd, self._scratch.tolist())
+        margin.read_account(self._state, account, self._scratch_at)
+        words = self._scratch.tolist()
         return AccountState(**dict(zip(AccountState.__slots__, words, strict=False)))
 
     def position(self, account: int, symbol: int) -> PositionState:
@@ -324,8 +332,10 @@ class Engine:
         p += self._view[layout.AT_POSITION]
         row = self._view[p : p + layout.POSITION_WORDS].tolist()
         size, cost, leverage = row[layout.SIZE], row[layout.COST], row[layout.LEVERAGE]
-        margin.read_position(self._state, account, symbol, handle(self._scratch))
-        maintenance, liquidation = self._scratch[:2].tolist()
+        maintenance = liquidation = 0
+        if size:
+            margin.read_position(self._state, account, symbol, self._scratch_at)
+            maintenance, liquidation = self._scratch[:2].tolist()
         value = size * self.mark(symbol)
         return PositionState(
             size=Size(size),
@@ -369,6 +379,10 @@ class Engine:
             return Book(bid=Price(0), ask=Price(0), print=Price(0))
         half = filling.read_half_spread(self._state, symbol)
         return Book(bid=Price(print_ - half), ask=Price(print_ + half), print=Price(print_))
+
+    def print_price(self, symbol: int) -> Price:
+        """Print that the present book stands around; 0 when the data has no bar here."""
+        return Price(self._symbol(symbol, layout.PRINT))
 
     def last_funding(self, symbol: int) -> FundingStamp | None:
         """Last settled funding; the coming one is never visible before its stamp."""

@@ -321,6 +321,8 @@ def account_of(world: World, account_id: str) -> Account | None:
 
 def symbol_of(world: World, name: str) -> int | None:
     """Index of a coin by any venue's name for it, None when the world has none such."""
+    if name in world.symbols:
+        return world.symbols[name]
     try:
         return world.symbols.get(coin_of(name))
     except ValueError:
@@ -342,8 +344,7 @@ def closed_bars(world: World, symbol: int, interval: str, *, from_ms: int, end_m
 
 def mid_price(world: World, symbol: int) -> Price:
     """Price the present book is built around; the mark where there is no book."""
-    book = world.engine.book(symbol)
-    return book.print or world.engine.mark(symbol)
+    return world.engine.print_price(symbol) or world.engine.mark(symbol)
 
 
 def _quantizer(decimals: int) -> Callable[[Any], I64]:
