@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from virtual_exchange.entrypoint.asgi import JSON, OPEN, SIGNED, Route
+from virtual_exchange.entrypoint.examples import EXAMPLES
 
 _ERRORS = {
     "400": "not JSON, or something in it cannot be",
@@ -57,11 +58,12 @@ def _anything(_type: type) -> dict[str, Any]:
 
 
 def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
-    doc = route.doc
+    doc, example = route.doc, EXAMPLES[route.method, route.path]
     names = re.findall(r"{(\w+)}", route.path)
     ok: dict[str, Any] = {"description": "the answer"}
     if doc.response is not None:
-        ok["content"] = {JSON.decode(): {"schema": schema_of[id(doc.response)]}}
+        content = {"schema": schema_of[id(doc.response)], "example": example.response}
+        ok["content"] = {JSON.decode(): content}
     operation: dict[str, Any] = {
         "summary": doc.summary,
         "operationId": f"{route.method.lower()}_{re.sub('[^a-z]+', '_', route.path.lower())}",
@@ -81,8 +83,8 @@ def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
         },
     }
     if doc.request is not None:
-        content = {JSON.decode(): {"schema": schema_of[id(doc.request)]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        content = {"schema": schema_of[id(doc.request)], "example": example.request}
+        operation["requestBody"] = {"required": True, "content": {JSON.decode(): content}}
     if route.scope not in {OPEN, SIGNED}:
         operation["security"] = [{"token": []}]
         operation["description"] = f"Needs a token that covers `{route.scope}`."
