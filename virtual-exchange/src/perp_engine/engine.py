@@ -323,7 +323,7 @@ class Engine:
     def account(self, account: int) -> AccountState:
         """Money of an account."""
         margin.read_account(self._state, account, self._scratch_at)
-        words: list[Usd] = self._scratch.tolist()
+        words = map(Usd, self._scratch.tolist())
         return AccountState(**dict(zip(AccountState.__slots__, words, strict=False)))
 
     def position(self, account: int, symbol: int) -> PositionState:
