@@ -166,13 +166,19 @@ def open_session(
                 address=address.lower(), account=account.index, name="", valid_until_ms=None
             )
             identity.agents.add(agent)
+    streams = Streams(world, queries, identity.welcome)
+
+    def touch(account: int) -> None:
+        barrier.touch(account)
+        streams.acted(account)
+
     door = Door(
         world,
         identity=identity,
         trade=TradeActions(world, trading, identity),
         money=MoneyActions(world, identity),
         twaps=TwapActions(world, trading),
-        touch=barrier.touch,
+        touch=touch,
         warn=warn,
     )
     return Session(
@@ -185,7 +191,7 @@ def open_session(
         identity=identity,
         door=door,
         transfers=Transfers(world),
-        streams=Streams(world, queries, identity.welcome),
+        streams=streams,
     )
 
 

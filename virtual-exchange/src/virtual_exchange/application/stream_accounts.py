@@ -23,6 +23,7 @@ _BY_VENUE: Final = frozenset(
     {OrderStatus.MARGIN_CANCELED, OrderStatus.LIQUIDATED_CANCELED, OrderStatus.DELISTED_CANCELED}
 )
 """Cancels that are told as events too; those of reduce-only orders and siblings are not."""
+_BY_FORCE: Final = frozenset({FillCause.LIQUIDATION, FillCause.BACKSTOP})
 _VENUE_ADDRESS: Final = "0x" + "0" * 40
 _LIQUIDATIONS: Final = 1 << 20
 """More than any account has, so that its row and their count make an id."""
@@ -227,11 +228,7 @@ class AccountStreams:
         """Tell a liquidation; its notional is that of the fills it made."""
         book = self._book(user)
         event = book.liquidations[number]
-        notional = sum(
-            fill.price * fill.size
-            for fill in reversed(book.fills)
-            if fill.time_ms == event.time_ms and _made(event, fill)
-        )
+        notional = sum(fill.price * fill.size for fill in _fills_of(book, number))
         return {
             "lid": book.account.index * _LIQUIDATIONS + number + 1,
             "liquidator": _VENUE_ADDRESS,
@@ -246,11 +243,29 @@ class AccountStreams:
         return _NOBODY if account is None else self._world.books[account.index]
 
 
-def _made(event: Liquidated, fill: Fill) -> bool:
-    """Tell whether a fill of the same instant belongs to a liquidation."""
-    if fill.cause not in {FillCause.LIQUIDATION, FillCause.BACKSTOP}:
-        return False
-    return event.mode is MarginMode.CROSS or fill.symbol == event.symbol
+def _fills_of(book: AccountBook, number: int) -> list[Fill]:
+    """Fills that a liquidation made.
+
+    A pool may fall short several times in one bar, all at the same time. Each time it sells a coin
+    at most once, so a coin that comes again begins what the next one made.
+    """
+    event = book.liquidations[number]
+    same = [e for e in book.liquidations if e.time_ms == event.time_ms and _pool(e) == _pool(event)]
+    rounds: list[list[Fill]] = [[]]
+    for fill in book.fills:
+        of_coin = event.mode is MarginMode.CROSS or fill.symbol == event.symbol
+        if fill.time_ms == event.time_ms and fill.cause in _BY_FORCE and of_coin:
+            again = any(fill.symbol == other.symbol for other in rounds[-1])
+            if again and len(rounds) < len(same):
+                rounds.append([])
+            rounds[-1].append(fill)
+    place = next(place for place, e in enumerate(same) if e is event)
+    return rounds[place] if place < len(rounds) else []
+
+
+def _pool(event: Liquidated) -> int:
+    """Name the pool that fell short: an isolated position by its coin."""
+    return -1 if event.mode is MarginMode.CROSS else event.symbol
 
 
 def _channel(wanted: ws.Named) -> str:

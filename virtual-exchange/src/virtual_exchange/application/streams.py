@@ -9,7 +9,7 @@ show a state, and loses no row on channels that are a log.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from perp_engine.events import Advanced, Event
 from suite.contracts.hyperliquid_ws import Named
@@ -17,6 +17,8 @@ from virtual_exchange.application.queries import Queries
 from virtual_exchange.application.stream_channels import Channel, Channels
 from virtual_exchange.application.stream_feeds import Feed
 from virtual_exchange.application.world import World
+
+_DELETED: Final = "the world was deleted"
 
 
 class Subscription(Protocol):
@@ -65,13 +67,11 @@ class Streams:
         world: moves.
         queries: reads of it.
         welcome: told of every address that is named in a subscription.
-
-    Attributes:
-        connections: that are open, subscribed or not.
     """
 
     def __init__(self, world: World, queries: Queries, welcome: Callable[[str], None]) -> None:
-        self.connections: set[Connection] = set()
+        self._connections: set[Connection] = set()
+        self._closed = False
         self._welcome = welcome
         self._world = world
         self._channels = Channels(world, queries)
@@ -122,10 +122,32 @@ class Streams:
         if not self._topics:
             self._world.listeners.remove(self._heard)
 
+    def open(self, connection: Connection) -> None:
+        """Take a connection in, until `leave`; it ends at once where the world is no more."""
+        self._connections.add(connection)
+        if self._closed:
+            connection.end(_DELETED)
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+
+    @property
+    def connections(self) -> int:
+        """How many are open, subscribed or not."""
+        return len(self._connections)
+
+    def acted(self, account: int) -> None:
+        """Note that an account has done something, whether or not the market changed by it."""
+        if self._topics:
+            self._touched.add(account)
+            self._soon()
+
     def close(self) -> None:
         """End every connection; the world is no more."""
-        for connection in tuple(self.connections):
-            connection.end("the world was deleted")
+        self._closed = True
+        for connection in tuple(self._connections):
+            connection.end(_DELETED)
 
     def _heard(self, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -133,6 +155,9 @@ class Streams:
                 self._moved = True
             else:
                 self._touched.add(event.account)
+        self._soon()
+
+    def _soon(self) -> None:
         if self._due is None:
             self._due = asyncio.get_running_loop().call_soon(self._tell)
 

@@ -99,7 +99,7 @@ class Subscriber:
         self._posts = 0
         self._queues: tuple[deque[_Subscription], ...] = tuple(deque() for _ in range(RANKS))
         self._minute = (0.0, 0)
-        streams.connections.add(self)
+        streams.open(self)
 
     # what the client asks for
 
@@ -172,7 +172,7 @@ class Subscriber:
         self._replies.clear()
         for queue in self._queues:
             queue.clear()
-        self._streams.connections.discard(self)
+        self._streams.leave(self)
 
     # what it is told
 
