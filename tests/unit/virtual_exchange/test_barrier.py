@@ -224,7 +224,7 @@ def test_silent_participant_is_dropped_and_may_come_back() -> None:
     session.barrier.expire()
     settle(session)
     assert ticket.done
-    assert session.barrier.participants[1].degraded
+    assert {1} == session.barrier.degraded
     with pytest.raises(Conflict, match="dropped after 120 s"):
         session.barrier.wait(1, until(1, 30))
     session.barrier.join(1, Want())
@@ -321,3 +321,83 @@ def test_order_of_arrival_changes_nothing() -> None:
 def test_paced_run_in_which_nobody_is_late_is_the_lockstep_run() -> None:
     """The timer only replaces the moment at which time moves."""
     assert run_in_order(0) == run_in_order(1, "paced")
+
+
+def test_time_that_has_passed_is_not_waited_for() -> None:
+    """The refusal names both times, and no order of the step is placed."""
+    session = joined("alice")
+    alone(session, until(1, 15))
+    with pytest.raises(BadRequest, match=rf"until_ms {START_MS} has passed; world time is"):
+        session.barrier.wait(0, until(2, 0, orders=(buy(),)))
+    assert [] == session.world.books[0].fills
+    assert ("time",) == alone(session, until(2, 15)).woke_by
+
+
+def test_paced_world_that_went_on_answers_a_late_wait_at_once() -> None:
+    """Its client could not know."""
+    session = joined("alice", pace="paced")
+    session.barrier.tick()
+    session.barrier.tick()
+    assert ("time",) == session.barrier.wait(0, until(1, 1)).result().woke_by
+
+
+def test_time_goes_on_without_those_who_leave() -> None:
+    """Whoever still waits is woken; the one who left may not wait any more."""
+    session = joined("alice", "bob")
+    ticket = session.barrier.wait(0, until(1, 15))
+    settle(session)
+    assert not ticket.done
+    session.barrier.leave(1)
+    settle(session)
+    assert START_MS + 15 * MINUTE_MS == ticket.result().now_ms
+    with pytest.raises(Conflict, match="join first"):
+        session.barrier.wait(1, until(1, 30))
+
+
+def test_participant_that_its_supervisor_gives_up_is_flattened_and_degraded() -> None:
+    """Its orders end, its positions are closed at that time, and the others go on."""
+    session = joined("alice", "bob", supervised=True)
+    resting = buy(px="80000")
+    ticket = session.barrier.wait(0, until(1, 15, orders=(buy(), resting)))
+    waiting = session.barrier.wait(1, until(1, 30))
+    settle(session)
+    assert ticket.done
+    session.give_up(0)
+    settle(session)
+    assert waiting.done
+    book = session.world.books[0]
+    assert 0 == session.world.engine.position(0, 0).size
+    assert ["0.01", "-0.01"] == [
+        session.world.market.instruments[0].format_size(fill.size * fill.side)
+        for fill in book.fills
+    ]
+    assert book.fills[1].time_ms == START_MS + 15 * MINUTE_MS
+    assert [True, True] == [order.status.terminal for order in list(book.orders.values())[:2]]
+    assert {"alice": True, "bob": False} == {
+        account.account_id: account.degraded for account in session.record().accounts
+    }
+    with pytest.raises(Conflict, match="because its supervisor gave it up; join again"):
+        session.barrier.wait(0, until(2, 45))
+    with pytest.raises(NotFound, match="takes no part"):
+        joined().give_up(0)
+
+
+def test_what_was_lost_with_a_reply_is_shown_again_to_whoever_joins_anew() -> None:
+    """Fills of the last reply are known to have arrived only when the next step has come."""
+    session = joined("alice")
+    assert 1 == len(alone(session, until(1, 15, orders=(buy(),))).fills)
+    assert 1 == len(session.barrier.join(0, Want()).fills)
+    assert 0 == len(alone(session, until(1, 30)).fills)
+    assert 0 == len(session.barrier.join(0, Want()).fills)
+
+
+def test_who_was_dropped_once_stays_degraded_in_the_report() -> None:
+    """Coming back and leaving in order does not undo it."""
+    clock = ManualClock(0)
+    session = joined("alice", clock=clock)
+    clock.advance_to(SILENCE_LIMIT_MS)
+    session.barrier.expire()
+    assert "dropped" == session.barrier.participants[0].state
+    session.barrier.join(0, Want())
+    session.barrier.leave(0)
+    assert [True] == [account.degraded for account in session.record().accounts]

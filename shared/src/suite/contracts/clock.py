@@ -137,3 +137,9 @@ class AdvanceRequest(Wire, frozen=True, kw_only=True):
     """Body of `POST /clock/advance`, for the operator of a world without participants."""
 
     until_ms: int
+
+
+class GiveUpRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /clock/give-up`, for the supervisor of a participant that is lost for good."""
+
+    account: Name

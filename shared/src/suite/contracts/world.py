@@ -1,7 +1,7 @@
 """A world: one simulated market with its own time and accounts. Bodies of `/worlds`."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -79,6 +79,7 @@ class MarketModel(Wire, frozen=True, kw_only=True):
             store, which a world of longer bars than they has.
         mark: what margin and triggers look at; only the trade path is modelled.
         funding: hourly rate of coins without recorded funding.
+        latency: ms that an order, cancel or modification is on its way, rounded up to a bar.
     """
 
     profile: Literal["default", "plain"] = "default"
@@ -92,6 +93,7 @@ class MarketModel(Wire, frozen=True, kw_only=True):
     bar_path: Literal["pessimistic", "ohlc", "olhc", "recorded"] | None = None
     mark: Literal["trade", "ema", "recorded"] = "trade"
     funding: Fraction | None = None
+    latency: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 0
 
 
 class MaskRequest(Wire, frozen=True, kw_only=True):
@@ -169,9 +171,18 @@ class WorldCreated(msgspec.Struct, frozen=True, kw_only=True):
 class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `GET /worlds`, and the answer of `GET /worlds/{id}`.
 
+    What would tell where the market of a masked world came from is for the operator only: others
+    get None in `seed`, `mask` and `time_shift_weeks`.
+
     Attributes:
+        speed: simulated seconds per second of a paced world, 0 in lockstep.
+        participants: where each is: `expected`, `deciding`, `waiting` or `dropped`.
         late: bars of a paced world that passed while someone was deciding, by account; those who
             were always in time are not in it.
+        degraded: accounts that were dropped at some time.
+        rules: every parameter of the market model, as in the report.
+        mask: seed, scale, weeks and names of a masked world.
+        time_shift_weeks: by how many weeks the dates were moved.
     """
 
     world_id: str
@@ -179,12 +190,21 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
     accounts: tuple[str, ...]
     clock: str
+    speed: float
+    interval: str
     from_ms: int
     to_ms: int
     now_ms: int
     finished: bool
     percent: float
+    supervised: bool
+    participants: dict[str, str]
     late: dict[str, int]
+    degraded: tuple[str, ...]
+    rules: dict[str, Any]
+    seed: int | None
+    mask: dict[str, Any] | None
+    time_shift_weeks: int | None
 
 
 class FaucetRequest(Wire, frozen=True, kw_only=True):

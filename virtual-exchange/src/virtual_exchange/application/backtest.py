@@ -155,7 +155,7 @@ def run_orders(
         order = request.orders[index]
         account = world.by_id[AccountId(order.account)].index
         plain = PlaceOrder(**{name: getattr(order, name) for name in _ORDER_FIELDS})
-        session.venue.submit(account, plain)
+        session.barrier.send(account, plain)
     world.play(world.end_bar, progress)
     return session.record()
 

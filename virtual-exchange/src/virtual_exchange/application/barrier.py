@@ -26,8 +26,10 @@ from perp_engine.events import (
 from suite.bars import INTERVAL_MS
 from suite.clock import Clock
 from suite.contracts.clock import WaitReply, WaitRequest, Want
+from suite.contracts.venue import Action, ActionReply, CancelOrder, ModifyOrder, PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.participant import NEVER, Participant, Step, Ticket
+from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.venue import Venue
 from virtual_exchange.application.views import Views
 from virtual_exchange.application.world import Stops, World
@@ -40,11 +42,16 @@ _ORDER_EVENTS = (OrderOpened, OrderClosed, OrderChanged, Fill)
 class Barrier:
     """Time of one world and those who wait in it.
 
+    Attributes:
+        participants: by account.
+        degraded: accounts that were dropped at some time.
+
     Args:
         world: moves.
         venue: carries out the orders that come with a wait.
         views: builds what replies bring.
         clock: wall time, for limits on silence only.
+        transit: the way of orders to the venue.
         expected: accounts without which time does not start.
         paced: time moves by `tick` alone and waits for nobody who has joined.
         supervised: whoever runs the world sees to it that all join and none falls silent.
@@ -57,6 +64,7 @@ class Barrier:
         venue: Venue,
         views: Views,
         clock: Clock,
+        transit: Transit | None = None,
         expected: Iterable[int] = (),
         paced: bool = False,
         supervised: bool = False,
@@ -67,7 +75,9 @@ class Barrier:
         self._clock = clock
         self._paced = paced
         self._supervised = supervised
+        self._transit = transit or Transit(world, 0)
         self._first_join_ms: int | None = None
+        self.degraded: set[int] = set()
         self.participants: dict[int, Participant] = {
             account: Participant(account, world.accounts[account].account_id)
             for account in sorted(set(expected))
@@ -81,7 +91,10 @@ class Barrier:
     # what participants do
 
     def join(self, account: int, want: Want) -> WaitReply:
-        """Take part from now on; a participant that joins again begins its steps at 1 again."""
+        """Take part from now on; a participant that joins again begins its steps at 1 again.
+
+        It is shown the fills of the last reply too, which it may not have had.
+        """
         self._views.check(want)
         participant = self.participants.get(account)
         if participant is None:
@@ -92,7 +105,7 @@ class Barrier:
         participant.turn_since_ms = self._clock.now_ms()
         if self._first_join_ms is None:
             self._first_join_ms = participant.turn_since_ms
-        reply = self._views.reply(account, want, first_fill=participant.seen_fills)
+        reply = self._views.reply(account, want, first_fill=participant.known_fills)
         if want.fills:
             participant.seen_fills = self._views.fills_of(account)
         return msgspec.structs.replace(reply, ended=self._world.finished)
@@ -105,13 +118,15 @@ class Barrier:
         Raises:
             Conflict: it has not joined, was dropped, still waits, or skipped a step; or a repeated
                 step is not the same.
-            BadRequest: the conditions make no sense.
+            BadRequest: the conditions make no sense, or their time has passed.
         """
         participant = self._present(account)
         participant.turn_since_ms = self._clock.now_ms()
         if (repeated := participant.repeated(request)) is not None:
             return repeated.ticket
         self._views.check(request.want)
+        self._refuse_past(request)
+        participant.known_fills = participant.seen_fills
         step = Step(
             request=request,
             watches=tuple(self._venue.watch(cross) for cross in request.wake_on.price),
@@ -119,7 +134,7 @@ class Barrier:
             close_bar=self._close_bar(request),
         )
         fills, bar = self._views.fills_of(account), self._world.engine.bar
-        step.results = tuple(self._venue.submit(account, action) for action in request.orders)
+        step.deliveries = tuple(self.send(account, action) for action in request.orders)
         if request.wake_on.fill and self._views.fills_of(account) > fills:
             # It happened at the open of the bar that starts now, so it wakes at that bar's end.
             step.fill_bar = bar + 1
@@ -129,6 +144,18 @@ class Barrier:
         elif step.time_bar <= bar:
             self._wake(participant, step, ("time",))
         return step.ticket
+
+    def send(self, account: int, action: Action) -> Delivery[ActionReply]:
+        """Send one action of an account on its way to the venue."""
+
+        def act() -> ActionReply:
+            return self._venue.submit(account, action)
+
+        kind = "cancel" if isinstance(action, CancelOrder) else "order"
+        sent = ActionReply(status="ok", response={"type": kind, "data": {"statuses": [SENT]}})
+        if isinstance(action, PlaceOrder | CancelOrder | ModifyOrder):
+            return self._transit.send(act, sent)
+        return answered(act())
 
     def heartbeat(self, account: int) -> None:
         """Keep the lease of a participant that thinks for long.
@@ -144,11 +171,26 @@ class Barrier:
         if participant is not None:
             participant.interrupt(Conflict("the participant has left"))
 
+    def give_up(self, account: int) -> None:
+        """Let time go on without a participant that its supervisor has given up.
+
+        Raises:
+            NotFound: it takes no part.
+        """
+        participant = self.participants.get(account)
+        if participant is None:
+            raise NotFound("this account takes no part in time")
+        participant.interrupt(Conflict("its supervisor gave the participant up"))
+        participant.drop("because its supervisor gave it up")
+        self.degraded.add(account)
+
     def close(self) -> None:
         """End every wait; the world is no more."""
+        gone = NotFound("the world was deleted")
         for participant in self.participants.values():
-            participant.interrupt(NotFound("the world was deleted"))
+            participant.interrupt(gone)
         self.participants.clear()
+        self._transit.close(gone)
 
     def touch(self, account: int) -> None:
         """Note a sign of life that is not a step."""
@@ -162,10 +204,17 @@ class Barrier:
             raise Conflict("join first: POST /clock/join")
         if participant.dropped:
             raise Conflict(
-                f"{participant.name} was dropped after {SILENCE_LIMIT_MS // 1000} s of silence; "
-                "join again: POST /clock/join"
+                f"{participant.name} was dropped {participant.reason}; join again: POST /clock/join"
             )
         return participant
+
+    def _refuse_past(self, request: WaitRequest) -> None:
+        """Time never goes back; in a paced world it may have gone on while its client decided."""
+        until_ms, now_ms = request.until_ms, self._world.now_ms
+        if until_ms is None or self._paced or self._world.finished:
+            return
+        if until_ms < now_ms:
+            raise BadRequest(f"until_ms {until_ms} has passed; world time is {now_ms}")
 
     # what moves time
 
@@ -203,13 +252,17 @@ class Barrier:
             Conflict: someone takes part, or a timer moves the world.
             BadRequest: the time has passed.
         """
+        self._world.play(self.bar_to_advance_to(until_ms))
+
+    def bar_to_advance_to(self, until_ms: int) -> int:
+        """Boundary to which a world without participants may be moved; errors as of `advance`."""
         if self._paced:
             raise Conflict("this world is paced: its time moves by a timer")
         if any(p.joined and not p.dropped for p in self.participants.values()):
             raise Conflict("this world has participants: its time moves when all of them wait")
         if until_ms < self._world.now_ms:
             raise BadRequest(f"until_ms {until_ms} has passed; world time is {self._world.now_ms}")
-        self._world.play(self._bar_at(until_ms))
+        return self._bar_at(until_ms)
 
     def expire(self) -> None:
         """Act on those who are silent for too long; called now and then with wall time passing."""
@@ -228,7 +281,8 @@ class Barrier:
         for participant in self.participants.values():
             silent_ms = now_ms - participant.turn_since_ms
             if participant.deciding and silent_ms >= SILENCE_LIMIT_MS:
-                participant.dropped = participant.degraded = True
+                participant.drop(f"after {SILENCE_LIMIT_MS // 1000} s of silence")
+                self.degraded.add(participant.account)
 
     # how
 

@@ -52,6 +52,7 @@ def rules_of(model: MarketModel) -> Rules:
         limit_fill=LimitFill(model.limit_fill or base.limit_fill),
         bar_path=BarPath(model.bar_path or base.bar_path),
         fill_at=FillAt(model.fill_at or base.fill_at),
+        decision_latency_ms=model.latency,
     )
 
 

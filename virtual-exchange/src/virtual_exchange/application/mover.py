@@ -1,10 +1,15 @@
 """What moves worlds inside an event loop: barriers when all wait, timers of paced worlds."""
 
 import asyncio
+from typing import TypeVar
 
 from suite.contracts.clock import WaitReply
 from virtual_exchange.application.participant import Ticket
 from virtual_exchange.application.session import Session
+from virtual_exchange.application.transit import Delivery
+from virtual_exchange.application.world import Stops
+
+T = TypeVar("T")
 
 _SLICE_S = 0.02
 """How long a world may move before other requests get their turn."""
@@ -32,6 +37,40 @@ class Mover:
             ticket.on_done(lambda: None if future.done() else future.set_result(None))
             await future
         return ticket.result()
+
+    async def arrival(self, session: Session, delivery: Delivery[T]) -> T:
+        """Answer an action that may be on its way.
+
+        A paced world goes on by itself, so its answer is waited for; any other may not move before
+        the caller waits, so it is told that the action was sent.
+
+        Raises:
+            SuiteError: why it never arrives.
+        """
+        if session.paced and not delivery.arrived:
+            future = asyncio.get_running_loop().create_future()
+            delivery.listener = lambda: None if future.done() else future.set_result(None)
+            await future
+        if delivery.fault is not None:
+            raise delivery.fault
+        return delivery.answer
+
+    async def advance(self, session: Session, until_ms: int) -> None:
+        """Move a world without participants, letting other requests in between.
+
+        Raises:
+            Conflict: someone takes part, or has joined meanwhile, or a timer moves the world.
+            BadRequest: the time has passed.
+        """
+        loop, world = asyncio.get_running_loop(), session.world
+        until_bar = session.barrier.bar_to_advance_to(until_ms)
+        limit = loop.time() + _SLICE_S
+        while world.engine.bar < until_bar and not world.finished:
+            world.advance(until_bar, Stops())
+            if loop.time() > limit:
+                await asyncio.sleep(0)
+                session.barrier.bar_to_advance_to(max(until_ms, world.now_ms))
+                limit = loop.time() + _SLICE_S
 
     async def settle(self, session: Session) -> None:
         """Move a lockstep world while all its participants wait."""

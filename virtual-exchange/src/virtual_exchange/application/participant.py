@@ -9,6 +9,7 @@ from perp_engine.commands import PriceWatch
 from suite.contracts.clock import WaitReply, WaitRequest
 from suite.contracts.venue import ActionReply
 from suite.errors import Conflict, SuiteError
+from virtual_exchange.application.transit import Delivery
 
 _encode = msgspec.json.Encoder().encode
 NEVER = 1 << 62
@@ -63,18 +64,23 @@ class Step:
     """A wait: its orders are carried out, its ticket tells whether it has ended.
 
     Attributes:
-        results: answers to its orders.
+        deliveries: its orders, on their way or answered.
         time_bar, close_bar: boundaries of its time and of the close of a bar it waits for.
         fill_bar: end of the bar at whose open its own orders were filled, when it waits for fills.
     """
 
     request: WaitRequest
-    results: tuple[ActionReply, ...] = ()
+    deliveries: tuple[Delivery[ActionReply], ...] = ()
     watches: tuple[PriceWatch, ...]
     time_bar: int
     close_bar: int
     fill_bar: int = NEVER
     ticket: Ticket = field(default_factory=Ticket)
+
+    @property
+    def results(self) -> tuple[ActionReply, ...]:
+        """Answers to its orders, as far as they are known."""
+        return tuple(delivery.answer for delivery in self.deliveries)
 
     @property
     def until_bar(self) -> int:
@@ -89,7 +95,10 @@ class Participant:
     Attributes:
         step: its last one since it joined.
         turn_since_ms: wall time since which it is its turn, or since it was last heard in it.
-        degraded: it was dropped for silence at some time.
+        dropped: time no longer waits for it, until it joins again.
+        reason: why it was dropped.
+        seen_fills: fills that replies have shown.
+        known_fills: those of replies that it has answered, and so has surely had.
         late: bars of a paced world that passed while it was deciding.
     """
 
@@ -97,9 +106,10 @@ class Participant:
     name: str
     joined: bool = False
     dropped: bool = False
-    degraded: bool = False
+    reason: str = ""
     late: int = 0
     seen_fills: int = 0
+    known_fills: int = 0
     turn_since_ms: int = 0
     step: Step | None = None
 
@@ -131,6 +141,19 @@ class Participant:
         if self.waiting is not None:
             raise Conflict(f"step {done} still waits; a participant takes one step at a time")
         return None
+
+    @property
+    def state(self) -> str:
+        """Where it is: `expected`, `deciding`, `waiting` or `dropped`."""
+        if self.dropped:
+            return "dropped"
+        if not self.joined:
+            return "expected"
+        return "deciding" if self.waiting is None else "waiting"
+
+    def drop(self, reason: str) -> None:
+        """Let time go on without it."""
+        self.dropped, self.reason = True, reason
 
     def interrupt(self, fault: SuiteError) -> None:
         """End its sleep without a reply, and forget the step."""

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from perp_engine.commands import CancelAll, NewOrder
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
 from suite.contracts.trader import TraderSpec
 from suite.contracts.world import AccountRequest, WorldRequest
+from suite.enums import Side, Tif
 from suite.errors import BadRequest
-from suite.fixed import USD_DECIMALS, Usd, parse_fixed
+from suite.fixed import USD_DECIMALS, Size, Usd, parse_fixed
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.barrier import Barrier
@@ -31,6 +33,7 @@ from virtual_exchange.application.queries import Queries
 from virtual_exchange.application.streams import Streams
 from virtual_exchange.application.trading import Trading
 from virtual_exchange.application.transfers import Transfers
+from virtual_exchange.application.transit import Transit
 from virtual_exchange.application.venue import Venue
 from virtual_exchange.application.views import Views
 from virtual_exchange.application.world import World
@@ -64,6 +67,7 @@ class Session:
     door: Door
     transfers: Transfers
     streams: Streams
+    trading: Trading
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -76,6 +80,25 @@ class Session:
     def paced(self) -> bool:
         """A timer moves the world."""
         return self.request.clock == "paced"
+
+    def give_up(self, account: int) -> None:
+        """Flatten an account whose participant its supervisor has given up; time goes on.
+
+        Raises:
+            NotFound: it takes no part.
+        """
+        self.barrier.give_up(account)
+        world = self.world
+        if world.finished:
+            return
+        world.apply(CancelAll(account=account))
+        for symbol in range(len(world.market.instruments)):
+            if size := world.engine.position(account, symbol).size:
+                side = Side.SELL if size > 0 else Side.BUY
+                order = NewOrder(
+                    symbol=symbol, side=side, size=Size(abs(size)), tif=Tif.IOC, reduce_only=True
+                )
+                self.trading.place(world.books[account], (order,))
 
     def clock_state(self) -> ClockState:
         """What `GET /clock` says."""
@@ -98,8 +121,7 @@ class Session:
         )
         for account in record.accounts:
             index = self.world.by_id[AccountId(account.account_id)].index
-            participant = self.barrier.participants.get(index)
-            account.degraded = participant is not None and participant.degraded
+            account.degraded = index in self.barrier.degraded
         record.manifest |= run_manifest(self.request, record)
         if self.barrier.late:
             record.manifest["late_bars"] = self.barrier.late
@@ -149,12 +171,13 @@ def open_session(
     )
     trading = Trading(world)
     venue, queries = Venue(world, trading), Queries(world)
-    data = MarketData(world)
+    data, transit = MarketData(world), Transit(world, request.latency)
     barrier = Barrier(
         world=world,
         venue=venue,
         views=Views(world, queries, data, encoded=encoded),
         clock=clock,
+        transit=transit,
         expected=_expected(request, world),
         paced=request.clock == "paced",
         supervised=request.supervised,
@@ -177,6 +200,7 @@ def open_session(
         identity=identity,
         trade=TradeActions(world, trading, identity),
         money=MoneyActions(world, identity),
+        transit=transit,
         twaps=TwapActions(world, trading),
         touch=touch,
         warn=warn,
@@ -192,6 +216,7 @@ def open_session(
         door=door,
         transfers=Transfers(world),
         streams=streams,
+        trading=trading,
     )
 
 

@@ -1,7 +1,7 @@
 """One simulated market: its engine, its accounts' books, and the samples of their equity."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -95,7 +95,9 @@ class World:
         self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
         self.alarms: list[Alarm] = []
         self.capacity = max(capacity, len(accounts))
-        self.engine = Engine(market.instruments, market.tape, self.capacity, rules)
+        # orders are on their way before they come here (`transit.py`), not inside the engine
+        at_once = replace(rules, decision_latency_ms=0)
+        self.engine = Engine(market.instruments, market.tape, self.capacity, at_once)
         self.by_id: dict[AccountId, Account] = {}
         self.by_address: dict[str, Account] = {}
         self.symbols = {coin: index for index, coin in enumerate(market.coins)}

@@ -5,14 +5,18 @@ import msgspec
 from suite.contracts.clock import (
     AdvanceRequest,
     ClockState,
+    GiveUpRequest,
     JoinRequest,
     WaitReply,
     WaitRequest,
 )
+from suite.errors import NotFound
+from suite.ids import AccountId
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _wait = msgspec.json.Decoder(WaitRequest)
 _join = msgspec.json.Decoder(JoinRequest)
+_give_up = msgspec.json.Decoder(GiveUpRequest)
 _advance = msgspec.json.Decoder(AdvanceRequest)
 
 
@@ -44,10 +48,30 @@ async def heartbeat(call: Call) -> Answer:
     return answer(session.clock_state())
 
 
+async def leave(call: Call) -> Answer:
+    """`POST /clock/leave`."""
+    session = call.session
+    session.barrier.leave(call.account(session))
+    await call.services.mover.settle(session)
+    return answer(session.clock_state())
+
+
+async def give_up(call: Call) -> Answer:
+    """`POST /clock/give-up`, for the supervisor."""
+    session = call.session
+    name = call.decode(_give_up).account
+    account = session.world.by_id.get(AccountId(name))
+    if account is None:
+        raise NotFound(f"no account {name[:64]!r} in this world")
+    session.give_up(account.index)
+    await call.services.mover.settle(session)
+    return answer(session.clock_state())
+
+
 async def advance(call: Call) -> Answer:
     """`POST /clock/advance`, for the operator."""
     session = call.session
-    session.barrier.advance(call.decode(_advance).until_ms)
+    await call.services.mover.advance(session, call.decode(_advance).until_ms)
     return answer(session.clock_state())
 
 
@@ -82,6 +106,24 @@ ROUTES = (
         handler=heartbeat,
         scope="trade",
         doc=Doc(summary="Keep the lease through a long decision", response=ClockState),
+    ),
+    Route(
+        method="POST",
+        path="/clock/leave",
+        handler=leave,
+        scope="trade",
+        doc=Doc(summary="Take part no more: time no longer waits", response=ClockState),
+    ),
+    Route(
+        method="POST",
+        path="/clock/give-up",
+        handler=give_up,
+        scope="admin",
+        doc=Doc(
+            summary="Flatten a participant that is lost for good, and let time go on without it",
+            request=GiveUpRequest,
+            response=ClockState,
+        ),
     ),
     Route(
         method="POST",

@@ -22,11 +22,12 @@ async def exchange(call: Call) -> Answer:
     """`POST /exchange`."""
     session = call.session
     try:
-        return answer(session.door.submit(call.body))
+        delivery = session.door.post(call.body)
     except Malformed as error:
         if not error.is_json:
             raise HTTPException(400, NOT_JSON) from None
         raise unprocessable(one_line(f"{WRONG_SHAPE}: {error}")) from None
+    return answer(await call.services.mover.arrival(session, delivery))
 
 
 def read(session: Session, request: InfoBody, caller: int | None) -> Any:

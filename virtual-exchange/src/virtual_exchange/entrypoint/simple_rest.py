@@ -35,7 +35,8 @@ def _acting(kind: _Action) -> Callable[[Call], Awaitable[Answer]]:
         account = call.account(session)
         action = call.decode(decoder)
         session.barrier.touch(account)
-        return answer(session.venue.submit(account, action))
+        delivery = session.barrier.send(account, action)
+        return answer(await call.services.mover.arrival(session, delivery))
 
     return act
 

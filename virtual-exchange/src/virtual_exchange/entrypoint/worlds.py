@@ -6,7 +6,8 @@ import msgspec
 
 from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
 from suite.errors import Conflict, Forbidden
-from suite.service.tokens import account_grant
+from suite.service.tokens import ADMIN, account_grant
+from virtual_exchange.application.market_rules import described
 from virtual_exchange.application.results import canonical_report
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.worlds import DEFAULT
@@ -25,21 +26,36 @@ def base_url(call: Call, world_id: str) -> str:
 
 
 def status_of(call: Call, session: Session) -> WorldStatus:
-    """Describe a world."""
-    world = session.world
+    """Describe a world, as far as the caller may know it."""
+    world, request, barrier = session.world, session.request, session.barrier
+    knows = session.mask is None or _is_operator(call, session)
+    manifest = world.market.manifest if knows else {}
     return WorldStatus(
         world_id=world.world_id or DEFAULT_NAME,
         base_url=base_url(call, world.world_id),
         symbols=world.market.coins,
         accounts=tuple(account.account_id for account in world.accounts),
-        clock=session.request.clock,
+        clock=request.clock,
+        speed=request.speed if session.paced else 0.0,
+        interval=request.interval,
         from_ms=world.from_ms,
         to_ms=world.to_ms,
         now_ms=world.now_ms,
         finished=world.finished,
         percent=round(100 * world.done, 2),
-        late=session.barrier.late,
+        supervised=request.supervised,
+        participants={p.name: p.state for p in barrier.participants.values()},
+        late=barrier.late,
+        degraded=tuple(world.accounts[index].account_id for index in sorted(barrier.degraded)),
+        rules=described(world.rules),
+        seed=request.seed if knows else None,
+        mask=manifest.get("mask"),
+        time_shift_weeks=manifest.get("time_shift_weeks"),
     )
+
+
+def _is_operator(call: Call, session: Session) -> bool:
+    return call.grant is not None and call.grant.covers(ADMIN, realm=session.world.world_id)
 
 
 def _named(call: Call) -> Session:
@@ -93,7 +109,8 @@ async def report(call: Call) -> Answer:
             raise Forbidden(f"the report shows every account; this token does not cover {needed}")
     if not session.world.finished:
         raise Conflict(f"the world is not finished; {100 * session.world.done:.1f} % are played")
-    body, _ = await asyncio.to_thread(canonical_report, session.record())
+    record = session.record(as_shown=not _is_operator(call, session))
+    body, _ = await asyncio.to_thread(canonical_report, record)
     return Answer(body=body)
 
 

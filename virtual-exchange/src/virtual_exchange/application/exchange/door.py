@@ -16,11 +16,12 @@ from suite.contracts import hyperliquid_exchange as wire
 from suite.contracts.hyperliquid_signing import Source, l1_digest, recover, user_digest
 from suite.errors import RejectReason
 from virtual_exchange.application.book import AccountBook
-from virtual_exchange.application.exchange.answers import DONE, Answer, err
+from virtual_exchange.application.exchange.answers import DONE, Answer, data, err
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.money_actions import MoneyActions
 from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.exchange.twap_actions import TwapActions
+from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.wire_errors import TEXTS
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account
@@ -57,6 +58,7 @@ class Door:
         world: acted on.
         identity: who may act.
         trade, money, twaps: what can be done.
+        transit: the way of orders to the venue.
         touch: called with the account of every action that was let in.
         warn: told in key-values of what would fail on the live venue.
     """
@@ -68,6 +70,7 @@ class Door:
         identity: Identity,
         trade: TradeActions,
         money: MoneyActions,
+        transit: Transit,
         twaps: TwapActions,
         touch: Callable[[int], None],
         warn: Callable[..., object],
@@ -95,23 +98,33 @@ class Door:
             wire.SetReferrer: money.set_referrer,
             wire.Noop: lambda _account, _action: DONE,
         }
+        self._transit = transit
         self._touch = touch
         self._warn = warn
         self._sources: tuple[Source, Source] = ("a", "b")
 
     def submit(self, body: bytes) -> Answer:
-        """Carry out a signed action.
+        """Carry out a signed action, or send it on its way.
+
+        Raises:
+            Malformed: the body is no request.
+        """
+        return self.post(body).answer
+
+    def post(self, body: bytes) -> Delivery[Answer]:
+        """Carry out a signed action, or send it on its way and say when it arrives.
 
         Raises:
             Malformed: the body is no request.
         """
         envelope = _read(body)
         try:
-            return self._act(envelope)
+            answer = self._act(envelope)
         except _Refused as refused:
-            return err(str(refused))
+            answer = err(str(refused))
+        return answer if isinstance(answer, Delivery) else answered(answer)
 
-    def _act(self, envelope: wire.Envelope) -> Answer:
+    def _act(self, envelope: wire.Envelope) -> Answer | Delivery[Answer]:
         try:
             name = wire.type_of(envelope.action)
             if wire.is_user_signed(name):
@@ -189,16 +202,36 @@ class Door:
 
     # what
 
-    def _l1(self, principal: Account, account: Account, action: wire.L1Action) -> Answer:
+    def _l1(
+        self, principal: Account, account: Account, action: wire.L1Action
+    ) -> Answer | Delivery[Answer]:
         world = self._world
         book = world.books[account.index]
         book.log_decision(world.now_ms, action)
         self._touch(account.index)
         if (trade := self._trades.get(type(action))) is not None:
-            return err(TEXTS[RejectReason.HALTED]) if world.finished else trade(book, action)
+            return self._trade(action, lambda: trade(book, action))
         if (other := self._others.get(type(action))) is not None:
             return other(principal, action)
         return err(f"{action.__struct_config__.tag} is not simulated.")
+
+    def _trade(self, action: wire.L1Action, do: Callable[[], Answer]) -> Answer | Delivery[Answer]:
+        """Carry out what concerns orders, which may be on its way for a while."""
+
+        def act() -> Answer:
+            return err(TEXTS[RejectReason.HALTED]) if self._world.finished else do()
+
+        match action:
+            case wire.Order():
+                return self._transit.send(act, _sent("order", len(action.orders)))
+            case wire.Cancel() | wire.CancelByCloid():
+                return self._transit.send(act, _sent("cancel", len(action.cancels)))
+            case wire.BatchModify():
+                return self._transit.send(act, _sent("order", len(action.modifies)))
+            case wire.Modify():
+                return self._transit.send(act, DONE)
+            case _:
+                return act()
 
     def _user_signed(self, envelope: wire.Envelope) -> Answer:
         """Carry out what a wallet signed in readable form: it acts for the wallet itself."""
@@ -215,6 +248,10 @@ class Door:
         self._world.books[account.index].log_decision(self._world.now_ms, action)
         self._touch(account.index)
         return self._money.user_signed(account, action)
+
+
+def _sent(kind: str, count: int) -> Answer:
+    return data(kind, statuses=[SENT] * count)
 
 
 def _read(body: bytes) -> wire.Envelope:
