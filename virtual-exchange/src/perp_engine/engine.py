@@ -26,6 +26,7 @@ from perp_engine.commands import (
     ScheduleCancel,
     SetLeverage,
 )
+from perp_engine.encoding import bounded, encode, encode_cloid
 from perp_engine.events import Advanced, Event
 from perp_engine.kernel import filling, layout, ledger, margin, run
 from perp_engine.kernel.jit import handle
@@ -34,15 +35,13 @@ from perp_engine.tape import Tape
 from perp_engine.views import AccountState, Book, FundingStamp, OrderState, PositionState
 from suite.bars import HOUR_MS, I64
 from suite.checks import check
-from suite.enums import Grouping, MarginMode, Tif, Tpsl
+from suite.enums import Grouping, MarginMode
 from suite.fixed import PRODUCT_LIMIT, RATE_ONE, Price, Rate, Size, Usd
-from suite.ids import Cloid
 from suite.instrument import Instrument
 
 ENGINE_VERSION = "2"
 ACCOUNTS_MAX = 1 << 12
 ORDERS_MAX = 1 << 16
-TIFS = (Tif.GTC, Tif.IOC, Tif.ALO)
 GROUPINGS = {
     Grouping.NONE: layout.ALONE,
     Grouping.NORMAL_TPSL: layout.ENTRY_FIRST,
@@ -51,8 +50,6 @@ GROUPINGS = {
 NO_LOG = np.zeros((0, layout.EVENT_WORDS), np.int64)
 RECOUNTED_ALWAYS = 64
 """Positions up to which the whole ledger is recounted after every action."""
-NUMBER_LIMIT = 2 * 10**17
-"""Numbers are brought down to this: beyond every bound, refused for their size all the same."""
 
 
 class Engine:
@@ -155,14 +152,14 @@ class Engine:
                 self._act(layout.MODIFY, account, oid)
             case SetLeverage(account=account, symbol=symbol, leverage=leverage, mode=mode):
                 isolated = int(mode is MarginMode.ISOLATED)
-                leverage = _bounded(leverage)
+                leverage = bounded(leverage)
                 run.set_leverage(self._state, self._tape, account, symbol, leverage, isolated)
             case AdjustMargin(account=account, symbol=symbol, usd=usd):
-                run.adjust_margin(self._state, self._tape, account, symbol, _bounded(usd))
+                run.adjust_margin(self._state, self._tape, account, symbol, bounded(usd))
             case ScheduleCancel(account=account, time_ms=time_ms):
-                run.schedule(self._state, account, _bounded(time_ms or 0))
+                run.schedule(self._state, account, bounded(time_ms or 0))
             case Deposit(account=account, usd=usd):
-                run.transfer(self._state, self._tape, account, _bounded(usd))
+                run.transfer(self._state, self._tape, account, bounded(usd))
         return self._settle()
 
     def _request(self, field: int, word: int) -> None:
@@ -186,7 +183,7 @@ class Engine:
             return ()
         self._make_room(len(orders))
         self._encode(orders)
-        grouping, expires_ms = GROUPINGS[command.grouping], _bounded(command.expires_after_ms)
+        grouping, expires_ms = GROUPINGS[command.grouping], bounded(command.expires_after_ms)
         self._act(layout.PLACE, command.account, 0, len(orders), grouping, expires_ms)
         return self._settle()
 
@@ -461,44 +458,3 @@ def _check_world(
             raise ValueError(f"{instrument.coin}: margin tiers start at 0 and rise")
         if not all(0 <= tier.maintenance < RATE_ONE for tier in instrument.tiers):
             raise ValueError(f"{instrument.coin}: a maintenance rate is from 0 to below 1")
-
-
-def encode(order: NewOrder) -> tuple[int, ...]:
-    """Words of a request, in the order of the kernel's layout."""
-    trigger = order.trigger
-    kind, is_market, trigger_price = layout.LIMIT, False, 0
-    if trigger is not None:
-        kind = layout.STOP if trigger.tpsl is Tpsl.STOP_LOSS else layout.TAKE
-        is_market, trigger_price = trigger.is_market, _bounded(trigger.price)
-    high, low = (0, 0) if order.cloid is None else encode_cloid(order.cloid)
-    return (
-        order.symbol,
-        order.side,
-        _bounded(order.size),
-        _bounded(order.limit_price),
-        trigger_price,
-        kind,
-        is_market,
-        TIFS.index(order.tif),
-        order.reduce_only,
-        _bounded(order.expires_ms),
-        order.cloid is not None,
-        high,
-        low,
-    )
-
-
-def encode_cloid(cloid: Cloid) -> tuple[int, int]:
-    """A client order id as two signed words."""
-    number = int(cloid, 16)
-    return _signed(number >> 64), _signed(number & (1 << 64) - 1)
-
-
-def _signed(word: int) -> int:
-    return word - (1 << 64) if word >> 63 else word
-
-
-def _bounded(number: int) -> int:
-    if -NUMBER_LIMIT < number < NUMBER_LIMIT:
-        return int(number)
-    return NUMBER_LIMIT if number > 0 else -NUMBER_LIMIT
