@@ -182,13 +182,7 @@ def open_session(
         paced=request.clock == "paced",
         supervised=request.supervised,
     )
-    identity = Identity(world, clock, faucet_usd=_faucet(request))
-    for account, wanted in zip(accounts, request.accounts, strict=True):
-        for address in wanted.agents:
-            agent = Agent(
-                address=address.lower(), account=account.index, name="", valid_until_ms=None
-            )
-            identity.agents.add(agent)
+    identity = _identity(request, world, clock)
     streams = Streams(world, queries, identity.welcome)
 
     def touch(account: int) -> None:
@@ -218,6 +212,22 @@ def open_session(
         streams=streams,
         trading=trading,
     )
+
+
+def _identity(request: WorldRequest, world: World, clock: Clock) -> Identity:
+    """Know the accounts of a request and the agents that come with them."""
+    identity = Identity(world, clock, faucet_usd=_faucet(request))
+    for account, wanted in zip(tuple(world.accounts), request.accounts, strict=True):
+        for number, address in enumerate(wanted.agents):
+            identity.agents.add(
+                Agent(
+                    address=address.lower(),
+                    account=account.index,
+                    name=f"agent {number}" if number else "",
+                    valid_until_ms=None,
+                )
+            )
+    return identity
 
 
 def world_request(
