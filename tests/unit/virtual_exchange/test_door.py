@@ -286,6 +286,7 @@ def test_what_is_no_json_is_told_apart(session: Session, body: bytes) -> None:
         encoded(action={"type": "order"}),
         encoded(nonce=-1),
         encoded(nonce=1 << 64),
+        encoded(action=order(item(asset=1 << 64))),
         encoded(nonce="1"),
         encoded(signature={}),
         encoded(signature={"r": "zz", "s": "0x1", "v": 27}),

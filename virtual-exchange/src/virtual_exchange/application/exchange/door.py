@@ -161,13 +161,10 @@ class Door:
         self, envelope: wire.Envelope, action: wire.L1Action | None
     ) -> Iterator[tuple[bytes, str]]:
         """What the client may have hashed: the venue's own form first."""
-        canonical = b"" if action is None else wire.packed(action)
+        canonical = b"" if action is None else _written(wire.packed, action)
         if canonical:
             yield canonical, "canonical"
-        try:
-            as_sent = wire.packed_as_sent(envelope.action)
-        except (msgspec.MsgspecError, OverflowError, RecursionError, UnicodeEncodeError):
-            raise Malformed("the action cannot be written", is_json=True) from None
+        as_sent = _written(wire.packed_as_sent, envelope.action)
         if as_sent != canonical:
             yield as_sent, "as sent" if canonical else "canonical"
 
@@ -295,6 +292,18 @@ def _refuse_repeated(body: bytes) -> None:
         json.JSONDecoder(object_pairs_hook=once).raw_decode(body.decode().lstrip())
     except (ValueError, RecursionError):
         return
+
+
+def _written(write: Callable[[Any], bytes], action: object) -> bytes:
+    """Write the bytes of an action that are signed.
+
+    Raises:
+        Malformed: it holds what no client can have signed, such as a number beyond 64 bits.
+    """
+    try:
+        return write(action)
+    except (msgspec.MsgspecError, OverflowError, RecursionError, UnicodeEncodeError):
+        raise Malformed("the action cannot be written", is_json=True) from None
 
 
 def _recovered(digest: bytes, signature: wire.Signature) -> str:

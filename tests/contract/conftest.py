@@ -1,0 +1,82 @@
+"""Which venue the clients are brought to, and the table of what they did there.
+
+A test that takes `target` runs against a served venue of this suite. One whose step is marked
+`elsewhere=True` needs nothing but one account with money, and runs against HYPERLIQUID_TEST_URL
+with HYPERLIQUID_TEST_KEY too, where both are set.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support.venue_process import VenueUnderTest, running_venue
+
+URL, KEY = os.environ.get("HYPERLIQUID_TEST_URL", ""), os.environ.get("HYPERLIQUID_TEST_KEY", "")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" not in metafunc.fixturenames:
+        return
+    step = metafunc.definition.get_closest_marker("step")
+    venues: list[Any] = ["virtual-exchange"]
+    if step is not None and step.kwargs.get("elsewhere"):
+        venues.append(pytest.param("testnet", marks=pytest.mark.testnet))
+    metafunc.parametrize("target", venues, indirect=True, scope="module")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a venue and a key that nobody has named."""
+    if URL and KEY:
+        return
+    left_out = [item for item in items if item.get_closest_marker("testnet")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("testnet")]
+
+
+@pytest.fixture(scope="module")
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[VenueUnderTest]:
+    if request.param == "testnet":
+        yield VenueUnderTest("testnet", URL.rstrip("/"), key=KEY)
+        return
+    with running_venue(tmp_path_factory.mktemp("venue")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _told(request: pytest.FixtureRequest, record_property: Any) -> None:
+    """Keep client and step beside the result, so that it reaches the table from any worker."""
+    client = request.node.get_closest_marker("client")
+    step = request.node.get_closest_marker("step")
+    if client is not None and step is not None:
+        record_property("client", client.args[0])
+        record_property("step", step.args[0])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what each client did."""
+    found: dict[str, dict[str, str]] = {}
+    clients: dict[str, None] = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            told = dict(report.user_properties)
+            if "client" not in told:
+                continue
+            clients[told["client"]] = None
+            cells = found.setdefault(told["step"], {})
+            if outcome != "passed" or told["client"] not in cells:
+                cells[told["client"]] = "pass" if outcome == "passed" else "FAIL"
+    if not found:
+        return
+    columns = sorted(clients)
+    rows = [[step, *(cells.get(name, "") for name in columns)] for step, cells in found.items()]
+    table = [["step", *columns], *sorted(rows)]
+    widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
+    terminalreporter.write_line("")
+    for row in table:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        terminalreporter.write_line("  ".join(padded).rstrip())
