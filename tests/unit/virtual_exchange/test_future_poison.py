@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.support.worlds import START_MS, MemorySource, open_memory_world, random_source
 
-from suite.bars import MINUTE_MS, Bars
+from suite.bars import HOUR_MS, MINUTE_MS, Bars
 from suite.clock import ManualClock
 from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.venue import Leg, PlaceOrder
@@ -37,26 +37,39 @@ def poisoned(bars: Bars, cut: int, seed: int) -> Bars:
     return replace(bars, **columns)
 
 
+def _asked(session: Session) -> list[tuple[str, dict[str, Any]]]:
+    """Every type that `/info` answers, for all that it may be asked of."""
+    ahead_ms = session.world.to_ms + 10 * HOUR_MS
+    fields: dict[str, Any] = {
+        "startTime": 0,
+        "endTime": ahead_ms,
+        "oid": max(session.world.books[0].orders, default=1),
+        "id": 50,
+        "builder": "0x" + "b" * 40,
+        "tokenId": "0x",
+        "vaultAddress": "0x",
+    }
+    asked: list[tuple[str, dict[str, Any]]] = []
+    for kind, read in session.queries._reads.items():
+        own = {name: fields[name] for name in read.needs if name != "coin"}
+        if "coin" in read.needs:
+            asked += [(kind, own | {"coin": coin}) for coin in COINS]
+        elif kind != "candleSnapshot":
+            asked.append((kind, own))
+    for interval in ("1m", "5m", "1h", "1d", "3d", "1w", "1M"):
+        req = {"coin": "BTC", "interval": interval, "startTime": 0, "endTime": ahead_ms}
+        asked.append(("candleSnapshot", {"req": req}))
+    asked += [("l2Book", {"coin": "BTC", "nSigFigs": figures}) for figures in (2, 3, 4, 5)]
+    return asked
+
+
 def answers(session: Session) -> list[bytes]:
     """The bytes of every endpoint that reads the market or the account."""
     queries, data = session.queries, session.data
     now_ms = session.world.now_ms
-    candles = {"coin": "BTC", "interval": "5m", "startTime": START_MS, "endTime": now_ms}
-    bodies = [
-        InfoBody(type=kind)
-        for kind in (
-            "meta",
-            "metaAndAssetCtxs",
-            "allMids",
-            "clearinghouseState",
-            "openOrders",
-            "frontendOpenOrders",
-            "userFills",
-            "userFunding",
-        )
-    ]
-    bodies += [InfoBody(type="candleSnapshot", req=candles), InfoBody(type="l2Book", coin="BTC")]
+    bodies = [InfoBody(type=kind, **fields) for kind, fields in _asked(session)]
     found: list[Any] = [queries.info(body, 0) for body in bodies]
+    found.append(queries.market.trades_between(0, 0, BARS))
     for coin in COINS:
         found += [data.snapshot(coin), data.snapshot(coin, now_ms - 7 * MINUTE_MS)]
         bars = data.klines(coin, "15m", None, None)
@@ -102,8 +115,15 @@ def played(source: MemorySource, cut: int, seed: int) -> list[list[bytes]]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_future_replaced_by_garbage_changes_no_byte_before_the_cut(seed: int) -> None:
-    """Every endpoint's bytes are equal at and before a random cut."""
+    """Every endpoint's bytes are equal at and before a random cut, funding to come included."""
     cut = random.Random(seed).randint(5, BARS - 5)
     source = random_source(*COINS, count=BARS, seed=seed)
-    garbage = MemorySource({coin: poisoned(bars, cut, seed) for coin, bars in source.bars.items()})
+    times = START_MS + MINUTE_MS * np.arange(-100, BARS, 50, dtype=np.int64)
+    rates = np.arange(len(times)) * 1e-5
+    source.funding["BTC"] = (times, rates)
+    settled = times <= START_MS + cut * MINUTE_MS
+    garbage = MemorySource(
+        {coin: poisoned(bars, cut, seed) for coin, bars in source.bars.items()},
+        {"BTC": (times + np.where(settled, 0, 7 * MINUTE_MS), np.where(settled, rates, 0.01))},
+    )
     assert played(source, cut, seed) == played(garbage, cut, seed)

@@ -31,7 +31,7 @@ def hours(session: Session, start_ms: int, end_ms: int | None) -> list[dict[str,
 @pytest.mark.parametrize("end_ms", [NOW_MS + 1, NOW_MS + 365 * 24 * HOUR_MS, 10**30])
 def test_candles_that_end_after_now_are_those_up_to_now(session: Session, end_ms: int) -> None:
     """A client with a wall clock asks up to its own present, months or years ahead."""
-    assert 3 == len(hours(session, 0, None))
+    assert 4 == len(hours(session, 0, None))
     assert hours(session, 0, None) == hours(session, 0, end_ms)
 
 
@@ -55,11 +55,13 @@ def test_unknown_user_has_nothing(session: Session) -> None:
     for kind, nothing in (
         ("openOrders", ()),
         ("frontendOpenOrders", []),
-        ("userFills", ()),
+        ("userFills", []),
         ("userFunding", []),
         ("orderStatus", {"status": "unknownOid"}),
     ):
-        assert nothing == session.queries.info(InfoBody(type=kind, user="nobody", oid=1), 0)
+        assert nothing == session.queries.info(
+            InfoBody(type=kind, user="nobody", oid=1, startTime=0), 0
+        )
     state = session.queries.info(InfoBody(type="clearinghouseState", user="nobody"), 0)
     assert () == state.assetPositions
 

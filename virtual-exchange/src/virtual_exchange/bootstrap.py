@@ -21,6 +21,7 @@ from virtual_exchange.application.mover import Mover
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import strategies_of, world_request
 from virtual_exchange.application.worlds import DEFAULT, Worlds
+from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.settings import Settings
 
@@ -98,6 +99,7 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
         mover=Mover(),
         tokens=TokenStore(clock),
         clock=clock,
+        weights=WeightLimits() if settings.rate_limits else None,
     )
     return Container(settings, services)
 

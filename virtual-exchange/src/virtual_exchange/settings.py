@@ -30,6 +30,7 @@ class Settings(ServiceSettings):
         ws_stall_s: how long a WebSocket client may take nothing of what it is sent.
         ws_silence_s: after how long without a message a WebSocket is closed; the live venue does so
             after 60, 0 is never.
+        rate_limits: refuse with 429 what goes beyond the weight of an IP address.
     """
 
     model_config = settings_config("VIRTUAL_EXCHANGE_")
@@ -50,3 +51,4 @@ class Settings(ServiceSettings):
     backtests_max: int = Field(default=2, ge=1)
     ws_stall_s: float = Field(default=10.0, gt=0, le=3600)
     ws_silence_s: float = Field(default=0.0, ge=0, le=3600)
+    rate_limits: bool = False

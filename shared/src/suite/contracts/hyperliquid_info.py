@@ -85,7 +85,7 @@ class FillLiquidation(msgspec.Struct, frozen=True, kw_only=True):
 
     liquidatedUser: str
     markPx: str
-    method: Literal["market", "backstop", "settlement"]
+    method: Literal["market", "backstop"]
 
 
 class UserFill(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class UserFill(msgspec.Struct, frozen=True, kw_only=True):
     tid: int
     feeToken: str = "USDC"
     twapId: int | None = None
-    cloid: str | None = None
+    cloid: str | msgspec.UnsetType | None = msgspec.UNSET
     liquidation: FillLiquidation | msgspec.UnsetType = msgspec.UNSET
 
 

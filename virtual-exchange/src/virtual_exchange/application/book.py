@@ -29,6 +29,7 @@ class AccountBook:
     Attributes:
         orders: every order that got an id, by id.
         updates: every change of an order's status, as its owner is told of it.
+        changed_ms: when the status or the size of each order was last told.
         children: what protects an entry, by the id of that entry.
         latest: newest order of each client order id.
         ledger: money that moved otherwise than by trading.
@@ -42,6 +43,7 @@ class AccountBook:
         self.account = account
         self.orders: dict[Oid, OrderRecord] = {}
         self.updates: list[OrderUpdate] = []
+        self.changed_ms: dict[Oid, int] = {}
         self.children: dict[Oid, list[OrderRecord]] = {}
         self.latest: dict[Cloid, Oid] = {}
         self.fills: list[Fill] = []
@@ -147,3 +149,4 @@ class AccountBook:
             time_ms=time_ms, oid=record.oid, status=status, remaining=record.remaining
         )
         self.updates.append(update)
+        self.changed_ms[Oid(record.oid)] = time_ms

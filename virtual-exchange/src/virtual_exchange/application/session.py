@@ -170,7 +170,8 @@ def open_session(
         world_id=world_id, market=market, rules=rules, accounts=accounts, capacity=capacity
     )
     trading = Trading(world)
-    venue, queries = Venue(world, trading), Queries(world)
+    identity = _identity(request, world, clock)
+    venue, queries = Venue(world, trading), Queries(world, identity)
     data, transit = MarketData(world), Transit(world, request.latency)
     barrier = Barrier(
         world=world,
@@ -182,7 +183,6 @@ def open_session(
         paced=request.clock == "paced",
         supervised=request.supervised,
     )
-    identity = _identity(request, world, clock)
     streams = Streams(world, queries, identity.welcome)
 
     def touch(account: int) -> None:

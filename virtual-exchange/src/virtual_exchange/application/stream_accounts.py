@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from perp_engine.events import Fill, Liquidated
 from suite.contracts import hyperliquid_ws as ws
 from suite.contracts.hyperliquid_info import OpenOrder
-from suite.enums import FillCause, MarginMode, OrderStatus
+from suite.enums import OrderStatus
 from suite.fixed import RATE_DECIMALS, Usd, format_fixed
 from suite.ids import AccountId, Oid
-from virtual_exchange.application.account_reads import SIDES, AccountReads, usd
+from virtual_exchange.application.account_reads import AccountReads
 from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.liquidations import fills_of
 from virtual_exchange.application.stream_feeds import Feed, Log, LogFeed, StateFeed
 from virtual_exchange.application.stream_reads import Ask
+from virtual_exchange.application.wire_values import SIDES, usd
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.record import OrderUpdate
@@ -23,7 +24,6 @@ _BY_VENUE: Final = frozenset(
     {OrderStatus.MARGIN_CANCELED, OrderStatus.LIQUIDATED_CANCELED, OrderStatus.DELISTED_CANCELED}
 )
 """Cancels that are told as events too; those of reduce-only orders and siblings are not."""
-_BY_FORCE: Final = frozenset({FillCause.LIQUIDATION, FillCause.BACKSTOP})
 _VENUE_ADDRESS: Final = "0x" + "0" * 40
 _LIQUIDATIONS: Final = 1 << 20
 """More than any account has, so that its row and their count make an id."""
@@ -185,17 +185,26 @@ class AccountStreams:
         return rows
 
     def _ledger(self, user: str) -> Feed:
-        def rows(**more: Any) -> list[Any]:
-            found = self._ask("userNonFundingLedgerUpdates", user=user, startTime=0)
-            return [more | {"user": user, "nonFundingLedgerUpdates": found}]
+        reads = self._reads.ledger
 
-        def between(first: int, end: int) -> list[Any]:
-            (data,) = rows()
-            data["nonFundingLedgerUpdates"] = data["nonFundingLedgerUpdates"][first:end]
-            return [data]
+        def told(rows: list[dict[str, Any]], **more: Any) -> list[Any]:
+            return [more | {"user": user, "nonFundingLedgerUpdates": rows}]
 
-        log = Log(length=lambda: len(self._book(user).ledger), between=between)
-        return LogFeed("userNonFundingLedgerUpdates", log, opening=lambda: rows(isSnapshot=True))
+        def recent() -> list[Any]:
+            return told(reads.rows(self._book(user))[-_MOST_ROWS:], isSnapshot=True)
+
+        return LogFeed(
+            "userNonFundingLedgerUpdates",
+            Log(
+                length=lambda: len(self._book(user).ledger),
+                between=lambda first, end: told(reads.transfers(self._book(user), first, end)),
+            ),
+            Log(
+                length=lambda: len(self._book(user).liquidations),
+                between=lambda first, end: told(reads.liquidations(self._book(user), first, end)),
+            ),
+            opening=recent,
+        )
 
     def _events(self, user: str) -> Feed:
         def fills(first: int, end: int) -> list[Any]:
@@ -228,7 +237,7 @@ class AccountStreams:
         """Tell a liquidation; its notional is that of the fills it made."""
         book = self._book(user)
         event = book.liquidations[number]
-        notional = sum(fill.price * fill.size for fill in _fills_of(book, number))
+        notional = sum(fill.price * fill.size for fill in fills_of(book, number))
         return {
             "lid": book.account.index * _LIQUIDATIONS + number + 1,
             "liquidator": _VENUE_ADDRESS,
@@ -241,31 +250,6 @@ class AccountStreams:
         """Everything noted of an account; nothing of one that does not exist, or not yet."""
         account = self._world.by_address.get(user)
         return _NOBODY if account is None else self._world.books[account.index]
-
-
-def _fills_of(book: AccountBook, number: int) -> list[Fill]:
-    """Fills that a liquidation made.
-
-    A pool may fall short several times in one bar, all at the same time. Each time it sells a coin
-    at most once, so a coin that comes again begins what the next one made.
-    """
-    event = book.liquidations[number]
-    same = [e for e in book.liquidations if e.time_ms == event.time_ms and _pool(e) == _pool(event)]
-    rounds: list[list[Fill]] = [[]]
-    for fill in book.fills:
-        of_coin = event.mode is MarginMode.CROSS or fill.symbol == event.symbol
-        if fill.time_ms == event.time_ms and fill.cause in _BY_FORCE and of_coin:
-            again = any(fill.symbol == other.symbol for other in rounds[-1])
-            if again and len(rounds) < len(same):
-                rounds.append([])
-            rounds[-1].append(fill)
-    place = next(place for place, e in enumerate(same) if e is event)
-    return rounds[place] if place < len(rounds) else []
-
-
-def _pool(event: Liquidated) -> int:
-    """Name the pool that fell short: an isolated position by its coin."""
-    return -1 if event.mode is MarginMode.CROSS else event.symbol
 
 
 def _channel(wanted: ws.Named) -> str:

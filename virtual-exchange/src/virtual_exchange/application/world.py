@@ -251,6 +251,16 @@ class World:
             manifest=dict(self.market.manifest),
         )
 
+    def equity_history(self, account: int) -> list[tuple[int, int, int]]:
+        """Time, equity and money moved in by then, micro-USD, at each sample of an account."""
+        return [
+            (time_ms, int(equity[account]), moved[account])
+            for time_ms, equity, moved in zip(
+                self._sample_ms, self._equity, self._moved, strict=True
+            )
+            if account < len(moved)
+        ]
+
     def _take(self, events: Iterable[Event], register: Registrar | None) -> None:
         for event in events:
             if isinstance(event, Advanced):

@@ -87,6 +87,20 @@ class Call:
         """
         return decode_body(decoder, self.body)
 
+    def spend(self, weight: int) -> bool:
+        """Take weight from what the caller's IP address has; say whether it was there."""
+        weights = self.services.weights
+        return weights is None or weights.allow(self._ip, weight, self.services.clock.now_ms())
+
+    def charge(self, weight: int) -> None:
+        """Take weight that is only known afterwards."""
+        if self.services.weights is not None and weight:
+            self.services.weights.charge(self._ip, weight, self.services.clock.now_ms())
+
+    @property
+    def _ip(self) -> str:
+        return str((self.scope.get("client") or ("",))[0])
+
     def account(self, session: Session) -> int:
         """Index of the account the caller acts for.
 

@@ -1,7 +1,6 @@
 """`POST /exchange` and `POST /info` in the venue's own dialect."""
 
-import re
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -10,12 +9,16 @@ from suite.contracts.hyperliquid_exchange import Envelope, address
 from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.door import Malformed
-from virtual_exchange.application.info_request import InfoBody, UnknownRequest
+from virtual_exchange.application.info_request import (
+    InfoBody,
+    UnknownRequest,
+    Unsupported,
+    is_address,
+    read_body,
+)
+from virtual_exchange.application.info_weights import items_of, weight
 from virtual_exchange.application.session import Session
 from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, answer, unprocessable
-
-_ADDRESS: Final = re.compile("(0x)?[0-9a-fA-F]{40}")
-_info = msgspec.json.Decoder(InfoBody)
 
 
 async def exchange(call: Call) -> Answer:
@@ -36,7 +39,7 @@ def read(session: Session, request: InfoBody, caller: int | None) -> Any:
     Raises:
         UnknownRequest: the type is unknown, or a field it needs is missing.
     """
-    if request.user is not None and _ADDRESS.fullmatch(request.user):
+    if request.user is not None and is_address(request.user):
         session.identity.welcome(address(request.user))
     return session.queries.info(request, caller)
 
@@ -45,10 +48,31 @@ async def info(call: Call) -> Answer:
     """`POST /info`."""
     session = call.session
     caller = call.account(session) if call.grant is not None and call.grant.account else None
+    request = _request(call.body)
+    if not call.spend(weight(request.type)):
+        return answer(None, status=429)
     try:
-        return answer(read(session, call.decode(_info), caller))
+        told = read(session, request, caller)
+    except Unsupported:
+        return answer(None, status=500)
     except UnknownRequest as error:
         raise unprocessable(f"{WRONG_SHAPE}: {error}") from None
+    call.charge(weight(request.type, items_of(told)) - weight(request.type))
+    return answer(told)
+
+
+def _request(body: bytes) -> InfoBody:
+    """Read a body.
+
+    Raises:
+        HTTPException: 400 when it is not JSON, 422 when it has another shape.
+    """
+    try:
+        return read_body(body)
+    except msgspec.ValidationError as error:
+        raise unprocessable(one_line(f"{WRONG_SHAPE}: {error}")) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise HTTPException(400, NOT_JSON) from None
 
 
 ROUTES = (

@@ -140,6 +140,10 @@ class Identity:
         """What a builder is allowed, in tenths of a basis point."""
         return self._builder_fees.get((account, builder.lower()), 0)
 
+    def referrer(self, account: int) -> str | None:
+        """Code of who brought a user, as it named it."""
+        return self._referrers.get(account)
+
     def set_referrer(self, account: int, code: str) -> bool:
         """Remember who brought a user, once."""
         if account in self._referrers:

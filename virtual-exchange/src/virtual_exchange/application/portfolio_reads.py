@@ -1,0 +1,84 @@
+"""`portfolio`: what an account was worth, and what it gained, over several spans of time."""
+
+from typing import Any, Final
+
+from suite.bars import DAY_MS
+from virtual_exchange.application.activity import Activities
+from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.wire_values import usd
+from virtual_exchange.application.world import World
+
+_SPANS: Final = {"day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS, "allTime": 1 << 62}
+_PERP_NAMES: Final = {
+    "day": "perpDay",
+    "week": "perpWeek",
+    "month": "perpMonth",
+    "allTime": "perpAllTime",
+}
+_MOST_POINTS: Final = 100
+
+_Sample = tuple[int, int, int]
+"""Time, value, and money moved in by then."""
+
+
+class PortfolioReads:
+    """The past of one world's accounts, as sampled on the hour."""
+
+    def __init__(self, world: World, activities: Activities) -> None:
+        self._world = world
+        self._activities = activities
+
+    def portfolio(self, account: int | None) -> list[list[Any]]:
+        """Value and gain of an account with its spot wallet, then of its perp account alone."""
+        perp: list[_Sample] = []
+        both: list[_Sample] = []
+        if account is not None:
+            book = self._world.books[account]
+            perp = self._samples(account)
+            both = [
+                (time_ms, value + (spot := _spot_at(book, time_ms)), moved + spot)
+                for time_ms, value, moved in perp
+            ]
+        whole = [[name, self._span(account, both, length)] for name, length in _SPANS.items()]
+        return whole + [
+            [_PERP_NAMES[name], self._span(account, perp, length)]
+            for name, length in _SPANS.items()
+        ]
+
+    def _samples(self, account: int) -> list[_Sample]:
+        """All samples, and the present moment."""
+        world, book = self._world, self._world.books[account]
+        samples = world.equity_history(account)
+        present = (world.now_ms, world.engine.account(account).equity_usd, book.moved_usd)
+        if samples and samples[-1][0] == world.now_ms:
+            samples.pop()
+        return [*samples, present]
+
+    def _span(self, account: int | None, samples: list[_Sample], length: int) -> dict[str, Any]:
+        from_ms = self._world.now_ms - length
+        shown = [sample for sample in samples if sample[0] >= from_ms]
+        every = -(-len(shown) // _MOST_POINTS)
+        points = shown[:1] + shown[1:][::-1][:: max(1, every)][::-1]
+        start = shown[0][1] - shown[0][2] if shown else 0
+        volume = 0 if account is None else self._activities.of(account).since_usd(from_ms)
+        return {
+            "accountValueHistory": [[time_ms, usd(value)] for time_ms, value, _ in points],
+            "pnlHistory": [
+                [time_ms, usd(value - moved - start)] for time_ms, value, moved in points
+            ],
+            "vlm": usd(volume),
+        }
+
+
+def _spot_at(book: AccountBook, time_ms: int) -> int:
+    """USDC in the spot wallet at a time, micro-USD: what it is now without what came later."""
+    balance = int(book.spot_usd)
+    for update in reversed(book.ledger):
+        if update.time_ms <= time_ms:
+            break
+        if update.kind == "accountClassTransfer":
+            balance += update.usd
+        elif update.kind == "send" and not update.perp_usd:
+            sent = update.user == book.account.address
+            balance += update.usd if sent else -update.usd
+    return balance
