@@ -76,7 +76,6 @@ class Subscriber:
     Args:
         streams: of the world.
         wake: called when there is something to send.
-        end: called when the world is no more, with the reason.
         limits: of the venue.
     """
 
@@ -85,10 +84,8 @@ class Subscriber:
         streams: Streams,
         *,
         wake: Callable[[], None],
-        end: Callable[[str], None],
         limits: Limits,
     ) -> None:
-        self.end = end
         self._streams = streams
         self._wake = wake
         self._limits = limits
@@ -99,7 +96,6 @@ class Subscriber:
         self._posts = 0
         self._queues: tuple[deque[_Subscription], ...] = tuple(deque() for _ in range(RANKS))
         self._minute = (0.0, 0)
-        streams.open(self)
 
     # what the client asks for
 
@@ -172,7 +168,6 @@ class Subscriber:
         self._replies.clear()
         for queue in self._queues:
             queue.clear()
-        self._streams.leave(self)
 
     # what it is told
 

@@ -99,13 +99,13 @@ class _Connection:
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._end: str | None = None
-        self._subscriber = Subscriber(
-            session.streams, wake=self._something.set, end=self._ended, limits=limits
-        )
+        self._streams = session.streams
+        self._subscriber = Subscriber(session.streams, wake=self._something.set, limits=limits)
         self._requests = Requests(session, self._subscriber)
 
     async def serve(self, receive: Receive) -> None:
         """Listen and send until either has come to its end."""
+        self._streams.open(self)
         loops = {asyncio.create_task(self._listen(receive)), asyncio.create_task(self._send())}
         try:
             done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
@@ -113,11 +113,13 @@ class _Connection:
             for task in loops:
                 task.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            self._streams.leave(self)
             self._subscriber.close()
         for task in done:
             task.result()
 
-    def _ended(self, reason: str) -> None:
+    def end(self, reason: str) -> None:
+        """Close: the world is no more."""
         self._end = reason
         self._something.set()
 
