@@ -98,6 +98,7 @@ class OneWorld:
 
     def __init__(self, session: Session) -> None:
         self.worlds = self
+        self.weights = None
         self._session = session
 
     def get(self, _world_id: str) -> Session:

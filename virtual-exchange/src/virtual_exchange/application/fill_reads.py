@@ -34,6 +34,13 @@ class FillReads:
         self._world = world
         self._instruments = world.market.instruments
 
+    def between(
+        self, book: AccountBook, first: int, end: int, *, aggregated: bool = False
+    ) -> list[UserFill]:
+        """Fills of an account from one to before another, oldest first."""
+        fills = book.fills[first:end]
+        return self._told(book, _merged(fills) if aggregated else fills)
+
     def rows(self, account: int | None, first: int = 0) -> tuple[UserFill, ...]:
         """Fills of an account from the `first` on, oldest first."""
         if account is None:
@@ -101,14 +108,20 @@ class FillReads:
         if account is None:
             return []
         book = self._world.books[account]
-        return self._slices(book, _of_slices(book)[-_MOST:])[::-1]
+        return self._slices(book, _of_slices(book, book.fills)[-_MOST:])[::-1]
 
     def slices_by_time(self, request: InfoBody, account: int | None) -> list[dict[str, Any]]:
         """The same in a range of time, the oldest first."""
         if account is None:
             return []
         book = self._world.books[account]
-        return self._slices(book, in_range(_of_slices(book), request, _time_of, most=_MOST))
+        return self._slices(
+            book, in_range(_of_slices(book, book.fills), request, _time_of, most=_MOST)
+        )
+
+    def slices_of(self, book: AccountBook, first: int, end: int) -> list[dict[str, Any]]:
+        """The same of the fills from one to before another, the oldest first."""
+        return self._slices(book, _of_slices(book, book.fills[first:end]))
 
     def _slices(self, book: AccountBook, fills: Iterable[Fill]) -> list[dict[str, Any]]:
         return [{"fill": row, "twapId": row.twapId} for row in self._told(book, fills)]
@@ -118,17 +131,20 @@ class FillReads:
         if account is None:
             return []
         book = self._world.books[account]
-        rows = [
+        rows = [row for twap in book.twaps for row in self.twap_rows(book, twap)]
+        return sorted(rows, key=lambda row: row["time"], reverse=True)
+
+    def twap_rows(self, book: AccountBook, twap: TwapRecord) -> list[dict[str, Any]]:
+        """What became of one order that is carried out in slices, oldest first."""
+        return [
             {
                 "time": time_ms // 1000,
                 "state": self.twap_state(book, twap, executed, executed_usd),
                 "status": {"status": status},
                 "twapId": twap.twap_id,
             }
-            for twap in book.twaps
             for time_ms, status, executed, executed_usd in twap.history
         ]
-        return sorted(rows, key=lambda row: row["time"], reverse=True)
 
     def running_twaps(self, account: int | None) -> list[list[Any]]:
         """Orders in slices that are not at their end, each with its id."""
@@ -164,12 +180,12 @@ def _time_of(fill: Fill) -> int:
     return fill.time_ms
 
 
-def _of_slices(book: AccountBook) -> list[Fill]:
+def _of_slices(book: AccountBook, fills: Iterable[Fill]) -> list[Fill]:
     if not book.twaps:
         return []
     return [
         fill
-        for fill in book.fills
+        for fill in fills
         if (order := book.orders.get(Oid(fill.oid))) and order.twap_id is not None
     ]
 

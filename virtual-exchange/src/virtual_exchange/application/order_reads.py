@@ -126,9 +126,10 @@ class OrderReads:
         if account is None:
             return []
         book = self._world.books[account]
-        return [self._change(book, update) for update in book.updates[: -_MOST_UPDATES - 1 : -1]]
+        return [self.change(book, update) for update in book.updates[: -_MOST_UPDATES - 1 : -1]]
 
-    def _change(self, book: AccountBook, update: OrderUpdate) -> dict[str, Any]:
+    def change(self, book: AccountBook, update: OrderUpdate) -> dict[str, Any]:
+        """One change of an order, with the size left by then."""
         record = book.orders[Oid(update.oid)]
         size = self._instruments[record.symbol].format_size(update.remaining)
         return {

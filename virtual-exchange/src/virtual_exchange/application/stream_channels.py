@@ -13,8 +13,9 @@ import msgspec
 
 from suite.contracts import hyperliquid_ws as ws
 from virtual_exchange.application.queries import Queries
-from virtual_exchange.application.stream_accounts import AccountStreams
+from virtual_exchange.application.stream_accounts import AccountStates
 from virtual_exchange.application.stream_feeds import Feed
+from virtual_exchange.application.stream_logs import AccountLogs
 from virtual_exchange.application.stream_market import MarketStreams
 from virtual_exchange.application.stream_reads import asker
 from virtual_exchange.application.world import World
@@ -48,7 +49,8 @@ class Channels:
     def __init__(self, world: World, queries: Queries) -> None:
         ask = asker(queries)
         self._market = MarketStreams(world, queries.market, ask)
-        self._accounts = AccountStreams(world, queries.accounts, ask)
+        self._logs = AccountLogs(world, queries.accounts, ask)
+        self._states = AccountStates(world, ask)
 
     def of(self, wanted: ws.Named) -> Channel | None:
         """Find what a subscription asks for, None where there is nothing such here."""
@@ -56,7 +58,7 @@ class Channels:
             return None  # only the main one exists
         wanted = _canonical(wanted)
         if isinstance(wanted, ws.OfUser):
-            user, make = wanted.user, self._accounts.maker(wanted)
+            user, make = wanted.user, self._logs.maker(wanted) or self._states.maker(wanted)
         else:
             user, make = "", self._market.maker(wanted)
         if make is None:

@@ -94,6 +94,7 @@ class Subscriber:
         self._replies: deque[tuple[bytes, bool]] = deque()
         self._reply_bytes = 0
         self._posts = 0
+        self._closed = False
         self._queues: tuple[deque[_Subscription], ...] = tuple(deque() for _ in range(RANKS))
         self._minute = (0.0, 0)
 
@@ -161,7 +162,8 @@ class Subscriber:
         self._acknowledge("unsubscribe", unwanted)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Forget everything; what is said to it from now on is not kept."""
+        self._closed = True
         for subscription in self._subscriptions.values():
             self._release(subscription)
         self._subscriptions.clear()
@@ -175,11 +177,19 @@ class Subscriber:
         """Tell it that something was wrong."""
         self.reply(message("error", text))
 
+    def begin_post(self) -> bool:
+        """Count a post until it is answered; say whether it was not one too many."""
+        if self._posts >= self._limits.posts:
+            return False
+        self._posts += 1
+        return True
+
     def reply(self, encoded: bytes, *, post: bool = False) -> None:
-        """Answer it; a post is pending until its answer is handed to the connection."""
+        """Answer it; a post waits until its answer is handed to the connection."""
+        if self._closed:
+            return
         self._replies.append((encoded, post))
         self._reply_bytes += len(encoded)
-        self._posts += post
         self._wake()
 
     @property
@@ -187,11 +197,6 @@ class Subscriber:
         """So much waits for it that it is listened to no further."""
         limits = self._limits
         return len(self._replies) >= limits.replies or self._reply_bytes >= limits.reply_bytes
-
-    @property
-    def too_many_posts(self) -> bool:
-        """As many posts wait for their answer as may."""
-        return self._posts >= self._limits.posts
 
     def batch(self) -> list[bytes]:
         """Take what is sent next: answers first, then what is new, as much as fits."""

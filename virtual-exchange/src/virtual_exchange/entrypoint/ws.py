@@ -14,6 +14,7 @@ from suite.service.tokens import open_to_all
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.subscriber import Limits, Subscriber
+from virtual_exchange.entrypoint.asgi import Call
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.entrypoint.ws_requests import Requests
 
@@ -72,14 +73,15 @@ class SocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection until either side ends it."""
         await receive()
+        call = Call(scope, self._services, b"", None)
         try:
-            session = self._services.worlds.get(str(scope["path_params"].get("world_id", "")))
+            session = call.session
         except NotFound:
             await _refuse(scope, send)
             return
         await send({"type": "websocket.accept"})
         wire: Wire = scope["extensions"].get(WIRE) or _AsgiWire(send)
-        await _Connection(session, wire, self._limits, self._patience).serve(receive)
+        await _Connection(call, session, wire, self._limits, self._patience).serve(receive)
 
 
 def add_sockets(app: FastAPI, services: Services, patience: Patience) -> None:
@@ -93,7 +95,9 @@ def add_sockets(app: FastAPI, services: Services, patience: Patience) -> None:
 class _Connection:
     """One connection: a loop that listens, and one that sends."""
 
-    def __init__(self, session: Session, wire: Wire, limits: Limits, patience: Patience) -> None:
+    def __init__(
+        self, call: Call, session: Session, wire: Wire, limits: Limits, patience: Patience
+    ) -> None:
         self._wire = wire
         self._patience = patience
         self._something = asyncio.Event()
@@ -101,7 +105,7 @@ class _Connection:
         self._end: str | None = None
         self._streams = session.streams
         self._subscriber = Subscriber(session.streams, wake=self._something.set, limits=limits)
-        self._requests = Requests(session, self._subscriber)
+        self._requests = Requests(call, session, self._subscriber)
 
     async def serve(self, receive: Receive) -> None:
         """Listen and send until either has come to its end."""

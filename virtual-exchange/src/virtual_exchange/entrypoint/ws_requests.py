@@ -7,23 +7,35 @@ import msgspec
 from suite.contracts import hyperliquid_ws as ws
 from suite.errors import SuiteError, one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
+from virtual_exchange.application.exchange.answers import Answer as ActionAnswer
 from virtual_exchange.application.exchange.door import Malformed
-from virtual_exchange.application.info_request import InfoBody, UnknownRequest
+from virtual_exchange.application.info_request import UnknownRequest, Unsupported, read_body
+from virtual_exchange.application.info_weights import items_of, weight
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream_feeds import message
 from virtual_exchange.application.subscriber import Subscriber
+from virtual_exchange.application.transit import Delivery
+from virtual_exchange.entrypoint.asgi import Call
 from virtual_exchange.entrypoint.hyperliquid import read
 
 _PONG: Final = b'{"channel":"pong"}'
 _SHOWN: Final = 8192
 """How much of a malformed frame is echoed, characters."""
-_info = msgspec.json.Decoder(InfoBody)
+_TOO_MUCH: Final = "429 Too Many Requests"
+_NOT_THERE: Final = "500 Internal Server Error"
 
 
 class Requests:
-    """The requests of one connection."""
+    """The requests of one connection.
 
-    def __init__(self, session: Session, subscriber: Subscriber) -> None:
+    Args:
+        call: what opened it; its address pays for reads.
+        session: the world.
+        subscriber: gets the answers.
+    """
+
+    def __init__(self, call: Call, session: Session, subscriber: Subscriber) -> None:
+        self._call = call
         self._session = session
         self._subscriber = subscriber
 
@@ -48,35 +60,51 @@ class Requests:
                 subscriber.unsubscribe(frame.subscription)
             case ws.Ping():
                 subscriber.reply(_PONG)
+            case ws.Post() if subscriber.begin_post():
+                self._post(frame.id, frame.request)
             case ws.Post():
-                self._post(frame)
+                subscriber.error(ws.TOO_MANY_POSTS.format(id=frame.id))
 
-    def _post(self, post: ws.Post) -> None:
-        if self._subscriber.too_many_posts:
-            self._subscriber.error(ws.TOO_MANY_POSTS.format(id=post.id))
+    def _post(self, number: int, request: ws.PostRequest) -> None:
+        body = bytes(request.payload)
+        if request.type == "info":
+            self._respond(number, self._info(body))
             return
-        body = bytes(post.request.payload)
         try:
-            response = self._info(body) if post.request.type == "info" else self._action(body)
-        except SuiteError as error:
-            response = _failed(str(error))
-        answer = message("post", {"id": post.id, "response": response})
-        self._subscriber.reply(answer, post=True)
+            delivery = self._session.door.post(body)
+        except Malformed as error:
+            self._respond(number, _failed(f"{WRONG_SHAPE}: {error}" if error.is_json else NOT_JSON))
+            return
+        if self._session.paced and not delivery.arrived:
+            delivery.listener = lambda: self._respond(number, _told(delivery))
+        else:
+            self._respond(number, _told(delivery))
 
     def _info(self, body: bytes) -> dict[str, Any]:
         try:
-            request = _info.decode(body)
+            request = read_body(body)
+            cost = weight(request.type)
+            if not self._call.spend(cost):
+                return _failed(_TOO_MUCH)
             data = read(self._session, request, None)
         except (msgspec.DecodeError, RecursionError, UnknownRequest) as error:
             return _failed(f"{WRONG_SHAPE}: {error}")
+        except Unsupported:
+            return _failed(_NOT_THERE)
+        except SuiteError as error:
+            return _failed(str(error))
+        self._call.charge(weight(request.type, items_of(data)) - cost)
         return {"type": "info", "payload": {"type": request.type, "data": data}}
 
-    def _action(self, body: bytes) -> dict[str, Any]:
-        try:
-            payload = self._session.door.submit(body)
-        except Malformed as error:
-            return _failed(f"{WRONG_SHAPE}: {error}" if error.is_json else NOT_JSON)
-        return {"type": "action", "payload": payload}
+    def _respond(self, number: int, response: dict[str, Any]) -> None:
+        answer = message("post", {"id": number, "response": response})
+        self._subscriber.reply(answer, post=True)
+
+
+def _told(delivery: Delivery[ActionAnswer]) -> dict[str, Any]:
+    if delivery.fault is not None:
+        return _failed(str(delivery.fault))
+    return {"type": "action", "payload": delivery.answer}
 
 
 def _failed(text: str) -> dict[str, Any]:
