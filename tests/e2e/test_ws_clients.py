@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from tests.support.processes import Service
 from tests.support.stores import make_store
@@ -122,7 +123,16 @@ def test_every_channel_of_the_sdks_example_is_heard(
 
 
 @pytest.fixture
-async def exchange(service: Service) -> AsyncIterator[Any]:
+def trader(service: Service) -> Wallet:
+    """A wallet that the venue knows, as the faucet has funded it."""
+    wallet = Wallet(42)
+    body = {"type": "clearinghouseState", "user": wallet.address}
+    httpx.post(f"{service.url}/info", json=body).raise_for_status()
+    return wallet
+
+
+@pytest.fixture
+async def exchange(service: Service, trader: Wallet) -> AsyncIterator[Any]:
     import ccxt.pro
 
     urls = {
@@ -130,14 +140,12 @@ async def exchange(service: Service) -> AsyncIterator[Any]:
         "private": service.url,
         "ws": {"public": f"ws{service.url.removeprefix('http')}/ws"},
     }
-    wallet = Wallet(42)
-    key = "0x" + bytes(wallet.key.key).hex()
+    key = "0x" + bytes(trader.key.key).hex()
     client = ccxt.pro.hyperliquid(
         {
-            "walletAddress": str(wallet.key.address),
+            "walletAddress": str(trader.key.address),
             "privateKey": key,
             "urls": {"api": urls},
-            "options": {"approvedBuilderFee": True, "refSet": True},
         }
     )
     yield client

@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.sockets import Socket, connected
+from tests.support.wallets import Wallet, post
 from tests.support.worlds import (
     START_MS,
     MemorySource,
@@ -14,11 +16,15 @@ from tests.support.worlds import (
 )
 
 from suite.bars import HOUR_MS, MINUTE_MS
+from suite.clock import ManualClock
 from suite.contracts.venue import ActionReply, CancelOrder, Leg, PlaceOrder, SetLeverage
-from virtual_exchange.application.session import Session
+from suite.contracts.world import AccountRequest, WorldRequest
+from virtual_exchange.application.session import Session, open_session
+from virtual_exchange.application.stream_reads import asker
 from virtual_exchange.application.subscriber import Limits
 
 CLOID = "0x" + "c" * 32
+NOW_MS = 1_790_000_000_000
 
 
 @pytest.fixture
@@ -279,4 +285,132 @@ async def test_open_orders_are_told_only_when_they_are_others(session: Session) 
         (two,) = await client.take("openOrders")
         assert ["80.0", "81.0"] == [order["limitPx"] for order in two["orders"]]
         session.world.play(1)
+        assert [] == await client.take()
+
+
+async def test_every_state_of_an_account_is_that_of_info(session: Session) -> None:
+    """Read by the same code; each with what its clients route by."""
+    user = address(session)
+    place(session, "0")
+    ask = asker(session.queries)
+    money = ask("clearinghouseState", user=user)
+    page = ask("webData2", user=user)
+    shown = ("agentAddress", "agentValidUntil", "cumLedger", "serverTime", "isVault", "user")
+    expected = {
+        "clearinghouseState": {"dex": "", "user": user, "clearinghouseState": money},
+        "allDexsClearinghouseState": {"user": user, "clearinghouseStates": [["", money]]},
+        "spotState": {"user": user, "spotState": ask("spotClearinghouseState", user=user)},
+        "openOrders": {"dex": "", "user": user, "orders": []},
+        "twapStates": {"dex": "", "user": user, "states": []},
+        "webData2": page,
+        "webData3": {
+            "userState": {name: page[name] for name in shown},
+            "perpDexStates": [
+                {"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": [], "leadingVaults": []}
+            ],
+        },
+        "activeAssetData": ask("activeAssetData", user=user, coin="SOL"),
+    }
+    async with connected(session) as client:
+        for kind, data in expected.items():
+            more = {"coin": "SOL"} if kind == "activeAssetData" else {}
+            _, state = await client.subscribe(kind, user=user, **more)
+            read = msgspec.json.decode(msgspec.json.encode(data))
+            assert (kind, read) == (state["channel"], state["data"])
+        (invalid,) = await client.subscribe("activeAssetData", user=user, coin="PURR/USDC")
+        assert invalid["data"].startswith("Invalid subscription")
+        session.world.play(2)
+        told = [m["channel"] for m in await client.take()]
+        assert set(expected) - {"spotState", "openOrders", "twapStates"} == set(told)
+
+
+async def test_transfers_and_liquidations_are_told_as_ledger_updates(session: Session) -> None:
+    """First all of them, then each when it happens."""
+    user = address(session)
+    async with connected(session) as client:
+        _, snapshot = await client.subscribe("userNonFundingLedgerUpdates", user=user)
+        rows = snapshot["data"].pop("nonFundingLedgerUpdates")
+        assert {"isSnapshot": True, "user": user} == snapshot["data"]
+        assert asker(session.queries)("userNonFundingLedgerUpdates", user=user) == rows
+        assert ["deposit"] == [row["delta"]["type"] for row in rows]
+        session.world.move_money(0, -(10**6), "withdraw")
+        (update,) = await client.take("userNonFundingLedgerUpdates")
+        assert {"user", "nonFundingLedgerUpdates"} == set(update)
+        assert ["withdraw"] == [r["delta"]["type"] for r in update["nonFundingLedgerUpdates"]]
+        session.venue.submit(0, SetLeverage(coin="SOL", leverage=20, is_cross=True))
+        place(session, "0", "900")
+        session.world.play(2)
+        (update,) = await client.take("userNonFundingLedgerUpdates")
+        assert ["liquidation"] == [r["delta"]["type"] for r in update["nonFundingLedgerUpdates"]]
+
+
+async def test_history_of_orders_is_told_change_by_change(session: Session) -> None:
+    """The snapshot is that of `/info`, the newest first; later ones the oldest first."""
+    user = address(session)
+    place(session, "80")
+    async with connected(session) as client:
+        _, snapshot = await client.subscribe("userHistoricalOrders", user=user)
+        rows = asker(session.queries)("historicalOrders", user=user)
+        assert {"isSnapshot": True, "user": user, "orderHistory": rows} == snapshot["data"]
+        place(session, "0")
+        (update,) = await client.take("userHistoricalOrders")
+        newest = asker(session.queries)("historicalOrders", user=user)
+        fresh = newest[: len(newest) - len(rows)]
+        assert {"user": user, "orderHistory": fresh[::-1]} == update
+
+
+async def test_fills_of_one_order_at_one_time_are_told_as_one_where_that_is_wanted() -> None:
+    """A large order filled in parts, with a cap on its share of the volume."""
+    bars = path_bars([(100.0, 101.0, 99.0, 100.0)] * 5, volume=10.0)
+    session = open_memory_world(MemorySource({"SOL": bars}), participation=Decimal("0.5"))
+    user = address(session)
+    async with connected(session) as client:
+        for wanted in (True, False):
+            ack, _ = await client.subscribe("userFills", user=user, aggregateByTime=wanted)
+            assert wanted is ack["data"]["subscription"]["aggregateByTime"]
+        place(session, "0")
+        place(session, "99.5", "9")
+        session.world.play(3)
+        one, other = await client.take("userFills")
+        sizes = [sum(float(f["sz"]) for f in data["fills"]) for data in (one, other)]
+        assert sizes[0] == pytest.approx(sizes[1])
+        assert len({(f["oid"], f["time"]) for f in one["fills"]}) == len(one["fills"])
+
+
+async def test_orders_in_slices_are_told_by_state_by_history_and_by_fill() -> None:
+    """Begun and ended over the native door; the end is told though nothing traded."""
+    wallet = Wallet()
+    user = wallet.address
+    owner = AccountRequest(id="alice", address=user)
+    request = WorldRequest(symbols=("BTC",), accounts=(owner,))
+    clock = ManualClock(NOW_MS)
+    session = open_session(request, source=random_source("BTC"), clock=clock)
+    twap = {"a": 0, "b": True, "s": "0.05", "r": False, "m": 10, "t": False}
+    async with connected(session) as client:
+        for kind in ("twapStates", "userTwapHistory", "userTwapSliceFills"):
+            await client.subscribe(kind, user=user)
+        wallet.nonces = iter((NOW_MS, NOW_MS + 1))
+        post(session, wallet.signed({"type": "twapOrder", "twap": twap}))
+        told = {m["channel"]: m["data"] for m in await client.take()}
+        ((number, state),) = told["twapStates"]["states"]
+        assert "0.05" == state["sz"]
+        assert {"status": "activated"} == told["userTwapHistory"]["history"][0]["status"]
+        (fill,) = told["userTwapSliceFills"]["twapSliceFills"]
+        assert number == fill["twapId"] == fill["fill"]["twapId"]
+        post(session, wallet.signed({"type": "twapCancel", "a": 0, "t": number}))
+        told = {m["channel"]: m["data"] for m in await client.take()}
+        assert [] == told["twapStates"]["states"]
+        (ended,) = told["userTwapHistory"]["history"]
+        assert {"status": "terminated"} == ended["status"]
+        assert "isSnapshot" not in told["userTwapHistory"]
+    async with connected(session) as client:
+        _, snapshot = await client.subscribe("userTwapHistory", user=user)
+        assert snapshot["data"]["isSnapshot"]
+        assert 2 == len(snapshot["data"]["history"])
+
+
+async def test_notifications_may_be_subscribed_to_and_never_come(session: Session) -> None:
+    async with connected(session) as client:
+        assert 1 == len(await client.subscribe("notification", user=address(session)))
+        place(session, "0")
         assert [] == await client.take()
