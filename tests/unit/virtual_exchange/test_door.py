@@ -666,3 +666,25 @@ def test_slice_that_fills_wakes_who_waits_for_fills(session: Session) -> None:
     while session.barrier.move():
         pass
     assert ("fill",) == ticket.result().woke_by
+
+
+# budgets
+
+
+def test_actions_are_counted_and_limited_only_where_that_is_asked_for(clock: ManualClock) -> None:
+    """A batch counts for as many as are in it; beyond the cap one action in ten seconds."""
+    request = WorldRequest(
+        symbols=("BTC",), accounts=(AccountRequest(id="alice", address=OWNER.address),)
+    )
+    for limited in (False, True):
+        session = open_session(
+            request, source=random_source("BTC"), clock=clock, rate_limited=limited
+        )
+        act(session, order(item(px="50000"), item(px="50001")))
+        assert 2 == session.queries.limits.used(0)
+        session.queries.limits.count(0, 10_000)
+        assert act(session, order())["status"] == "ok"
+        again = act(session, order())
+        assert limited == ("Too many cumulative requests sent" in str(again))
+        cancels = act(session, {"type": "cancel", "cancels": [{"a": 0, "o": 1}]})
+        assert cancels["status"] == "ok"  # their cap is higher

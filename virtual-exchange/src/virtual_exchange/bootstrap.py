@@ -92,7 +92,13 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
     clock = SystemClock()
     source = source or StoreMarkets(settings.data, isolated=True)
     services = Services(
-        worlds=Worlds(source=source, clock=clock, limit=settings.worlds_max, warn=_log.warning),
+        worlds=Worlds(
+            source=source,
+            clock=clock,
+            limit=settings.worlds_max,
+            warn=_log.warning,
+            rate_limited=settings.rate_limits,
+        ),
         jobs=Jobs(
             runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max
         ),

@@ -30,7 +30,8 @@ class Settings(ServiceSettings):
         ws_stall_s: how long a WebSocket client may take nothing of what it is sent.
         ws_silence_s: after how long without a message a WebSocket is closed; the live venue does so
             after 60, 0 is never.
-        rate_limits: refuse with 429 what goes beyond the weight of an IP address.
+        rate_limits: refuse what goes beyond the weight of an IP address (429), or beyond the
+            actions that an account may send for what it has traded.
     """
 
     model_config = settings_config("VIRTUAL_EXCHANGE_")

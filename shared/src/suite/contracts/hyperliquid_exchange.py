@@ -370,6 +370,18 @@ def packed_as_sent(action: msgspec.Raw) -> bytes:
     return _pack(msgspec.json.decode(action))
 
 
+def batch_of(action: L1Action) -> int:
+    """How many requests an action counts for."""
+    match action:
+        case Order():
+            return len(action.orders)
+        case Cancel() | CancelByCloid():
+            return len(action.cancels)
+        case BatchModify():
+            return len(action.modifies)
+    return 1
+
+
 def canonical(action: L1Action) -> None:
     """Write decimals, client ids and addresses in the one form that is hashed, in place."""
     match action:

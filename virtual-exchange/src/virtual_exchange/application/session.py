@@ -22,9 +22,6 @@ from virtual_exchange.application.data import MarketData
 from virtual_exchange.application.disguise import concealed, unmasked
 from virtual_exchange.application.exchange.door import Door
 from virtual_exchange.application.exchange.identity import Identity
-from virtual_exchange.application.exchange.money_actions import MoneyActions
-from virtual_exchange.application.exchange.trade_actions import TradeActions
-from virtual_exchange.application.exchange.twap_actions import TwapActions
 from virtual_exchange.application.manifest import run_manifest
 from virtual_exchange.application.market_rules import rules_of
 from virtual_exchange.application.markets import Markets
@@ -139,6 +136,7 @@ def open_session(
     world_id: str = "",
     encoded: bool = False,
     warn: Callable[..., object] = lambda *_args, **_values: None,
+    rate_limited: bool = False,
 ) -> Session:
     """Build a world.
 
@@ -149,6 +147,7 @@ def open_session(
         world_id: its name, empty for the default world.
         encoded: snapshots in replies are JSON already; for HTTP.
         warn: told of signed actions that the live venue would refuse.
+        rate_limited: accounts may send only as many actions as the venue lets them.
 
     Raises:
         BadRequest: something in the request cannot be.
@@ -192,12 +191,12 @@ def open_session(
     door = Door(
         world,
         identity=identity,
-        trade=TradeActions(world, trading, identity),
-        money=MoneyActions(world, identity),
+        trading=trading,
         transit=transit,
-        twaps=TwapActions(world, trading),
         touch=touch,
         warn=warn,
+        limits=queries.limits,
+        enforce_limits=rate_limited,
     )
     return Session(
         request=request,

@@ -22,6 +22,7 @@ class Worlds:
         clock: wall time.
         limit: how many there may be at a time.
         warn: told of signed actions that the live venue would refuse.
+        rate_limited: accounts may send only as many actions as the venue lets them.
     """
 
     def __init__(
@@ -31,8 +32,10 @@ class Worlds:
         clock: Clock,
         limit: int,
         warn: Callable[..., object] = lambda *_args, **_values: None,
+        rate_limited: bool = False,
     ) -> None:
         self._warn = warn
+        self._rate_limited = rate_limited
         self._markets = Markets(source)
         self._clock = clock
         self._limit = limit
@@ -62,6 +65,7 @@ class Worlds:
                 world_id=name,
                 encoded=True,
                 warn=self._warn,
+                rate_limited=self._rate_limited,
             )
             self._sessions[name] = session
         return session

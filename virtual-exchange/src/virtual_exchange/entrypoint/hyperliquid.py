@@ -16,7 +16,7 @@ from virtual_exchange.application.info_request import (
     is_address,
     read_body,
 )
-from virtual_exchange.application.info_weights import items_of, weight
+from virtual_exchange.application.info_weights import action_weight, items_of, weight
 from virtual_exchange.application.session import Session
 from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, answer, unprocessable
 
@@ -24,13 +24,25 @@ from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, a
 async def exchange(call: Call) -> Answer:
     """`POST /exchange`."""
     session = call.session
+    if not call.spend(action_weight(1)):
+        return answer(None, status=429)
     try:
         delivery = session.door.post(call.body)
     except Malformed as error:
         if not error.is_json:
             raise HTTPException(400, NOT_JSON) from None
         raise unprocessable(one_line(f"{WRONG_SHAPE}: {error}")) from None
-    return answer(await call.services.mover.arrival(session, delivery))
+    told = await call.services.mover.arrival(session, delivery)
+    call.charge(action_weight(_statuses(told)) - action_weight(1))
+    return answer(told)
+
+
+def _statuses(told: Any) -> int:
+    """How many orders or cancels an action was about."""
+    match told:
+        case {"response": {"data": {"statuses": list(statuses)}}}:
+            return len(statuses)
+    return 1
 
 
 def read(session: Session, request: InfoBody, caller: int | None) -> Any:

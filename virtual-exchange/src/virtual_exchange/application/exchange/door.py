@@ -15,12 +15,14 @@ import msgspec
 from suite.contracts import hyperliquid_exchange as wire
 from suite.contracts.hyperliquid_signing import Source, l1_digest, recover, user_digest
 from suite.errors import RejectReason
+from virtual_exchange.application.action_limits import ActionLimits
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.exchange.answers import DONE, Answer, data, err
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.money_actions import MoneyActions
 from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.exchange.twap_actions import TwapActions
+from virtual_exchange.application.trading import Trading
 from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.wire_errors import TEXTS
 from virtual_exchange.application.world import World
@@ -56,9 +58,11 @@ class Door:
 
     Args:
         world: acted on.
+        trading: carries orders out.
         identity: who may act.
-        trade, money, twaps: what can be done.
         transit: the way of orders to the venue.
+        limits: how many actions each account has sent, and may send.
+        enforce_limits: refuse what goes beyond them.
         touch: called with the account of every action that was let in.
         warn: told in key-values of what would fail on the live venue.
     """
@@ -67,17 +71,18 @@ class Door:
         self,
         world: World,
         *,
+        trading: Trading,
         identity: Identity,
-        trade: TradeActions,
-        money: MoneyActions,
         transit: Transit,
-        twaps: TwapActions,
+        limits: ActionLimits,
+        enforce_limits: bool,
         touch: Callable[[int], None],
         warn: Callable[..., object],
     ) -> None:
         self._world = world
         self._identity = identity
-        self._money = money
+        trade, twaps = TradeActions(world, trading, identity), TwapActions(world, trading)
+        self._money = money = MoneyActions(world, identity)
         self._trades: dict[type, Callable[[AccountBook, Any], Answer]] = {
             wire.Order: trade.place,
             wire.Cancel: trade.cancel,
@@ -99,6 +104,8 @@ class Door:
             wire.Noop: lambda _account, _action: DONE,
         }
         self._transit = transit
+        self._limits = limits
+        self._enforce_limits = enforce_limits
         self._touch = touch
         self._warn = warn
         self._sources: tuple[Source, Source] = ("a", "b")
@@ -137,6 +144,7 @@ class Door:
         self._admit(envelope, signer)
         if action is None:
             return err(f"{name} is not simulated.")
+        self._count(account.index, action)
         return self._l1(principal, account, action)
 
     # who
@@ -196,6 +204,15 @@ class Door:
             raise _Refused(text)
         if envelope.expiresAfter is not None and envelope.expiresAfter < self._identity.now_ms:
             raise _Refused("Action already expired")
+
+    def _count(self, account: int, action: wire.L1Action) -> None:
+        """Take the action out of the account's budget, where budgets are enforced."""
+        if self._enforce_limits:
+            cancels = isinstance(action, wire.Cancel | wire.CancelByCloid)
+            text = self._limits.refusal(account, cancels=cancels, now_ms=self._identity.now_ms)
+            if text is not None:
+                raise _Refused(text)
+        self._limits.count(account, wire.batch_of(action))
 
     # what
 
