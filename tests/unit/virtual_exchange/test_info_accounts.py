@@ -49,7 +49,6 @@ def ask(session: Session, kind: str, user: str | None = OWNER.address, **fields:
         ("orderStatus", {"user": OWNER.address}, "missing field `oid`"),
         ("orderStatus", {"user": OWNER.address, "oid": "0x12"}, "wrong field `oid`"),
         ("userFillsByTime", {"user": OWNER.address}, "missing field `startTime`"),
-        ("userFunding", {"user": OWNER.address}, "missing field `startTime`"),
         ("fundingHistory", {"coin": "BTC"}, "missing field `startTime`"),
         ("maxBuilderFee", {"user": OWNER.address}, "missing field `builder`"),
         ("marginTable", {}, "missing field `id`"),

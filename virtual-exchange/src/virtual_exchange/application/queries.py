@@ -156,7 +156,7 @@ class Queries:
             "clearinghouseState": _of_user(lambda _r, a: accounts.clearinghouse(a)),
             "spotClearinghouseState": _of_user(lambda _r, a: spot_reads.balances(world, a)),
             "activeAssetData": _of_user(self._active_asset, "coin"),
-            "userFunding": _of_user(ledger.funding, "startTime"),
+            "userFunding": _of_user(ledger.funding),
             "userNonFundingLedgerUpdates": _of_user(ledger.others),
             "userFees": _of_user(lambda _r, a: fees.fees(a)),
             "userRateLimit": _of_user(lambda _r, a: fees.rate_limit(a)),

@@ -1,0 +1,82 @@
+"""The official client as its own examples set it up."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from hyperliquid.exchange import Exchange  # noqa: TID253 - nothing here without it
+from hyperliquid.info import Info  # noqa: TID253
+from hyperliquid.utils.types import Cloid  # noqa: TID253
+from tests.support.venue_process import VenueUnderTest
+
+GTC: dict[str, Any] = {"limit": {"tif": "Gtc"}}
+IOC: dict[str, Any] = {"limit": {"tif": "Ioc"}}
+ALO: dict[str, Any] = {"limit": {"tif": "Alo"}}
+
+
+@dataclass
+class Sdk:
+    """One user of the official client.
+
+    Attributes:
+        info, exchange: the client's two halves, pointed at the venue by `base_url` alone.
+    """
+
+    target: VenueUnderTest
+    wallet: LocalAccount
+    info: Any
+    exchange: Any
+
+    @property
+    def address(self) -> str:
+        return str(self.wallet.address)
+
+    def price(self, coin: str, factor: float) -> float:
+        return self.target.price(coin, factor)
+
+    def rest(self, coin: str = "ETH", *, sz: float = 0.02, **more: Any) -> int:
+        """Place a bid far below the market; return its oid."""
+        reply = self.exchange.order(coin, True, sz, self.price(coin, 0.8), GTC, **more)
+        return int(one(reply)["resting"]["oid"])
+
+    def position(self, coin: str = "ETH") -> dict[str, Any] | None:
+        """The position in a coin, None where there is none."""
+        held = self.info.user_state(self.address)["assetPositions"]
+        found = (item["position"] for item in held if item["position"]["coin"] == coin)
+        return next(found, None)
+
+    def status(self, oid: int | str) -> Any:
+        """Status of an order by its oid or cloid."""
+        if isinstance(oid, str):
+            reply = self.info.query_order_by_cloid(self.address, Cloid.from_str(oid))
+        else:
+            reply = self.info.query_order_by_oid(self.address, oid)
+        return reply["order"]["status"] if reply["status"] == "order" else reply["status"]
+
+
+def set_up(target: VenueUnderTest, wallet: LocalAccount | None = None, **options: Any) -> Sdk:
+    """Do what `example_utils.setup` does: both halves, and a look at the account."""
+    wallet = wallet or target.wallet()
+    info = Info(target.url, skip_ws=True)
+    exchange = Exchange(wallet, target.url, account_address=wallet.address, **options)
+    state = info.user_state(wallet.address)
+    assert float(state["marginSummary"]["accountValue"]) > 0
+    return Sdk(target, wallet, info, exchange)
+
+
+def many(reply: Any) -> list[Any]:
+    """Statuses of an accepted action."""
+    assert reply["status"] == "ok", reply
+    found: list[Any] = reply["response"]["data"]["statuses"]
+    return found
+
+
+def one(reply: Any) -> Any:
+    """The only status of an accepted action."""
+    (status,) = many(reply)
+    return status
+
+
+def trigger(price: float, tpsl: str, *, is_market: bool = True) -> dict[str, Any]:
+    """Kind of a stop or take-profit."""
+    return {"trigger": {"triggerPx": price, "isMarket": is_market, "tpsl": tpsl}}
