@@ -12,7 +12,7 @@ from suite.bars import MINUTE_MS
 from suite.contracts.venue import LimitType, OrderType, PlaceOrder
 from suite.enums import Tif
 from virtual_exchange.application.info_request import InfoBody, Unsupported
-from virtual_exchange.application.modelled_book import LEVELS
+from virtual_exchange.application.modelled_book import LEVELS, _Depth
 from virtual_exchange.application.session import Session
 
 BIDS, ASKS = 0, 1
@@ -162,6 +162,17 @@ def test_depth_comes_from_the_last_closed_bar_alone() -> None:
     assert 20 * total(shown[1]["levels"][BIDS], Decimal(0), BIDS) < total(
         shown[3]["levels"][BIDS], Decimal(0), BIDS
     )
+
+
+@pytest.mark.parametrize("volume", [0, 1, 7, 1000, 10**12])
+def test_depth_only_grows(volume: int) -> None:
+    """However small it is, and however far: no level is empty."""
+    depth = _Depth(name=f"{volume}", volume=volume, least=4)
+    sizes = [depth.size(ticks) for ticks in range(2000)]
+    orders = [depth.orders(ticks) for ticks in range(2000)]
+    assert all(before < after for before, after in itertools.pairwise(sizes))
+    assert all(1 <= after - before <= 3 for before, after in itertools.pairwise(orders))
+    assert sizes[-1] <= 2 * volume + 4 * 2000
 
 
 def test_levels_cross_a_power_of_ten_on_the_grid() -> None:
