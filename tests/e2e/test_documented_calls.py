@@ -41,6 +41,23 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
         process.terminate()
 
 
+@pytest.fixture(scope="module")
+def served_by_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The venue of the README's client: its time moves by itself, and a faucet opens accounts."""
+    folder = tmp_path_factory.mktemp("paced")
+    make_store(folder / "var" / "data", "BTC", "ETH", minutes=2880)
+    command = [str(Path(sys.executable).with_name("virtual-exchange")), "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--data", "var/data", "--symbols", "BTC,ETH"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+        process.terminate()
+
+
 def expand(line: str, folder: Path) -> str:
     """Put in what the shell would: `$(cat FILE)`, and TOKEN as the README sets it."""
     whole = line.replace("$TOKEN", "$(cat var/tokens/alice.token)")
@@ -78,3 +95,15 @@ def test_documented_call_is_answered(served: tuple[Path, str], line: str) -> Non
     assert 200 == reply.status_code, reply.text
     assert '"error"' not in reply.text
     assert '"err"' not in reply.text
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_documented_client_trades(served_by_time: str, page: str) -> None:
+    """The official client, as the README has it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    code = code.replace("http://127.0.0.1:8100", served_by_time)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "'filled'" in done.stdout, done.stderr
