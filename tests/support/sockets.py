@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from suite.clock import ManualClock
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.subscriber import Limits
+from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.ws import Patience, SocketEndpoint
 
 TURNS = 50
@@ -96,9 +98,10 @@ class Socket:
 class OneWorld:
     """Services with a single world."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, weights: WeightLimits | None) -> None:
         self.worlds = self
-        self.weights = None
+        self.weights = weights
+        self.clock = ManualClock(0)
         self._session = session
 
     def get(self, _world_id: str) -> Session:
@@ -107,10 +110,14 @@ class OneWorld:
 
 @asynccontextmanager
 async def connected(
-    session: Session, *, limits: Limits | None = None, patience: Patience | None = None
+    session: Session,
+    *,
+    limits: Limits | None = None,
+    patience: Patience | None = None,
+    weights: WeightLimits | None = None,
 ) -> AsyncIterator[Socket]:
     """Connect to a world; fail if the connection ended with an error."""
-    endpoint = SocketEndpoint(OneWorld(session), limits=limits, patience=patience)  # type: ignore[arg-type]
+    endpoint = SocketEndpoint(OneWorld(session, weights), limits=limits, patience=patience)  # type: ignore[arg-type]
     socket = Socket()
     scope = {"type": "websocket", "path_params": {}, "extensions": {WIRE: socket}}
     task = asyncio.create_task(endpoint(scope, socket._incoming.get, socket.accept))

@@ -1,16 +1,22 @@
 """A connection of the WebSocket: requests, answers, limits, ends."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.sockets import connected
 from tests.support.wallets import Wallet, item, order
 from tests.support.worlds import open_memory_world, random_source
 
+from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.hyperliquid_ws import SUBSCRIPTIONS
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.subscriber import Limits
+from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.ws import Patience
 
 NOW_MS = 1_790_000_000_000
@@ -368,3 +374,95 @@ async def test_faucet_funds_an_address_that_is_named_in_a_subscription() -> None
 def test_every_subscription_has_a_name_of_its_own() -> None:
     names = [kind.__struct_config__.tag for kind in SUBSCRIPTIONS]
     assert len(set(names)) == len(names) == 27
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_post_of_an_action_on_its_way_is_answered_when_it_arrives(*, stays: bool) -> None:
+    """It waits like any other; a client that has left is not missed."""
+    wallet = Wallet()
+    session = open_memory_world(
+        random_source("BTC"),
+        pace="paced",
+        latency=MINUTE_MS,
+        clock=ManualClock(NOW_MS),
+    )
+    session.world.by_address[wallet.address] = session.world.accounts[0]
+    ping = {"method": "ping"}
+    async with connected(session, limits=Limits(posts=1)) as client:
+        request = {"type": "action", "payload": wallet.signed(order(), nonce=NOW_MS)}
+        post = {"method": "post", "id": 1, "request": request}
+        answers = await client.ask(post, post | {"id": 2}, ping)
+        assert [error("too many pending post requests id=2"), {"channel": "pong"}] == answers
+        if stays:
+            session.barrier.tick()
+            (answer,) = await client.take()
+            payload = answer["data"]["response"]["payload"]
+            assert "resting" in payload["response"]["data"]["statuses"][0]
+    session.barrier.tick()
+    assert 1 == len(session.world.books[0].orders)
+
+
+async def test_reads_over_post_cost_weight_where_there_are_limits(session: Session) -> None:
+    """As those over HTTP do."""
+    weights = WeightLimits(per_minute=41)
+    meta = {"type": "info", "payload": {"type": "meta"}}
+    posts = [{"method": "post", "id": number, "request": meta} for number in range(3)]
+    async with connected(session, weights=weights) as client:
+        kinds = [a["data"]["response"]["type"] for a in await client.ask(*posts)]
+        assert ["info", "info", "error"] == kinds
+
+
+# whatever is said
+
+_TEXTS = st.sampled_from(
+    ["", "BTC", "ETH", "@1", "0x" + "1" * 40, "1m", "subscribe", "unsubscribe", "post", "info"]
+)
+_SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), _TEXTS)
+_JSON = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3)
+)
+_PARAMS = ("coin", "user", "interval", "nSigFigs", "mantissa", "dex", "aggregateByTime")
+_SUBSCRIPTIONS = st.fixed_dictionaries(
+    {"type": st.sampled_from([str(k.__struct_config__.tag) for k in SUBSCRIPTIONS])},
+    optional=dict.fromkeys(_PARAMS, _SCALARS),
+)
+_FRAMES = st.one_of(
+    _JSON,
+    st.fixed_dictionaries(
+        {"method": st.sampled_from(["subscribe", "unsubscribe"]), "subscription": _SUBSCRIPTIONS}
+    ),
+    st.fixed_dictionaries(
+        {
+            "method": st.just("post"),
+            "id": st.integers(min_value=0, max_value=2**40),
+            "request": st.fixed_dictionaries(
+                {
+                    "type": st.sampled_from(["info", "action"]),
+                    "payload": _JSON | st.fixed_dictionaries({"type": _TEXTS, "user": _TEXTS}),
+                }
+            ),
+        }
+    ),
+)
+
+
+@given(said=st.lists(st.one_of(_FRAMES.map(json.dumps), st.text(), st.binary()), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_said_is_answered_and_the_connection_goes_on(said: list[str | bytes]) -> None:
+    """One answer at least to each frame, and a pong in the end."""
+
+    async def talk() -> None:
+        session = open_memory_world(random_source("BTC", "ETH", count=20))
+        async with connected(session) as client:
+            for frame in said:
+                if isinstance(frame, bytes):
+                    client.send_binary(frame)
+                else:
+                    client.send(frame)
+            session.world.play(3)
+            answers = await client.ask({"method": "ping"})
+            while {"channel": "pong"} not in answers:
+                answers += await client.take()
+            assert len(answers) > len(said)
+
+    asyncio.run(talk())
