@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import structlog
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
@@ -14,13 +15,14 @@ from suite.service.tokens import open_to_all
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.subscriber import Limits, Subscriber
-from virtual_exchange.entrypoint.asgi import Call
+from virtual_exchange.entrypoint.asgi import DEFAULT_NAME, Call
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.entrypoint.ws_requests import Requests
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 TRY_AGAIN_LATER: Final = 1013
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ class _Connection:
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._end: str | None = None
+        self._world_id = session.world.world_id or DEFAULT_NAME
         self._streams = session.streams
         self._subscriber = Subscriber(session.streams, wake=self._something.set, limits=limits)
         self._requests = Requests(call, session, self._subscriber)
@@ -152,6 +155,7 @@ class _Connection:
         except Gone:
             return
         except Stalled:
+            _log.warning("ws_dropped", reason="stalled", world=self._world_id)
             limit = f"{patience.stall_s:g} s"
             wire.end(TRY_AGAIN_LATER, f"too slow: nothing was taken for {limit}")
 
