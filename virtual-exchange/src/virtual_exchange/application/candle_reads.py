@@ -63,7 +63,7 @@ class CandleReads:
         The one that is still open is made of the bars that are closed by now and the present print.
         """
         world, now_ms = self._world, self._world.now_ms
-        if start_ms > end_ms:
+        if max(0, start_ms) > end_ms:
             return []
         present_ms = _opening(now_ms, interval)
         oldest_ms = present_ms - (_MOST - 1) * _STEP_MS[interval]

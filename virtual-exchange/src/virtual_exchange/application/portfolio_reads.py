@@ -7,6 +7,7 @@ from virtual_exchange.application.activity import Activities
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.wire_values import usd
 from virtual_exchange.application.world import World
+from virtual_exchange.domain.record import LedgerUpdate
 
 _SPANS: Final = {"day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS, "allTime": 1 << 62}
 _PERP_NAMES: Final = {
@@ -35,9 +36,10 @@ class PortfolioReads:
         if account is not None:
             book = self._world.books[account]
             perp = self._samples(account)
+            spot = _spot_balances(book, [time_ms for time_ms, _value, _moved in perp])
             both = [
-                (time_ms, value + (spot := _spot_at(book, time_ms)), moved + spot)
-                for time_ms, value, moved in perp
+                (time_ms, value + beside, moved + beside)
+                for (time_ms, value, moved), beside in zip(perp, spot, strict=True)
             ]
         whole = [[name, self._span(account, both, length)] for name, length in _SPANS.items()]
         return whole + [
@@ -70,15 +72,24 @@ class PortfolioReads:
         }
 
 
-def _spot_at(book: AccountBook, time_ms: int) -> int:
-    """USDC in the spot wallet at a time, micro-USD: what it is now without what came later."""
-    balance = int(book.spot_usd)
-    for update in reversed(book.ledger):
-        if update.time_ms <= time_ms:
-            break
-        if update.kind == "accountClassTransfer":
-            balance += update.usd
-        elif update.kind == "send" and not update.perp_usd:
-            sent = update.user == book.account.address
-            balance += update.usd if sent else -update.usd
-    return balance
+def _spot_balances(book: AccountBook, times_ms: list[int]) -> list[int]:
+    """USDC in the spot wallet at each of some rising times, micro-USD.
+
+    It is what it is now without what came later.
+    """
+    balance, later = int(book.spot_usd), list(book.ledger)
+    balances = []
+    for time_ms in reversed(times_ms):
+        while later and later[-1].time_ms > time_ms:
+            balance -= _spot_change(book, later.pop())
+        balances.append(balance)
+    return balances[::-1]
+
+
+def _spot_change(book: AccountBook, update: LedgerUpdate) -> int:
+    """What an entry of the ledger has added to the spot wallet, micro-USD."""
+    if update.kind == "accountClassTransfer":
+        return -update.usd
+    if update.kind == "send" and not update.perp_usd:
+        return -update.usd if update.user == book.account.address else update.usd
+    return 0

@@ -8,6 +8,8 @@ from suite.enums import OrderStatus, Side
 from suite.fixed import USD_DECIMALS, format_fixed
 
 SIDES: Final[dict[Side, Literal["B", "A"]]] = {Side.BUY: "B", Side.SELL: "A"}
+_DIGITS: Final = 10
+"""That the venue shows after the point at most."""
 NO_HASH: Final = "0x" + "0" * 64
 """Transaction hash of what the venue does by itself."""
 _WORDS: Final = {
@@ -30,7 +32,10 @@ def made_hash(*parts: str | int) -> str:
 
 def plain(value: float) -> str:
     """Write a published number without an exponent, always with a fraction, at most ten digits."""
-    text = format(Decimal(repr(round(value, 10))), "f")
+    text = repr(value)
+    if "e" not in text and len(text) - text.index(".") <= _DIGITS + 1:
+        return text
+    text = format(Decimal(repr(round(value, _DIGITS))), "f")
     return text if "." in text else f"{text}.0"
 
 
