@@ -20,7 +20,7 @@ from virtual_exchange.application.jobs import Jobs
 from virtual_exchange.application.mover import Mover
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import strategies_of, world_request
-from virtual_exchange.application.worlds import DEFAULT, Worlds
+from virtual_exchange.application.worlds import DEFAULT, Limits, Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.settings import Settings
@@ -91,11 +91,16 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
     """
     clock = SystemClock()
     source = source or StoreMarkets(settings.data, isolated=True)
+    limits = Limits(
+        worlds=settings.worlds_max,
+        positions=settings.world_positions_max,
+        minutes=settings.world_minutes_max,
+    )
     services = Services(
         worlds=Worlds(
             source=source,
             clock=clock,
-            limit=settings.worlds_max,
+            limits=limits,
             warn=_log.warning,
             rate_limited=settings.rate_limits,
         ),

@@ -26,6 +26,8 @@ class Settings(ServiceSettings):
             given: 10,000 in a paced world, nothing in others.
         allow_partial: accept coins that do not cover the range.
         worlds_max: how many worlds this process holds at most.
+        world_positions_max: room for accounts times coins of one world at most.
+        world_minutes_max: stored bars of all coins of one world at most; each is 88 bytes.
         backtests_max: how many backtests may run at a time.
         ws_stall_s: how long a WebSocket client may take nothing of what it is sent.
         ws_silence_s: after how long without a message a WebSocket is closed; the live venue does so
@@ -48,7 +50,9 @@ class Settings(ServiceSettings):
     seed: int = Field(default=0, ge=0)
     faucet: Decimal | None = Field(default=None, ge=0)
     allow_partial: bool = False
-    worlds_max: int = Field(default=64, ge=1)
+    worlds_max: int = Field(default=128, ge=1)
+    world_positions_max: int = Field(default=65_536, ge=1)
+    world_minutes_max: int = Field(default=10_000_000, ge=1)
     backtests_max: int = Field(default=2, ge=1)
     ws_stall_s: float = Field(default=10.0, gt=0, le=3600)
     ws_silence_s: float = Field(default=0.0, ge=0, le=3600)

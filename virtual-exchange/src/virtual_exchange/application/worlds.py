@@ -3,15 +3,66 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from suite.bars import MINUTE_MS
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
-from suite.errors import Conflict, NotFound
+from suite.errors import BadRequest, Conflict, NotFound
+from virtual_exchange.application.market_building import query_of
 from virtual_exchange.application.markets import Markets
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import Session, open_session
+from virtual_exchange.domain.market import Market
 
 DEFAULT = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a process holds at most.
+
+    Attributes:
+        worlds: at a time.
+        positions: of one world: room for accounts, times coins.
+        minutes: of one world: stored bars of all its coins, those before its range included.
+    """
+
+    worlds: int = 128
+    positions: int = 65_536
+    minutes: int = 10_000_000
+
+    def check_request(self, request: WorldRequest) -> None:
+        """Refuse what can be seen to be too large before anything is loaded.
+
+        Raises:
+            BadRequest: says what there is room for.
+        """
+        query = query_of(request)
+        coins, room = len(query.coins), request.capacity or len(request.accounts)
+        if coins * room > self.positions:
+            raise BadRequest(
+                f"{room} accounts times {coins} coins are too many for one world: "
+                f"at most {self.positions} positions"
+            )
+        if query.from_ms is not None and query.to_ms is not None:
+            self._check_minutes((query.to_ms - query.from_ms) // MINUTE_MS, coins)
+
+    def check_market(self, market: Market) -> None:
+        """Refuse a market that is larger than its range has shown.
+
+        Raises:
+            BadRequest: says what there is room for.
+        """
+        coins = len(market.instruments)
+        self._check_minutes(sum(map(len, market.history)) // coins, coins)
+
+    def _check_minutes(self, minutes: int, coins: int) -> None:
+        if minutes * coins > self.minutes:
+            raise BadRequest(
+                f"{minutes} minutes of {coins} coins are too many for one world: at most "
+                f"{self.minutes // coins} minutes; take a shorter range or fewer coins"
+            )
 
 
 class Worlds:
@@ -20,7 +71,7 @@ class Worlds:
     Args:
         source: of their markets.
         clock: wall time.
-        limit: how many there may be at a time.
+        limits: how many there may be, and how large.
         warn: told of signed actions that the live venue would refuse.
         rate_limited: accounts may send only as many actions as the venue lets them.
     """
@@ -30,7 +81,7 @@ class Worlds:
         *,
         source: MarketSource,
         clock: Clock,
-        limit: int,
+        limits: Limits = Limits(),
         warn: Callable[..., object] = lambda *_args, **_values: None,
         rate_limited: bool = False,
     ) -> None:
@@ -38,7 +89,7 @@ class Worlds:
         self._rate_limited = rate_limited
         self._markets = Markets(source)
         self._clock = clock
-        self._limit = limit
+        self._limits = limits
         self._sessions: dict[str, Session] = {}
         self._building = asyncio.Lock()
 
@@ -51,11 +102,13 @@ class Worlds:
 
         Raises:
             Conflict: there are too many.
+            BadRequest: it is too large.
             SuiteError: it cannot be built.
         """
         async with self._building:
-            if len(self._sessions) >= self._limit:
-                raise Conflict(f"there are {self._limit} worlds already; delete one first")
+            if len(self._sessions) >= self._limits.worlds:
+                raise Conflict(f"there are {self._limits.worlds} worlds already; delete one first")
+            self._limits.check_request(request)
             name = secrets.token_hex(6) if world_id is None else world_id
             session = await asyncio.to_thread(
                 open_session,
@@ -67,6 +120,7 @@ class Worlds:
                 warn=self._warn,
                 rate_limited=self._rate_limited,
             )
+            self._limits.check_market(session.world.market)
             self._sessions[name] = session
         return session
 
@@ -85,7 +139,7 @@ class Worlds:
         return session
 
     def delete(self, world_id: str) -> Session:
-        """Forget a world; nobody who waits in it is answered any more.
+        """Forget a world; whoever waits in it is told so.
 
         Raises:
             NotFound: there is none of that name.
