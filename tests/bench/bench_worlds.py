@@ -7,7 +7,6 @@ own each, a mask of its own each.
 
 import argparse
 import asyncio
-import gc
 import multiprocessing
 import os
 import tempfile
@@ -24,6 +23,7 @@ from suite.contracts.world import AccountRequest, MaskRequest, WorldRequest
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.worlds import Worlds
+from virtual_exchange.lean import reclaim
 
 COINS = ("BTC", "ETH", "SOL")
 DAYS = 51
@@ -73,7 +73,8 @@ def step(session: Session, steps: int, done: int) -> None:
 
 async def measure(root: Path, kind: str, worlds: int, stepping: int, steps: int) -> str:
     """Build, read, step and delete; what it cost."""
-    registry = Worlds(source=StoreMarkets(root, isolated=True), clock=ManualClock(0))
+    source = StoreMarkets(root, isolated=True)
+    registry = Worlds(source=source, clock=ManualClock(0))
     empty = rss_mb()
     begun = time.perf_counter()
     for number in range(worlds):
@@ -92,7 +93,8 @@ async def measure(root: Path, kind: str, worlds: int, stepping: int, steps: int)
     for session in registry.all():
         registry.delete(session.world.world_id)
     del chosen, session
-    gc.collect()
+    reclaim()
+    source.close()
     rate = 4 * stepping * steps / step_s
     return (
         f"{kind:<11} empty {empty:5.0f} MB  built {built:5.0f} MB in {build_s:5.1f} s  "

@@ -228,6 +228,38 @@ def _clean(value: float) -> float:
     return round(value, 8)
 
 
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """One coin's bars in every interval of a snapshot; nothing in it is changed.
+
+    Attributes:
+        series: by minutes, shortest first.
+        complete: for each bar of a longer series, whether no shorter bar is missing in it.
+    """
+
+    series: dict[int, Bars]
+    complete: dict[int, BoolArray]
+
+
+def resampled(bars: Bars) -> Resampled:
+    """Make the longer bars of a snapshot.
+
+    Args:
+        bars: the shortest, normally 1m. Intervals that are not a multiple of theirs do not exist.
+            The first bar should begin a UTC day, else the first of each longer interval is
+            incomplete.
+    """
+    parts = Resampled({}, {})
+    base = bars.interval_ms // MINUTE_MS
+    for minutes in INTERVALS:
+        if minutes == base:
+            parts.series[minutes] = bars
+        elif minutes > base and minutes % base == 0:
+            longer, complete = resample(bars, minutes * MINUTE_MS)
+            parts.series[minutes], parts.complete[minutes] = longer, complete
+    return parts
+
+
 class SnapshotSeries:
     """All that snapshots of one coin need: its shortest bars, resampled once.
 
@@ -236,23 +268,15 @@ class SnapshotSeries:
 
     Args:
         symbol: the coin.
-        bars: its shortest bars, normally 1m. Blocks of intervals that are not a multiple of theirs
-            do not exist. The first bar should begin a UTC day, else the first of each longer
-            interval is incomplete.
+        bars: its shortest bars, as of `resampled`.
+        parts: what `resampled` has made of them already.
     """
 
-    def __init__(self, symbol: str, bars: Bars) -> None:
+    def __init__(self, symbol: str, bars: Bars, parts: Resampled | None = None) -> None:
+        parts = parts or resampled(bars)
         self._symbol = symbol
         self._bars = bars
-        self._series: dict[int, Bars] = {}
-        self._complete: dict[int, BoolArray] = {}
-        base = bars.interval_ms // MINUTE_MS
-        for minutes in INTERVALS:
-            if minutes == base:
-                self._series[minutes] = bars
-            elif minutes > base and minutes % base == 0:
-                longer, complete = resample(bars, minutes * MINUTE_MS)
-                self._series[minutes], self._complete[minutes] = longer, complete
+        self._series, self._complete = parts.series, parts.complete
         self._blocks: dict[int, tuple[int, Block]] = {}
         self._last_key: tuple[object, ...] = ()
         self._last: dict[str, object] = {}

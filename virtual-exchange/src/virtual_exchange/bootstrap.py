@@ -23,6 +23,7 @@ from virtual_exchange.application.session import strategies_of, world_request
 from virtual_exchange.application.worlds import DEFAULT, Limits, Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.services import Services
+from virtual_exchange.lean import reclaim
 from virtual_exchange.settings import Settings
 
 DEFAULT_ACCOUNT = "trader"
@@ -39,12 +40,14 @@ class Container:
         token_files: where the tokens of the default world were written, by account, and that of
             the operator.
         after_open: called once everything is open.
+        after_close: called once everything is closed.
     """
 
     settings: Settings
     services: Services
     token_files: dict[str, Path] = field(default_factory=dict)
     after_open: Callable[[], None] | None = None
+    after_close: Callable[[], None] | None = None
 
     async def open(self) -> None:
         """Build the default world, and write its tokens.
@@ -72,6 +75,8 @@ class Container:
         """Stop jobs and worlds."""
         await self.services.jobs.close()
         await self.services.mover.close()
+        if self.after_close is not None:
+            self.after_close()
 
     def health(self) -> Health:
         """Whether all worlds are looked after."""
@@ -90,7 +95,7 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
         source: of markets, instead of the kline store.
     """
     clock = SystemClock()
-    source = source or StoreMarkets(settings.data, isolated=True)
+    stored = StoreMarkets(settings.data, isolated=True)
     limits = Limits(
         worlds=settings.worlds_max,
         positions=settings.world_positions_max,
@@ -98,7 +103,7 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
     )
     services = Services(
         worlds=Worlds(
-            source=source,
+            source=source or stored,
             clock=clock,
             limits=limits,
             warn=_log.warning,
@@ -107,12 +112,12 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
         jobs=Jobs(
             runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max
         ),
-        mover=Mover(),
+        mover=Mover(reclaim),
         tokens=TokenStore(clock),
         clock=clock,
         weights=WeightLimits() if settings.rate_limits else None,
     )
-    return Container(settings, services)
+    return Container(settings, services, after_close=stored.close)
 
 
 def default_world(settings: Settings) -> tuple[WorldRequest | None, tuple[TraderSpec, ...]]:

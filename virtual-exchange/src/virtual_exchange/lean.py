@@ -29,6 +29,16 @@ def give_back_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY, 20, 50)
+    _trim()
+
+
+def reclaim() -> None:
+    """Free what a deleted world has left behind, cycles included, and return it to the system."""
+    gc.collect()
+    _trim()
+
+
+def _trim() -> None:
     name = ctypes.util.find_library("c")
     trim = getattr(ctypes.CDLL(name), "malloc_trim", None) if name else None
     if trim is not None:

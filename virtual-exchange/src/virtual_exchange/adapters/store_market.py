@@ -1,12 +1,16 @@
 """Markets out of the kline store."""
 
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock, Timer
+from typing import TYPE_CHECKING, Final
 
+from strategy_core.indicators import WINDOW
+from suite.bars import DAY_MS, MINUTE_MS
 from suite.errors import StorageError
+from suite.klines import empty_bars
 from virtual_exchange.application.market_building import STORED, CoinData, build_market
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
@@ -14,24 +18,30 @@ from virtual_exchange.domain.market import Market
 if TYPE_CHECKING:
     from suite.service.kline_store import KlineStore
 
+WARM_UP_MS: Final = WINDOW * DAY_MS
+"""Bars before a range: the longest indicator sees so many days."""
+_IDLE_S: Final = 20.0
+
 
 class StoreMarkets:
     """Reads markets from a store.
 
     Args:
         root: of the store.
-        isolated: read in a short-lived child process, so that a service that runs for weeks does
-            not carry the Parquet library and its buffers (60 MB) for the sake of its start.
+        isolated: read in a child process that ends when it is idle, so that a service that runs for
+            weeks does not carry the Parquet library and its buffers (60 MB) for the sake of its
+            start.
     """
 
     def __init__(self, root: Path, *, isolated: bool = False) -> None:
         self._root = root
-        self._isolated = isolated
-        self._begun: dict[MarketQuery, _Reading] = {}
+        self._reader = _Reader() if isolated else None
+        self._begun: dict[MarketQuery, Future[tuple[CoinData, ...]]] = {}
 
     def begin(self, query: MarketQuery) -> None:
         """Start reading a market that will be loaded soon, beside whatever happens until then."""
-        self._begun[query] = _Reading(self._root, query)
+        if self._reader is not None:
+            self._begun[query] = self._reader.submit(self._root, query)
 
     def load(self, query: MarketQuery) -> Market:
         """Read and quantise the bars and funding of a range.
@@ -40,42 +50,55 @@ class StoreMarkets:
             DataGap: nothing, or not the whole range, is stored; says what is.
             StorageError: a file is damaged.
         """
-        if not self._isolated:
+        if self._reader is None:
             return build_market(query, read(self._root, query))
-        reading = self._begun.pop(query, None) or _Reading(self._root, query)
-        return build_market(query, reading.result())
-
-    def close(self) -> None:
-        """End the readings that nobody waited for."""
-        while self._begun:
-            self._begun.popitem()[1].close()
-
-
-class _Reading:
-    """A child process that reads one market."""
-
-    def __init__(self, root: Path, query: MarketQuery) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._root = root
-        self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
-        self._future = self._pool.submit(read, root, query)
-
-    def result(self) -> tuple[CoinData, ...]:
-        """Wait for it, and end the process."""
         try:
-            return self._future.result()
+            reading = self._begun.pop(query, None) or self._reader.submit(self._root, query)
+            return build_market(query, reading.result())
         except BrokenProcessPool:
+            self._reader.end()
             raise StorageError(f"reading {self._root} was interrupted") from None
-        finally:
-            self.close()
 
     def close(self) -> None:
-        """End the process."""
-        self._pool.shutdown(cancel_futures=True)
+        """End the reading that nobody waited for."""
+        if self._reader is not None:
+            self._reader.end()
+
+
+class _Reader:
+    """A child process that reads markets, one after another; it ends when it has been idle."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = Lock()
+        self._idle: Timer | None = None
+
+    def submit(self, root: Path, query: MarketQuery) -> "Future[tuple[CoinData, ...]]":
+        """Read a market."""
+        with self._lock:
+            if self._idle is not None:
+                self._idle.cancel()
+            if self._pool is None:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
+            future = self._pool.submit(read, root, query)
+            self._idle = Timer(_IDLE_S, self.end)
+            self._idle.daemon = True
+            self._idle.start()
+        return future
+
+    def end(self) -> None:
+        """End the process; what it reads at the moment is still read."""
+        with self._lock:
+            if self._idle is not None:
+                self._idle.cancel()
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
 
 
 def read(root: Path, query: MarketQuery) -> tuple[CoinData, ...]:
-    """Read coins from the first stored bar to the end of the range."""
+    """Read coins from as long before the range as indicators look back, to its end."""
     from suite.service.kline_store import KlineStore
 
     store = KlineStore(root)
@@ -86,17 +109,18 @@ def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
     from suite.service.kline_store import instrument_of
 
     source = store.source_of(coin, STORED)
-    bars = store.read(coin, STORED, source=source)
-    if query.to_ms is not None and query.to_ms <= int(bars.open_time_ms[0]):
-        # Nothing is stored before the end asked for; the builder says what is.
-        digest = ""
-    else:
-        digest = store.content_hash(coin, None, query.to_ms, interval=STORED, source=source)
+    from_ms = None if query.from_ms is None else query.from_ms // DAY_MS * DAY_MS - WARM_UP_MS
+    held = store.coverage(coin, STORED, source=source)
+    bars, digest = empty_bars(MINUTE_MS), ""
+    if held.first_open_ms < (query.to_ms or held.end_ms) and (from_ms or 0) < held.end_ms:
+        bars = store.read(coin, STORED, from_ms, query.to_ms, source=source)
+        digest = store.content_hash(coin, from_ms, query.to_ms, interval=STORED, source=source)
     times, rates = store.read_funding(coin, source=source)
     record = store.record(coin, source=source) or {}
     return CoinData(
         instrument=instrument_of(record, coin),
         bars=bars,
+        stored_ms=(held.first_open_ms, held.end_ms),
         funding_time_ms=times,
         funding_rate=rates,
         source=str(source),

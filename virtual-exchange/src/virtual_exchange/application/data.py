@@ -7,7 +7,7 @@ import numpy as np
 from perp_engine.rules import FillAt, Rules
 from perp_engine.tape import CLOSE, NO_BAR, OPEN, VOLUME, Tape
 from perp_engine.views import FundingStamp
-from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries
+from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries, resampled
 from suite.bars import HOUR_MS, INTERVAL_MS, Bars
 from suite.errors import BadRequest, NotFound
 from suite.fixed import RATE_ONE, Rate, mul_div_ceil
@@ -84,8 +84,12 @@ class MarketData:
     def _of(self, symbol: int) -> SnapshotSeries:
         series = self._series.get(symbol)
         if series is None:
-            coin = self._world.market.coins[symbol]
-            series = self._series[symbol] = SnapshotSeries(coin, self._world.market.history[symbol])
+            market, key = self._world.market, (resampled, symbol)
+            bars = market.history[symbol]
+            if key not in market.made:
+                market.made[key] = resampled(bars)
+            series = SnapshotSeries(market.coins[symbol], bars, market.made[key])
+            self._series[symbol] = series
         return series
 
     def klines(self, name: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:

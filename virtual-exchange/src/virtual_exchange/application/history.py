@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suite.bars import DAY_MS, F64, Bars
+from suite.bars import DAY_MS, Bars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,10 @@ class Day:
 
 
 class DayWindow:
-    """Rolling 24 hours over the closed bars of one coin, in constant time but for the extremes."""
+    """Rolling 24 hours over the closed bars of one coin; a moment is added up once."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
-        self._volume = _cumulative(bars.volume)
-        self._notional = _cumulative(bars.volume * bars.close)
         self._last: tuple[int, Day] | None = None
 
     def at(self, now_ms: int) -> Day:
@@ -58,15 +56,12 @@ class DayWindow:
                 volume=None,
                 notional=None,
             )
+        volume = bars.volume[first:end]
         return Day(
             first_price=float(bars.open[first]),
             last_price=float(bars.close[end - 1]),
             high=float(bars.high[first:end].max()),
             low=float(bars.low[first:end].min()),
-            volume=round(float(self._volume[end] - self._volume[first]), 6),
-            notional=round(float(self._notional[end] - self._notional[first]), 4),
+            volume=round(float(volume.sum()), 6),
+            notional=round(float((volume * bars.close[first:end]).sum()), 4),
         )
-
-
-def _cumulative(values: F64) -> F64:
-    return np.concatenate([[0.0], np.cumsum(values)])

@@ -34,6 +34,7 @@ class CoinData:
 
     Attributes:
         bars: published bars, those before the range included.
+        stored_ms: first moment and end of what is stored, where `bars` are a part of that.
         funding_time_ms: stamps, rising.
         funding_rate: rate of the whole interval, a fraction.
         source: where it came from, for people.
@@ -47,6 +48,19 @@ class CoinData:
     source: str
     synthetic: bool
     manifest: dict[str, Any]
+    stored_ms: tuple[int, int] | None = None
+
+    @property
+    def edges_ms(self) -> tuple[int, int]:
+        """First moment and end of what is stored."""
+        if self.stored_ms is not None or len(self.bars) == 0:
+            return self.stored_ms or (0, 0)
+        return int(self.bars.open_time_ms[0]), int(self.bars.open_time_ms[-1]) + _BASE_MS
+
+    @property
+    def stored(self) -> str:
+        """The same, for people."""
+        return " to ".join(map(format_moment, self.edges_ms))
 
 
 def query_of(request: WorldRequest) -> MarketQuery:
@@ -93,12 +107,8 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     from_ms, to_ms = _range(query, coins, step)
     length = (to_ms - from_ms) // step
     if length <= 0:
-        stored = (
-            f"{coin.instrument.coin} {format_moment(int(coin.bars.open_time_ms[0]))} to "
-            f"{format_moment(int(coin.bars.open_time_ms[-1]) + _BASE_MS)}"
-            for coin in coins
-        )
-        raise DataGap(f"the range holds no bar of all coins; stored are {', '.join(stored)}")
+        stored = ", ".join(f"{coin.instrument.coin} {coin.stored}" for coin in coins)
+        raise DataGap(f"the range holds no bar of all coins; stored are {stored}")
     counts, warnings = Counts(), []
     table = np.empty((len(coins), 5, length), np.int64)
     missing = {}
@@ -141,22 +151,20 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
 def _range(query: MarketQuery, coins: tuple[CoinData, ...], step: int) -> tuple[int, int]:
     """The range asked for, on the grid; where an edge is open, what all coins have."""
     for coin in coins:
-        if len(coin.bars) == 0:
+        if len(coin.bars) == 0 and coin.stored_ms is None:
             raise DataGap(f"{coin.instrument.coin} has no stored {STORED} bars")
-    first = max(int(coin.bars.open_time_ms[0]) for coin in coins)
-    last = min(int(coin.bars.open_time_ms[-1]) + _BASE_MS for coin in coins)
-    from_ms = first if query.from_ms is None else query.from_ms
-    to_ms = last if query.to_ms is None else query.to_ms
+    first, last = zip(*(coin.edges_ms for coin in coins), strict=True)
+    from_ms = max(first) if query.from_ms is None else query.from_ms
+    to_ms = min(last) if query.to_ms is None else query.to_ms
     return -(-from_ms // step) * step, to_ms // step * step
 
 
 def _check(coin: CoinData, bars: Bars, from_ms: int, to_ms: int, query: MarketQuery) -> None:
-    name, stored = coin.instrument.coin, coin.bars
-    first, last = int(stored.open_time_ms[0]), int(stored.open_time_ms[-1]) + _BASE_MS
+    name, (first, last) = coin.instrument.coin, coin.edges_ms
     if len(bars) == 0 or (not query.allow_partial and (first > from_ms or last < to_ms)):
         raise DataGap(
             f"{name} does not cover {format_moment(from_ms)} to {format_moment(to_ms)}; "
-            f"stored are {format_moment(first)} to {format_moment(last)}"
+            f"stored are {coin.stored}"
         )
     prices = (bars.open, bars.high, bars.low, bars.close)
     if not all(np.isfinite(column).all() and (column > 0).all() for column in prices):

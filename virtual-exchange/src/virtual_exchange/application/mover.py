@@ -1,6 +1,7 @@
 """What moves worlds inside an event loop: barriers when all wait, timers of paced worlds."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TypeVar
 
 from suite.contracts.clock import WaitReply
@@ -13,14 +14,22 @@ T = TypeVar("T")
 
 _SLICE_S = 0.02
 """How long a world may move before other requests get their turn."""
+_RECLAIM_S = 0.5
+"""How long after a world was forgotten its memory is: several are often deleted together."""
 _LOOK_S = 1.0
 """How often silence is looked at."""
 
 
 class Mover:
-    """Moves every world of a process."""
+    """Moves every world of a process.
 
-    def __init__(self) -> None:
+    Args:
+        reclaim: called when a world was forgotten a moment ago, to free what it has left behind.
+    """
+
+    def __init__(self, reclaim: Callable[[], None] = lambda: None) -> None:
+        self._reclaim = reclaim
+        self._reclaiming: asyncio.TimerHandle | None = None
         self._moving: set[int] = set()
         self._tasks: dict[int, list[asyncio.Task[None]]] = {}
 
@@ -102,6 +111,9 @@ class Mover:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._reclaiming is not None:
+            self._reclaiming.cancel()
+        self._reclaiming = asyncio.get_running_loop().call_later(_RECLAIM_S, self._reclaim)
 
     @property
     def failure(self) -> BaseException | None:
@@ -113,6 +125,8 @@ class Mover:
 
     async def close(self) -> None:
         """Look after nothing any more."""
+        if self._reclaiming is not None:
+            self._reclaiming.cancel()
         tasks = [task for tasks in self._tasks.values() for task in tasks]
         self._tasks.clear()
         for task in tasks:

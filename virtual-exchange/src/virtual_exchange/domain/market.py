@@ -23,6 +23,8 @@ class Market:
         synthetic: per coin whether it was generated.
         manifest: data hash, counts of quantised values, warnings.
         mask: how it differs from what was recorded, None for the recorded market itself.
+        made: what readers have made of it, by who made it: worlds that share the market share
+            that too.
     """
 
     instruments: tuple[Instrument, ...]
@@ -32,6 +34,7 @@ class Market:
     synthetic: tuple[bool, ...]
     manifest: dict[str, Any] = field(default_factory=dict)
     mask: Mask | None = None
+    made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         count = len(self.instruments)
