@@ -39,10 +39,8 @@ class DayWindow:
 
     def notional_between(self, from_ms: int, to_ms: int, *, now_ms: int) -> float:
         """What was traded in the bars that opened in [from, to) and are closed by now, USD."""
-        closed = self._bars.closed_by(now_ms)
-        first, end = np.searchsorted(self._bars.open_time_ms, [from_ms, to_ms])
-        total = self._notional[min(int(end), closed)] - self._notional[min(int(first), closed)]
-        return round(float(total), 4)
+        bars = self._bars.rows(0, self._bars.closed_by(now_ms)).between(from_ms, to_ms)
+        return round(float((bars.volume * bars.close).sum()), 4)
 
     def _sum(self, now_ms: int) -> Day:
         bars, end = self._bars, self._bars.closed_by(now_ms)
