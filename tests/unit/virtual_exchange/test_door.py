@@ -384,6 +384,14 @@ def test_refused_order_can_be_found_by_its_client_id(session: Session) -> None:
     assert 0 < record.oid < 1 << 53
 
 
+def test_refused_post_only_order_is_told_the_prices_of_the_shown_book(session: Session) -> None:
+    """Not the finer ones that fills are computed from."""
+    late = item(px="99000", kind={"limit": {"tif": "Alo"}})
+    (status,) = statuses(act(session, order(late)))
+    bids, asks = session.queries.market.book("BTC")["levels"]
+    assert f"bbo was {bids[0]['px']}@{asks[0]['px']}. asset=0" in status["error"]
+
+
 def test_modify_answers_as_a_whole_and_its_batch_one_by_one(session: Session) -> None:
     """A new id, the client's id only when the new order carries it."""
     cloid = "0x" + "1" * 32

@@ -19,6 +19,7 @@ from suite.ids import Oid
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.wire_errors import FORM, REJECTED_AS, error_text
 from virtual_exchange.application.world import World, mid_price
+from virtual_exchange.domain.price_grid import at_or_above, at_or_below
 from virtual_exchange.domain.record import OrderRecord
 
 Status = dict[str, Any] | str
@@ -146,8 +147,10 @@ class Trading:
     def text(self, reason: RejectReason, symbol: int) -> str:
         """Write a refusal as the venue does."""
         instrument, touch = self._world.market.instruments[symbol], self._world.engine.book(symbol)
+        bid = at_or_below(instrument, touch.bid) if touch.print else 0
+        ask = at_or_above(instrument, touch.ask) if touch.print else 0
         price = instrument.format_price
-        return error_text(reason, symbol, bid=price(touch.bid), ask=price(touch.ask))
+        return error_text(reason, symbol, bid=price(bid), ask=price(ask))
 
     def _status(self, book: AccountBook, oid: Oid, fills: list[Fill], *, leg: bool) -> Status:
         record = book.orders[oid]
