@@ -388,7 +388,8 @@ def test_refused_post_only_order_is_told_the_prices_of_the_shown_book(session: S
     """Not the finer ones that fills are computed from."""
     late = item(px="99000", kind={"limit": {"tif": "Alo"}})
     (status,) = statuses(act(session, order(late)))
-    bids, asks = session.queries.market.book("BTC")["levels"]
+    book: Any = session.queries.market.book("BTC")
+    bids, asks = book["levels"]
     assert f"bbo was {bids[0]['px']}@{asks[0]['px']}. asset=0" in status["error"]
 
 
