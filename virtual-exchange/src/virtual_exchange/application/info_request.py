@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from suite.contracts.hyperliquid_info import InfoRequest
+from virtual_exchange.application.wire_body import decode_first
 
 T = TypeVar("T")
 _HEX: Final = re.compile("(0x)?[0-9a-fA-F]{40}")
-_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
 _LAST: Final = 1 << 62
 
 
@@ -64,15 +64,7 @@ def read_body(body: bytes) -> InfoBody:
     Raises:
         msgspec.DecodeError: it is not JSON, or (`ValidationError`) has another shape.
     """
-    try:
-        return _body.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError as error:
-        rest = _TRAILING.search(str(error))
-        if rest is None:
-            raise
-        return _body.decode(body[: int(rest[1]) - 1])
+    return decode_first(_body, body)
 
 
 def is_address(text: str) -> bool:

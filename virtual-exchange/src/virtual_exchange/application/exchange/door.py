@@ -6,7 +6,6 @@ readings that a client may have signed (both networks, the venue's own notation 
 the one counts whose signer is known here. Nobody becomes known by signing.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -24,11 +23,11 @@ from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.exchange.twap_actions import TwapActions
 from virtual_exchange.application.trading import Trading
 from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
+from virtual_exchange.application.wire_body import decode_first
 from virtual_exchange.application.wire_errors import TEXTS
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account
 
-_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
 _KEYS: Final = tuple(
     f'"{name}"'.encode()
     for name in ("action", "nonce", "signature", "vaultAddress", "expiresAfter")
@@ -277,15 +276,7 @@ def _read(body: bytes) -> wire.Envelope:
     if any(body.count(key) > 1 for key in _KEYS):
         _refuse_repeated(body)
     try:
-        try:
-            envelope = _envelope.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError as error:
-            rest = _TRAILING.search(str(error))
-            if rest is None:
-                raise
-            envelope = _envelope.decode(body[: int(rest[1]) - 1])
+        envelope = decode_first(_envelope, body)
     except msgspec.ValidationError as error:
         raise Malformed(str(error), is_json=True) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
