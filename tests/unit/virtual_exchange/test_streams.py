@@ -127,6 +127,20 @@ async def test_unsubscribed_channel_is_silent_and_can_be_taken_again(session: Se
         assert 2 == len(await client.subscribe("allMids"))
 
 
+async def test_nothing_comes_after_the_acknowledgement_of_the_end(session: Session) -> None:
+    """Not even what was due already."""
+    async with connected(session) as client:
+        await client.subscribe("l2Book", coin="BTC")
+        client.blocked = True
+        for _ in range(2):
+            session.world.play(session.world.engine.bar + 1)
+            await client.take()
+        await client.unsubscribe("l2Book", coin="BTC")
+        client.read_again()
+        kinds = [message["channel"] for message in await client.take()]
+        assert ["l2Book", "subscriptionResponse"] == kinds
+
+
 async def test_addresses_are_echoed_in_lower_case(session: Session) -> None:
     """With or without its prefix."""
     user = address(session)
@@ -271,6 +285,9 @@ async def test_deleted_world_closes_its_connections(session: Session) -> None:
         session.streams.close()
         await client.take()
         assert (1001, "the world was deleted") == client.closed
+    async with connected(session) as late:
+        await late.ended.wait()
+        assert (1001, "the world was deleted") == late.closed
 
 
 async def test_world_is_not_listened_to_while_nobody_is_subscribed(session: Session) -> None:

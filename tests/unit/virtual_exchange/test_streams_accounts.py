@@ -389,7 +389,7 @@ async def test_orders_in_slices_are_told_by_state_by_history_and_by_fill() -> No
     async with connected(session) as client:
         for kind in ("twapStates", "userTwapHistory", "userTwapSliceFills"):
             await client.subscribe(kind, user=user)
-        wallet.nonces = iter((NOW_MS, NOW_MS + 1))
+        wallet.nonces = iter((NOW_MS, NOW_MS + 1, NOW_MS + 2))
         post(session, wallet.signed({"type": "twapOrder", "twap": twap}))
         told = {m["channel"]: m["data"] for m in await client.take()}
         ((number, state),) = told["twapStates"]["states"]
@@ -403,10 +403,14 @@ async def test_orders_in_slices_are_told_by_state_by_history_and_by_fill() -> No
         (ended,) = told["userTwapHistory"]["history"]
         assert {"status": "terminated"} == ended["status"]
         assert "isSnapshot" not in told["userTwapHistory"]
+    session.world.play(3)
+    post(session, wallet.signed({"type": "twapOrder", "twap": twap}))
     async with connected(session) as client:
         _, snapshot = await client.subscribe("userTwapHistory", user=user)
         assert snapshot["data"]["isSnapshot"]
-        assert 2 == len(snapshot["data"]["history"])
+        told = [(r["twapId"], r["status"]["status"]) for r in snapshot["data"]["history"]]
+        assert (number + 1, "activated") == told[0]
+        assert 3 == len(told)
 
 
 async def test_notifications_may_be_subscribed_to_and_never_come(session: Session) -> None:
