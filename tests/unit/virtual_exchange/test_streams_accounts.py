@@ -408,9 +408,9 @@ async def test_orders_in_slices_are_told_by_state_by_history_and_by_fill() -> No
     async with connected(session) as client:
         _, snapshot = await client.subscribe("userTwapHistory", user=user)
         assert snapshot["data"]["isSnapshot"]
-        told = [(r["twapId"], r["status"]["status"]) for r in snapshot["data"]["history"]]
-        assert (number + 1, "activated") == told[0]
-        assert 3 == len(told)
+        history = [(r["twapId"], r["status"]["status"]) for r in snapshot["data"]["history"]]
+        assert (number + 1, "activated") == history[0]
+        assert 3 == len(history)
 
 
 async def test_notifications_may_be_subscribed_to_and_never_come(session: Session) -> None:

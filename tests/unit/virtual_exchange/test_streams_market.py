@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.support.sockets import Socket, connected
 from tests.support.worlds import (
@@ -12,7 +13,7 @@ from tests.support.worlds import (
     random_source,
 )
 
-from suite.bars import MINUTE_MS
+from suite.bars import MINUTE_MS, Bars
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.subscriber import Limits
 
@@ -153,12 +154,14 @@ async def test_best_prices_are_told_only_when_they_change() -> None:
 
 async def test_market_without_a_bar_has_an_empty_book() -> None:
     """Null on both sides of the best prices, as on the venue; told once, not at each bar."""
-    bars = path_bars([(100.0, 101.0, 99.0, 100.0)] * 6)
-    source = MemorySource({"SOL": bars.rows(0, 3), "BTC": bars})
-    session = open_memory_world(source, allow_partial=True)
+    bars = path_bars([(100.0, 101.0, 99.0, 100.0)] * 10)
+    kept = np.array([0, 1, 2, 6, 7, 8, 9])
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    gap = Bars(MINUTE_MS, bars.open_time_ms[kept], *(column[kept] for column in columns))
+    session = open_memory_world(MemorySource({"SOL": gap, "BTC": bars}))
     async with connected(session) as client:
         await followed(client, "bbo", coin="SOL")
-        play(session, 4)
+        play(session, 3)
         assert [None, None] == (await client.take("bbo"))[-1]["bbo"]
         play(session, 1)
         assert [] == await client.take("bbo")
