@@ -54,8 +54,12 @@ class Socket:
         self.closed = (code, reason)
         self.ended.set()
 
-    async def accept(self, message: Any) -> None:
-        assert message["type"] == "websocket.accept"
+    async def asgi(self, message: Any) -> None:
+        """Take what goes the common way."""
+        if message["type"] == "websocket.send":
+            self.said.append(msgspec.json.decode(message["text"]))
+        elif message["type"] == "websocket.close":
+            self.end(message["code"], message["reason"])
 
     def read_again(self) -> None:
         self.blocked = False
@@ -115,12 +119,14 @@ async def connected(
     limits: Limits | None = None,
     patience: Patience | None = None,
     weights: WeightLimits | None = None,
+    plain: bool = False,
 ) -> AsyncIterator[Socket]:
     """Connect to a world; fail if the connection ended with an error."""
     endpoint = SocketEndpoint(OneWorld(session, weights), limits=limits, patience=patience)  # type: ignore[arg-type]
     socket = Socket()
-    scope = {"type": "websocket", "path_params": {}, "extensions": {WIRE: socket}}
-    task = asyncio.create_task(endpoint(scope, socket._incoming.get, socket.accept))
+    extensions = {} if plain else {WIRE: socket}
+    scope = {"type": "websocket", "path_params": {}, "extensions": extensions}
+    task = asyncio.create_task(endpoint(scope, socket._incoming.get, socket.asgi))
     try:
         yield socket
     finally:

@@ -272,9 +272,12 @@ async def test_who_asks_much_and_reads_nothing_is_listened_to_no_further(session
 
 async def test_silent_connection_is_closed_only_where_that_is_asked_for(session: Session) -> None:
     """As the venue does after a minute without a message of its own."""
-    patience = Patience(silence_s=0.02)
+    patience = Patience(silence_s=0.05)
     async with connected(session, patience=patience) as strict, connected(session) as lenient:
-        await strict.ended.wait()
+        await strict.subscribe("userFills", user=address(session))
+        while strict.closed is None:
+            session.streams.acted(0)  # looks for news, and finds none
+            await strict.take()
         assert (1000, "Inactive") == strict.closed
         assert lenient.closed is None
 
@@ -322,6 +325,16 @@ async def test_all_who_subscribe_to_the_same_share_one_message(session: Session)
         session.world.play(1)
         assert await first.take() == await second.take() != []
         assert 2 == reads
+
+
+async def test_any_asgi_server_will_do(session: Session) -> None:
+    """Without the extension of our own, messages go the common way."""
+    async with connected(session, plain=True) as client:
+        kinds = [message["channel"] for message in await client.subscribe("allMids")]
+        assert ["subscriptionResponse", "allMids"] == kinds
+        session.streams.close()
+        await client.ended.wait()
+        assert (1001, "the world was deleted") == client.closed
 
 
 # posts

@@ -102,6 +102,8 @@ class _Connection:
     ) -> None:
         self._wire = wire
         self._patience = patience
+        self._now_s = asyncio.get_running_loop().time
+        self._sent_s = self._now_s()
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._end: str | None = None
@@ -131,12 +133,11 @@ class _Connection:
         self._something.set()
 
     async def _listen(self, receive: Receive) -> None:
-        now_s = asyncio.get_running_loop().time
         while True:
             said = await receive()
             if said["type"] == "websocket.disconnect":
                 return
-            if not self._subscriber.heard(now_s()):
+            if not self._subscriber.heard(self._now_s()):
                 self._requests.handle(said.get("text"), said.get("bytes"))
             # Whoever says much at once must not keep the others waiting.
             await asyncio.sleep(0)
@@ -150,6 +151,7 @@ class _Connection:
             while await self._woken():
                 while messages := self._subscriber.batch():
                     await wire.carry(messages, limit_s=patience.stall_s)
+                    self._sent_s = self._now_s()
                     self._room.set()
                     await asyncio.sleep(0)
         except Gone:
@@ -161,8 +163,9 @@ class _Connection:
 
     async def _woken(self) -> bool:
         """Wait for something to send; say whether the connection goes on."""
+        silence_s = self._patience.silence_s
         try:
-            async with asyncio.timeout(self._patience.silence_s):
+            async with asyncio.timeout_at(None if silence_s is None else self._sent_s + silence_s):
                 await self._something.wait()
         except TimeoutError:
             self._wire.end(NORMAL, "Inactive")
