@@ -1,6 +1,7 @@
 """The service as a process: start, agents, bad starts, stop."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -97,6 +98,14 @@ def test_service_answers_soon_after_its_start(tmp_path: Path, store: Path) -> No
         assert time.perf_counter() - begin < START_LIMIT_S
     finally:
         assert running.stop()[0] == 0
+
+
+def test_killed_service_leaves_no_process_behind(tmp_path: Path, store: Path) -> None:
+    """Not even the one that reads the store for it: whoever waits for its output is told."""
+    running = Service(tmp_path, "--data", str(store), "--symbols", "BTC")
+    running.process.kill()
+    running.process.communicate(timeout=20)
+    assert -signal.SIGKILL == running.process.returncode
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Markets out of the kline store."""
 
 import multiprocessing
+import os
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Lock, Thread, Timer
 from typing import TYPE_CHECKING, Final
 
 from strategy_core.indicators import WINDOW
@@ -80,7 +81,9 @@ class _Reader:
                 self._idle.cancel()
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
+                self._pool = ProcessPoolExecutor(
+                    max_workers=1, mp_context=context, initializer=_end_with_parent
+                )
             future = self._pool.submit(read, root, query)
             self._idle = Timer(_IDLE_S, self.end)
             self._idle.daemon = True
@@ -95,6 +98,18 @@ class _Reader:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Have this process end when the service is killed: nobody else would tell it to."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(0)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def read(root: Path, query: MarketQuery) -> tuple[CoinData, ...]:
