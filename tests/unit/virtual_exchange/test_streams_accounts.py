@@ -394,14 +394,16 @@ async def test_orders_in_slices_are_told_by_state_by_history_and_by_fill() -> No
         told = {m["channel"]: m["data"] for m in await client.take()}
         ((number, state),) = told["twapStates"]["states"]
         assert "0.05" == state["sz"]
-        assert {"status": "activated"} == told["userTwapHistory"]["history"][0]["status"]
+        assert {"status": "activated", "description": ""} == told["userTwapHistory"]["history"][0][
+            "status"
+        ]
         (fill,) = told["userTwapSliceFills"]["twapSliceFills"]
         assert number == fill["twapId"] == fill["fill"]["twapId"]
         post(session, wallet.signed({"type": "twapCancel", "a": 0, "t": number}))
         told = {m["channel"]: m["data"] for m in await client.take()}
         assert [] == told["twapStates"]["states"]
         (ended,) = told["userTwapHistory"]["history"]
-        assert {"status": "terminated"} == ended["status"]
+        assert {"status": "terminated", "description": ""} == ended["status"]
         assert "isSnapshot" not in told["userTwapHistory"]
     session.world.play(3)
     post(session, wallet.signed({"type": "twapOrder", "twap": twap}))

@@ -80,6 +80,12 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reduceOnly: bool = False
 
 
+class UpdatedOrder(OpenOrder, frozen=True, kw_only=True, omit_defaults=True):
+    """An order as `orderUpdates` tells it; strict readers want its client id there, or `null`."""
+
+    cloid: str | None
+
+
 class FillLiquidation(msgspec.Struct, frozen=True, kw_only=True):
     """What a fill of the venue acting on an account says of that."""
 

@@ -140,7 +140,7 @@ class FillReads:
             {
                 "time": time_ms // 1000,
                 "state": self.twap_state(book, twap, executed, executed_usd),
-                "status": {"status": status},
+                "status": {"status": status, "description": ""},
                 "twapId": twap.twap_id,
             }
             for time_ms, status, executed, executed_usd in twap.history

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from suite.contracts import hyperliquid_ws as ws
-from suite.contracts.hyperliquid_info import OpenOrder
+from suite.contracts.hyperliquid_info import UpdatedOrder
 from suite.enums import OrderStatus
 from suite.fixed import RATE_DECIMALS, Usd, format_fixed
 from suite.ids import AccountId, Oid
@@ -72,7 +74,7 @@ class AccountLogs:
             book = self._book(user)
             rows = [
                 {
-                    "order": order,
+                    "order": UpdatedOrder(**msgspec.structs.asdict(order)),
                     "status": "open",
                     "statusTimestamp": book.changed_ms[Oid(order.oid)],
                 }
@@ -88,7 +90,7 @@ class AccountLogs:
     def _update(self, book: AccountBook, update: OrderUpdate) -> dict[str, Any]:
         record = book.orders[Oid(update.oid)]
         instrument = self._world.market.instruments[record.symbol]
-        order = OpenOrder(
+        order = UpdatedOrder(
             coin=instrument.coin,
             side=SIDES[record.side],
             limitPx=self._reads.orders.limit_text(record),
