@@ -27,7 +27,7 @@ SYMBOLS ?=
 DAYS    ?=
 SEED    ?=
 
-.PHONY: help setup lock format check static unit test rest e2e chaos bench demo up down clean
+.PHONY: help setup lock format check static unit test rest peers e2e chaos bench demo up down clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) \
@@ -96,7 +96,10 @@ test: check rest e2e  ## everything CI runs: setup, check, then the slower tests
 
 rest: setup
 	$(call pytest,property,tests/property,-n 2)
-	$(call pytest,contract,tests/contract,-n 2)
+	$(call pytest,contract,tests/contract,-n 2 --dist loadfile)
+
+peers: setup  ## install nautilus_trader and hummingbot, which make test then holds against the venue
+	@$(BIN)/python tests/contract/peers/install.py
 
 e2e: setup  ## real processes over HTTP
 	$(call pytest,e2e,tests/e2e,)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.support.peers import is_installed
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 URL, KEY = os.environ.get("HYPERLIQUID_TEST_URL", ""), os.environ.get("HYPERLIQUID_TEST_KEY", "")
@@ -27,13 +28,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a venue and a key that nobody has named."""
-    if URL and KEY:
-        return
-    left_out = [item for item in items if item.get_closest_marker("testnet")]
+    """Leave out what needs a venue and a key that nobody has named, or a bot that is not here."""
+    left_out = [item for item in items if not _can_be_run(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("testnet")]
+        items[:] = [item for item in items if _can_be_run(item)]
+
+
+def _can_be_run(item: pytest.Item) -> bool:
+    peer = item.get_closest_marker("peer")
+    if peer is not None and not is_installed(peer.args[0]):
+        return False
+    return bool(URL and KEY) or item.get_closest_marker("testnet") is None
 
 
 @pytest.fixture(scope="module")
