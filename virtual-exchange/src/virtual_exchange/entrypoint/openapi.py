@@ -9,6 +9,8 @@ import msgspec
 from virtual_exchange.entrypoint.asgi import JSON, OPEN, SIGNED, Route
 from virtual_exchange.entrypoint.examples import EXAMPLES
 
+_MADE = {("POST", "/worlds"): "201", ("POST", "/backtest/run"): "202"}
+"""Status of what answers otherwise than with 200."""
 _ERRORS = {
     "400": "not JSON, or something in it cannot be",
     "401": "no token, or an unknown one",
@@ -17,6 +19,7 @@ _ERRORS = {
     "409": "the present state does not allow it",
     "413": "the body is larger than the limit",
     "422": "JSON of another shape",
+    "429": "too much at once",
 }
 
 
@@ -78,7 +81,7 @@ def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
             ),
         ],
         "responses": {
-            ("201" if route.path == "/worlds" and route.method == "POST" else "200"): ok,
+            _MADE.get((route.method, route.path), "200"): ok,
             **{code: {"description": text} for code, text in _ERRORS.items()},
         },
     }
