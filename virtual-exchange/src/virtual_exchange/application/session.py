@@ -162,11 +162,12 @@ def open_session(
     rules = rules_of(request)
     markets = source if isinstance(source, Markets) else Markets(source)
     market = markets.of(request, now_ms=clock.now_ms())
-    capacity = request.capacity or min(
-        _MOST_ACCOUNTS, len(accounts) + (_FAUCET_ROOM if request.faucet else _ROOM)
-    )
     world = World(
-        world_id=world_id, market=market, rules=rules, accounts=accounts, capacity=capacity
+        world_id=world_id,
+        market=market,
+        rules=rules,
+        accounts=accounts,
+        capacity=capacity_of(request),
     )
     trading = Trading(world)
     identity = _identity(request, world, clock)
@@ -227,6 +228,12 @@ def _identity(request: WorldRequest, world: World, clock: Clock) -> Identity:
                 )
             )
     return identity
+
+
+def capacity_of(request: WorldRequest) -> int:
+    """Room for accounts, those that are opened later included."""
+    room = _FAUCET_ROOM if request.faucet else _ROOM
+    return request.capacity or min(_MOST_ACCOUNTS, len(request.accounts) + room)
 
 
 def world_request(

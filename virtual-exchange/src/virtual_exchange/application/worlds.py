@@ -12,7 +12,7 @@ from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.market_building import query_of
 from virtual_exchange.application.markets import Markets
 from virtual_exchange.application.ports import MarketSource
-from virtual_exchange.application.session import Session, open_session
+from virtual_exchange.application.session import Session, capacity_of, open_session
 from virtual_exchange.domain.market import Market
 
 DEFAULT = ""
@@ -39,7 +39,7 @@ class Limits:
             BadRequest: says what there is room for.
         """
         query = query_of(request)
-        coins, room = len(query.coins), request.capacity or len(request.accounts)
+        coins, room = len(query.coins), capacity_of(request)
         if coins * room > self.positions:
             raise BadRequest(
                 f"{room} accounts times {coins} coins are too many for one world: "
