@@ -226,8 +226,8 @@ class Barrier:
 
     @property
     def started(self) -> bool:
-        """All who are expected have joined."""
-        return all(p.joined for p in self.participants.values())
+        """All who are expected have joined, or were given up."""
+        return not self._missing()
 
     def move(self) -> bool:
         """Move a lockstep world a piece; say whether to call again at once."""
@@ -269,7 +269,7 @@ class Barrier:
         if self._supervised:
             return
         now_ms = self._clock.now_ms()
-        missing = [p.name for p in self.participants.values() if not p.joined]
+        missing = self._missing()
         started = self._first_join_ms
         if missing and started is not None and now_ms - started >= JOIN_LIMIT_MS:
             seconds = JOIN_LIMIT_MS // 1000
@@ -285,6 +285,9 @@ class Barrier:
                 self.degraded.add(participant.account)
 
     # how
+
+    def _missing(self) -> list[str]:
+        return [p.name for p in self.participants.values() if not p.joined and not p.dropped]
 
     def _waiting(self) -> list[tuple[Participant, Step]]:
         return [(p, p.waiting) for p in self.participants.values() if p.waiting is not None]
