@@ -46,13 +46,18 @@ def wishes(draw: Any) -> dict[str, Any]:
     }
 
 
+ROUND = st.lists(wishes(), min_size=ACCOUNTS, max_size=ACCOUNTS)
+
+
 class BarrierMachine(RuleBasedStateMachine):
     """Both barriers, and the tickets that were handed out."""
 
     paced = False
 
-    @initialize(expected=st.sets(WHO), supervised=st.booleans(), seed=st.integers(0, 5))
-    def begin(self, expected: set[int], supervised: bool, seed: int) -> None:
+    @initialize(
+        expected=st.sets(WHO), joined=st.sets(WHO), supervised=st.booleans(), seed=st.integers(0, 5)
+    )
+    def begin(self, expected: set[int], joined: set[int], supervised: bool, seed: int) -> None:
         self.source = random_source("BTC", count=BARS, seed=seed)
         names = tuple(f"account{n}" for n in range(ACCOUNTS))
         self.clock = ManualClock(1_000_000)
@@ -69,6 +74,8 @@ class BarrierMachine(RuleBasedStateMachine):
             self.source.bars["BTC"], START_MS, people, supervised=supervised, paced=self.paced
         )
         self.tickets: dict[int, Ticket] = {}
+        for number in sorted(joined):
+            self.join(number)
 
     # helpers
 
@@ -107,7 +114,18 @@ class BarrierMachine(RuleBasedStateMachine):
 
     # what people do
 
-    @rule(who=WHO)
+    @rule(order=st.permutations(range(ACCOUNTS)), wished=ROUND)
+    def all_wait(self, order: list[int], wished: list[dict[str, Any]]) -> None:
+        """Whoever decides takes the next step, in any order; time moves."""
+        for number in order:
+            if self.model.people[number].state == "deciding":
+                self.wait(number, wished[number])
+
+    @rule(order=st.permutations(range(ACCOUNTS)), wished=ROUND)
+    def all_wait_again(self, order: list[int], wished: list[dict[str, Any]]) -> None:
+        """The same: most of what happens happens here."""
+        self.all_wait(order, wished)
+
     def join(self, who: int) -> None:
         """A death is nothing but a silence, and this the coming back."""
         old = self.tickets.pop(who, None)
@@ -151,6 +169,14 @@ class BarrierMachine(RuleBasedStateMachine):
         self.tickets[who] = again
         self.settle()
 
+    @rule(
+        who=WHO,
+        what=st.sampled_from(["heartbeat", "leave", "give_up", "join"]),
+    )
+    def come_and_go(self, who: int, what: str) -> None:
+        """One of the things that seldom happen."""
+        getattr(self, what)(who)
+
     @rule(who=WHO, off=st.sampled_from([-1, 0, 2, 7]))
     def confuse(self, who: int, off: int) -> None:
         """A step out of turn, or another body under the old number, does nothing."""
@@ -178,7 +204,6 @@ class BarrierMachine(RuleBasedStateMachine):
             self.session.barrier.wait(who, request)
         person.heard_ms = self.clock.now_ms()
 
-    @rule(who=WHO)
     def heartbeat(self, who: int) -> None:
         person = self.model.people[who]
         if person.state in {"deciding", "waiting"}:
@@ -188,7 +213,6 @@ class BarrierMachine(RuleBasedStateMachine):
             with pytest.raises(Conflict):
                 self.session.barrier.heartbeat(who)
 
-    @rule(who=WHO)
     def leave(self, who: int) -> None:
         ticket, slept = self.tickets.pop(who, None), self.model.people[who].state == "waiting"
         self.session.barrier.leave(who)
@@ -196,7 +220,6 @@ class BarrierMachine(RuleBasedStateMachine):
         assert not (slept and ticket is not None and not ticket.done)
         self.settle()
 
-    @rule(who=WHO)
     def give_up(self, who: int) -> None:
         """Its supervisor lets the others go on."""
         person = self.model.people[who]
@@ -327,6 +350,6 @@ class PacedMachine(BarrierMachine):
 
 
 TestBarrier = BarrierMachine.TestCase
-TestBarrier.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestBarrier.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestPaced = PacedMachine.TestCase
 TestPaced.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
