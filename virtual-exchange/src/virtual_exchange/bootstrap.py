@@ -16,6 +16,7 @@ from suite.service.tokens import ADMIN, Grant, TokenStore, account_grant
 from virtual_exchange.adapters.job_process import JobProcesses
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.adapters.traders_file import load_traders
+from virtual_exchange.adapters.world_file import world_fields
 from virtual_exchange.application.jobs import Jobs
 from virtual_exchange.application.mover import Mover
 from virtual_exchange.application.ports import MarketSource
@@ -28,6 +29,17 @@ from virtual_exchange.settings import Settings
 
 DEFAULT_ACCOUNT = "trader"
 _FAUCET = Decimal(10_000)
+_SETTINGS = {
+    "symbols": "symbols",
+    "from_": "range_from",
+    "to": "range_to",
+    "clock": "clock",
+    "speed": "speed",
+    "seed": "seed",
+    "allow_partial": "allow_partial",
+    "faucet": "faucet",
+}
+"""Fields of the default world that have a setting of their own."""
 _log = structlog.get_logger(__name__)
 OPERATOR = Grant(name="operator", scopes=frozenset({ADMIN}))
 
@@ -123,29 +135,34 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
 def default_world(settings: Settings) -> tuple[WorldRequest | None, tuple[TraderSpec, ...]]:
     """Read the settings into the world at the root, None where no symbols are named.
 
+    Settings of their own are stronger than the same option in the world's file.
+
     Raises:
-        ConfigError: live bars are asked for, or the traders file is wrong.
+        ConfigError: live bars are asked for, or the traders file or an option is wrong.
     """
     if settings.clock == "paper":
         raise ConfigError(
             "clock paper needs live bars, and there is no live feed yet; use paced or lockstep"
         )
-    if not settings.symbols:
+    fields = world_fields(settings.world, settings.options)
+    for name, setting in _SETTINGS.items():
+        if name not in fields or setting in settings.model_fields_set:
+            fields[name] = getattr(settings, setting)
+    if not fields["symbols"]:
         return None, ()
+    if fields["faucet"] is None:
+        fields["faucet"] = _FAUCET if fields["clock"] == "paced" else Decimal(0)
     traders = load_traders(settings.traders) if settings.traders else ()
-    faucet = settings.faucet or Decimal(0)
-    names = settings.accounts or (() if traders else (DEFAULT_ACCOUNT,))
+    accounts = fields.pop("accounts", ())
+    accounts += tuple(AccountRequest(id=name) for name in settings.accounts)
+    expected = tuple(account.id for account in accounts) if fields["clock"] == "lockstep" else ()
+    if not traders and not accounts:
+        accounts = (AccountRequest(id=DEFAULT_ACCOUNT),)
+    participants = fields.pop("participants", None)
     request = world_request(
         traders,
-        symbols=settings.symbols,
-        from_=settings.range_from,
-        to=settings.range_to,
-        clock=settings.clock,
-        speed=settings.speed,
-        seed=settings.seed,
-        allow_partial=settings.allow_partial,
-        faucet=_FAUCET if settings.faucet is None and settings.clock == "paced" else faucet,
-        more_accounts=tuple(AccountRequest(id=name) for name in names),
-        more_participants=settings.accounts if settings.clock == "lockstep" else (),
+        more_accounts=accounts,
+        more_participants=expected if participants is None else participants,
+        **fields,
     )
     return request, traders

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from virtual_exchange.application.backtest import Progress
     from virtual_exchange.settings import Settings
 
+_OF_THE_TRADERS = {"accounts", "participants", "clock", "speed"}
+
 cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -28,6 +30,14 @@ cli = typer.Typer(
 Data = Annotated[Path | None, typer.Option(help="Root of the kline store; var/data by default.")]
 From = Annotated[str | None, typer.Option("--from", help="First day, as 2025-05-05.")]
 To = Annotated[str | None, typer.Option("--to", help="Day after the last, as 2025-06-04.")]
+World = Annotated[
+    Path | None,
+    typer.Option(help="A YAML or JSON file with options of the world: the fields of POST /worlds."),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="An option of the world, as interval=5m or fees.tiers=x; many."),
+]
 Symbols = Annotated[str | None, typer.Option(help="Coins, as BTC,ETH.")]
 
 
@@ -49,6 +59,8 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     traders: Annotated[
         Path | None, typer.Option(help="A traders file whose accounts the world has.")
     ] = None,
+    world: World = None,
+    option: Options = None,
     seed: Annotated[int | None, typer.Option(help="Recorded in the report.")] = None,
     allow_partial: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--allow-partial", help="Accept coins that lack part of the range.")
@@ -74,6 +86,8 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         host=host,
         accounts=_split(accounts),
         traders=traders,
+        world=world,
+        options=tuple(option) if option else None,
         seed=seed,
         allow_partial=allow_partial or None,
     )
@@ -111,10 +125,12 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     transport: Annotated[
         str, typer.Option(help="inprocess, or http: each trader is a process.")
     ] = "inprocess",
-    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
+    world: World = None,
+    option: Options = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random; 0.", min=0)] = None,
     profile: Annotated[
-        str, typer.Option(help="Market model: default, or plain for comparisons.")
-    ] = "default",
+        str | None, typer.Option(help="Market model: default, or plain for comparisons.")
+    ] = None,
     allow_partial: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--allow-partial", help="Accept coins that lack part of the range.")
     ] = False,
@@ -130,6 +146,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     from suite.service.logging import configure_logging
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.adapters.traders_file import load_traders
+    from virtual_exchange.adapters.world_file import world_fields
     from virtual_exchange.application.backtest import run_backtest
     from virtual_exchange.application.results import make_folder, write_results
     from virtual_exchange.application.session import world_request
@@ -138,18 +155,21 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     settings = Settings.load(data=data)
     configure_logging(level="warning", style=settings.log_format)
     specs = load_traders(traders)
-    if profile not in {"default", "plain"}:
+    if profile not in {None, "default", "plain"}:
         raise ConfigError(f"unknown profile {profile[:20]!r}: it is default or plain")
-    request = world_request(
-        specs,
-        symbols=_split(symbols) or (),
-        from_=from_,
-        to=to,
-        seed=seed,
-        profile=profile,
-        supervised=True,
-        allow_partial=allow_partial,
-    )
+    named = {
+        "symbols": _split(symbols),
+        "from_": from_,
+        "to": to,
+        "seed": seed,
+        "profile": profile,
+        "allow_partial": allow_partial or None,
+    }
+    fields = world_fields(world, option or ())
+    fields |= {name: value for name, value in named.items() if value is not None}
+    for name in _OF_THE_TRADERS & set(fields):
+        raise ConfigError(f"world option {name}: the traders of a backtest decide it")
+    request = world_request(specs, **fields | {"supervised": True})
     make_folder(out)  # before the run, not after it
     started = time.perf_counter()
     with _progress_bar() as progress:
@@ -213,9 +233,15 @@ def _begin_reading(settings: "Settings") -> "StoreMarkets":
     """Start to read the market of the default world in a child process."""
     from suite.contracts.world import AccountRequest, WorldRequest
     from virtual_exchange.adapters.store_market import StoreMarkets
+    from virtual_exchange.adapters.world_file import world_fields
     from virtual_exchange.application.market_building import query_of
 
     source = StoreMarkets(settings.data, isolated=True)
+    fields = {
+        name: value
+        for name, value in world_fields(settings.world, settings.options).items()
+        if name in {"interval", "bar_path"}
+    }
     if settings.symbols and settings.clock != "paper":
         request = WorldRequest(
             symbols=settings.symbols,
@@ -223,6 +249,7 @@ def _begin_reading(settings: "Settings") -> "StoreMarkets":
             from_=settings.range_from,
             to=settings.range_to,
             allow_partial=settings.allow_partial,
+            **fields,
         )
         source.begin(query_of(request))
     return source

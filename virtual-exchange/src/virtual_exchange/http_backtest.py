@@ -6,7 +6,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from suite.contracts.world import WorldCreated, WorldRequest
 from suite.errors import BadRequest, SuiteError, UpstreamUnavailable
 from suite.service.http import admin_client
 from virtual_exchange.adapters.agent_process import AgentProcess, agent_command
+from virtual_exchange.adapters.traders_file import write_masked
 from virtual_exchange.application.backtest import Progress
 from virtual_exchange.application.session import Session, strategies_of
 from virtual_exchange.bootstrap import OPERATOR, Container, build
@@ -76,6 +77,10 @@ async def _run(run: HttpRun, progress: Progress) -> RunRecord:
                 created = await _create(url, token, run.request)
                 session = container.services.worlds.get(created.world_id)
                 session.strategies = strategies_of(run.traders)
+                if session.mask is not None:
+                    shown = Path(folder) / "traders.yaml"
+                    write_masked(run.traders_file, shown, session.mask.names)
+                    run = replace(run, traders_file=shown)
                 await _trade(run, created, session, progress)
                 return session.record()
     except asyncio.CancelledError:

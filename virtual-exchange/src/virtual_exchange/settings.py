@@ -21,6 +21,8 @@ class Settings(ServiceSettings):
         speed: simulated seconds per second of a paced world.
         accounts: ids of its accounts, comma-separated.
         traders: a traders file whose accounts it has; in lockstep it waits for all of them.
+        world: a YAML or JSON file with options of the default world: the fields of `POST /worlds`.
+        options: the same as `name=value`, comma-separated; stronger than the file.
         seed: recorded in its report.
         faucet: USD that an address gets when it is first named in a read of the default world; not
             given: 10,000 in a paced world, nothing in others.
@@ -47,6 +49,8 @@ class Settings(ServiceSettings):
     speed: float = Field(default=60.0, gt=0, le=1_000_000)
     accounts: Annotated[tuple[str, ...], NoDecode] = ()
     traders: Path | None = None
+    world: Path | None = None
+    options: Annotated[tuple[str, ...], NoDecode] = ()
     seed: int = Field(default=0, ge=0)
     faucet: Decimal | None = Field(default=None, ge=0)
     allow_partial: bool = False

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from suite.contracts.clock import Interval
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import Name, PlaceOrder
-from suite.contracts.world import AccountName, MarketModel, Moment
+from suite.contracts.world import AccountName, MarketModel, MaskRequest, Moment
 
 JobStatus = Literal["running", "done", "failed", "canceled"]
 
@@ -36,6 +37,8 @@ class BacktestRequest(MarketModel, frozen=True, kw_only=True):
         traders: as in `traders.yaml`.
         orders: to simulate forward.
         initial_balance: USD of the account of a plain order list.
+        interval: length of the engine's bars.
+        mask: as of a world; for traders only, an order list names what it means.
     """
 
     symbol: Name | None = None
@@ -47,10 +50,14 @@ class BacktestRequest(MarketModel, frozen=True, kw_only=True):
     initial_balance: Decimal = Decimal(10000)
     seed: int = 0
     allow_partial: bool = False
+    interval: Interval = "1m"
+    mask: MaskRequest | bool | None = None
 
     def __post_init__(self) -> None:
         if bool(self.traders) == bool(self.orders):
             raise ValueError("a backtest has either traders or orders")
+        if self.orders and self.mask:
+            raise ValueError("mask is for traders: a list of orders names its coins and prices")
 
     @property
     def coins(self) -> tuple[str, ...]:

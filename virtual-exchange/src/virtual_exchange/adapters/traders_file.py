@@ -1,11 +1,31 @@
 """`traders.yaml` from disk."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from strategy_core.registry import problems
 from suite.contracts.trader import TraderSpec, parse_traders
 from suite.errors import ConfigError
+from suite.instrument import coin_of
+from virtual_exchange.application.disguise import renamed
+
+
+def write_masked(path: Path, target: Path, names: Mapping[str, str]) -> None:
+    """Copy a traders file for a masked world: coins by the names that it shows.
+
+    Args:
+        path: a file that `load_traders` has read.
+        target: the copy.
+        names: shown name by recorded name.
+    """
+    import yaml
+
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for trader in document["traders"]:
+        trader["symbols"] = [names[coin_of(symbol)] for symbol in trader["symbols"]]
+        trader["strategy"] = renamed(trader["strategy"], names)
+    target.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
 def load_traders(path: Path) -> tuple[TraderSpec, ...]:

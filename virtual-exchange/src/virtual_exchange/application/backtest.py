@@ -142,6 +142,7 @@ def run_orders(
         to=request.to,
         seed=request.seed,
         allow_partial=request.allow_partial,
+        interval=request.interval,
         **model_fields(request),
     )
     session = open_session(wanted, source=source, clock=clock)
@@ -177,6 +178,8 @@ def run_request(
         to=request.to,
         seed=request.seed,
         allow_partial=request.allow_partial,
+        interval=request.interval,
+        mask=request.mask,
         **model_fields(request),
     )
     return run_backtest(wanted, request.traders, source=source, clock=clock, progress=progress)

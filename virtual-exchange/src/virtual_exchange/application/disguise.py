@@ -1,5 +1,6 @@
 """The edges of a masked market: traders that go in, the record of what happened that comes out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -35,20 +36,20 @@ def masked_traders(traders: tuple[TraderSpec, ...], mask: Mask | None) -> tuple[
             trader,
             symbols=tuple(mask.names[coin_of(name)] for name in trader.symbols),
             strategy=msgspec.structs.replace(
-                trader.strategy, params=_renamed(trader.strategy.params, mask)
+                trader.strategy, params=renamed(trader.strategy.params, mask.names)
             ),
         )
         for trader in traders
     )
 
 
-def _renamed(value: Any, mask: Mask) -> Any:
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
     """Replace every text in a strategy's parameters that is the name of a coin."""
     if isinstance(value, dict):
-        return {key: _renamed(item, mask) for key, item in value.items()}
+        return {key: renamed(item, names) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_renamed(item, mask) for item in value]
-    return mask.names.get(value, value) if isinstance(value, str) else value
+        return [renamed(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def unmasked(record: RunRecord, mask: Mask) -> RunRecord:
@@ -72,9 +73,10 @@ def concealed(record: RunRecord, mask: Mask) -> RunRecord:
     """Leave out of a masked run's record what would tell where its market came from."""
     manifest = {name: record.manifest[name] for name in _KEPT if name in record.manifest}
     accounts = [
-        replace(account, strategy=_renamed(account.strategy, mask)) for account in record.accounts
+        replace(account, strategy=renamed(account.strategy, mask.names))
+        for account in record.accounts
     ]
-    return replace(record, accounts=accounts, manifest=_renamed(manifest, mask))
+    return replace(record, accounts=accounts, manifest=renamed(manifest, mask.names))
 
 
 def _market(market: MarketRecord, mask: Mask, symbol: int) -> MarketRecord:
