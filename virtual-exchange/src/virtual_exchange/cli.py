@@ -16,6 +16,7 @@ from suite.service.cli import run_command
 if TYPE_CHECKING:
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.application.backtest import Progress
+    from virtual_exchange.domain.record import RunRecord
     from virtual_exchange.settings import Settings
 
 _OF_THE_TRADERS = {"accounts", "participants", "clock", "speed"}
@@ -140,15 +141,13 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     Example: virtual-exchange backtest --data var/data --traders traders.yaml --symbols BTC,ETH
     --from 2025-05-05 --to 2025-06-04 --out var/report
     """
-    from rich.console import Console
-
     from suite.service.clock import SystemClock
     from suite.service.logging import configure_logging
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.adapters.traders_file import load_traders
     from virtual_exchange.adapters.world_file import world_fields
     from virtual_exchange.application.backtest import run_backtest
-    from virtual_exchange.application.results import make_folder, write_results
+    from virtual_exchange.application.results import make_folder
     from virtual_exchange.application.session import world_request
     from virtual_exchange.settings import Settings
 
@@ -185,7 +184,15 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
             record = run_http_backtest(run, progress)
         else:
             raise ConfigError(f"unknown transport {transport[:20]!r}: it is inprocess or http")
-    seconds = time.perf_counter() - started
+    _tell(record, out, seconds=time.perf_counter() - started)
+
+
+def _tell(record: "RunRecord", out: Path, *, seconds: float) -> None:
+    """Write the report of a run, and say what came of it."""
+    from rich.console import Console
+
+    from virtual_exchange.application.results import write_results
+
     results = write_results(record, out)
     Console().print(results.summary)
     typer.echo(f"report written to {results.path}")
