@@ -8,7 +8,7 @@ import pytest
 from tests.support.browser import Browser, Page, find_chromium, running
 from tests.support.example_report import NAMES, example_report
 
-from virtual_exchange.application.report_page import render_page
+from virtual_exchange.application.report.page import render_page
 
 CHROMIUM = find_chromium()
 pytestmark = [

@@ -25,7 +25,7 @@ from suite.clock import ManualClock
 from suite.contracts.clock import PriceCross, WaitRequest, WakeOn
 from suite.contracts.venue import PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
-from virtual_exchange.application.participant import Ticket
+from virtual_exchange.application.clock.participant import Ticket
 
 ACCOUNTS = 4
 BARS = 48

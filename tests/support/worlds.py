@@ -9,7 +9,7 @@ from suite.bars import MINUTE_MS, Bars
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, WorldRequest
 from suite.instrument import coin_of, default_instrument
-from virtual_exchange.application.market_building import CoinData, build_market
+from virtual_exchange.application.market.building import CoinData, build_market
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.application.session import Session, open_session
 from virtual_exchange.domain.market import Market

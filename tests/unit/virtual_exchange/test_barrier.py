@@ -13,9 +13,9 @@ from suite.clock import ManualClock
 from suite.contracts.clock import PriceCross, WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.venue import PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
-from virtual_exchange.application.barrier import JOIN_LIMIT_MS, SILENCE_LIMIT_MS
-from virtual_exchange.application.participant import Ticket
-from virtual_exchange.application.report import build_report
+from virtual_exchange.application.clock.barrier import JOIN_LIMIT_MS, SILENCE_LIMIT_MS
+from virtual_exchange.application.clock.participant import Ticket
+from virtual_exchange.application.report.building import build_report
 from virtual_exchange.application.session import Session
 
 

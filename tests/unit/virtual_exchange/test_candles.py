@@ -8,7 +8,7 @@ import pytest
 from tests.support.worlds import START_MS, MemorySource, open_memory_world, random_bars
 
 from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
-from virtual_exchange.application.info_request import InfoBody, UnknownRequest
+from virtual_exchange.application.info.request import InfoBody, UnknownRequest
 from virtual_exchange.application.session import Session
 
 INTERVALS = (

@@ -14,7 +14,7 @@ from suite.bars import HOUR_MS, MINUTE_MS, Bars
 from suite.clock import ManualClock
 from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.venue import Leg, PlaceOrder
-from virtual_exchange.application.info_request import InfoBody
+from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session
 
 BARS = 400

@@ -16,7 +16,7 @@ from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
 from suite.contracts.venue import PlaceOrder, SetLeverage
 from suite.contracts.world import Fees, FeeTier
 from suite.ids import Oid
-from virtual_exchange.application.info_request import InfoBody, UnknownRequest, Unsupported
+from virtual_exchange.application.info.request import InfoBody, UnknownRequest, Unsupported
 from virtual_exchange.application.session import Session
 
 STATUSES = {

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.support.busy import CLOID, OWNER, busy_session
 
-from virtual_exchange.application.info_request import InfoBody, UnknownRequest
+from virtual_exchange.application.info.request import InfoBody, UnknownRequest
 from virtual_exchange.application.session import Session
 
 NUMBERS = (None, 0, 1, -1, 5, 50, 1_746_403_260_000, 10**13, 1 << 63, 1 << 64, 10**30, -(10**30))

@@ -11,7 +11,7 @@ from tests.support.worlds import START_MS
 from typed_core.exceptions import ApiError
 from typed_hyperliquid.info import Info
 
-from virtual_exchange.application.info_request import InfoBody
+from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session
 
 OWN = {"user": str(OWNER.key.address)}

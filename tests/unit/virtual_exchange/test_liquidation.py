@@ -7,7 +7,7 @@ from tests.support.worlds import START_MS, MemorySource, open_memory_world, path
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.venue import PlaceOrder
-from virtual_exchange.application.report import build_report
+from virtual_exchange.application.report.building import build_report
 from virtual_exchange.application.session import Session
 
 FALL = [(100_000.0, 100_010.0, 99_990.0, 100_000.0)] * 5 + [

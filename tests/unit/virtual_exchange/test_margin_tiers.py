@@ -16,7 +16,7 @@ from suite.contracts.world import AccountRequest, WorldRequest
 from suite.instrument import default_instrument
 from suite.service.kline_store import KlineStore
 from virtual_exchange.adapters.store_market import StoreMarkets
-from virtual_exchange.application.info_request import InfoBody
+from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session, open_session
 
 TIERS = """{"BTCUSDT": [

@@ -13,9 +13,9 @@ from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.contracts.world import MaskRequest
 from suite.errors import BadRequest
 from virtual_exchange.application.backtest import run_backtest
-from virtual_exchange.application.mask_drawing import MAX_LEVERAGE, SZ_DECIMALS
-from virtual_exchange.application.masking import WEEK_MS
-from virtual_exchange.application.report import build_report
+from virtual_exchange.application.market.drawing import MAX_LEVERAGE, SZ_DECIMALS
+from virtual_exchange.application.market.masking import WEEK_MS
+from virtual_exchange.application.report.building import build_report
 from virtual_exchange.application.session import Session, world_request
 
 COINS = ("BTC", "ETH", "SOL")

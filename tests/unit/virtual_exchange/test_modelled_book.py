@@ -11,8 +11,8 @@ from tests.support.worlds import START_MS, open_memory_world, path_bars, random_
 from suite.bars import MINUTE_MS
 from suite.contracts.venue import LimitType, OrderType, PlaceOrder
 from suite.enums import Tif
-from virtual_exchange.application.info_request import InfoBody, Unsupported
-from virtual_exchange.application.modelled_book import LEVELS, _Depth
+from virtual_exchange.application.info.modelled_book import LEVELS, _Depth
+from virtual_exchange.application.info.request import InfoBody, Unsupported
 from virtual_exchange.application.session import Session
 
 BIDS, ASKS = 0, 1

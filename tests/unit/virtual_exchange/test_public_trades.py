@@ -10,7 +10,7 @@ from tests.support.worlds import START_MS, open_memory_world, path_bars, random_
 
 from perp_engine.tape import CLOSE, HIGH, LOW, OPEN, VOLUME
 from suite.bars import MINUTE_MS
-from virtual_exchange.application.info_request import InfoBody
+from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session
 
 BARS = 40

@@ -6,7 +6,7 @@ import pytest
 from tests.support.served import served
 from tests.support.worlds import open_memory_world, random_source
 
-from virtual_exchange.application.info_weights import action_weight, items_of, weight
+from virtual_exchange.application.info.weights import action_weight, items_of, weight
 from virtual_exchange.domain.rate_limits import ActionBudgets, WeightLimits
 
 MINUTE_MS = 60_000

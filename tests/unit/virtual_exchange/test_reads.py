@@ -8,7 +8,7 @@ from tests.support.worlds import START_MS, open_memory_world, random_source
 
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.contracts.venue import Leg, ModifyOrder, PlaceOrder
-from virtual_exchange.application.info_request import InfoBody
+from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session
 
 NOW_MS = START_MS + 200 * MINUTE_MS

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.runs import random_run, renamed
 
-from virtual_exchange.application.report import build_report, canonical_bytes
-from virtual_exchange.application.report_rows import number
+from virtual_exchange.application.report.building import build_report, canonical_bytes
+from virtual_exchange.application.report.rows import number
 from virtual_exchange.domain.trades import trades_of
 
 SEEDS = st.integers(0, 10_000)
@@ -138,7 +138,7 @@ def test_a_metric_has_ten_digits_and_no_exponent(value: float | None, text: str 
 
 SCRIPT = """
 from tests.support.runs import random_run
-from virtual_exchange.application.report import build_report
+from virtual_exchange.application.report.building import build_report
 print(build_report(random_run(7))["sha256"])
 """
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from tests.support.example_report import HOUR_MS, NAMES, example_report
 from tests.support.runs import random_run
 
-from virtual_exchange.application import report_page
-from virtual_exchange.application.report import build_report
-from virtual_exchange.application.report_page import render_page
-from virtual_exchange.application.results import leaderboard, write_results
+from virtual_exchange.application.report import page as report_page
+from virtual_exchange.application.report.building import build_report
+from virtual_exchange.application.report.page import render_page
+from virtual_exchange.application.report.results import leaderboard, write_results
 
 HOSTILE = '</script><img src=x onerror="alert(1)">'
 

@@ -11,7 +11,7 @@ from tests.support.runs import random_run
 
 from perp_engine.events import Fill, FundingPaid
 from suite.bars import HOUR_MS
-from virtual_exchange.application.report import build_report
+from virtual_exchange.application.report.building import build_report
 from virtual_exchange.domain.record import OrderRecord, RunRecord
 from virtual_exchange.domain.trades import trades_of
 

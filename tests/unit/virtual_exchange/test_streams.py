@@ -15,7 +15,7 @@ from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.hyperliquid_ws import SUBSCRIPTIONS
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.subscriber import Limits
+from virtual_exchange.application.stream.subscriber import Limits
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.ws import Patience
 

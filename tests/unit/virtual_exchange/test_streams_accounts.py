@@ -20,8 +20,8 @@ from suite.clock import ManualClock
 from suite.contracts.venue import ActionReply, CancelOrder, Leg, PlaceOrder, SetLeverage
 from suite.contracts.world import AccountRequest, WorldRequest
 from virtual_exchange.application.session import Session, open_session
-from virtual_exchange.application.stream_reads import asker
-from virtual_exchange.application.subscriber import Limits
+from virtual_exchange.application.stream.reads import asker
+from virtual_exchange.application.stream.subscriber import Limits
 
 CLOID = "0x" + "c" * 32
 NOW_MS = 1_790_000_000_000

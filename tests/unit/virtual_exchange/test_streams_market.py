@@ -15,7 +15,7 @@ from tests.support.worlds import (
 
 from suite.bars import MINUTE_MS, Bars
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.subscriber import Limits
+from virtual_exchange.application.stream.subscriber import Limits
 
 
 @pytest.fixture

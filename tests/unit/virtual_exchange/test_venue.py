@@ -18,8 +18,8 @@ from suite.contracts.venue import (
 )
 from suite.enums import Tpsl
 from suite.errors import RejectReason
+from virtual_exchange.application.exchange.texts import TEXTS, error_text
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.wire_errors import TEXTS, error_text
 from virtual_exchange.application.world import Stops
 
 CLOID = "0x" + "a" * 32

@@ -3,7 +3,7 @@
 import pytest
 
 from suite.enums import OrderStatus
-from virtual_exchange.application.wire_values import made_hash, plain, status_word, usd
+from virtual_exchange.application.info.values import made_hash, plain, status_word, usd
 
 
 @pytest.mark.parametrize(

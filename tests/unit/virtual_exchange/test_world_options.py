@@ -19,8 +19,8 @@ from suite.contracts.clock import Want
 from suite.contracts.venue import PlaceOrder
 from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
 from suite.errors import BadRequest, StorageError
-from virtual_exchange.application.market_building import query_of
-from virtual_exchange.application.market_rules import described, rules_of
+from virtual_exchange.application.market.building import query_of
+from virtual_exchange.application.market.rules import described, rules_of
 
 
 def model(**fields: Any) -> MarketModel:

@@ -147,7 +147,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     from virtual_exchange.adapters.traders_file import load_traders
     from virtual_exchange.adapters.world_file import world_fields
     from virtual_exchange.application.backtest import run_backtest
-    from virtual_exchange.application.results import make_folder
+    from virtual_exchange.application.report.results import make_folder
     from virtual_exchange.application.session import world_request
     from virtual_exchange.settings import Settings
 
@@ -191,7 +191,7 @@ def _tell(record: "RunRecord", out: Path, *, seconds: float) -> None:
     """Write the report of a run, and say what came of it."""
     from rich.console import Console
 
-    from virtual_exchange.application.results import write_results
+    from virtual_exchange.application.report.results import write_results
 
     results = write_results(record, out)
     Console().print(results.summary)
@@ -215,7 +215,7 @@ def run_job(
     from suite.service.clock import SystemClock
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.application.backtest import run_request
-    from virtual_exchange.application.results import canonical_report
+    from virtual_exchange.application.report.results import canonical_report
 
     try:
         request = msgspec.json.decode(sys.stdin.buffer.read(), type=BacktestRequest)
@@ -241,7 +241,7 @@ def _begin_reading(settings: "Settings") -> "StoreMarkets":
     from suite.contracts.world import AccountRequest, WorldRequest
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.adapters.world_file import world_fields
-    from virtual_exchange.application.market_building import query_of
+    from virtual_exchange.application.market.building import query_of
 
     source = StoreMarkets(settings.data, isolated=True)
     fields = {

@@ -12,7 +12,7 @@ from strategy_core.indicators import WINDOW
 from suite.bars import DAY_MS, MINUTE_MS
 from suite.errors import StorageError
 from suite.klines import empty_bars
-from virtual_exchange.application.market_building import STORED, CoinData, build_market
+from virtual_exchange.application.market.building import STORED, CoinData, build_market
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
 

@@ -8,7 +8,7 @@ from strategy_core.registry import problems
 from suite.contracts.trader import TraderSpec, parse_traders
 from suite.errors import ConfigError
 from suite.instrument import coin_of
-from virtual_exchange.application.disguise import renamed
+from virtual_exchange.application.market.disguise import renamed
 
 
 def write_masked(path: Path, target: Path, names: Mapping[str, str]) -> None:

@@ -18,8 +18,8 @@ from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
 from suite.errors import BadRequest, Conflict, SuiteError
 from suite.ids import AccountId
 from suite.moments import parse_moment
-from virtual_exchange.application.disguise import masked_traders
-from virtual_exchange.application.participant import Ticket
+from virtual_exchange.application.clock.participant import Ticket
+from virtual_exchange.application.market.disguise import masked_traders
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import (
     Session,

@@ -17,22 +17,22 @@ from suite.errors import BadRequest
 from suite.fixed import USD_DECIMALS, Size, Usd, parse_fixed
 from suite.ids import AccountId
 from suite.instrument import coin_of
-from virtual_exchange.application.barrier import Barrier
-from virtual_exchange.application.data import MarketData
-from virtual_exchange.application.disguise import concealed, unmasked
+from virtual_exchange.application.clock.barrier import Barrier
+from virtual_exchange.application.clock.transit import Transit
+from virtual_exchange.application.clock.views import Views
 from virtual_exchange.application.exchange.door import Door
 from virtual_exchange.application.exchange.identity import Identity
-from virtual_exchange.application.manifest import run_manifest
-from virtual_exchange.application.market_rules import rules_of
-from virtual_exchange.application.markets import Markets
+from virtual_exchange.application.exchange.simple import Venue
+from virtual_exchange.application.exchange.trading import Trading
+from virtual_exchange.application.exchange.transfers import Transfers
+from virtual_exchange.application.info.queries import Queries
+from virtual_exchange.application.info.snapshots import MarketData
+from virtual_exchange.application.market.disguise import concealed, unmasked
+from virtual_exchange.application.market.markets import Markets
+from virtual_exchange.application.market.rules import rules_of
 from virtual_exchange.application.ports import MarketSource
-from virtual_exchange.application.queries import Queries
-from virtual_exchange.application.streams import Streams
-from virtual_exchange.application.trading import Trading
-from virtual_exchange.application.transfers import Transfers
-from virtual_exchange.application.transit import Transit
-from virtual_exchange.application.venue import Venue
-from virtual_exchange.application.views import Views
+from virtual_exchange.application.report.manifest import run_manifest
+from virtual_exchange.application.stream.streams import Streams
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
 from virtual_exchange.domain.agents import Agent

@@ -17,7 +17,7 @@ from suite.fixed import Price, Usd, quantize_half_even
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.book import AccountBook
-from virtual_exchange.application.market_rules import described
+from virtual_exchange.application.market.rules import described
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.record import (

@@ -9,8 +9,8 @@ from suite.bars import MINUTE_MS
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, Conflict, NotFound
-from virtual_exchange.application.market_building import query_of
-from virtual_exchange.application.markets import Markets
+from virtual_exchange.application.market.building import query_of
+from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import Session, capacity_of, open_session
 from virtual_exchange.domain.market import Market

@@ -9,14 +9,14 @@ from suite.contracts.hyperliquid_exchange import Envelope, address
 from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.door import Malformed
-from virtual_exchange.application.info_request import (
+from virtual_exchange.application.info.request import (
     InfoBody,
     UnknownRequest,
     Unsupported,
     is_address,
     read_body,
 )
-from virtual_exchange.application.info_weights import action_weight, items_of, weight
+from virtual_exchange.application.info.weights import action_weight, items_of, weight
 from virtual_exchange.application.session import Session
 from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, answer, unprocessable
 

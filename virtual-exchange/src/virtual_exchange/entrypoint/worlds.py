@@ -7,8 +7,8 @@ import msgspec
 from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
 from suite.errors import Conflict, Forbidden
 from suite.service.tokens import ADMIN, account_grant
-from virtual_exchange.application.market_rules import described
-from virtual_exchange.application.results import canonical_report
+from virtual_exchange.application.market.rules import described
+from virtual_exchange.application.report.results import canonical_report
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.worlds import DEFAULT
 from virtual_exchange.entrypoint.asgi import DEFAULT_NAME, Answer, Call, Doc, Route, answer

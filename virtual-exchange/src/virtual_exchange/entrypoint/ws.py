@@ -14,7 +14,7 @@ from suite.errors import NotFound
 from suite.service.tokens import open_to_all
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.subscriber import Limits, Subscriber
+from virtual_exchange.application.stream.subscriber import Limits, Subscriber
 from virtual_exchange.entrypoint.asgi import DEFAULT_NAME, Call
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.entrypoint.ws_requests import Requests

@@ -9,9 +9,9 @@ from suite.ids import Oid, parse_cloid
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.exchange.answers import DONE, Answer, data, err
 from virtual_exchange.application.exchange.identity import Identity
-from virtual_exchange.application.new_orders import LARGEST, Refused, wire_order
-from virtual_exchange.application.trading import Status, Trading
-from virtual_exchange.application.wire_errors import error_text
+from virtual_exchange.application.exchange.new_orders import LARGEST, Refused, wire_order
+from virtual_exchange.application.exchange.texts import error_text
+from virtual_exchange.application.exchange.trading import Status, Trading
 from virtual_exchange.application.world import World
 
 BATCH_MAX: Final = 200

@@ -19,9 +19,9 @@ from suite.errors import RejectReason
 from suite.fixed import Price, Size, Usd
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.exchange.answers import Answer, data
-from virtual_exchange.application.new_orders import LARGEST
-from virtual_exchange.application.trading import Trading
-from virtual_exchange.application.wire_errors import error_text
+from virtual_exchange.application.exchange.new_orders import LARGEST
+from virtual_exchange.application.exchange.texts import error_text
+from virtual_exchange.application.exchange.trading import Trading
 from virtual_exchange.application.world import World, mid_price
 from virtual_exchange.domain.record import TwapRecord, TwapStatus
 

@@ -1,0 +1,370 @@
+"""The barrier: world time moves to the earliest wake-up over all participants.
+
+No thread, no task and no waiting in here. `join` and `wait` take note of a participant, `move`
+moves time when all wait, and a `Ticket` holds the reply once there is one. The in-process runner
+calls `move` in a plain loop; the HTTP layer does so too and awaits the tickets.
+
+Neither the order in which participants arrive nor how long they think changes a result: accounts
+never meet in the engine, time stands while one of them has not answered, and what a reply shows is
+the state at its own time.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from perp_engine.commands import PriceWatch
+from perp_engine.events import (
+    Advanced,
+    Event,
+    Fill,
+    Liquidated,
+    OrderChanged,
+    OrderClosed,
+    OrderOpened,
+)
+from suite.bars import INTERVAL_MS
+from suite.clock import Clock
+from suite.contracts.clock import WaitReply, WaitRequest, Want
+from suite.contracts.venue import Action, ActionReply, CancelOrder, ModifyOrder, PlaceOrder
+from suite.errors import BadRequest, Conflict, NotFound
+from virtual_exchange.application.clock.participant import NEVER, Participant, Step, Ticket
+from virtual_exchange.application.clock.transit import SENT, Delivery, Transit, answered
+from virtual_exchange.application.clock.views import Views
+from virtual_exchange.application.exchange.simple import Venue
+from virtual_exchange.application.world import Stops, World
+
+JOIN_LIMIT_MS = 60_000
+SILENCE_LIMIT_MS = 120_000
+_ORDER_EVENTS = (OrderOpened, OrderClosed, OrderChanged, Fill)
+
+
+class Barrier:
+    """Time of one world and those who wait in it.
+
+    Attributes:
+        participants: by account.
+        degraded: accounts that were dropped at some time.
+
+    Args:
+        world: moves.
+        venue: carries out the orders that come with a wait.
+        views: builds what replies bring.
+        clock: wall time, for limits on silence only.
+        transit: the way of orders to the venue.
+        expected: accounts without which time does not start.
+        paced: time moves by `tick` alone and waits for nobody who has joined.
+        supervised: whoever runs the world sees to it that all join and none falls silent.
+    """
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        venue: Venue,
+        views: Views,
+        clock: Clock,
+        transit: Transit | None = None,
+        expected: Iterable[int] = (),
+        paced: bool = False,
+        supervised: bool = False,
+    ) -> None:
+        self._world = world
+        self._venue = venue
+        self._views = views
+        self._clock = clock
+        self._paced = paced
+        self._supervised = supervised
+        self._transit = transit or Transit(world, 0)
+        self._first_join_ms: int | None = None
+        self.degraded: set[int] = set()
+        self.participants: dict[int, Participant] = {
+            account: Participant(account, world.accounts[account].account_id)
+            for account in sorted(set(expected))
+        }
+
+    @property
+    def late(self) -> dict[str, int]:
+        """Bars of a paced world that passed while someone was deciding, by account; no zeros."""
+        return {p.name: p.late for p in self.participants.values() if p.late}
+
+    # what participants do
+
+    def join(self, account: int, want: Want) -> WaitReply:
+        """Take part from now on; a participant that joins again begins its steps at 1 again.
+
+        It is shown the fills of the last reply too, which it may not have had.
+        """
+        self._views.check(want)
+        participant = self.participants.get(account)
+        if participant is None:
+            name = self._world.accounts[account].account_id
+            participant = self.participants[account] = Participant(account, name)
+        participant.interrupt(Conflict("the participant joined again"))
+        participant.joined, participant.dropped = True, False
+        participant.turn_since_ms = self._clock.now_ms()
+        if self._first_join_ms is None:
+            self._first_join_ms = participant.turn_since_ms
+        reply = self._views.reply(account, want, first_fill=participant.known_fills)
+        if want.fills:
+            participant.seen_fills = self._views.fills_of(account)
+        return msgspec.structs.replace(reply, ended=self._world.finished)
+
+    def wait(self, account: int, request: WaitRequest) -> Ticket:
+        """Carry out a participant's orders and put it to sleep; the next `move`s wake it.
+
+        A step that is repeated has the ticket it had: it never acts twice.
+
+        Raises:
+            Conflict: it has not joined, was dropped, still waits, or skipped a step; or a repeated
+                step is not the same.
+            BadRequest: the conditions make no sense, or their time has passed.
+        """
+        participant = self._present(account)
+        participant.turn_since_ms = self._clock.now_ms()
+        if (repeated := participant.repeated(request)) is not None:
+            return repeated.ticket
+        self._views.check(request.want)
+        self._refuse_past(request)
+        participant.known_fills = participant.seen_fills
+        step = Step(
+            request=request,
+            watches=tuple(self._venue.watch(cross) for cross in request.wake_on.price),
+            time_bar=NEVER if request.until_ms is None else self._bar_at(request.until_ms),
+            close_bar=self._close_bar(request),
+        )
+        fills, bar = self._views.fills_of(account), self._world.engine.bar
+        step.deliveries = tuple(self.send(account, action) for action in request.orders)
+        if request.wake_on.fill and self._views.fills_of(account) > fills:
+            # It happened at the open of the bar that starts now, so it wakes at that bar's end.
+            step.fill_bar = bar + 1
+        participant.step = step
+        if self._world.finished:
+            self._wake(participant, step, ("ended",))
+        elif step.time_bar <= bar:
+            self._wake(participant, step, ("time",))
+        return step.ticket
+
+    def send(self, account: int, action: Action) -> Delivery[ActionReply]:
+        """Send one action of an account on its way to the venue."""
+
+        def act() -> ActionReply:
+            return self._venue.submit(account, action)
+
+        kind = "cancel" if isinstance(action, CancelOrder) else "order"
+        sent = ActionReply(status="ok", response={"type": kind, "data": {"statuses": [SENT]}})
+        if isinstance(action, PlaceOrder | CancelOrder | ModifyOrder):
+            return self._transit.send(act, sent)
+        return answered(act())
+
+    def heartbeat(self, account: int) -> None:
+        """Keep the lease of a participant that thinks for long.
+
+        Raises:
+            Conflict: it has not joined, or was dropped.
+        """
+        self._present(account).turn_since_ms = self._clock.now_ms()
+
+    def leave(self, account: int) -> None:
+        """Take no part any more; time no longer waits for it."""
+        participant = self.participants.pop(account, None)
+        if participant is not None:
+            participant.interrupt(Conflict("the participant has left"))
+
+    def give_up(self, account: int) -> None:
+        """Let time go on without a participant that its supervisor has given up.
+
+        Raises:
+            NotFound: it takes no part.
+        """
+        participant = self.participants.get(account)
+        if participant is None:
+            raise NotFound("this account takes no part in time")
+        participant.interrupt(Conflict("its supervisor gave the participant up"))
+        participant.drop("because its supervisor gave it up")
+        self.degraded.add(account)
+
+    def close(self) -> None:
+        """End every wait; the world is no more."""
+        gone = NotFound("the world was deleted")
+        for participant in self.participants.values():
+            participant.interrupt(gone)
+        self.participants.clear()
+        self._transit.close(gone)
+
+    def touch(self, account: int) -> None:
+        """Note a sign of life that is not a step."""
+        participant = self.participants.get(account)
+        if participant is not None:
+            participant.turn_since_ms = self._clock.now_ms()
+
+    def _present(self, account: int) -> Participant:
+        participant = self.participants.get(account)
+        if participant is None or not participant.joined:
+            raise Conflict("join first: POST /clock/join")
+        if participant.dropped:
+            raise Conflict(
+                f"{participant.name} was dropped {participant.reason}; join again: POST /clock/join"
+            )
+        return participant
+
+    def _refuse_past(self, request: WaitRequest) -> None:
+        """Time never goes back; in a paced world it may have gone on while its client decided."""
+        until_ms, now_ms = request.until_ms, self._world.now_ms
+        if until_ms is None or self._paced or self._world.finished:
+            return
+        if until_ms < now_ms:
+            raise BadRequest(f"until_ms {until_ms} has passed; world time is {now_ms}")
+
+    # what moves time
+
+    @property
+    def ready(self) -> bool:
+        """Everyone waits: a lockstep world may move."""
+        present = [p for p in self.participants.values() if not p.dropped]
+        return bool(present) and all(p.waiting is not None for p in present)
+
+    @property
+    def started(self) -> bool:
+        """All who are expected have joined, or were given up."""
+        return not self._missing()
+
+    def move(self) -> bool:
+        """Move a lockstep world a piece; say whether to call again at once."""
+        if self._paced or self._world.finished or not self.ready:
+            return False
+        waiting = self._waiting()
+        self._advance(min(step.until_bar for _, step in waiting), waiting)
+        return True
+
+    def tick(self) -> None:
+        """Move a paced world one bar; who has not answered by now is late."""
+        if self._world.finished or not self.started:
+            return
+        for participant in self.participants.values():
+            participant.late += participant.deciding
+        self._advance(self._world.engine.bar + 1, self._waiting())
+
+    def advance(self, until_ms: int) -> None:
+        """Move a world without participants.
+
+        Raises:
+            Conflict: someone takes part, or a timer moves the world.
+            BadRequest: the time has passed.
+        """
+        self._world.play(self.bar_to_advance_to(until_ms))
+
+    def bar_to_advance_to(self, until_ms: int) -> int:
+        """Boundary to which a world without participants may be moved; errors as of `advance`."""
+        if self._paced:
+            raise Conflict("this world is paced: its time moves by a timer")
+        if any(p.joined and not p.dropped for p in self.participants.values()):
+            raise Conflict("this world has participants: its time moves when all of them wait")
+        if until_ms < self._world.now_ms:
+            raise BadRequest(f"until_ms {until_ms} has passed; world time is {self._world.now_ms}")
+        return self._bar_at(until_ms)
+
+    def expire(self) -> None:
+        """Act on those who are silent for too long; called now and then with wall time passing."""
+        if self._supervised:
+            return
+        now_ms = self._clock.now_ms()
+        missing = self._missing()
+        started = self._first_join_ms
+        if missing and started is not None and now_ms - started >= JOIN_LIMIT_MS:
+            seconds = JOIN_LIMIT_MS // 1000
+            fault = Conflict(f"{', '.join(missing)} did not join within {seconds} s")
+            for _, step in self._waiting():
+                # It waits on: its orders are placed, and whoever repeats it asks for this ticket.
+                failed, step.ticket = step.ticket, Ticket()
+                failed.resolve(fault)
+        for participant in self.participants.values():
+            silent_ms = now_ms - participant.turn_since_ms
+            if participant.deciding and silent_ms >= SILENCE_LIMIT_MS:
+                participant.drop(f"after {SILENCE_LIMIT_MS // 1000} s of silence")
+                self.degraded.add(participant.account)
+
+    # how
+
+    def _missing(self) -> list[str]:
+        return [p.name for p in self.participants.values() if not p.joined and not p.dropped]
+
+    def _waiting(self) -> list[tuple[Participant, Step]]:
+        return [(p, p.waiting) for p in self.participants.values() if p.waiting is not None]
+
+    def _advance(self, until_bar: int, waiting: list[tuple[Participant, Step]]) -> None:
+        watches: list[PriceWatch] = []
+        owners: list[int] = []
+        for participant, step in waiting:
+            watches.extend(step.watches)
+            owners.extend([participant.account] * len(step.watches))
+        on = [(p.account, step.request.wake_on) for p, step in waiting]
+        stops = Stops(
+            fill=frozenset(account for account, wake in on if wake.fill or wake.liquidation),
+            order=frozenset(account for account, wake in on if wake.order),
+            watches=tuple(watches),
+        )
+        events, advanced = self._world.advance(until_bar, stops)
+        crossed = {owners[index] for index in advanced.watches_met}
+        woken = [
+            (participant, step, reasons)
+            for participant, step in waiting
+            if (reasons := self._reasons(participant, step, events, advanced, crossed))
+        ]
+        for participant, step, reasons in woken:
+            self._wake(participant, step, reasons)
+
+    def _reasons(
+        self,
+        participant: Participant,
+        step: Step,
+        events: tuple[Event, ...],
+        advanced: Advanced,
+        crossed: set[int],
+    ) -> tuple[str, ...]:
+        """Find what ends a wait after an advance; nothing when it goes on."""
+        wake, reasons = step.request.wake_on, []
+        own = [
+            e for e in events if not isinstance(e, Advanced) and e.account == participant.account
+        ]
+        if step.time_bar <= advanced.bar:
+            reasons.append("time")
+        if step.close_bar <= advanced.bar:
+            reasons.append("bar")
+        if step.fill_bar <= advanced.bar or (wake.fill and any(isinstance(e, Fill) for e in own)):
+            reasons.append("fill")
+        if wake.liquidation and any(isinstance(e, Liquidated) for e in own):
+            reasons.append("liquidation")
+        if wake.order and any(isinstance(e, _ORDER_EVENTS) for e in own):
+            reasons.append("order")
+        if participant.account in crossed:
+            reasons.append("price")
+        if self._world.finished:
+            reasons.append("ended")
+        return tuple(reasons)
+
+    def _wake(self, participant: Participant, step: Step, reasons: tuple[str, ...]) -> None:
+        want = step.request.want
+        reply = self._views.reply(participant.account, want, first_fill=participant.seen_fills)
+        if want.fills:
+            participant.seen_fills = self._views.fills_of(participant.account)
+        participant.turn_since_ms = self._clock.now_ms()
+        step.ticket.resolve(
+            msgspec.structs.replace(
+                reply,
+                step_seq=step.request.step_seq,
+                woke_by=reasons,
+                results=step.results,
+                ended=self._world.finished,
+            )
+        )
+
+    def _close_bar(self, request: WaitRequest) -> int:
+        """Boundary of the next close of a bar that is waited for."""
+        if request.wake_on.bar is None:
+            return NEVER
+        interval_ms = INTERVAL_MS[request.wake_on.bar]
+        return self._bar_at((self._world.now_ms // interval_ms + 1) * interval_ms)
+
+    def _bar_at(self, time_ms: int) -> int:
+        return self._world.market.tape.bar_at(time_ms)

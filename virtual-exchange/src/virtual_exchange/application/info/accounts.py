@@ -1,0 +1,188 @@
+"""Reads of accounts in the venue's own shapes: money and positions."""
+
+from typing import Any, Final
+
+from perp_engine.views import AccountState, PositionState
+from suite.contracts.hyperliquid_info import (
+    AssetPosition,
+    ClearinghouseState,
+    CumFunding,
+    Leverage,
+    MarginSummary,
+    OpenOrder,
+    Position,
+    UserFill,
+)
+from suite.enums import MarginMode
+from suite.fixed import div_half_even, format_fixed
+from virtual_exchange.application.info.fills import FillReads
+from virtual_exchange.application.info.ledgers import LedgerReads
+from virtual_exchange.application.info.orders import OrderReads
+from virtual_exchange.application.info.values import usd
+from virtual_exchange.application.world import World
+
+_ROE_ONE: Final = 10**10
+_NO_MONEY: Final = MarginSummary(
+    accountValue="0.0", totalNtlPos="0.0", totalRawUsd="0.0", totalMarginUsed="0.0"
+)
+
+
+def _withdrawable(state: AccountState) -> int:
+    """What may leave: free margin, and a tenth of the cross notional stays."""
+    stays = -(-state.cross_notional_usd // 10)
+    return max(0, min(state.available_usd, state.cross_equity_usd - stays))
+
+
+class AccountReads:
+    """The accounts of one world.
+
+    Attributes:
+        orders, fills, ledger: what else is read of them.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._instruments = world.market.instruments
+        self.orders = OrderReads(world)
+        self.fills = FillReads(world)
+        self.ledger = LedgerReads(world)
+
+    def clearinghouse(self, account: int | None) -> ClearinghouseState:
+        """Money and positions of an account; all zero for an unknown one, as the venue does."""
+        world = self._world
+        if account is None:
+            return ClearinghouseState(
+                marginSummary=_NO_MONEY,
+                crossMarginSummary=_NO_MONEY,
+                crossMaintenanceMarginUsed="0.0",
+                withdrawable="0.0",
+                assetPositions=(),
+                time=world.now_ms,
+            )
+        state = world.engine.account(account)
+        held = [
+            (symbol, position)
+            for symbol in range(len(self._instruments))
+            if (position := world.engine.position(account, symbol)).size
+        ]
+        signed = sum(world.engine.mark(symbol) * position.size for symbol, position in held)
+        summary = MarginSummary(
+            accountValue=usd(state.equity_usd),
+            totalNtlPos=usd(state.notional_usd),
+            totalRawUsd=usd(state.equity_usd - signed),
+            totalMarginUsed=usd(
+                state.position_margin_usd + state.isolated_usd + state.isolated_unrealized_usd
+            ),
+        )
+        cross = sum(
+            world.engine.mark(symbol) * position.size
+            for symbol, position in held
+            if position.mode is MarginMode.CROSS
+        )
+        return ClearinghouseState(
+            marginSummary=summary,
+            crossMarginSummary=MarginSummary(
+                accountValue=usd(state.cross_equity_usd),
+                totalNtlPos=usd(state.cross_notional_usd),
+                totalRawUsd=usd(state.cross_equity_usd - cross),
+                totalMarginUsed=usd(state.position_margin_usd),
+            ),
+            crossMaintenanceMarginUsed=usd(state.maintenance_usd),
+            withdrawable=usd(_withdrawable(state)),
+            assetPositions=tuple(
+                AssetPosition(position=self._position(symbol, position))
+                for symbol, position in held
+            ),
+            time=world.now_ms,
+        )
+
+    def _position(self, symbol: int, position: PositionState) -> Position:
+        instrument = self._instruments[symbol]
+        size, cost = abs(position.size), abs(position.cost_usd)
+        value = size * self._world.engine.mark(symbol)
+        equity = position.unrealized_usd * _ROE_ONE * position.leverage
+        return Position(
+            coin=instrument.coin,
+            szi=instrument.format_size(position.size),
+            leverage=self._leverage(position, value),
+            entryPx=instrument.format_price(div_half_even(cost, size)),
+            positionValue=usd(value),
+            unrealizedPnl=usd(position.unrealized_usd),
+            returnOnEquity=format_fixed(div_half_even(equity, cost) if cost else 0, 10),
+            liquidationPx=(
+                None
+                if position.liquidation_price is None
+                else instrument.format_price(position.liquidation_price)
+            ),
+            marginUsed=usd(_margin_used(position)),
+            maxLeverage=instrument.max_leverage,
+            cumFunding=CumFunding(
+                allTime=usd(position.funding_all_usd),
+                sinceOpen=usd(position.funding_open_usd),
+                sinceChange=usd(position.funding_open_usd),
+            ),
+        )
+
+    def _leverage(self, position: PositionState, value: int) -> Leverage:
+        if position.mode is MarginMode.CROSS:
+            return Leverage(type="cross", value=position.leverage)
+        signed = value if position.size > 0 else -value
+        raw = position.bucket_usd + position.unrealized_usd - signed
+        return Leverage(type="isolated", value=position.leverage, rawUsd=usd(raw))
+
+    def active_asset(
+        self, account: int | None, symbol: int, *, user: str, mark_text: str
+    ) -> dict[str, Any]:
+        """What an account may trade of a coin, bought and sold.
+
+        Closing frees a position's margin, and the other side may take as much again.
+
+        Args:
+            account: None where there is none.
+            symbol: index of the coin.
+            user: its address, as it is echoed.
+            mark_text: mark price as it is shown.
+        """
+        world = self._world
+        instrument, mark = self._instruments[symbol], world.engine.mark(symbol)
+        leverage = Leverage(type="cross", value=instrument.max_leverage)
+        sides = [0, 0]
+        if account is not None:
+            position = world.engine.position(account, symbol)
+            free = max(0, world.engine.account(account).available_usd)
+            leverage = self._leverage(position, abs(position.size) * mark)
+            sides = [free, free]
+            if position.size:
+                sides[position.size > 0] += 2 * _margin_used(position)
+        sizes = [usd_ * leverage.value // mark if mark else 0 for usd_ in sides]
+        return {
+            "user": user,
+            "coin": instrument.coin,
+            "leverage": leverage,
+            "maxTradeSzs": [instrument.format_size(size) for size in sizes],
+            "availableToTrade": [usd(side) for side in sides],
+            "markPx": mark_text,
+        }
+
+    def open_orders(self, account: int | None) -> tuple[OpenOrder, ...]:
+        """Orders that still live, oldest first."""
+        return self.orders.open_orders(account)
+
+    def frontend_orders(self, account: int | None) -> list[dict[str, Any]]:
+        """Orders that still live, with all that a user interface shows."""
+        return self.orders.frontend_orders(account)
+
+    def order_rows(self, account: int) -> list[dict[str, Any]]:
+        """Every order of an account, newest first."""
+        return self.orders.order_rows(account)
+
+    def user_fills(self, account: int | None, first: int = 0) -> tuple[UserFill, ...]:
+        """Fills of an account from the `first` on, oldest first."""
+        return self.fills.rows(account, first)
+
+
+def _margin_used(position: PositionState) -> int:
+    """Margin behind a position, micro-USD, with its profit where that is its own."""
+    if position.mode is MarginMode.CROSS:
+        return position.margin_usd
+    return position.bucket_usd + position.unrealized_usd

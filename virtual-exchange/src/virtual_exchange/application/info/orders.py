@@ -1,0 +1,173 @@
+"""Reads of orders in the venue's own shapes."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from perp_engine.views import OrderState
+from suite.contracts.hyperliquid_info import OpenOrder
+from suite.enums import OrderStatus
+from suite.ids import Oid, parse_cloid
+from suite.instrument import Instrument
+from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.info.request import InfoBody, UnknownRequest
+from virtual_exchange.application.info.values import SIDES, status_word, usd
+from virtual_exchange.application.world import World
+from virtual_exchange.domain.record import OrderRecord, OrderUpdate
+
+_MOST_UPDATES: Final = 2000
+
+
+class OrderReads:
+    """The orders of one world's accounts."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._instruments = world.market.instruments
+
+    def open_orders(self, account: int | None) -> tuple[OpenOrder, ...]:
+        """Orders that still live, oldest first; trigger orders show their limit price only."""
+        return tuple(
+            OpenOrder(
+                coin=instrument.coin,
+                side=SIDES[order.side],
+                limitPx=self.limit_text(book.orders[order.oid]),
+                sz=instrument.format_size(order.size),
+                oid=order.oid,
+                timestamp=order.placed_ms,
+                origSz=instrument.format_size(order.original_size),
+                cloid=book.orders[order.oid].cloid,
+                reduceOnly=order.reduce_only,
+            )
+            for instrument, order, book in self._live(account)
+        )
+
+    def _live(self, account: int | None) -> list[tuple[Instrument, OrderState, AccountBook]]:
+        if account is None:
+            return []
+        book = self._world.books[account]
+        orders = self._world.engine.open_orders(account)
+        return [(self._instruments[order.symbol], order, book) for order in orders]
+
+    def frontend_orders(self, account: int | None) -> list[dict[str, Any]]:
+        """Open orders with all that a user interface shows.
+
+        What waits for the fill of an entry is listed by itself, and as a child of that entry.
+        """
+        return [
+            self._frontend(book, book.orders[order.oid])
+            for _instrument, order, book in self._live(account)
+        ]
+
+    def limit_text(self, record: OrderRecord) -> str:
+        """Limit price of an order; of one without, its trigger, else the mid it was sent at."""
+        price = record.limit_price or record.trigger_price or record.decision_price
+        return self._instruments[record.symbol].format_price(price)
+
+    def _frontend(self, book: AccountBook, record: OrderRecord) -> dict[str, Any]:
+        instrument = self._instruments[record.symbol]
+        is_trigger = record.kind in {"stop", "take_profit"}
+        condition = "N/A"
+        if is_trigger:
+            above = (record.kind == "stop") == (record.side > 0)
+            text = instrument.format_price(record.trigger_price).removesuffix(".0")
+            condition = f"Price {'above' if above else 'below'} {text}"
+        children = (
+            child
+            for child in book.children.get(Oid(record.oid), ())
+            if child.status is OrderStatus.WAITING_FOR_FILL
+        )
+        return {
+            "coin": instrument.coin,
+            "side": record.side.wire,
+            "limitPx": self.limit_text(record),
+            "sz": instrument.format_size(record.remaining),
+            "oid": record.oid,
+            "timestamp": record.placed_ms,
+            "triggerCondition": condition,
+            "isTrigger": is_trigger,
+            "triggerPx": instrument.format_price(record.trigger_price),
+            "children": [self._frontend(book, child) for child in children],
+            "isPositionTpsl": record.position_tpsl,
+            "reduceOnly": record.reduce_only,
+            "orderType": record.order_type,
+            "origSz": instrument.format_size(record.size),
+            "tif": _tif(record),
+            "cloid": record.cloid,
+        }
+
+    def order_status(self, request: InfoBody, account: int | None) -> dict[str, Any]:
+        """Where one order is, by its oid or cloid.
+
+        Raises:
+            UnknownRequest: the text is no cloid.
+        """
+        book = None if account is None else self._world.books[account]
+        oid: Any = request.oid
+        if isinstance(oid, str):
+            try:
+                cloid = parse_cloid(oid)
+            except ValueError:
+                raise UnknownRequest("wrong field `oid`") from None
+            oid = book.latest.get(cloid) if book else None
+        record = book.orders.get(oid) if book and oid is not None else None
+        if book is None or record is None:
+            return {"status": "unknownOid"}
+        return {
+            "status": "order",
+            "order": {
+                "order": self._frontend(book, record),
+                "status": status_word(record.status),
+                "statusTimestamp": book.changed_ms[Oid(record.oid)],
+            },
+        }
+
+    def historical(self, account: int | None) -> list[dict[str, Any]]:
+        """Changes of an account's orders, the newest first, each with the size left by then."""
+        if account is None:
+            return []
+        book = self._world.books[account]
+        return [self.change(book, update) for update in book.updates[: -_MOST_UPDATES - 1 : -1]]
+
+    def change(self, book: AccountBook, update: OrderUpdate) -> dict[str, Any]:
+        """One change of an order, with the size left by then."""
+        record = book.orders[Oid(update.oid)]
+        size = self._instruments[record.symbol].format_size(update.remaining)
+        return {
+            "order": self._frontend(book, record) | {"sz": size, "children": []},
+            "status": status_word(update.status),
+            "statusTimestamp": update.time_ms,
+        }
+
+    def order_rows(self, account: int) -> list[dict[str, Any]]:
+        """Every order of an account, newest first, with the margin it held and gave back."""
+        return [*self._rows(self._world.books[account].orders.values())][::-1]
+
+    def _rows(self, records: Iterable[OrderRecord]) -> Iterable[dict[str, Any]]:
+        for record in records:
+            instrument = self._instruments[record.symbol]
+            price = instrument.format_price
+            yield {
+                "oid": record.oid,
+                "cloid": record.cloid,
+                "coin": instrument.coin,
+                "kind": record.kind,
+                "side": record.side.wire,
+                "sz": instrument.format_size(record.size),
+                "remaining": instrument.format_size(record.remaining),
+                "limit_px": price(record.limit_price),
+                "trigger_px": price(record.trigger_price),
+                "reduce_only": record.reduce_only,
+                "status": str(record.status),
+                "placed_ms": record.placed_ms,
+                "closed_ms": record.closed_ms,
+                "held_usd": usd(record.held_usd),
+                "refunded_usd": usd(record.refunded_usd),
+                "parent_oid": record.parent_oid or None,
+            }
+
+
+def _tif(record: OrderRecord) -> str | None:
+    """Time in force, None for triggers; a market order's is the one of the venue's own page."""
+    if record.tif is None:
+        return None
+    return "FrontendMarket" if record.kind == "market" else str(record.tif)

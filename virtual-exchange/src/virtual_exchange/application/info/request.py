@@ -1,0 +1,91 @@
+"""What `POST /info` is asked."""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from suite.contracts.hyperliquid_info import InfoRequest
+from virtual_exchange.application.info.body import decode_first
+
+T = TypeVar("T")
+_HEX: Final = re.compile("(0x)?[0-9a-fA-F]{40}")
+_LAST: Final = 1 << 62
+
+
+class UnknownRequest(ValueError):
+    """The body of an info request means nothing here; the venue answers 422."""
+
+
+class Unsupported(UnknownRequest):
+    """A value of the right type that the venue has nothing for; it answers 500 and `null`."""
+
+
+class InfoBody(InfoRequest, frozen=True, kw_only=True):
+    """Body of `POST /info` with the fields that only some types read."""
+
+    oid: int | str | None = None
+    startTime: int | None = None  # noqa: N815 - the wire's own name
+    endTime: int | None = None  # noqa: N815
+    aggregateByTime: bool | None = None  # noqa: N815
+    nSigFigs: int | None = None  # noqa: N815
+    mantissa: int | None = None
+    builder: str | None = None
+    id: int | None = None
+    tokenId: str | None = None  # noqa: N815
+    vaultAddress: str | None = None  # noqa: N815
+    source: str | None = None
+
+
+_body = msgspec.json.Decoder(InfoBody)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What answers one type of request.
+
+    Attributes:
+        answer: given the request and the account it is about, None when the world has none such.
+        needs: fields that must be there.
+        of_user: it is about an account.
+    """
+
+    answer: Callable[[InfoBody, int | None], Any]
+    needs: tuple[str, ...] = ()
+    of_user: bool = False
+
+
+def read_body(body: bytes) -> InfoBody:
+    """Decode a request; as on the venue, what follows the first value is ignored.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON, or (`ValidationError`) has another shape.
+    """
+    return decode_first(_body, body)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address; `0x` may be left out, hex digits may be upper case."""
+    return _HEX.fullmatch(text) is not None
+
+
+def in_range(
+    rows: Sequence[T], request: InfoBody, time_of: Callable[[T], int], *, most: int
+) -> Sequence[T]:
+    """Rows between `startTime` and `endTime`, both included: the oldest of them, up to a number.
+
+    So a client that asks again from the last time it was told gets all of them.
+
+    Args:
+        rows: oldest first.
+        request: names the range.
+        time_of: time of a row, ms.
+        most: how many at most.
+    """
+    end_ms = _LAST if request.endTime is None else request.endTime
+    first = bisect_left(rows, request.startTime or 0, key=time_of)
+    end = bisect_right(rows, end_ms, key=time_of)
+    return rows[first : min(end, first + most)]

@@ -1,0 +1,1 @@
+"""Markets of worlds: loaded, shared, masked."""

@@ -1,0 +1,1 @@
+"""What is left of a run: its report as data, bytes and page."""

@@ -1,0 +1,287 @@
+"""Channels that are the log of an account: orders, fills, funding, transfers, liquidations."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from suite.contracts import hyperliquid_ws as ws
+from suite.contracts.hyperliquid_info import UpdatedOrder
+from suite.enums import OrderStatus
+from suite.fixed import RATE_DECIMALS, Usd, format_fixed
+from suite.ids import AccountId, Oid
+from virtual_exchange.application.book import AccountBook
+from virtual_exchange.application.info.accounts import AccountReads
+from virtual_exchange.application.info.fills import FillReads
+from virtual_exchange.application.info.ledgers import LedgerReads
+from virtual_exchange.application.info.liquidations import fills_of
+from virtual_exchange.application.info.values import SIDES, status_word, usd
+from virtual_exchange.application.stream.feeds import Cursor, Feed, Log, LogFeed, Pull, message
+from virtual_exchange.application.stream.reads import Ask
+from virtual_exchange.application.world import World
+from virtual_exchange.domain.accounts import Account
+from virtual_exchange.domain.record import OrderUpdate
+
+_MOST_ROWS: Final = 500
+_BY_VENUE: Final = frozenset(
+    {OrderStatus.MARGIN_CANCELED, OrderStatus.LIQUIDATED_CANCELED, OrderStatus.DELISTED_CANCELED}
+)
+"""Cancels that are told as events too; those of reduce-only orders and siblings are not."""
+_VENUE_ADDRESS: Final = "0x" + "0" * 40
+_LIQUIDATIONS: Final = 1 << 20
+"""More than any account has, so that its row and their count make an id."""
+_NOBODY: Final = AccountBook(
+    Account(index=0, account_id=AccountId(""), address="", initial_balance_usd=Usd(0))
+)
+"""Where nothing is noted."""
+
+
+class AccountLogs:
+    """Makers of the feeds of accounts that are logs."""
+
+    def __init__(self, world: World, reads: AccountReads, ask: Ask) -> None:
+        self._world = world
+        self._reads = reads
+        self._ask = ask
+        self._ledgers = LedgerReads(world)
+
+    def maker(self, wanted: ws.OfUser) -> Callable[[], Feed] | None:
+        """Find what makes the feed of a subscription, None where it is no log."""
+        user = wanted.user
+        if isinstance(wanted, ws.UserFills):
+            aggregated = bool(wanted.aggregateByTime)
+            return lambda: self._fills(user, aggregated=aggregated)
+        makers: dict[type[ws.OfUser], Callable[[], Feed]] = {
+            ws.OrderUpdates: lambda: self._order_updates(user),
+            ws.UserEvents: lambda: self._events(user),
+            ws.UserFundings: lambda: self._fundings(user),
+            ws.UserLedger: lambda: self._ledger(user),
+            ws.UserHistoricalOrders: lambda: self._history(user),
+            ws.UserTwapSliceFills: lambda: self._slices(user),
+            ws.UserTwapHistory: lambda: _TwapFeed(
+                user, lambda: self._book(user), self._reads.fills
+            ),
+            ws.Notification: lambda: LogFeed("notification"),
+        }
+        return makers.get(type(wanted))
+
+    def _order_updates(self, user: str) -> Feed:
+        def between(first: int, end: int) -> list[Any]:
+            book = self._book(user)
+            return [[self._update(book, update) for update in book.updates[first:end]]]
+
+        def now() -> list[Any]:
+            book = self._book(user)
+            rows = [
+                {
+                    "order": UpdatedOrder(**msgspec.structs.asdict(order)),
+                    "status": "open",
+                    "statusTimestamp": book.changed_ms[Oid(order.oid)],
+                }
+                for order in self._reads.orders.open_orders(self._account(user))
+            ]
+            return [rows] if rows else []
+
+        return LogFeed("orderUpdates", self._updates(user, between), opening=now)
+
+    def _updates(self, user: str, between: Callable[[int, int], list[Any]]) -> Log:
+        return Log(length=lambda: len(self._book(user).updates), between=between)
+
+    def _update(self, book: AccountBook, update: OrderUpdate) -> dict[str, Any]:
+        record = book.orders[Oid(update.oid)]
+        instrument = self._world.market.instruments[record.symbol]
+        order = UpdatedOrder(
+            coin=instrument.coin,
+            side=SIDES[record.side],
+            limitPx=self._reads.orders.limit_text(record),
+            sz=instrument.format_size(update.remaining),
+            oid=update.oid,
+            timestamp=record.placed_ms,
+            origSz=instrument.format_size(record.size),
+            cloid=record.cloid,
+            reduceOnly=record.reduce_only,
+        )
+        status = status_word(update.status)
+        return {"order": order, "status": status, "statusTimestamp": update.time_ms}
+
+    def _history(self, user: str) -> Feed:
+        orders = self._reads.orders
+
+        def between(first: int, end: int) -> list[Any]:
+            book = self._book(user)
+            rows = [orders.change(book, update) for update in book.updates[first:end]]
+            return [{"user": user, "orderHistory": rows}]
+
+        def recent() -> list[Any]:
+            rows = orders.historical(self._account(user))
+            return [{"isSnapshot": True, "user": user, "orderHistory": rows}]
+
+        return LogFeed("userHistoricalOrders", self._updates(user, between), opening=recent)
+
+    def _fills(self, user: str, *, aggregated: bool) -> Feed:
+        def rows(first: int, end: int) -> list[Any]:
+            return self._reads.fills.between(self._book(user), first, end, aggregated=aggregated)
+
+        def between(first: int, end: int) -> list[Any]:
+            return [{"user": user, "fills": rows(first, end)}]
+
+        def recent() -> list[Any]:
+            latest = self._ask("userFills", user=user, aggregateByTime=aggregated)
+            return [{"isSnapshot": True, "user": user, "fills": latest}]
+
+        return LogFeed("userFills", self._fill_log(user, between), opening=recent)
+
+    def _fill_log(self, user: str, between: Callable[[int, int], list[Any]]) -> Log:
+        return Log(length=lambda: len(self._book(user).fills), between=between)
+
+    def _slices(self, user: str) -> Feed:
+        fills = self._reads.fills
+
+        def between(first: int, end: int) -> list[Any]:
+            rows = fills.slices_of(self._book(user), first, end)
+            return [{"user": user, "twapSliceFills": rows}] if rows else []
+
+        def recent() -> list[Any]:
+            rows = fills.slices(self._account(user))
+            return [{"isSnapshot": True, "user": user, "twapSliceFills": rows}]
+
+        return LogFeed("userTwapSliceFills", self._fill_log(user, between), opening=recent)
+
+    def _fundings(self, user: str) -> Feed:
+        def between(first: int, end: int) -> list[Any]:
+            return [{"user": user, "fundings": self._payments(user, first, end)}]
+
+        def recent() -> list[Any]:
+            count = len(self._book(user).funding)
+            rows = self._payments(user, max(0, count - _MOST_ROWS), count)
+            return [{"isSnapshot": True, "user": user, "fundings": rows}]
+
+        log = Log(length=lambda: len(self._book(user).funding), between=between)
+        return LogFeed("userFundings", log, opening=recent)
+
+    def _payments(self, user: str, first: int, end: int) -> list[dict[str, Any]]:
+        rows = []
+        for payment in self._book(user).funding[first:end]:
+            instrument = self._world.market.instruments[payment.symbol]
+            rows.append(
+                {
+                    "time": payment.time_ms,
+                    "coin": instrument.coin,
+                    "usdc": usd(payment.usd),
+                    "szi": instrument.format_size(payment.size),
+                    "fundingRate": format_fixed(payment.rate, RATE_DECIMALS),
+                    "nSamples": None,
+                }
+            )
+        return rows
+
+    def _ledger(self, user: str) -> Feed:
+        ledger = self._ledgers
+
+        def told(rows: list[Any], **more: Any) -> list[Any]:
+            return [more | {"user": user, "nonFundingLedgerUpdates": rows}]
+
+        def transfers(first: int, end: int) -> list[Any]:
+            return told(ledger.transfers(self._book(user), first, end))
+
+        def liquidations(first: int, end: int) -> list[Any]:
+            return told(ledger.liquidations(self._book(user), first, end))
+
+        return LogFeed(
+            "userNonFundingLedgerUpdates",
+            Log(length=lambda: len(self._book(user).ledger), between=transfers),
+            self._liquidations(user, liquidations),
+            opening=lambda: told(ledger.rows(self._book(user))[-_MOST_ROWS:], isSnapshot=True),
+        )
+
+    def _liquidations(self, user: str, between: Callable[[int, int], list[Any]]) -> Log:
+        return Log(length=lambda: len(self._book(user).liquidations), between=between)
+
+    def _events(self, user: str) -> Feed:
+        def fills(first: int, end: int) -> list[Any]:
+            return [{"fills": self._reads.fills.between(self._book(user), first, end)}]
+
+        def fundings(first: int, end: int) -> list[Any]:
+            return [{"funding": row} for row in self._payments(user, first, end)]
+
+        def liquidations(first: int, end: int) -> list[Any]:
+            return [{"liquidation": self._liquidation(user, n)} for n in range(first, end)]
+
+        def cancels(first: int, end: int) -> list[Any]:
+            book, instruments = self._book(user), self._world.market.instruments
+            rows = [
+                {"coin": instruments[book.orders[Oid(u.oid)].symbol].coin, "oid": u.oid}
+                for u in book.updates[first:end]
+                if u.status in _BY_VENUE
+            ]
+            return [{"nonUserCancel": rows}] if rows else []
+
+        return LogFeed(
+            "user",
+            self._liquidations(user, liquidations),
+            self._fill_log(user, fills),
+            Log(length=lambda: len(self._book(user).funding), between=fundings),
+            self._updates(user, cancels),
+        )
+
+    def _liquidation(self, user: str, number: int) -> dict[str, Any]:
+        """Tell a liquidation; its notional is that of the fills it made."""
+        book = self._book(user)
+        event = book.liquidations[number]
+        notional = sum(fill.price * fill.size for fill in fills_of(book, number))
+        return {
+            "lid": book.account.index * _LIQUIDATIONS + number + 1,
+            "liquidator": _VENUE_ADDRESS,
+            "liquidated_user": user,
+            "liquidated_ntl_pos": usd(notional),
+            "liquidated_account_value": usd(event.equity_usd),
+        }
+
+    def _account(self, user: str) -> int | None:
+        account = self._world.by_address.get(user)
+        return None if account is None else account.index
+
+    def _book(self, user: str) -> AccountBook:
+        """Everything noted of an account; nothing of one that does not exist, or not yet."""
+        account = self._account(user)
+        return _NOBODY if account is None else self._world.books[account]
+
+
+class _TwapFeed:
+    """What became of the orders of an account that are carried out in slices.
+
+    A cursor has a count for each of them, in the order in which they were begun.
+    """
+
+    def __init__(self, user: str, book: Callable[[], AccountBook], reads: FillReads) -> None:
+        self._user = user
+        self._book = book
+        self._reads = reads
+        self._ends: Cursor = ()
+
+    def begin(self) -> None:
+        """A new subscriber is told all of it."""
+
+    def touch(self) -> bool:
+        """Say whether a row was added."""
+        ends, self._ends = self._ends, self._lengths()
+        return ends != self._ends
+
+    def pull(self, cursor: Cursor | None) -> Pull:
+        """Take the rows that a subscriber lacks, the newest first in what it is told first."""
+        ends, book = self._lengths(), self._book()
+        if cursor == ends:
+            return Pull(messages=(), cursor=ends)
+        told = (*(cursor or ()), *[0] * len(ends))
+        rows = [
+            row
+            for twap, first in zip(book.twaps, told, strict=False)
+            for row in self._reads.twap_rows(book, twap)[first:]
+        ]
+        rows.sort(key=lambda row: row["time"], reverse=cursor is None)
+        data: dict[str, Any] = {"isSnapshot": True} if cursor is None else {}
+        data |= {"user": self._user, "history": rows}
+        return Pull(messages=(message("userTwapHistory", data),), cursor=ends)
+
+    def _lengths(self) -> Cursor:
+        return tuple([len(twap.history) for twap in self._book().twaps])
