@@ -64,7 +64,7 @@ def _told(request: pytest.FixtureRequest, record_property: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what each client did."""
+    """Print what each client did, as the table of docs/clients.md."""
     found: dict[str, dict[str, str]] = {}
     clients: dict[str, None] = {}
     for outcome in ("passed", "failed", "error"):
@@ -80,9 +80,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     columns = sorted(clients)
     rows = [[step, *(cells.get(name, "") for name in columns)] for step, cells in found.items()]
-    table = [["step", *columns], *sorted(rows)]
-    widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
+    table = [["step", *columns], ["---"] * (len(columns) + 1), *sorted(rows)]
+    widths = [max(len(row[place]) for row in table) for place in range(len(columns) + 1)]
     terminalreporter.write_line("")
     for row in table:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        terminalreporter.write_line("  ".join(padded).rstrip())
+        terminalreporter.write_line(f"| {' | '.join(padded)} |")

@@ -30,7 +30,8 @@ HELD = "^/clock/wait"
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VenueUnderTest]:
     folder = tmp_path_factory.mktemp("venue")
-    with running_venue(folder, "--accounts", "alice") as running:
+    options = ("--accounts", "alice")
+    with running_venue(folder, *options, worlds_max=4, backtests_max=1) as running:
         yield running
 
 
@@ -53,7 +54,7 @@ def test_described_requests_are_answered_as_described(
             *("--header", f"Authorization: Bearer {venue.token(token)}"),
             *("--checks", ",".join(CHECKS)),
             *("--phases", "examples,coverage,fuzzing"),
-            *("--max-examples", "15"),
+            *("--max-examples", "6"),
             *("--seed", "7"),
             *("--request-timeout", "10"),
             *chosen,

@@ -94,16 +94,18 @@ def running_venue(
     coins: tuple[str, ...] = COINS,
     minutes: int = MINUTES,
     speed: float = SPEED,
+    **settings: object,
 ) -> Iterator[VenueUnderTest]:
     """Serve synthetic markets at many times the speed of life."""
     store = make_store(folder / "var" / "data", *coins, minutes=minutes)
     command = [str(Path(sys.executable).with_name("virtual-exchange")), "serve", "--port", "0"]
+    named = {"faucet": 100_000, **settings}
     choice = ("--symbols", ",".join(coins), "--clock", "paced", "--speed", f"{speed:g}")
     with subprocess.Popen(
         [*command, "--data", str(store), *choice, *options],
         cwd=folder,
         stdout=subprocess.PIPE,
-        env={**os.environ, "VIRTUAL_EXCHANGE_FAUCET": "100000"},
+        env=os.environ | {f"VIRTUAL_EXCHANGE_{k.upper()}": str(v) for k, v in named.items()},
         text=True,
     ) as process:
         assert process.stdout is not None
