@@ -16,6 +16,7 @@ from virtual_exchange.application.backtest import run_backtest
 from virtual_exchange.application.market.drawing import MAX_LEVERAGE, SZ_DECIMALS
 from virtual_exchange.application.market.masking import WEEK_MS
 from virtual_exchange.application.report.building import build_report
+from virtual_exchange.application.recorded_terms import in_recorded_terms
 from virtual_exchange.application.session import Session, world_request
 
 COINS = ("BTC", "ETH", "SOL")
@@ -45,7 +46,7 @@ def traders() -> tuple[TraderSpec, ...]:
 
 
 def result_of(**settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The report of a backtest: its result without the hash of what was sent, and the manifest."""
+    """The report of a backtest: its result with its charts and its hash, and the manifest."""
     record = run_backtest(
         world_request(traders(), seed=5, **settings),
         traders(),
@@ -54,14 +55,13 @@ def result_of(**settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         progress=lambda _done: None,
     )
     report = build_report(record)
-    for trader in report["result"]["traders"].values():
-        del trader["decisions_sha256"]  # what was sent names masked coins and prices
-    return report["result"] | {"charts": report["charts"]}, report["manifest"]
+    result = {name: report[name] for name in ("charts", "sha256")} | report["result"]
+    return result, report["manifest"]
 
 
 @pytest.mark.parametrize("scale", ["0.01", "1", "10", "100"])
 def test_scale_that_is_a_power_of_ten_changes_no_result(scale: str) -> None:
-    """Every fill, order, fee, payment, time and price of a whole backtest is equal."""
+    """Every fill, order, fee, payment, time and price of a whole backtest, and so its hash."""
     plain, _ = result_of()
     assert 40 < len(plain["traders"]["sma_cross"]["trades"])
     assert 40 < len(plain["traders"]["random"]["trades"])
@@ -230,3 +230,31 @@ def test_masked_world_of_longer_bars_keeps_its_path_inside() -> None:
         assert tape.detail is not None
         assert (3, tape.length + 1) == tape.detail.first.shape
         session.world.play(session.world.end_bar)
+
+
+def test_native_action_is_logged_in_recorded_terms_too() -> None:
+    """Asset numbers, prices and sizes are the recorded coin's; flags named alike are left alone."""
+    mask = world(mask=MaskRequest(seed=3, scale=Decimal(1))).mask
+    assert mask is not None
+    places = [coin.true.coin for coin in mask.coins]
+    bitcoin = places.index("BTC")
+    order = {"a": bitcoin, "b": True, "p": "94.1", "s": "12.5", "r": False}
+    trigger = {"t": {"trigger": {"isMarket": True, "triggerPx": "90", "tpsl": "sl"}}}
+    told = in_recorded_terms({"type": "order", "orders": [order | trigger], "grouping": "na"}, mask)
+    stop = {"t": {"trigger": {"isMarket": True, "triggerPx": "90000", "tpsl": "sl"}}}
+    expected = {"a": 0, "b": True, "p": "94100", "s": "0.0125", "r": False}
+    assert {"type": "order", "orders": [expected | stop], "grouping": "na"} == told
+    modify = {"type": "batchModify", "a": True, "modifies": [{"oid": 7, "order": order}]}
+    assert {"type": "batchModify", "a": True, "modifies": [{"oid": 7, "order": expected}]} == (
+        in_recorded_terms(modify, mask)
+    )
+    leverage = {"type": "updateLeverage", "asset": bitcoin, "isCross": True, "leverage": 3}
+    assert leverage | {"asset": 0} == in_recorded_terms(leverage, mask)
+
+
+def test_numbers_are_logged_in_one_notation() -> None:
+    """However a client writes them."""
+    for text in ("0.5", "0.50", "5e-1", "0.5000"):
+        assert {"sz": "0.5"} == in_recorded_terms({"sz": text}, None)
+    assert {"sz": "100", "coin": "1e2"} == in_recorded_terms({"sz": "1e2", "coin": "1e2"}, None)
+    assert {"px": "1.10"} == in_recorded_terms({"px": "1.10"}, None)

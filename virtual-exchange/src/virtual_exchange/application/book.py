@@ -17,7 +17,9 @@ from perp_engine.events import (
 from suite.enums import FillCause, OrderStatus
 from suite.fixed import Usd
 from suite.ids import Cloid, Oid
+from virtual_exchange.application.recorded_terms import in_recorded_terms
 from virtual_exchange.domain.accounts import Account
+from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import LedgerUpdate, OrderRecord, OrderUpdate, TwapRecord
 
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -25,6 +27,10 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 class AccountBook:
     """One account's orders, fills, funding and liquidations, in the order they happened.
+
+    Args:
+        account: whose it is.
+        mask: of the market.
 
     Attributes:
         orders: every order that got an id, by id.
@@ -39,8 +45,9 @@ class AccountBook:
         rejected: how many orders the venue refused.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, mask: Mask | None = None) -> None:
         self.account = account
+        self._mask = mask if mask is not None and mask.keeps_units else None
         self.orders: dict[Oid, OrderRecord] = {}
         self.updates: list[OrderUpdate] = []
         self.changed_ms: dict[Oid, int] = {}
@@ -65,7 +72,9 @@ class AccountBook:
 
     def log_decision(self, now_ms: int, action: object) -> None:
         """Add an action to the decision log, whatever became of it."""
-        self._decisions.update(b"%d %s\n" % (now_ms, _encode(action)))
+        mask = self._mask
+        told = _encode(in_recorded_terms(action, mask))
+        self._decisions.update(b"%d %s\n" % (mask.true_ms(now_ms) if mask else now_ms, told))
 
     def refused_in(self, bar: int) -> int:
         """Count one more refused order of a bar; return how many there were before."""

@@ -149,7 +149,7 @@ class World:
             raise Conflict(f"this world has room for {self.capacity} accounts, and has them")
         check(account.index == len(self.accounts), "accounts are numbered as they come")
         self.accounts.append(account)
-        self.books.append(AccountBook(account))
+        self.books.append(AccountBook(account, self.market.mask))
         self.by_id[account.account_id] = account
         self.by_address[account.address] = account
         if account.initial_balance_usd:

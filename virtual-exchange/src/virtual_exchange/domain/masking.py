@@ -95,6 +95,11 @@ class Mask:
     exact: bool
 
     @property
+    def keeps_units(self) -> bool:
+        """Whether every unit is still the same price and size."""
+        return all(coin.keeps_units for coin in self.coins)
+
+    @property
     def names(self) -> dict[str, str]:
         """Shown name by recorded name."""
         return {coin.true.coin: coin.shown.coin for coin in self.coins}
