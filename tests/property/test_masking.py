@@ -10,8 +10,8 @@ from tests.support.worlds import START_MS, MemorySource, random_bars
 
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.contracts.world import MaskRequest, WorldRequest
-from virtual_exchange.application.markets import Markets
-from virtual_exchange.application.masking import WEEK_MS
+from virtual_exchange.application.market.markets import Markets
+from virtual_exchange.application.market.masking import WEEK_MS
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import Mask
 

@@ -124,7 +124,9 @@ def test_accounts_may_be_in_the_file(tmp_path: Path) -> None:
     path.write_text(text)
     request, _ = default_world(settings(tmp_path, world=path))
     assert request is not None
-    assert [("eve", 5), ("ann", 10_000)] == [(a.id, a.initial_balance) for a in request.accounts]
+    assert [("eve", 5), ("ann", 10_000)] == [
+        (a.id, int(a.initial_balance)) for a in request.accounts
+    ]
     assert ("eve", "ann") == request.participants
     path.write_text(text + "participants: [ann]\n")
     request, _ = default_world(settings(tmp_path, world=path, accounts=("bob",)))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,8 @@ from suite.errors import BadRequest, ConfigError
 from suite.service.cli import run_command
 
 if TYPE_CHECKING:
+    from suite.contracts.trader import TraderSpec
+    from suite.contracts.world import WorldRequest
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.application.backtest import Progress
     from virtual_exchange.domain.record import RunRecord
@@ -145,17 +147,13 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     from suite.service.logging import configure_logging
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.adapters.traders_file import load_traders
-    from virtual_exchange.adapters.world_file import world_fields
     from virtual_exchange.application.backtest import run_backtest
     from virtual_exchange.application.report.results import make_folder
-    from virtual_exchange.application.session import world_request
     from virtual_exchange.settings import Settings
 
     settings = Settings.load(data=data)
     configure_logging(level="warning", style=settings.log_format)
     specs = load_traders(traders)
-    if profile not in {None, "default", "plain"}:
-        raise ConfigError(f"unknown profile {profile[:20]!r}: it is default or plain")
     named = {
         "symbols": _split(symbols),
         "from_": from_,
@@ -164,11 +162,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
         "profile": profile,
         "allow_partial": allow_partial or None,
     }
-    fields = world_fields(world, option or ())
-    fields |= {name: value for name, value in named.items() if value is not None}
-    for name in _OF_THE_TRADERS & set(fields):
-        raise ConfigError(f"world option {name}: the traders of a backtest decide it")
-    request = world_request(specs, **fields | {"supervised": True})
+    request = _world_of(specs, world, option or [], named)
     make_folder(out)  # before the run, not after it
     started = time.perf_counter()
     with _progress_bar() as progress:
@@ -201,6 +195,23 @@ def _tell(record: "RunRecord", out: Path, *, seconds: float) -> None:
         f"report sha256={results.sha256} seconds={seconds:.3f} "
         f"traders={len(record.accounts)} fills={fills}"
     )
+
+
+def _world_of(
+    traders: "tuple[TraderSpec, ...]", file: Path | None, options: list[str], named: dict[str, Any]
+) -> "WorldRequest":
+    """The world of a backtest: what is named in the command is stronger than file and options."""
+    from virtual_exchange.adapters.world_file import world_fields
+    from virtual_exchange.application.session import world_request
+
+    profile = named["profile"]
+    if profile not in {None, "default", "plain"}:
+        raise ConfigError(f"unknown profile {profile[:20]!r}: it is default or plain")
+    fields = world_fields(file, options)
+    fields |= {name: value for name, value in named.items() if value is not None}
+    for name in _OF_THE_TRADERS & set(fields):
+        raise ConfigError(f"world option {name}: the traders of a backtest decide it")
+    return world_request(traders, **fields | {"supervised": True})
 
 
 @cli.command("run-job", hidden=True)

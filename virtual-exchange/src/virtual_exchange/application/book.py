@@ -17,7 +17,7 @@ from perp_engine.events import (
 from suite.enums import FillCause, OrderStatus
 from suite.fixed import Usd
 from suite.ids import Cloid, Oid
-from virtual_exchange.application.recorded_terms import in_recorded_terms
+from virtual_exchange.application.market.recorded_terms import in_recorded_terms
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import LedgerUpdate, OrderRecord, OrderUpdate, TwapRecord
