@@ -15,8 +15,8 @@ from suite.errors import BadRequest
 from virtual_exchange.application.backtest import run_backtest
 from virtual_exchange.application.market.drawing import MAX_LEVERAGE, SZ_DECIMALS
 from virtual_exchange.application.market.masking import WEEK_MS
-from virtual_exchange.application.report.building import build_report
 from virtual_exchange.application.market.recorded_terms import in_recorded_terms
+from virtual_exchange.application.report.building import build_report
 from virtual_exchange.application.session import Session, world_request
 
 COINS = ("BTC", "ETH", "SOL")
