@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hyperliquid.info import Info  # noqa: TID253 - the client under test
-from tests.support.sdk import ALO, Sdk, one, set_up, trigger
+from tests.support.sdk import ALO, Sdk, guarded, one, set_up
 from tests.support.venue_process import VenueUnderTest, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.client("SDK")]
@@ -150,21 +150,21 @@ def test_user_channels_tell_the_life_of_an_order(sdk: Sdk, heard: Heard) -> None
 
 
 @pytest.mark.step("ws: orders, fills, events")
-def test_triggered_stop_is_told(sdk: Sdk, heard: Heard) -> None:
-    """Its trigger, then its fill, on the channel of orders."""
+def test_triggered_order_is_told(sdk: Sdk, heard: Heard) -> None:
+    """Its trigger, then its fill, and the end of its sibling, on the channel of orders."""
     sdk.info.subscribe({"type": "orderUpdates", "user": sdk.address}, heard)
-    one(sdk.exchange.market_open("ETH", True, 0.05))["filled"]
-    stop, limit = float(f"{sdk.target.mid('ETH') * 0.9985:.5g}"), sdk.price("ETH", 0.9)
-    kind = trigger(stop, "sl")
-    status = one(sdk.exchange.order("ETH", False, 0.05, limit, kind, reduce_only=True))
-    oid = status["resting"]["oid"]
+    oids = guarded(sdk, 0.05)
 
-    def told() -> list[str]:
-        batches = heard.of("orderUpdates")
-        return [row["status"] for batch in batches for row in batch if row["order"]["oid"] == oid]
+    def told() -> list[list[str]]:
+        rows = [row for batch in heard.of("orderUpdates") for row in batch]
+        return sorted([row["status"] for row in rows if row["order"]["oid"] == oid] for oid in oids)
 
-    first, second, *between, last = eventually(told, lambda rows: rows[-1:] == ["filled"])
-    assert ("open", "triggered", "filled") == (first, second, last)
+    def both_ended(ways: list[list[str]]) -> bool:
+        return {"filled", "siblingFilledCanceled"} == {way[-1] for way in ways if way}
+
+    sibling, (first, second, *between, _last) = eventually(told, both_ended)
+    assert ["open", "siblingFilledCanceled"] == sibling
+    assert ("open", "triggered") == (first, second)
     assert {"open"} >= set(between)
 
 

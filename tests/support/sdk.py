@@ -80,3 +80,23 @@ def one(reply: Any) -> Any:
 def trigger(price: float, tpsl: str, *, is_market: bool = True) -> dict[str, Any]:
     """Kind of a stop or take-profit."""
     return {"trigger": {"triggerPx": price, "isMarket": is_market, "tpsl": tpsl}}
+
+
+def guarded(sdk: Sdk, size: float = 0.02) -> dict[int, str]:
+    """Open a long position with a stop and a target so near that one of them soon fires.
+
+    Returns:
+        `sl` and `tp` by their oids.
+    """
+    one(sdk.exchange.market_open("ETH", True, size))
+    mid, limit = sdk.target.mid("ETH"), sdk.price("ETH", 0.9)
+    leg = {"coin": "ETH", "is_buy": False, "sz": size, "limit_px": limit, "reduce_only": True}
+    legs = [
+        {**leg, "order_type": trigger(float(f"{mid * factor:.5g}"), tpsl)}
+        for tpsl, factor in (("sl", 0.9985), ("tp", 1.0015))
+    ]
+    many(sdk.exchange.bulk_orders(legs, grouping="positionTpsl"))
+    rows = sdk.info.historical_orders(sdk.address)
+    kinds = {"Stop Market": "sl", "Take Profit Market": "tp"}
+    found = ((row["order"]["oid"], kinds.get(row["order"]["orderType"])) for row in rows)
+    return {oid: kind for oid, kind in found if kind is not None}
