@@ -1,5 +1,6 @@
 """Small markets in memory, and worlds made of them."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -53,6 +54,9 @@ class MemorySource:
 
     bars: dict[str, Bars]
     funding: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def version(self, query: MarketQuery) -> Hashable:
+        return tuple(id(self.bars.get(coin)) for coin in query.coins)
 
     def load(self, query: MarketQuery) -> Market:
         coins = []

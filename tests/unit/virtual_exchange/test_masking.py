@@ -9,10 +9,11 @@ from tests.support.worlds import START_MS, MemorySource, open_memory_world, rand
 
 from suite.bars import DAY_MS, HOUR_MS
 from suite.clock import ManualClock
+from suite.contracts.backtest import BacktestRequest, PlannedOrder
 from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.contracts.world import MaskRequest
 from suite.errors import BadRequest
-from virtual_exchange.application.backtest import run_backtest
+from virtual_exchange.application.backtest import run_backtest, run_request
 from virtual_exchange.application.market.drawing import MAX_LEVERAGE, SZ_DECIMALS
 from virtual_exchange.application.market.masking import WEEK_MS
 from virtual_exchange.application.market.recorded_terms import in_recorded_terms
@@ -230,6 +231,24 @@ def test_masked_world_of_longer_bars_keeps_its_path_inside() -> None:
         assert tape.detail is not None
         assert (3, tape.length + 1) == tape.detail.first.shape
         session.world.play(session.world.end_bar)
+
+
+def test_backtest_job_may_be_masked() -> None:
+    """`POST /backtest/run` with traders; a list of orders names what it means and is refused."""
+
+    def run(**more: Any) -> str:
+        request = BacktestRequest(traders=traders(), symbols=COINS, **more)
+        record = run_request(
+            request, source=source(), clock=ManualClock(0), progress=lambda _done: None
+        )
+        sha256: str = build_report(record)["sha256"]
+        return sha256
+
+    assert run() == run(mask=MaskRequest(scale=Decimal(1)))
+    assert run(mask=True) == run(mask=True)
+    assert run() != run(mask=True)
+    with pytest.raises(ValueError, match="mask is for traders"):
+        BacktestRequest(orders=(PlannedOrder(coin="BTC", is_buy=True, sz=Decimal(1)),), mask=True)
 
 
 def test_native_action_is_logged_in_recorded_terms_too() -> None:

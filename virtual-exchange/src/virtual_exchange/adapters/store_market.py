@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Hashable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -43,6 +44,18 @@ class StoreMarkets:
         """Start reading a market that will be loaded soon, beside whatever happens until then."""
         if self._reader is not None:
             self._begun[query] = self._reader.submit(self._root, query)
+
+    def version(self, query: MarketQuery) -> Hashable:
+        """Name the present state of the coins' files."""
+        from suite.service.kline_store import KlineStore
+
+        store = KlineStore(self._root)
+        held = {(coin, str(source)): source for source, coin, _ in store.series()}
+        return tuple(
+            (coin, name, store.fingerprint(coin, STORED, source=source))
+            for (coin, name), source in held.items()
+            if coin in query.coins
+        )
 
     def load(self, query: MarketQuery) -> Market:
         """Read and quantise the bars and funding of a range.

@@ -1,6 +1,6 @@
 """What the application needs from outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class MarketQuery:
 
 class MarketSource(Protocol):
     """Where worlds get their market from."""
+
+    def version(self, query: MarketQuery) -> Hashable:
+        """Name the present state of what `load` would read: it changes when that does."""
+        ...
 
     def load(self, query: MarketQuery) -> Market:
         """Read and quantise the bars and funding of a range.

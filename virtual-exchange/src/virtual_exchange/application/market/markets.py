@@ -1,7 +1,7 @@
 """The markets of a process: worlds over the same data share one."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from threading import Lock
 from weakref import WeakValueDictionary
@@ -16,7 +16,8 @@ from virtual_exchange.application.market.masking import masked, plan_of
 from virtual_exchange.application.ports import MarketQuery, MarketSource
 from virtual_exchange.domain.market import Market
 
-_Key = tuple[MarketQuery, MaskPlan | None]
+_Key = tuple[MarketQuery, Hashable, MaskPlan | None]
+_KEPT_MINUTES = 2_000_000
 _COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 
@@ -27,12 +28,13 @@ class Markets:
 
     Args:
         source: of what is recorded.
-        kept: how many are held although no world uses them.
+        kept_minutes: how much is held although no world uses it, the latest markets first; 88 bytes
+            a minute and coin.
     """
 
-    def __init__(self, source: MarketSource, *, kept: int = 2) -> None:
+    def __init__(self, source: MarketSource, *, kept_minutes: int = _KEPT_MINUTES) -> None:
         self._source = source
-        self._kept_max = kept
+        self._kept_minutes = kept_minutes
         self._kept: OrderedDict[_Key, Market] = OrderedDict()
         self._alive: WeakValueDictionary[_Key, Market] = WeakValueDictionary()
         self._lock = Lock()
@@ -51,17 +53,17 @@ class Markets:
         """
         query = query_of(request)
         with self._lock:
-            recorded = self._recorded(query)
+            version = self._source.version(query)
+            recorded = self._recorded((query, version, None))
             plan = plan_of(request, start_ms=recorded.tape.start_ms, now_ms=now_ms)
             if plan is None:
                 return recorded
-            key = (query, plan)
+            key = (query, version, plan)
             market = self._alive.get(key)
             return self._keep(key, masked(recorded, plan) if market is None else market)
 
-    def _recorded(self, query: MarketQuery) -> Market:
-        key = (query, None)
-        market = self._alive.get(key)
+    def _recorded(self, key: _Key) -> Market:
+        query, market = key[0], self._alive.get(key)
         if market is None:
             market = self._sharing(self._source.load(query))
         return self._keep(key, market)
@@ -70,7 +72,7 @@ class Markets:
         self._alive[key] = market
         self._kept[key] = market
         self._kept.move_to_end(key)
-        while len(self._kept) > self._kept_max:
+        while sum(map(_minutes, self._kept.values())) > self._kept_minutes and self._kept:
             self._kept.popitem(last=False)
         return market
 
@@ -83,9 +85,13 @@ class Markets:
         return replace(market, history=history)
 
     def _held(self, coin: str) -> Iterator[Bars]:
-        for (_, plan), market in list(self._alive.items()):
+        for (_, _, plan), market in list(self._alive.items()):
             if plan is None and coin in market.coins:
                 yield market.history[market.coins.index(coin)]
+
+
+def _minutes(market: Market) -> int:
+    return sum(map(len, market.history))
 
 
 def _common(held: Bars, own: Bars) -> Bars | None:
