@@ -5,6 +5,7 @@ steps; after every move both barriers must agree on the time, on who sleeps, and
 says. That results do not depend on the order of arrival follows: the model has no such order.
 """
 
+import os
 from decimal import Decimal
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from suite.contracts.venue import PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.clock.participant import Ticket
 
+MORE = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "chaos" else 1
 ACCOUNTS = 4
 BARS = 48
 WHO = st.integers(0, ACCOUNTS - 1)
@@ -350,6 +352,6 @@ class PacedMachine(BarrierMachine):
 
 
 TestBarrier = BarrierMachine.TestCase
-TestBarrier.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestBarrier.settings = settings(max_examples=150 * MORE, stateful_step_count=40, deadline=None)
 TestPaced = PacedMachine.TestCase
-TestPaced.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestPaced.settings = settings(max_examples=60 * MORE, stateful_step_count=30, deadline=None)

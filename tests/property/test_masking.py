@@ -1,5 +1,6 @@
 """Masks over random markets: what goes in comes out again, and nothing is lost on the way."""
 
+import os
 from decimal import Decimal
 
 import msgspec
@@ -15,6 +16,7 @@ from virtual_exchange.application.market.masking import WEEK_MS
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import Mask
 
+MORE = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "chaos" else 1
 COINS = ("BTC", "DOGE", "ETH", "LAYER", "SOL", "kPEPE")
 
 masks = st.builds(
@@ -42,7 +44,7 @@ def pair(coins: list[str], minutes: int, start: int, mask: MaskRequest) -> tuple
     return markets.of(plain, now_ms=0), markets.of(request, now_ms=0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100 * MORE)
 @given(
     coins=st.lists(st.sampled_from(COINS), min_size=1, max_size=6, unique=True),
     minutes=st.integers(3, 200),
@@ -89,7 +91,7 @@ def check_prices(plain: Market, shown: Market, mask: Mask) -> None:
         assert abs(money - 1.0) < 1e-12
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30 * MORE)
 @given(mask=masks, coins=st.permutations(COINS[:4]))
 def test_equal_seeds_make_equal_markets_in_whatever_order_coins_are_named(
     mask: MaskRequest, coins: list[str]

@@ -17,7 +17,7 @@ from virtual_exchange.application.ports import MarketQuery, MarketSource
 from virtual_exchange.domain.market import Market
 
 _Key = tuple[MarketQuery, Hashable, MaskPlan | None]
-_KEPT_MINUTES = 2_000_000
+_KEPT_MINUTES = 1_000_000
 _COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 
