@@ -71,7 +71,7 @@ def test_every_rule_is_written_in_the_report() -> None:
     written = described(rules_of(model(fees={"tiers": "hyperliquid"}, impact="0.01")))
     named = {name.removeprefix("decision_") for name in Rules.__dataclass_fields__}
     assert named == set(written)
-    assert "0.01" == written["impact"]
+    assert ("0.01", None, None) == (written["impact"], written["taker_fee"], written["maker_fee"])
     assert {"volume_usd": "5000000.0", "taker": "0.0004", "maker": "0.00012"} == written[
         "fee_tiers"
     ][1]

@@ -57,10 +57,14 @@ def rules_of(model: MarketModel) -> Rules:
 
 
 def described(rules: Rules) -> dict[str, Any]:
-    """Write every parameter of a market model as JSON values: money and rates as decimals."""
+    """Write every parameter of a market model as JSON values: money and rates as decimals.
+
+    Flat fees are None where tiers are in their place.
+    """
+    tiered = bool(rules.fee_tiers)
     return {
-        "taker_fee": _fraction(rules.taker_fee),
-        "maker_fee": _fraction(rules.maker_fee),
+        "taker_fee": None if tiered else _fraction(rules.taker_fee),
+        "maker_fee": None if tiered else _fraction(rules.maker_fee),
         "fee_tiers": [
             {
                 "volume_usd": format_fixed(tier.volume_usd, USD_DECIMALS),

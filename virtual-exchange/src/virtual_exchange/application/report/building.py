@@ -98,7 +98,9 @@ def _reproducibility(result: dict[str, Any], manifest: dict[str, Any]) -> dict[s
         "engine_version": manifest.get("engine_version"),
         "config_hash": manifest.get("config_sha256"),
         "seed": manifest.get("seed"),
-        "fee_rate": {name: rules.get(name) for name in ("taker_fee", "maker_fee")},
+        "fee_rate": {
+            name: rules[name] for name in ("taker_fee", "maker_fee", "fee_tiers") if rules.get(name)
+        },
         "slippage_model": {
             name: rules.get(name)
             for name in ("fill_at", "half_spread", "slippage", "participation")
