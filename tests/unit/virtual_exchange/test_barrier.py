@@ -401,3 +401,19 @@ def test_who_was_dropped_once_stays_degraded_in_the_report() -> None:
     session.barrier.join(0, Want())
     session.barrier.leave(0)
     assert [True] == [account.degraded for account in session.record().accounts]
+
+
+def test_who_comes_back_after_leaving_goes_on_where_it_was() -> None:
+    """Fills that it has had are not told anew, and bars for which it was late still count."""
+    session = joined("alice", "bob", pace="paced")
+    session.barrier.wait(0, until(1, 1, orders=(buy(),)))
+    session.barrier.tick()
+    session.barrier.wait(0, until(2, 2))
+    session.barrier.tick()
+    session.barrier.leave(0)
+    session.barrier.leave(1)
+    assert {"bob": 2} == session.barrier.late
+    assert 0 == len(session.barrier.join(0, Want()).fills)
+    session.barrier.join(1, Want())
+    session.barrier.tick()
+    assert {"alice": 1, "bob": 3} == session.barrier.late

@@ -77,6 +77,7 @@ class Barrier:
         self._supervised = supervised
         self._transit = transit or Transit(world, 0)
         self._first_join_ms: int | None = None
+        self._left: dict[int, Participant] = {}
         self.degraded: set[int] = set()
         self.participants: dict[int, Participant] = {
             account: Participant(account, world.accounts[account].account_id)
@@ -86,7 +87,8 @@ class Barrier:
     @property
     def late(self) -> dict[str, int]:
         """Bars of a paced world that passed while someone was deciding, by account; no zeros."""
-        return {p.name: p.late for p in self.participants.values() if p.late}
+        everyone = (*self.participants.values(), *self._left.values())
+        return {p.name: p.late for p in sorted(everyone, key=lambda p: p.account) if p.late}
 
     # what participants do
 
@@ -99,7 +101,8 @@ class Barrier:
         participant = self.participants.get(account)
         if participant is None:
             name = self._world.accounts[account].account_id
-            participant = self.participants[account] = Participant(account, name)
+            participant = self._left.pop(account, None) or Participant(account, name)
+            self.participants[account] = participant
         participant.interrupt(Conflict("the participant joined again"))
         participant.joined, participant.dropped = True, False
         participant.turn_since_ms = self._clock.now_ms()
@@ -170,6 +173,7 @@ class Barrier:
         participant = self.participants.pop(account, None)
         if participant is not None:
             participant.interrupt(Conflict("the participant has left"))
+            self._left[account] = participant
 
     def give_up(self, account: int) -> None:
         """Let time go on without a participant that its supervisor has given up.
