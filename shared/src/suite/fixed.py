@@ -11,6 +11,7 @@ below 2^62, multipliers and divisors (rate scale, size) below 3e9. `//` and `%` 
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import NewType
 
 Price = NewType("Price", int)
@@ -120,6 +121,7 @@ def parse_fixed(value: str | int | Decimal, decimals: int) -> int:
     return units
 
 
+@lru_cache(maxsize=8192)  # an answer repeats itself: zeros, equity, the price of now
 def format_fixed(value: int, decimals: int) -> str:
     """Write a fixed-point number as the venue does.
 

@@ -79,6 +79,7 @@ class Engine:
         _check_world(instruments, tape, accounts, rules)
         self.instruments = tuple(instruments)
         self.tape = tape
+        self._length = tape.length
         self.accounts = accounts
         self.rules = rules
         orders = min(ORDERS_MAX, max(64, accounts * 64))
@@ -95,6 +96,7 @@ class Engine:
         self._action_at = handle(self._action)
         self._flagged: set[int] = set()
         self._no_watches = np.zeros(run.WATCH_WORDS, np.int64)
+        self._no_watches_at = handle(self._no_watches)
         self._curve: list[I64] = []
         self._state, self._tape = handle(self._world), handle(self._bars)
         self._view = self._words()
@@ -115,12 +117,12 @@ class Engine:
     @property
     def now_ms(self) -> int:
         """World time."""
-        return self.tape.time_ms(self.bar)
+        return self.tape.start_ms + self._view[layout.BAR] * self.tape.interval_ms
 
     @property
     def finished(self) -> bool:
         """Whether no bar is left."""
-        return self.bar == self.tape.length
+        return self._view[layout.BAR] == self._length
 
     # change
 
@@ -203,19 +205,22 @@ class Engine:
     def _advance(self, command: Advance) -> tuple[Event, ...]:
         until = min(command.until_bar, self.tape.length)
         self._flag(command)
-        watches = self._no_watches
-        if command.watches:
+        watches, watches_at = self._no_watches, self._no_watches_at
+        count = len(command.watches)
+        if count:
             rows = [(w.symbol, w.price, int(w.above), 0) for w in command.watches]
             watches = np.array(rows, np.int64).reshape(-1)
-        count = len(command.watches)
+            watches_at = handle(watches)
         happened: list[Event] = []
         while True:
-            reply = run.advance(self._state, self._tape, until, handle(watches), count)
+            reply = run.advance(self._state, self._tape, until, watches_at, count)
             happened.extend(self._settle(whole=True))
             if reply != run.NEEDS_ROOM:
                 break
             self._make_room(0)
-        met = tuple(np.flatnonzero(watches[run.WATCH_WORDS - 1 :: run.WATCH_WORDS]).tolist())
+        met: tuple[int, ...] = ()
+        if count:
+            met = tuple(np.flatnonzero(watches[run.WATCH_WORDS - 1 :: run.WATCH_WORDS]).tolist())
         happened.append(Advanced(time_ms=self.now_ms, bar=self.bar, watches_met=met))
         return tuple(happened)
 
@@ -322,6 +327,12 @@ class Engine:
         margin.read_account(self._state, account, self._scratch_at)
         words = map(Usd, self._scratch.tolist())
         return AccountState(**dict(zip(AccountState.__slots__, words, strict=False)))
+
+    def held(self, account: int) -> list[int]:
+        """Symbols in which an account has a position, rising."""
+        first = self._view[layout.AT_POSITION] + account * layout.POSITION_WORDS + layout.SIZE
+        row = self.accounts * layout.POSITION_WORDS
+        return [s for s in range(len(self.instruments)) if self._view[first + s * row]]
 
     def position(self, account: int, symbol: int) -> PositionState:
         """An account's position in a symbol; its size is 0 when flat."""

@@ -89,13 +89,13 @@ class Session:
         if world.finished:
             return
         world.apply(CancelAll(account=account))
-        for symbol in range(len(world.market.instruments)):
-            if size := world.engine.position(account, symbol).size:
-                side = Side.SELL if size > 0 else Side.BUY
-                order = NewOrder(
-                    symbol=symbol, side=side, size=Size(abs(size)), tif=Tif.IOC, reduce_only=True
-                )
-                self.trading.place(world.books[account], (order,))
+        for symbol in world.engine.held(account):
+            size = world.engine.position(account, symbol).size
+            side = Side.SELL if size > 0 else Side.BUY
+            order = NewOrder(
+                symbol=symbol, side=side, size=Size(abs(size)), tif=Tif.IOC, reduce_only=True
+            )
+            self.trading.place(world.books[account], (order,))
 
     def clock_state(self) -> ClockState:
         """What `GET /clock` says."""

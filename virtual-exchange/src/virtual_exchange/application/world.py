@@ -76,6 +76,7 @@ class World:
         engine: read by the venue and the queries; changed only through `apply` and `advance`.
         listeners: called with the events of every change, after the books have taken them.
         alarms: no advance goes past the boundary at which one of them is due.
+        end_bar: boundary after the last bar.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class World:
         self.by_id: dict[AccountId, Account] = {}
         self.by_address: dict[str, Account] = {}
         self.symbols = {coin: index for index, coin in enumerate(market.coins)}
+        self.end_bar = market.tape.length
         self._sample_ms: list[int] = []
         self._equity: list[I64] = []
         self._exposure: list[I64] = []
@@ -118,11 +120,6 @@ class World:
     def finished(self) -> bool:
         """No bar is left."""
         return self.engine.finished
-
-    @property
-    def end_bar(self) -> int:
-        """Boundary after the last bar."""
-        return self.market.tape.length
 
     @property
     def from_ms(self) -> int:

@@ -61,9 +61,8 @@ class AccountReads:
             )
         state = world.engine.account(account)
         held = [
-            (symbol, position)
-            for symbol in range(len(self._instruments))
-            if (position := world.engine.position(account, symbol)).size
+            (symbol, world.engine.position(account, symbol))
+            for symbol in world.engine.held(account)
         ]
         signed = sum(world.engine.mark(symbol) * position.size for symbol, position in held)
         summary = MarginSummary(
