@@ -9,6 +9,7 @@ import typer
 from suite.service.cli import run_command
 
 if TYPE_CHECKING:
+    from data_collector.application.backfilling import Order
     from data_collector.application.importing import ImportOptions, Outcome
     from suite.service.kline_store import KlineStore
 
@@ -107,6 +108,83 @@ def _import(path: Path, data: Path, options: "ImportOptions") -> int:
     typer.echo(f"{len(outcomes)} files: {done}; report {report}")
     if reason := why_not_done(outcomes):
         raise SuiteError(reason)
+    return 0
+
+
+@cli.command()
+def backfill(
+    data: Data,
+    venue: Annotated[str, typer.Option(help="hyperliquid.")],
+    symbols: Annotated[str, typer.Option(help="Coins, separated by commas.")],
+    start: Annotated[str, typer.Option("--from", help="First day or moment, UTC.")],
+    end: Annotated[str, typer.Option("--to", help="Day or moment after the last.")] = "now",
+    interval: Annotated[str, typer.Option(help="1m, 5m, 1h, ...")] = "1m",
+    funding: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option(help="Fill settled funding too.")
+    ] = True,
+    url: Annotated[str | None, typer.Option(help="Another address than the venue's.")] = None,
+) -> int:
+    """Fill the store from a venue's past; only what is missing is asked for.
+
+    Interrupted, it goes on where it stopped when it is started again.
+
+    Example: data-collector backfill --venue hyperliquid --symbols BTC --from 2025-05-01 --data data
+    """
+    from data_collector.application.backfilling import Order
+    from data_collector.application.generating import coins_named
+    from suite.bars import INTERVAL_MS
+    from suite.errors import BadRequest
+    from suite.moments import parse_moment
+    from suite.service.clock import SystemClock
+
+    coins, now_ms = coins_named(symbols), SystemClock().now_ms()
+    try:
+        from_ms = parse_moment(start)
+        to_ms = now_ms if end == "now" else min(now_ms, parse_moment(end))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    if from_ms >= to_ms:
+        raise BadRequest(f"--from {start} is not before --to {end}, or not before now")
+    if interval not in INTERVAL_MS:
+        raise BadRequest(f"unknown interval {interval[:10]!r}; there are {', '.join(INTERVAL_MS)}")
+    order = Order(interval=interval, from_ms=from_ms, to_ms=to_ms, funding=funding)
+    return _backfill(_store(data), coins, order, venue, url)
+
+
+def _backfill(
+    store: "KlineStore", coins: list[str], order: "Order", name: str, url: str | None
+) -> int:
+    import asyncio
+
+    from data_collector.adapters.asked_ledger import AskedFiles
+    from data_collector.application.backfilling import Backfiller
+    from data_collector.entrypoint.filling import FillProgress
+    from data_collector.venues import open_venue
+    from suite.errors import SuiteError
+    from suite.service.logging import configure_logging
+
+    async def run(watch: FillProgress) -> None:
+        venue = open_venue(name, url=url)
+        filler = Backfiller(store, venue.history, AskedFiles(store), lacks=venue.lacks)
+        try:
+            await filler.run(coins, order, watch)
+        finally:
+            await venue.history.close()
+
+    configure_logging(level="error")  # what is asked again is no news beside a progress bar
+    watch = FillProgress()
+    try:
+        with watch:
+            asyncio.run(run(watch))
+    except KeyboardInterrupt:
+        raise SuiteError("interrupted; the same command goes on where it stopped") from None
+    finally:
+        if watch.outcomes:
+            watch.show()
+    failed = [item for item in watch.outcomes if item.status == "failed"]
+    if failed:
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        raise SuiteError(f"{failed[0].coin}: {failed[0].reason}{more}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """What the application needs from outside."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from data_collector.domain.cleaning import Rows
 from data_collector.domain.file_names import Kind
 from suite.bars import F64, I64, Bars
-from suite.klines import Coverage, Source, WriteResult
+from suite.klines import Coverage, Gap, Source, WriteResult
 
 
 class BarWriter(Protocol):
@@ -176,4 +176,59 @@ class StoredParts(Protocol):
 
     def others(self) -> Iterator[Checked]:
         """Check all files but those of bars: funding, records, ledgers, revisions."""
+        ...
+
+
+class History(Protocol):
+    """The past of a venue, over the network; faults are `SuiteError`.
+
+    Attributes:
+        source: what its bars are stored as.
+    """
+
+    source: Source
+
+    def klines(self, coin: str, interval: str, from_ms: int, to_ms: int) -> AsyncIterator[Bars]:
+        """Ask for the closed bars that open in [from_ms, to_ms), page by page, rising.
+
+        What a page skips, the venue does not have.
+        """
+        ...
+
+    def funding(self, coin: str, from_ms: int, to_ms: int) -> AsyncIterator[tuple[I64, F64]]:
+        """Ask for the settled funding with stamps in [from_ms, to_ms), page by page, rising."""
+        ...
+
+    async def instruments(self) -> Mapping[str, Mapping[str, Any]]:
+        """Ask what is traded: by coin, the fields of its record."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+class FillStore(BarWriter, Protocol):
+    """Where a backfill finds what is stored, and puts what was missing; as `KlineStore`."""
+
+    def coverage(
+        self, coin: str, interval: str = "1m", *, source: Source | str | None = None
+    ) -> Coverage:
+        """Say from when to when bars are stored and which are missing."""
+        ...
+
+    def funding_at(self, source: Source, coin: str) -> tuple[I64, F64]:
+        """Read all settled funding of a coin."""
+        ...
+
+
+class AskedLedger(Protocol):
+    """What venues were asked for and do not have."""
+
+    def lacking(self, source: Source, coin: str, what: str) -> tuple[Gap, ...]:
+        """List the spans; `what` is an interval, or `funding`."""
+        ...
+
+    def add(self, source: Source, coin: str, what: str, spans: tuple[Gap, ...]) -> None:
+        """Remember more of them."""
         ...

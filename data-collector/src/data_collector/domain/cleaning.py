@@ -53,6 +53,22 @@ def clean_bars(
     )
 
 
+def true_bars(rows: Rows, *, interval: str, from_ms: int, to_ms: int, now_ms: int) -> Bars:
+    """Make bars of what a venue answered; what cannot be true is left out, and is a gap then.
+
+    Args:
+        rows: shape (n,) each, times in epoch ms of the venue.
+        interval: as asked for.
+        from_ms, to_ms: of the open times wanted; venues answer more than was asked.
+        now_ms: of the venue; bars that close later are left out.
+    """
+    columns = {name: np.asarray(rows[name], np.float64) for name in COLUMNS[1:]}
+    times = np.asarray(rows["time"], np.int64)
+    whole = bars_of(INTERVAL_MS[interval], {"open_time_ms": times, **columns})
+    good, _ = _judge(whole, now_ms)
+    return _sort(take_bars(whole, good))[0].between(from_ms, to_ms)
+
+
 def clean_funding(rows: Rows) -> tuple[I64, F64, Findings]:
     """Make a funding series of published rows.
 

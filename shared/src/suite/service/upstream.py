@@ -1,0 +1,212 @@
+"""Requests to services of others: which failure is which, how often one is asked again, how much.
+
+Only for reads: what fails in a way that may pass is asked again.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import stamina
+
+from suite.errors import (
+    NotFound,
+    RateLimited,
+    SuiteError,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    one_line,
+)
+
+ATTEMPTS: Final = 6
+LONGEST_WAIT_MS: Final = 120_000
+"""Who says to come back later than this is not waited for."""
+
+_MINUTE_S = 60.0
+_TOO_MANY = (418, 429)
+"""418 is what Binance answers to who did not heed its 429."""
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+T = TypeVar("T")
+
+
+class WeightLimit:
+    """No more than so much weight in any minute, shared by all who ask.
+
+    Args:
+        per_minute: the venue's limit for one address.
+        now_s: a clock that never goes back, seconds.
+        sleep: waits, seconds.
+    """
+
+    def __init__(
+        self,
+        per_minute: int,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._per_minute = per_minute
+        self._now_s = now_s
+        self._sleep = sleep
+        self._spent: deque[tuple[float, int]] = deque()
+        self._turn = asyncio.Lock()
+
+    async def take(self, weight: int) -> None:
+        """Wait until the weight is there, and spend it; first come, first served."""
+        async with self._turn:
+            while (wait_s := self._wait_s(weight)) > 0:
+                await self._sleep(wait_s)
+            self._spent.append((self._now_s(), weight))
+
+    def _wait_s(self, weight: int) -> float:
+        """How long until enough of what was spent is a minute old."""
+        now_s = self._now_s()
+        while self._spent and self._spent[0][0] + _MINUTE_S <= now_s:
+            self._spent.popleft()
+        over = sum(spent for _, spent in self._spent) + weight - self._per_minute
+        for at_s, spent in self._spent:
+            if over <= 0:
+                break
+            over -= spent
+            if over <= 0:
+                return at_s + _MINUTE_S - now_s
+        return 0.0
+
+
+async def retried(call: Callable[[], Awaitable[T]]) -> T:
+    """Call, again while it fails in a way that may pass; a wait that is asked for is heeded.
+
+    Raises:
+        SuiteError: of the last attempt.
+    """
+    async for attempt in stamina.retry_context(
+        on=_again, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=20.0, wait_jitter=1.0
+    ):
+        with attempt:
+            return await call()
+    raise AssertionError  # the context either returns or raises
+
+
+def _again(error: Exception) -> bool | float:
+    """Whether to call again, or after how many seconds."""
+    if not (isinstance(error, SuiteError) and error.retryable):
+        return False
+    if error.retry_after_ms is None:
+        return True
+    return error.retry_after_ms <= LONGEST_WAIT_MS and error.retry_after_ms / 1000
+
+
+class Upstream:
+    """One service of others.
+
+    Args:
+        name: as messages call it.
+        url: what paths are put behind.
+        limit: of weight; none where the service has none.
+        timeout_s: how long an answer may pause.
+    """
+
+    def __init__(
+        self, name: str, url: str, *, limit: WeightLimit | None = None, timeout_s: float = 20.0
+    ) -> None:
+        self.name = name
+        self.requests = 0
+        """How many were sent, repeated ones too."""
+        self._limit = limit
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0)),
+            trust_env=urlsplit(url).hostname not in _LOOPBACK,
+            follow_redirects=True,
+        )
+
+    async def read(
+        self,
+        decoder: msgspec.json.Decoder[T],
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: Any = None,
+        weight: int = 1,
+    ) -> T:
+        """Ask for JSON: with a body it is a POST, else a GET.
+
+        Raises:
+            RateLimited, UpstreamTimeout, UpstreamUnavailable: still, after the last attempt.
+            NotFound: 404.
+            UpstreamRefused: another status from 400, or an answer of another shape.
+        """
+
+        async def once() -> T:
+            reply = await self._send(path, params, body, weight)
+            try:
+                return decoder.decode(reply.content)
+            except msgspec.ValidationError as error:
+                text = f"{self.name} answered in another shape than is known: {error}"
+                raise UpstreamRefused(one_line(text)) from None
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise UpstreamUnavailable(f"{self.name} answered with broken JSON") from None
+
+        return await retried(once)
+
+    async def fetch(self, path: str, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Ask for a document with one GET; raises as `read` does, and asks again as it does."""
+        return await retried(lambda: self._send(path, None, None, 1, headers))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _send(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None,
+        body: Any,
+        weight: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        if self._limit is not None:
+            await self._limit.take(weight)
+        self.requests += 1
+        method = "GET" if body is None else "POST"
+        try:
+            reply = await self._client.request(
+                method, path, params=params, json=body, headers=headers
+            )
+        except httpx.TimeoutException:
+            text = f"{self.name} did not answer within {self._timeout_s:g} s"
+            raise UpstreamTimeout(text) from None
+        except httpx.TransportError as error:
+            text = f"{self.name} cannot be reached at {self._client.base_url}: {error}"
+            raise UpstreamUnavailable(one_line(text)) from None
+        if reply.status_code >= 400:
+            raise self._fault(reply)
+        return reply
+
+    def _fault(self, reply: httpx.Response) -> SuiteError:
+        status = reply.status_code
+        text = one_line(f"{self.name} answered {status}: {reply.text[:200]}".strip(": "))
+        wait_ms = _wait_ms(reply.headers.get("retry-after", ""))
+        if status in _TOO_MANY:
+            return RateLimited(text, retry_after_ms=wait_ms)
+        if status >= 500:
+            return UpstreamUnavailable(text, retry_after_ms=wait_ms)
+        return NotFound(text) if status == 404 else UpstreamRefused(text)
+
+
+def _wait_ms(header: str) -> int | None:
+    """Read a `Retry-After` in seconds; the form with a date is not used by venues."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        return None
+    return max(0, math.ceil(seconds * 1000)) if math.isfinite(seconds) else None
