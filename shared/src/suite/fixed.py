@@ -31,6 +31,8 @@ PRODUCT_LIMIT = 1 << 62
 FACTOR_LIMIT = 3_000_000_000
 DIGITS_MAX = 18
 """Digits before the point that a number may have."""
+CHARACTERS_MAX = 64
+"""Characters, or digits, of a number."""
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -107,9 +109,14 @@ def parse_fixed(value: str | int | Decimal, decimals: int) -> int:
         ValueError: not a finite number in ASCII decimals, or finer than the unit: nothing is ever
             rounded here.
     """
+    if isinstance(value, str) and len(value) > CHARACTERS_MAX:
+        raise ValueError("number too long")
     number = parse_decimal(value) if isinstance(value, str) else Decimal(value)
     if not number.is_finite():
         raise ValueError("not a finite number")
+    # a ratio of many digits takes seconds: its time grows with their square
+    if len(number.as_tuple().digits) > CHARACTERS_MAX:
+        raise ValueError("number too long")
     if number and not -2 * DIGITS_MAX < number.adjusted() < DIGITS_MAX:
         raise ValueError("number out of range")
     # not `scaleb`: it rounds to the digits of the decimal context

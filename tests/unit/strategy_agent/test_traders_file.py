@@ -44,9 +44,9 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
          ("traders[a].interval: '16m' is not one of 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h, "
           "1d")),
         ({"initial_balance": 0},
-         "traders[a].initial_balance: must be above 0 and at most 1e12 USD"),
+         "traders[a].initial_balance: must be above 0 and at most 1e11 USD"),
         ({"initial_balance": "NaN"},
-         "traders[a].initial_balance: must be above 0 and at most 1e12 USD"),
+         "traders[a].initial_balance: must be above 0 and at most 1e11 USD"),
         ({"initial_balance": "1.0000001"},
          "traders[a].initial_balance: finer than 0.000001 USD"),
         ({"initial_balance": "much"}, "traders[a].initial_balance: invalid decimal string"),

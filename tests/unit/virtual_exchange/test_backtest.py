@@ -188,6 +188,18 @@ async def test_jobs_are_bounded_canceled_and_fail_with_a_reason() -> None:
         jobs.state("nothing")
 
 
+async def test_job_that_ends_by_a_bug_has_ended_for_all_who_watch() -> None:
+    """It makes room, and nobody waits for it for ever."""
+    runner = _Runner()
+    runner.error = OSError("no space left")
+    runner.go_on.set()
+    jobs = Jobs(runner=runner, clock=ManualClock(0), running_max=1)
+    last = [state async for state in jobs.watch(jobs.start(REQUEST).job_id)][-1]
+    assert ("failed", "internal error") == (last.status, last.error)
+    assert "running" == jobs.start(REQUEST).status
+    await jobs.close()
+
+
 @pytest.mark.process
 async def test_job_process_gives_the_report_or_the_reason(tmp_path: Path) -> None:
     """A child runs it; what goes wrong there comes back as one line."""

@@ -9,6 +9,7 @@ import pytest
 from tests.support.worlds import START_MS, open_memory_world, path_bars, random_source
 
 from suite.bars import HOUR_MS, MINUTE_MS
+from suite.checks import InvariantViolated
 from suite.clock import ManualClock
 from suite.contracts.clock import PriceCross, WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.venue import PlaceOrder
@@ -85,6 +86,27 @@ def test_missing_participant_is_named_after_a_minute_and_the_step_can_be_repeate
     session.barrier.expire()
     with pytest.raises(Conflict, match="bob did not join within 60 s"):
         ticket.result()
+
+
+def test_step_that_is_cut_short_by_a_bug_is_not_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it had sent before is not sent twice by the same step."""
+    session = joined("alice")
+    submit, sent = session.venue.submit, []
+
+    def fail_at_second(account: int, action: Any) -> Any:
+        sent.append(action)
+        if len(sent) == 2:
+            raise InvariantViolated("planted")
+        return submit(account, action)
+
+    monkeypatch.setattr(session.venue, "submit", fail_at_second)
+    request = until(1, 15, orders=(buy(), buy()))
+    with pytest.raises(InvariantViolated):
+        session.barrier.wait(0, request)
+    session.barrier.wait(0, request)
+    assert 2 == len(sent)
 
 
 def test_orders_of_a_step_that_failed_for_a_missing_participant_are_placed_once() -> None:

@@ -412,3 +412,16 @@ def test_limits_count_room_for_accounts_and_not_only_those_named() -> None:
     Limits(positions=8192).check_request(world_of(1, capacity=4096))
     with pytest.raises(BadRequest, match="17 accounts times 2 coins"):
         Limits(positions=33).check_request(world_of(1))
+
+
+async def test_bug_in_the_timer_of_a_world_is_told(tmp_path: Path) -> None:
+    """The process stops on it, as it does on one in a request."""
+    async with served(tmp_path) as venue:
+        told: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        mover = venue.container.services.mover
+        mover.on_bug = told.set_result
+        session = venue.container.services.worlds.get("")
+        session.barrier.expire = lambda: 1 / 0  # type: ignore[method-assign,assignment]
+        mover.watch(session)
+        assert isinstance(await told, ZeroDivisionError)
+        assert mover.failure is not None

@@ -71,8 +71,14 @@ class Container:
         request, traders = default_world(settings)
         folder = settings.state_dir / "tokens"
         self.token_files[OPERATOR.name] = tokens.ensure_file(folder, OPERATOR)
-        if request is None:
-            return
+        if request is not None:
+            await self._open_default(request, traders)
+        if self.after_open is not None:
+            self.after_open()
+
+    async def _open_default(self, request: WorldRequest, traders: tuple[TraderSpec, ...]) -> None:
+        settings, tokens = self.settings, self.services.tokens
+        folder = settings.state_dir / "tokens"
         session = await self.services.worlds.create(request, world_id=DEFAULT)
         session.strategies = strategies_of(traders)
         for account in session.world.accounts:
@@ -80,8 +86,6 @@ class Container:
             path = tokens.ensure_file(folder / Path(account.account_id).parent, grant)
             self.token_files[account.account_id] = path
         self.services.mover.watch(session)
-        if self.after_open is not None:
-            self.after_open()
 
     async def close(self) -> None:
         """Stop jobs and worlds."""

@@ -26,7 +26,8 @@ def create_app(settings: Settings | None = None, container: Container | None = N
             await live.close()
 
     app = FastAPI(title="virtual-exchange", version="0.1.0", lifespan=lifespan)
-    install_chassis(app, settings, health=live.health, tokens=live.services.tokens)
+    chassis = install_chassis(app, settings, health=live.health, tokens=live.services.tokens)
+    live.services.mover.on_bug = chassis.fail
     add_routes(app, live.services)
     patience = Patience(stall_s=settings.ws_stall_s, silence_s=settings.ws_silence_s or None)
     add_sockets(app, live.services, patience)

@@ -9,6 +9,7 @@ Source: hyperliquid-python-sdk 0.24, ccxt 4.5.90, @nktkas/hyperliquid (schemas),
 
 # ruff: noqa: N815 - the names are the wire's
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -19,9 +20,12 @@ _DECIMAL: Final = r"^[0-9]+(\.[0-9]{1,8}0*)?$"
 DecimalText = Annotated[str, msgspec.Meta(pattern=_DECIMAL, max_length=64)]
 """Positive, plain, at most eight places but for zeros."""
 Hash128 = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{32}$")]
-AddressText = Annotated[str, msgspec.Meta(pattern="^(0x)?[0-9a-fA-F]{40}$")]
+_ADDRESS: Final = r"(0x)?[0-9a-fA-F]{40}"
+AddressText = Annotated[str, msgspec.Meta(pattern=f"^{_ADDRESS}$")]
 Scalar = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,64}$")]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
+Text = Annotated[str, msgspec.Meta(max_length=128)]
+"""Names, tokens, addresses in any form; what is sent may be kept, so it is short."""
 
 
 class _Item(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -190,7 +194,7 @@ class TopUpIsolatedOnlyMargin(_Action, tag="topUpIsolatedOnlyMargin"):
 class CreateSubAccount(_Action, tag="createSubAccount"):
     """Open an account that the signer's keys act for."""
 
-    name: str
+    name: Text
 
 
 class SubAccountTransfer(_Action, tag="subAccountTransfer"):
@@ -206,7 +210,7 @@ class SubAccountSpotTransfer(_Action, tag="subAccountSpotTransfer"):
 
     subAccountUser: AddressText
     isDeposit: bool
-    token: str
+    token: Text
     amount: DecimalText
 
 
@@ -245,7 +249,7 @@ class TwapCancel(_Action, tag="twapCancel"):
 class SetReferrer(_Action, tag="setReferrer"):
     """Name who brought the user."""
 
-    code: str
+    code: Text
 
 
 class Noop(_Action, tag="noop"):
@@ -329,7 +333,7 @@ _pack = msgspec.msgpack.Encoder().encode
 class ActionType(_Item):
     """The one key that every action has."""
 
-    type: str
+    type: Text
 
 
 _type_of = msgspec.json.Decoder(ActionType)
@@ -408,6 +412,11 @@ def canonical(action: L1Action) -> None:
             pass
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an address; `0x` may be left out, hex digits may be upper case."""
+    return re.fullmatch(_ADDRESS, text) is not None
+
+
 def address(text: str) -> str:
     """Write an address in lower case with its prefix."""
     lower = text.lower()
@@ -441,24 +450,24 @@ def _plain(text: str) -> str:
 class UserAction(msgspec.Struct, kw_only=True):
     """Fields of actions that a wallet signs in readable form; each type uses some of them."""
 
-    type: str
+    type: Text
     hyperliquidChain: Literal["Mainnet", "Testnet"]
-    signatureChainId: str
+    signatureChainId: Text
     nonce: Natural | None = None
     time: Natural | None = None
-    destination: str = ""
-    amount: str = ""
-    token: str = ""
+    destination: Text = ""
+    amount: Text = ""
+    token: Text = ""
     toPerp: bool = False
-    sourceDex: str = ""
-    destinationDex: str = ""
-    fromSubAccount: str = ""
-    agentAddress: str = ""
-    agentName: str | None = None
-    maxFeeRate: str = ""
-    builder: str = ""
-    abstraction: str = ""
-    user: str = ""
+    sourceDex: Text = ""
+    destinationDex: Text = ""
+    fromSubAccount: Text = ""
+    agentAddress: Text = ""
+    agentName: Text | None = None
+    maxFeeRate: Text = ""
+    builder: Text = ""
+    abstraction: Text = ""
+    user: Text = ""
     enabled: bool = False
 
 

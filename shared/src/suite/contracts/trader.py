@@ -76,7 +76,8 @@ class TradersFileError(ConfigError):
 
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PATH = re.compile(r"(.*) - at `\$(.*)`$", re.DOTALL)
-_MAX_BALANCE = Decimal(10) ** 12
+BALANCE_MAX_USD = Decimal(10) ** 11
+"""What an account may begin with, and may hold."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 Check = Callable[[TraderSpec], Sequence[str]]
@@ -249,8 +250,8 @@ def _check_trader(spec: TraderSpec) -> list[str]:
         known = ", ".join(INTERVAL_MS)
         problems.append(f"interval: {spec.interval[:20]!r} is not one of {known}")
     balance = spec.initial_balance
-    if not balance.is_finite() or not 0 < balance <= _MAX_BALANCE:
-        problems.append("initial_balance: must be above 0 and at most 1e12 USD")
+    if not balance.is_finite() or not 0 < balance <= BALANCE_MAX_USD:
+        problems.append("initial_balance: must be above 0 and at most 1e11 USD")
     elif balance != round(balance, 6):
         problems.append("initial_balance: finer than 0.000001 USD")
     return problems

@@ -63,7 +63,7 @@ class AccountBook:
         self.twaps: list[TwapRecord] = []
         self.rejected = 0
         self._decisions = hashlib.sha256()
-        self._refused = (-1, 0)
+        self._ids_bar = self._ids_accepted = self._ids_refused = 0
 
     @property
     def decisions_sha256(self) -> str:
@@ -76,12 +76,25 @@ class AccountBook:
         told = _encode(in_recorded_terms(action, mask))
         self._decisions.update(b"%d %s\n" % (mask.true_ms(now_ms) if mask else now_ms, told))
 
+    def accepted_in(self, bar: int) -> int:
+        """How many orders the engine has accepted in a bar."""
+        return self._ids_accepted if self._ids_bar == bar else 0
+
+    def count_accepted(self, bar: int) -> None:
+        """Count one more accepted order of a bar."""
+        self._turn_ids(bar)
+        self._ids_accepted += 1
+
     def refused_in(self, bar: int) -> int:
         """Count one more refused order of a bar; return how many there were before."""
-        last, count = self._refused
-        before = count if last == bar else 0
-        self._refused = (bar, before + 1)
-        return before
+        self._turn_ids(bar)
+        self._ids_refused += 1
+        return self._ids_refused - 1
+
+    def _turn_ids(self, bar: int) -> None:
+        """Begin to count anew with each bar."""
+        if self._ids_bar != bar:
+            self._ids_bar, self._ids_accepted, self._ids_refused = bar, 0, 0
 
     def register(self, record: OrderRecord) -> None:
         """Remember a new order; the events that follow concern it."""

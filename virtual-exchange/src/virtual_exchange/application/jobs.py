@@ -136,6 +136,9 @@ class Jobs:
         else:
             job.report = report
             self._change(job, status="done", percent=100.0, eta_s=0.0, report_sha256=sha256)
+        finally:
+            if job.state.status == "running":  # a bug: whoever watches must not wait for ever
+                self._change(job, status="failed", error="internal error", eta_s=None)
 
     def _change(self, job: _Job, **changes: object) -> None:
         job.state = msgspec.structs.replace(job.state, **changes)

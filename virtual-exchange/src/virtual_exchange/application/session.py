@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from perp_engine.commands import CancelAll, NewOrder
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
-from suite.contracts.trader import TraderSpec
+from suite.contracts.trader import BALANCE_MAX_USD, TraderSpec
 from suite.contracts.world import AccountRequest, WorldRequest
 from suite.enums import Side, Tif
 from suite.errors import BadRequest
@@ -39,7 +38,6 @@ from virtual_exchange.domain.agents import Agent
 from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import RunRecord
 
-_RICHEST = Decimal(10) ** 12
 _MOST_ACCOUNTS = 4096
 _ROOM, _FAUCET_ROOM = 16, 256
 """Accounts that may be opened later, when the request does not say."""
@@ -157,8 +155,10 @@ def open_session(
     accounts = tuple(_account(index, wanted) for index, wanted in enumerate(request.accounts))
     if len({a.account_id for a in accounts}) < len(accounts):
         raise BadRequest("two accounts have the same id")
-    if len({a.address for a in accounts}) < len(accounts):
-        raise BadRequest("two accounts have the same address")
+    agents = [address.lower() for wanted in request.accounts for address in wanted.agents]
+    addresses = [*(account.address for account in accounts), *agents]
+    if len(set(addresses)) < len(addresses):
+        raise BadRequest("two accounts or agents have the same address")
     rules = rules_of(request)
     markets = source if isinstance(source, Markets) else Markets(source)
     market = markets.of(request, now_ms=clock.now_ms())
@@ -296,8 +296,8 @@ def _account(index: int, wanted: AccountRequest) -> Account:
         balance = parse_fixed(wanted.initial_balance, USD_DECIMALS)
     except ValueError as error:
         raise BadRequest(f"initial_balance of {wanted.id}: {error}") from None
-    if not 0 < wanted.initial_balance <= _RICHEST:
-        raise BadRequest(f"initial_balance of {wanted.id}: must be positive and at most 1e12")
+    if not 0 < wanted.initial_balance <= BALANCE_MAX_USD:
+        raise BadRequest(f"initial_balance of {wanted.id}: must be positive and at most 1e11")
     return Account(
         index=index,
         account_id=AccountId(wanted.id),
@@ -311,8 +311,8 @@ def _faucet(request: WorldRequest) -> Usd:
         usd = parse_fixed(request.faucet, USD_DECIMALS)
     except ValueError as error:
         raise BadRequest(f"faucet: {error}") from None
-    if not 0 <= request.faucet <= _RICHEST:
-        raise BadRequest("faucet: must not be negative, and at most 1e12")
+    if not 0 <= request.faucet <= BALANCE_MAX_USD:
+        raise BadRequest("faucet: must not be negative, and at most 1e11")
     return Usd(usd)
 
 

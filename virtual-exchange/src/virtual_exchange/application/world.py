@@ -1,6 +1,6 @@
 """One simulated market: its engine, its accounts' books, and the samples of their equity."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
@@ -149,8 +149,8 @@ class World:
         self.books.append(AccountBook(account, self.market.mask))
         self.by_id[account.account_id] = account
         self.by_address[account.address] = account
-        if account.initial_balance_usd:
-            self.move_money(account.index, account.initial_balance_usd, "deposit")
+        if balance := account.initial_balance_usd:
+            check(self.move_money(account.index, balance, "deposit"), "an account holds its money")
 
     def move_money(self, account: int, perp_usd: int, kind: LedgerKind, **more: Any) -> bool:
         """Put money into an account's perp wallet, or take it out; say whether that was possible.
@@ -161,16 +161,42 @@ class World:
             kind: what it is for.
             more: further fields of its ledger entry; `usd` there when a fee is in it.
         """
-        events = self.apply(Deposit(account=account, usd=Usd(perp_usd)))
-        if any(isinstance(event, ActionRejected) for event in events):
+        if not self._deposit(account, perp_usd):
             return False
-        fields: dict[str, Any] = {"usd": Usd(abs(perp_usd))} | more
+        self._book_money(account, perp_usd, kind, more)
+        return True
+
+    def transfer(self, source: Account, target: Account, usd: Usd, kind: LedgerKind) -> bool:
+        """Move money between two perp wallets, as a whole; say whether that was possible.
+
+        Args:
+            source, target: different accounts.
+            usd: micro-USD, positive.
+            kind: what it is for.
+        """
+        if not self._deposit(source.index, -usd):
+            return False
+        if not self._deposit(target.index, usd):
+            check(self._deposit(source.index, usd), "what was just taken can be given back")
+            return False
+        ends = {"user": source.address, "destination": target.address}
+        self._book_money(source.index, -usd, kind, ends)
+        self._book_money(target.index, usd, kind, ends)
+        return True
+
+    def _deposit(self, account: int, usd: int) -> bool:
+        events = self.apply(Deposit(account=account, usd=Usd(usd)))
+        return not any(isinstance(event, ActionRejected) for event in events)
+
+    def _book_money(
+        self, account: int, perp_usd: int, kind: LedgerKind, more: Mapping[str, Any]
+    ) -> None:
+        fields: dict[str, Any] = {"usd": Usd(abs(perp_usd)), **more}
         book = self.books[account]
         book.ledger.append(
             LedgerUpdate(time_ms=self.now_ms, kind=kind, perp_usd=Usd(perp_usd), **fields)
         )
         book.moved_usd = Usd(book.moved_usd + perp_usd)
-        return True
 
     def apply(self, command: Command, register: Registrar | None = None) -> tuple[Event, ...]:
         """Change the market and note in the books what came of it.

@@ -31,6 +31,10 @@ class Agent:
     name: str
     valid_until_ms: int | None
 
+    def is_valid(self, now_ms: int) -> bool:
+        """Whether it may act at a wall time."""
+        return self.valid_until_ms is None or now_ms < self.valid_until_ms
+
 
 class Agents:
     """The API wallets of a world.
@@ -46,9 +50,7 @@ class Agents:
     def find(self, address: str, now_ms: int) -> Agent | None:
         """The agent of an address that is valid now."""
         agent = self._by_address.get(address)
-        if agent is None or (agent.valid_until_ms is not None and agent.valid_until_ms <= now_ms):
-            return None
-        return agent
+        return agent if agent is not None and agent.is_valid(now_ms) else None
 
     def of(self, account: int) -> list[Agent]:
         """Those of an account, the unnamed one first."""
@@ -91,7 +93,7 @@ class Agents:
         if address in self._used:
             return "Extra agent already used."
         limit = _NAMED + _NAMED_PER_SUB_ACCOUNT * sub_accounts
-        named = [owned for owned in self.of(account) if owned.name]
+        named = [owned for owned in self.of(account) if owned.name and owned.is_valid(now_ms)]
         if name and key not in self._by_name and len(named) >= limit:
             return f"Too many extra agents for cumulative volume traded. Current limit is {limit}"
         self.add(Agent(address=address, account=account, name=name, valid_until_ms=until))

@@ -32,7 +32,7 @@ class NonceWindow:
             nonce: as sent.
             now_ms: wall time.
         """
-        if nonce in self._seen:
+        if nonce in self._seen or nonce in self._highest:
             return f"Invalid nonce: duplicate nonce {nonce}"
         lowest = now_ms - _BACK_MS
         if len(self._highest) == KEPT:
@@ -49,7 +49,7 @@ class NonceWindow:
         return None
 
     def _remember(self, nonce: int) -> None:
-        """Keep what was seen for the text; what is forgotten is too low by now."""
+        """Keep what was seen; what is forgotten is too low by now, or among the highest."""
         self._seen.add(nonce)
         self._order.append(nonce)
         if len(self._order) > _REMEMBERED:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 
-from suite.contracts.hyperliquid_exchange import Envelope, address
+from suite.contracts.hyperliquid_exchange import Envelope, address, is_address
 from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.door import Malformed
@@ -13,7 +13,6 @@ from virtual_exchange.application.info.request import (
     InfoBody,
     UnknownRequest,
     Unsupported,
-    is_address,
     read_body,
 )
 from virtual_exchange.application.info.weights import action_weight, items_of, weight

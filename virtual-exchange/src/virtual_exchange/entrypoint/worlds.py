@@ -95,8 +95,8 @@ async def delete(call: Call) -> Answer:
     """`DELETE /worlds/{id}`."""
     session = _named(call)
     call.services.worlds.delete(session.world.world_id)
-    await call.services.mover.forget(session)
     call.services.tokens.revoke(realm=session.world.world_id)
+    await call.services.mover.forget(session)
     return answer({"deleted": session.world.world_id})
 
 

@@ -87,10 +87,10 @@ class Requests:
             if not self._call.spend(cost):
                 return _failed(_TOO_MUCH)
             data = read(self._session, request, None)
-        except (msgspec.DecodeError, RecursionError, UnknownRequest) as error:
-            return _failed(f"{WRONG_SHAPE}: {error}")
         except Unsupported:
             return _failed(_NOT_THERE)
+        except (msgspec.DecodeError, RecursionError, UnknownRequest) as error:
+            return _failed(f"{WRONG_SHAPE}: {error}")
         except SuiteError as error:
             return _failed(str(error))
         self._call.charge(weight(request.type, items_of(data)) - cost)

@@ -137,11 +137,13 @@ class Barrier:
             close_bar=self._close_bar(request),
         )
         fills, bar = self._views.fills_of(account), self._world.engine.bar
-        step.deliveries = tuple(self.send(account, action) for action in request.orders)
+        # remembered first: whatever happens below, the same step never acts again
+        participant.step = step
+        for action in request.orders:
+            step.deliveries.append(self.send(account, action))
         if request.wake_on.fill and self._views.fills_of(account) > fills:
             # It happened at the open of the bar that starts now, so it wakes at that bar's end.
             step.fill_bar = bar + 1
-        participant.step = step
         if self._world.finished:
             self._wake(participant, step, ("ended",))
         elif step.time_bar <= bar:
@@ -149,7 +151,8 @@ class Barrier:
         return step.ticket
 
     def send(self, account: int, action: Action) -> Delivery[ActionReply]:
-        """Send one action of an account on its way to the venue."""
+        """Send one action of an account on its way to the venue, and log it as decided now."""
+        self._world.books[account].log_decision(self._world.now_ms, action)
 
         def act() -> ActionReply:
             return self._venue.submit(account, action)

@@ -25,10 +25,14 @@ class Mover:
 
     Args:
         reclaim: called when a world was forgotten a moment ago, to free what it has left behind.
+
+    Attributes:
+        on_bug: told what has ended a background task that had no reason to end.
     """
 
     def __init__(self, reclaim: Callable[[], None] = lambda: None) -> None:
         self._reclaim = reclaim
+        self.on_bug: Callable[[BaseException], None] = lambda _bug: None
         self._reclaiming: asyncio.TimerHandle | None = None
         self._moving: set[int] = set()
         self._tasks: dict[int, list[asyncio.Task[None]]] = {}
@@ -103,7 +107,13 @@ class Mover:
         tasks = [loop.create_task(self._look(session))]
         if session.paced:
             tasks.append(loop.create_task(self._pace(session)))
+        for task in tasks:
+            task.add_done_callback(self._ended)
         self._tasks[id(session)] = tasks
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self.on_bug(bug)
 
     async def forget(self, session: Session) -> None:
         """Look after a world no longer."""

@@ -70,7 +70,7 @@ class Step:
     """
 
     request: WaitRequest
-    deliveries: tuple[Delivery[ActionReply], ...] = ()
+    deliveries: list[Delivery[ActionReply]] = field(default_factory=list)
     watches: tuple[PriceWatch, ...]
     time_bar: int
     close_bar: int

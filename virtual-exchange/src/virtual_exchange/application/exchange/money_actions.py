@@ -170,6 +170,8 @@ class MoneyActions:
         amount = _usd(action.amount)
         if amount is None or amount <= _WITHDRAWAL_FEE_USD:
             return err("Invalid amount.")
+        if not wire.is_address(action.destination):
+            return err(f"Invalid destination {action.destination[:42]!r}.")
         fields = {
             "usd": Usd(amount - _WITHDRAWAL_FEE_USD),
             "fee_usd": _WITHDRAWAL_FEE_USD,
@@ -186,10 +188,8 @@ class MoneyActions:
             return err("Invalid amount.")
         if source is target:
             return err("Cannot self-transfer.")
-        ends = {"user": source.address, "destination": target.address}
-        if not self._world.move_money(source.index, -usd, kind, **ends):
+        if not self._world.transfer(source, target, Usd(usd), kind):
             return err(_TOO_LITTLE)
-        self._world.move_money(target.index, usd, kind, **ends)
         return DONE
 
     def _send_spot(self, source: Account, target: Account, text: str) -> Answer:

@@ -41,7 +41,6 @@ class Venue:
         """
         world = self._world
         book = world.books[account]
-        book.log_decision(world.now_ms, action)
         if world.finished:
             book.rejected += isinstance(action, PlaceOrder | ModifyOrder)
             return _err(error_text(RejectReason.HALTED, 0))

@@ -28,6 +28,10 @@ _BRACKETS: Final = {
     OrderStatus.WAITING_FOR_TRIGGER: "waitingForTrigger",
 }
 """Legs of a group are answered with a bare word."""
+REFUSED_KEPT: Final = 1024
+"""Refused orders of an account that the venue remembers, a bar; they share its ids."""
+_ACCEPTED_MAX: Final = OID_ACCOUNT - 2 * REFUSED_KEPT
+"""Orders of an account that a bar has ids for; liquidations take some too."""
 
 
 class Trading:
@@ -57,6 +61,10 @@ class Trading:
         Returns:
             One status an order; a single one when the form of one refuses them all.
         """
+        if book.accepted_in(self._world.engine.bar) + len(orders) > _ACCEPTED_MAX:
+            book.rejected += len(orders)
+            text = self.text(RejectReason.TOO_MANY_OPEN_ORDERS, orders[0].symbol)
+            return [{"error": text} for _ in orders]
         registrar = _Registrar(self._world, book, orders, grouping, markets)
         registrar.twap_id = twap_id
         command = commands.PlaceOrders(account=book.account.index, orders=orders, grouping=grouping)
@@ -107,6 +115,9 @@ class Trading:
         if old is None or record is None or record.status.terminal:
             book.rejected += 1
             return RejectReason.CANNOT_MODIFY
+        if book.accepted_in(self._world.engine.bar) >= _ACCEPTED_MAX:
+            book.rejected += 1
+            return {"error": self.text(RejectReason.TOO_MANY_OPEN_ORDERS, order.symbol)}
         markets = frozenset({0} if market else ())
         registrar = _Registrar(self._world, book, (order,), Grouping.NONE, markets)
         registrar.parent_oid = record.parent_oid
@@ -191,7 +202,6 @@ class _Registrar:
         self._book = book
         self._waiting = [(order, index in markets) for index, order in enumerate(orders)]
         self._grouping = grouping
-        self._refused = 0
         self.oids: list[Oid] = []
         self.parent_oid = 0
         self.twap_id: int | None = None
@@ -204,8 +214,10 @@ class _Registrar:
         if status is None:
             return
         engine, account = self._world.engine, self._book.account.index
-        # refused orders take ids from the end of the account's range of this bar
         used = self._book.refused_in(engine.bar)
+        if used >= REFUSED_KEPT:
+            return
+        # they take ids from the end of the account's range of this bar
         oid = engine.bar * OID_BAR + (account + 1) * OID_ACCOUNT - 1 - used
         record = self._record(order, Oid(oid), status, event.time_ms, market=market)
         record.closed_ms = event.time_ms
@@ -221,6 +233,7 @@ class _Registrar:
             record.parent_oid = self.oids[0]
         self.oids.append(event.oid)
         self._book.register(record)
+        self._book.count_accepted(self._world.engine.bar)
 
     def _record(
         self, order: NewOrder, oid: Oid, status: OrderStatus, time_ms: int, *, market: bool

@@ -2,6 +2,7 @@
 
 from suite.contracts.world import Transfer, TransferDone
 from suite.errors import BadRequest, Conflict, NotFound
+from suite.fixed import Usd
 from virtual_exchange.application.world import World, account_of
 from virtual_exchange.domain.accounts import Account
 
@@ -19,7 +20,8 @@ class Transfers:
         Raises:
             NotFound: an account does not exist.
             BadRequest: both are the same.
-            Conflict: the payer's margin does not allow it, or the key was used for another one.
+            Conflict: the payer's margin or the payee's limit does not allow it, or the key was used
+                for another one.
         """
         if (known := self._done.get(transfer.idempotency_key)) is not None:
             before, done = known
@@ -29,11 +31,11 @@ class Transfers:
         source, target = self._account(transfer.from_), self._account(transfer.to)
         if source is target:
             raise BadRequest("from and to are the same account")
-        ends = {"user": source.address, "destination": target.address}
-        usd = transfer.usd_micro
-        if not self._world.move_money(source.index, -usd, "internalTransfer", **ends):
-            raise Conflict(f"{transfer.from_} cannot spare {usd} micro-USD")
-        self._world.move_money(target.index, usd, "internalTransfer", **ends)
+        usd = Usd(transfer.usd_micro)
+        if not self._world.transfer(source, target, usd, "internalTransfer"):
+            raise Conflict(
+                f"{transfer.from_} cannot spare {usd} micro-USD, or {transfer.to} cannot hold them"
+            )
         done = TransferDone(
             from_=source.account_id,
             to=target.account_id,

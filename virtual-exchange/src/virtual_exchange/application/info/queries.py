@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from suite.contracts.hyperliquid_exchange import address
+from suite.contracts.hyperliquid_exchange import address, is_address
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.limits import ActionLimits
 from virtual_exchange.application.info import spot as spot_reads
@@ -18,7 +18,6 @@ from virtual_exchange.application.info.request import (
     Read,
     UnknownRequest,
     Unsupported,
-    is_address,
 )
 from virtual_exchange.application.world import World, account_of, symbol_of
 

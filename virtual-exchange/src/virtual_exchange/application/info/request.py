@@ -1,6 +1,5 @@
 """What `POST /info` is asked."""
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from suite.contracts.hyperliquid_info import InfoRequest
 from virtual_exchange.application.info.body import decode_first
 
 T = TypeVar("T")
-_HEX: Final = re.compile("(0x)?[0-9a-fA-F]{40}")
 _LAST: Final = 1 << 62
 
 
@@ -65,11 +63,6 @@ def read_body(body: bytes) -> InfoBody:
         msgspec.DecodeError: it is not JSON, or (`ValidationError`) has another shape.
     """
     return decode_first(_body, body)
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an address; `0x` may be left out, hex digits may be upper case."""
-    return _HEX.fullmatch(text) is not None
 
 
 def in_range(
