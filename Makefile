@@ -98,7 +98,7 @@ rest: setup
 	$(call pytest,property,tests/property,-n 2)
 	$(call pytest,contract,tests/contract,-n 2 --dist loadfile)
 
-peers: setup  ## install nautilus_trader and hummingbot, which make test then holds against the venue
+peers: setup  ## install nautilus_trader, hummingbot and an S3 server, which make test then uses
 	@$(BIN)/python tests/contract/peers/install.py
 
 e2e: setup  ## real processes over HTTP

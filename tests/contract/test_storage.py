@@ -161,7 +161,7 @@ def test_file_of_another_writer_is_read_and_joined(tmp_path: Path) -> None:
     assert len(OLD) + 10 == len(store.read("BTC", INTERVAL))
     assert START_MS - 10 * STEP_MS == store.coverage("BTC", INTERVAL).first_open_ms
     store.write_bars(SOURCE, "BTC", make_bars(1, step_ms=STEP_MS, start_ms=START_MS - 20 * STEP_MS))
-    assert ["part-0.parquet"] == sorted(path.name for path in folder.iterdir())
+    assert ["part-8.parquet"] == sorted(path.name for path in folder.iterdir())
     assert len(OLD) + 11 == len(store.read("BTC", INTERVAL))
 
 

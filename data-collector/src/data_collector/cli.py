@@ -20,7 +20,12 @@ cli = typer.Typer(
     help="Bring market data into a kline store, generate some, check it and serve it.",
 )
 
-Data = Annotated[Path, typer.Option(help="Root of the kline store.", envvar="DATA_COLLECTOR_DATA")]
+Data = Annotated[
+    str,
+    typer.Option(
+        help="Kline store: a folder, or s3://, gs://, memory://...", envvar="DATA_COLLECTOR_DATA"
+    ),
+]
 
 
 @cli.command("import")
@@ -82,7 +87,7 @@ def _check_options(options: "ImportOptions") -> None:
         raise BadRequest(f"unknown interval {options.interval[:10]!r}; there are {names}")
 
 
-def _import(path: Path, data: Path, options: "ImportOptions") -> int:
+def _import(path: Path, data: str, options: "ImportOptions") -> int:
     from data_collector.adapters.import_files import MarketFiles, find_files
     from data_collector.adapters.import_ledger import FileLedger, write_report
     from data_collector.application.importing import STATUSES, Importer, why_not_done
@@ -293,20 +298,10 @@ def serve(
     run(create_app(settings), settings)
 
 
-def _store(data: Path, *, must_exist: bool = False) -> "KlineStore":
-    """Open a store.
+def _store(data: str, *, must_exist: bool = False) -> "KlineStore":
+    from suite.service.kline_store import open_store
 
-    Raises:
-        ConfigError: it is not a folder, or does not exist though it must.
-    """
-    from suite.errors import ConfigError
-    from suite.service.kline_store import KlineStore
-
-    if data.exists() and not data.is_dir():
-        raise ConfigError(f"{data} is not a folder")
-    if must_exist and not data.exists():
-        raise ConfigError(f"no folder {data}")
-    return KlineStore(data)
+    return open_store(data, must_exist=must_exist)
 
 
 def main() -> None:

@@ -19,6 +19,9 @@ COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 SYNTHETIC_VENUE: Final = "synthetic"
 
+UNKNOWN: Final = "unknown"
+"""Why bars are missing, where nobody has found out."""
+
 _PART = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 
 
@@ -60,10 +63,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Bars that are missing between stored ones: open times in [start_ms, end_ms)."""
+    """Bars that are missing: open times in [start_ms, end_ms).
+
+    Attributes:
+        reason: why, where somebody found out: `outage`, `venue has none`, `refused`.
+        asked_ms: when the source was last asked for them.
+    """
 
     start_ms: int
     end_ms: int
+    reason: str = UNKNOWN
+    asked_ms: int | None = None
 
     def bars(self, interval_ms: int) -> int:
         """How many are missing."""
@@ -78,7 +88,7 @@ class Coverage:
         first_open_ms: open time of the first bar.
         end_ms: close time of the last bar, exclusive.
         bars: how many are stored.
-        gaps: what is missing between them.
+        gaps: what is missing between them, each with the reason that is known of it.
     """
 
     source: Source

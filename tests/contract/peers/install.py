@@ -1,4 +1,4 @@
-"""Install nautilus_trader and hummingbot for the contract: `make peers`, once; about four minutes.
+"""Install nautilus_trader, hummingbot and moto for the contract: `make peers`, once; four minutes.
 
 Each gets an environment of its own below `var/peers`. hummingbot comes as source: its compiled
 modules are built in place, without optimization, and the packages it needs are those of
@@ -75,8 +75,9 @@ def main() -> None:
     if uv is None:
         sys.exit("peers: uv is needed; run make setup")
     install("nautilus", folder)
+    install("moto", folder)
     hummingbot(folder, uv)
-    print(f"peers: nautilus and hummingbot are in {folder}")
+    print(f"peers: nautilus, moto and hummingbot are in {folder}")
 
 
 if __name__ == "__main__":

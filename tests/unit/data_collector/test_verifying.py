@@ -77,7 +77,7 @@ def test_bars_in_the_wrong_month_are_found(store: KlineStore) -> None:
     bars_file(store, "06").write_bytes(bars_file(store).read_bytes())
     found = problems(store)
     assert any("bars of another month" in text for text in found)
-    assert any("files overlap" in text for text in found)
+    assert any("months overlap" in text for text in found)
 
 
 @pytest.mark.parametrize(

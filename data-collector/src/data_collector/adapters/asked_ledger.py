@@ -16,7 +16,7 @@ class AskedFiles:
     """
 
     def __init__(self, store: KlineStore) -> None:
-        self._root = store.root / "asked"
+        self._files = store.files
 
     def lacking(self, source: Source, coin: str, what: str) -> tuple[Gap, ...]:
         """List the spans; `what` is an interval, or `funding`."""
@@ -29,12 +29,14 @@ class AskedFiles:
         after = union([*before, *spans])
         if after != before:
             entry = [[span.start_ms, span.end_ms] for span in after]
-            path = self._root / f"venue={source.venue}" / f"market={source.market}"
-            write_json(path / f"symbol={coin}.json", {**known, what: entry})
+            write_json(self._files, _name(source, coin), {**known, what: entry})
 
     def _read(self, source: Source, coin: str) -> dict[str, Any]:
-        path = self._root / f"venue={source.venue}" / f"market={source.market}"
-        return read_json(path / f"symbol={coin}.json") or {}
+        return read_json(self._files, _name(source, coin)) or {}
+
+
+def _name(source: Source, coin: str) -> str:
+    return f"asked/venue={source.venue}/market={source.market}/symbol={coin}.json"
 
 
 def _spans(entry: dict[str, Any], what: str) -> tuple[Gap, ...]:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from suite.klines import Source
@@ -24,7 +23,7 @@ class FileLedger:
 
     def find(self, key: str) -> dict[str, Any] | None:
         """What a file of this content became; None when it is new or its data is gone."""
-        entry = read_json(self._path(key))
+        entry = read_json(self._store.files, self._name(key))
         if entry is None or not entry["coin"]:  # brackets are of many coins, and in no file
             return entry
         source = Source.parse(entry["source"])
@@ -35,15 +34,14 @@ class FileLedger:
 
     def add(self, key: str, entry: Mapping[str, Any]) -> None:
         """Remember a file that was imported whole."""
-        write_json(self._path(key), entry)
+        write_json(self._store.files, self._name(key), entry)
 
-    def _path(self, key: str) -> Path:
-        name = hashlib.sha256(key.encode()).hexdigest()[:32]
-        return self._store.root / "imports" / f"{name}.json"
+    def _name(self, key: str) -> str:
+        return f"imports/{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
-def write_report(store: KlineStore, files: Sequence[Mapping[str, Any]], *, now_ms: int) -> Path:
-    """Write the report of one import.
+def write_report(store: KlineStore, files: Sequence[Mapping[str, Any]], *, now_ms: int) -> str:
+    """Write the report of one import; say where it is.
 
     Args:
         store: what was imported into.
@@ -54,6 +52,6 @@ def write_report(store: KlineStore, files: Sequence[Mapping[str, Any]], *, now_m
     report = {"format": 1, "created_at": moment.isoformat(), "files": list(files)}
     # Two imports may end in one second: the name holds what is in the report, too.
     digest = hashlib.sha256(json.dumps(report, sort_keys=True).encode()).hexdigest()[:8]
-    path = store.root / "reports" / f"import-{moment:%Y%m%dT%H%M%SZ}-{digest}.json"
-    write_json(path, report)
-    return path
+    name = f"reports/import-{moment:%Y%m%dT%H%M%SZ}-{digest}.json"
+    write_json(store.files, name, report)
+    return f"{store.files.place}/{name}"

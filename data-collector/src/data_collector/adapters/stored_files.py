@@ -1,18 +1,19 @@
 """The files of a store, one by one, for checking."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from data_collector.application.ports import Checked, StoredPart
-from suite.bars import INTERVAL_MS, Bars
+from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.errors import StorageError
+from suite.gaps import Ledger
 from suite.klines import Source
 from suite.service.kline_files import count_rows, read_json
-from suite.service.kline_reader import bars_in
+from suite.service.kline_reader import series_of
 from suite.service.kline_store import KlineStore
+from suite.service.store_files import StoreFiles
 
 
 class StoredFiles:
@@ -24,22 +25,19 @@ class StoredFiles:
 
     def __init__(self, store: KlineStore) -> None:
         self._store = store
-        self._root = store.root
+        self._files = store.files
 
     def parts(self) -> Iterator[StoredPart]:
         """List the files of bars, those of a series together, oldest first."""
-        pattern = "klines/venue=*/market=*/symbol=*/interval=*/date=*/part-*.parquet"
-        for path in sorted(self._root.glob(pattern)):
-            venue, market, coin, interval, month = (
-                part.partition("=")[2] for part in path.parts[-6:-1]
-            )
-            if interval in INTERVAL_MS:
+        for folder in self._files.folders("klines/venue=*/market=*/symbol=*/interval=*"):
+            source, coin, (interval,) = series_of(folder)
+            for part in self._store.parts(folder) if interval in INTERVAL_MS else ():
                 yield StoredPart(
-                    name=self._name(path),
-                    source=Source(venue, market),
+                    name=part.file.name,
+                    source=source,
                     coin=coin,
                     interval=interval,
-                    month=month,
+                    month=part.month,
                 )
 
     def bars(self, part: StoredPart) -> Bars:
@@ -48,10 +46,10 @@ class StoredFiles:
         Raises:
             StorageError: it is damaged.
         """
-        return bars_in(self._root / part.name, part.interval)
+        return self._store.bars_in(part.name, INTERVAL_MS[part.interval])
 
-    def ledger(self, source: Source, coin: str, interval: str) -> dict[str, Any] | None:
-        """Read a gap ledger.
+    def ledger(self, source: Source, coin: str, interval: str) -> Ledger | None:
+        """Read a gap ledger as the last write left it.
 
         Raises:
             StorageError: it is damaged.
@@ -59,36 +57,37 @@ class StoredFiles:
         return self._store.ledger(source, coin, interval)
 
     def others(self) -> Iterator[Checked]:
-        """Check all files but those of bars: funding, records, ledgers, revisions."""
-        for path in sorted(self._root.glob("funding/venue=*/market=*/symbol=*/part.parquet")):
-            yield self._check_funding(path)
-        for path in sorted(self._root.glob("revisions/**/part-*.parquet")):
-            yield self._check(path, count_rows)
-        for kind in ("instruments", "gaps", "imports"):
-            for path in sorted(self._root.glob(f"{kind}/**/*.json")):
-                yield self._check(path, _read_document)
+        """Check all files but those of bars: funding, open interest, records, ledgers, ..."""
+        for file in self._files.files("funding/venue=*/market=*/symbol=*/part.parquet"):
+            source, coin, _ = series_of(file.name)
+            yield _check_series(file.name, partial(self._store.funding_at, source, coin))
+        for folder in self._files.folders("open_interest/venue=*/market=*/symbol=*"):
+            for part in self._store.parts(folder):
+                read = partial(self._store.open_interest_in, [part])
+                yield _check_series(part.file.name, read)
+        for file in self._files.files("revisions/**/part-*.parquet"):
+            yield self._check(file.name, count_rows)
+        for kind in ("instruments", "gaps", "imports", "revisions"):
+            for file in self._files.files(f"{kind}/**/*.json"):
+                yield self._check(file.name, _read_document)
 
-    def _check_funding(self, path: Path) -> Checked:
-        venue, market, coin = (part.partition("=")[2] for part in path.parts[-4:-1])
-        name = self._name(path)
+    def _check(self, name: str, read: Callable[[StoreFiles, str], int]) -> Checked:
         try:
-            times, rates = self._store.funding_at(Source(venue, market), coin)
+            return Checked(name=name, rows=read(self._files, name))
         except StorageError as error:
             return Checked(name=name, problem=str(error))
-        wrong = int((~np.isfinite(rates)).sum())
-        problem = f"{name}: {wrong} rates are no numbers" if wrong else ""
-        return Checked(name=name, rows=len(times), problem=problem)
-
-    def _check(self, path: Path, read: Callable[[Path], int]) -> Checked:
-        try:
-            return Checked(name=self._name(path), rows=read(path))
-        except StorageError as error:
-            return Checked(name=self._name(path), problem=str(error))
-
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
 
 
-def _read_document(path: Path) -> int:
-    read_json(path)
+def _check_series(name: str, read: Callable[[], tuple[I64, F64]]) -> Checked:
+    try:
+        times, values = read()
+    except StorageError as error:
+        return Checked(name=name, problem=str(error))
+    wrong = int((~np.isfinite(values)).sum())
+    problem = f"{name}: {wrong} values are no numbers" if wrong else ""
+    return Checked(name=name, rows=len(times), problem=problem)
+
+
+def _read_document(files: StoreFiles, name: str) -> int:
+    read_json(files, name)
     return 0

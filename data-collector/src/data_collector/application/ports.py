@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from data_collector.domain.cleaning import Rows
 from data_collector.domain.file_names import Kind
 from suite.bars import F64, I64, Bars
+from suite.gaps import Ledger
 from suite.klines import Coverage, Gap, Source, WriteResult
 
 
@@ -166,8 +167,8 @@ class StoredParts(Protocol):
         """
         ...
 
-    def ledger(self, source: Source, coin: str, interval: str) -> dict[str, Any] | None:
-        """Read a gap ledger.
+    def ledger(self, source: Source, coin: str, interval: str) -> Ledger | None:
+        """Read a gap ledger as the last write left it.
 
         Raises:
             StorageError: it is damaged.

@@ -9,25 +9,29 @@ from data_collector.application.ports import Checked, StoredPart, StoredParts
 from data_collector.domain.cleaning import is_not_positive, ohlc_is_broken
 from suite.bars import I64, INTERVAL_MS, Bars
 from suite.errors import StorageError
-from suite.klines import Source, gaps_of
+from suite.gaps import Ledger
+from suite.klines import Source
 
 
 def verify(store: StoredParts) -> Iterator[Checked]:
     """Check every file: readable, in order, possible prices, gaps as the ledger says."""
     for key, group in itertools.groupby(store.parts(), lambda p: (p.source, p.coin, p.interval)):
-        times: list[I64] = []
+        months: list[I64] = []
         damaged = False
-        for part in group:
-            try:
-                bars = store.bars(part)
-            except StorageError as error:
-                damaged = True
-                yield Checked(name=part.name, problem=str(error))
-            else:
-                times.append(bars.open_time_ms)
-                yield Checked(name=part.name, rows=len(bars), problem=_problem(part, bars))
+        for _, parts in itertools.groupby(group, lambda part: part.month):
+            times = np.zeros(0, np.int64)
+            for part in parts:
+                try:
+                    bars = store.bars(part)
+                except StorageError as error:
+                    damaged = True
+                    yield Checked(name=part.name, problem=str(error))
+                else:
+                    times = np.union1d(times, bars.open_time_ms)
+                    yield Checked(name=part.name, rows=len(bars), problem=_problem(part, bars))
+            months.append(times)
         if not damaged:
-            yield _check_ledger(store, *key, np.concatenate(times))
+            yield _check_ledger(store, *key, np.concatenate(months))
     yield from store.others()
 
 
@@ -50,15 +54,15 @@ def _check_ledger(
     """Compare the gap ledger of a series with its files."""
     name = f"{coin} {interval} of {source}"
     if (np.diff(times) <= 0).any():
-        return Checked(name=name, problem=f"{name}: files overlap")
+        return Checked(name=name, problem=f"{name}: months overlap")
     try:
         ledger = store.ledger(source, coin, interval)
     except StorageError as error:
         return Checked(name=name, problem=str(error))
-    gaps = [[gap.start_ms, gap.end_ms] for gap in gaps_of(times, INTERVAL_MS[interval])]
-    if ledger is None or ledger.get("gaps") != gaps or ledger.get("bars") != len(times):
+    runs = Ledger.of(times, INTERVAL_MS[interval]).runs
+    if ledger is None or not np.array_equal(ledger.runs, runs):
         problem = (
-            f"{name}: the gap ledger does not match the files; repeat the last write with --again"
+            f"{name}: the gap ledger does not match the files; data-collector compact makes it anew"
         )
         return Checked(name=name, problem=problem)
     return Checked(name=name)

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.errors import DataGap, StorageError
+from suite.gaps import Ledger
 from suite.klines import (
     COLUMNS,
     INSTRUMENT_FIELDS,
@@ -19,34 +20,63 @@ from suite.klines import (
     bars_of,
     concat_bars,
     empty_bars,
-    gaps_of,
     merge_bars,
+    merge_funding,
 )
-from suite.service.kline_files import read_columns, read_json
+from suite.service.kline_cache import ColumnCache
+from suite.service.kline_files import damaged, read_columns, read_json
+from suite.service.remote_files import open_files
+from suite.service.store_files import StoredFile, StoreFiles
+
+T = TypeVar("T")
 
 _COIN = re.compile(r"[A-Za-z0-9]{1,24}")
+_NUMBER = re.compile(r"part-(\d+)")
 FUNDING_COLUMNS = ("time_ms", "rate")
+OPEN_INTEREST_COLUMNS = ("time_ms", "open_interest")
+_ATTEMPTS = 20
+"""How often a series is listed again because a file was replaced while it was read."""
+
+
+class Part(NamedTuple):
+    """One file of a series.
+
+    Attributes:
+        month: `2025-05`, as its folder says.
+        number: of two files that hold a row, the higher number is right.
+    """
+
+    month: str
+    number: int
+    file: StoredFile
 
 
 class KlineReader:
     """Reads one store; holds nothing open, takes no lock.
 
     Args:
-        root: its folder; need not exist to be read.
+        place: its folder, or an address such as `s3://bucket/prefix`; need not exist to be read.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, place: Path | str) -> None:
+        self.files: StoreFiles = open_files(place)
+        self._cache = ColumnCache(self.files.cache)
+        self._filled: set[str] = set()
+
+    @property
+    def root(self) -> Path:
+        """The folder of a store that is one."""
+        return Path(self.files.place)
 
     # ---- what is there --------------------------------------------------------------------------
 
     def series(self) -> tuple[tuple[Source, str, str], ...]:
         """List (source, coin, interval) of everything that has bars, the preferred source first."""
         found = []
-        for path in self.root.glob("klines/venue=*/market=*/symbol=*/interval=*"):
-            venue, market, coin, interval = (part.partition("=")[2] for part in path.parts[-4:])
-            if interval in INTERVAL_MS and any(path.glob("date=*/part-*.parquet")):
-                found.append((Source(venue, market), coin, interval))
+        for folder in self.files.folders("klines/venue=*/market=*/symbol=*/interval=*"):
+            source, coin, (interval,) = series_of(folder)
+            if interval in INTERVAL_MS and self._has_parts(folder):
+                found.append((source, coin, interval))
         return tuple(sorted(found, key=lambda item: (item[1], item[0].rank, INTERVAL_MS[item[2]])))
 
     def coins(self) -> tuple[str, ...]:
@@ -77,7 +107,7 @@ class KlineReader:
             raise DataGap(f"{coin} has no stored {asked}; stored are {stored}")
         if not series:
             raise DataGap(
-                f"no klines in {self.root}; fill it with data-collector import or generate"
+                f"no klines in {self.files.place}; fill it with data-collector import or generate"
             )
         raise DataGap(f"no stored bars of {coin[:24]}; stored are {', '.join(self.coins())}")
 
@@ -91,35 +121,49 @@ class KlineReader:
             StorageError: a file is damaged; names it.
         """
         chosen = self.source_of(coin, interval, source)
-        times = self._times(chosen, coin, interval)
-        if len(times) == 0:
+        ledger = self.ledger_now(chosen, coin, interval)
+        if ledger.first_open_ms is None or ledger.end_ms is None:
             raise DataGap(f"{coin} has no stored {interval} bars in {chosen}")
-        step = INTERVAL_MS[interval]
         return Coverage(
             source=chosen,
             interval=interval,
-            first_open_ms=int(times[0]),
-            end_ms=int(times[-1]) + step,
-            bars=len(times),
-            gaps=gaps_of(times, step),
+            first_open_ms=ledger.first_open_ms,
+            end_ms=ledger.end_ms,
+            bars=ledger.bars,
+            gaps=ledger.gaps,
         )
 
-    def ledger(self, source: Source, coin: str, interval: str) -> dict[str, Any] | None:
+    def ledger(self, source: Source, coin: str, interval: str) -> Ledger | None:
         """Read the gap ledger as the last write left it."""
-        return read_json(self._place("gaps", source, coin) / f"interval={interval}.json")
+        return self._stored_ledger(source, coin, interval)[0]
+
+    def ledger_now(self, source: Source, coin: str, interval: str) -> Ledger:
+        """Read the gap ledger where it is of the files that are there, else make it of them.
+
+        A writer that was killed between the two leaves one that is not; so does a program that
+        puts a file of its own into the store.
+        """
+        ledger, digest = self._stored_ledger(source, coin, interval)
+        folder = self.interval_folder(source, coin, interval)
+        if ledger is not None and digest == parts_digest(self.parts(folder)):
+            return ledger
+        times = self._settled(folder, self._times)
+        made = Ledger.of(times, INTERVAL_MS[interval])
+        for note in ledger.notes if ledger is not None else ():
+            made = made.with_note(note)
+        return made
 
     def fingerprint(self, coin: str, interval: str = "1m", *, source: Source) -> tuple[Any, ...]:
         """Name the present state of a coin's files, cheaply: it changes when they do."""
-        files = [path for _, path in self._parts(source, coin, interval)]
-        files.append(self._place("funding", source, coin) / "part.parquet")
-        states = ((file.name, file.stat()) for file in files if file.exists())
-        return tuple((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in states)
+        parts = self.parts(self.interval_folder(source, coin, interval))
+        funding = self.files.files(f"{self.place_of('funding', source, coin)}/part.parquet")
+        return *(part.file for part in parts), *funding
 
     @property
     def file_count(self) -> int:
         """How many Parquet files hold bars and funding."""
         return sum(
-            1 for kind in ("klines", "funding") for _ in self.root.glob(f"{kind}/**/part*.parquet")
+            len(self.files.files(f"{kind}/**/part*.parquet")) for kind in ("klines", "funding")
         )
 
     # ---- reading --------------------------------------------------------------------------------
@@ -146,14 +190,10 @@ class KlineReader:
             StorageError: a file is damaged; names it.
         """
         chosen = self.source_of(coin, interval, source)
-        parts = [
-            bars_in(path, interval)
-            for month, path in self._parts(chosen, coin, interval)
-            if _overlaps(month, from_ms, to_ms)
-        ]
-        bars = chain(parts, INTERVAL_MS[interval])
-        if from_ms is not None or to_ms is not None:
-            bars = bars.between(_bound(from_ms, low=True), _bound(to_ms, low=False))
+        folder = self.interval_folder(chosen, coin, interval)
+        bars = self._settled(
+            folder, lambda parts: self._bars(folder, parts, INTERVAL_MS[interval], from_ms, to_ms)
+        )
         if len(bars) == 0:
             held = self.coverage(coin, interval, source=chosen)
             raise DataGap(
@@ -185,6 +225,33 @@ class KlineReader:
         first, end = np.searchsorted(times, [_bound(from_ms, low=True), _bound(to_ms, low=False)])
         return times[first:end], rates[first:end]
 
+    def read_open_interest(
+        self,
+        coin: str,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        *,
+        source: Source | str | None = None,
+    ) -> tuple[I64, F64]:
+        """Read open interest with stamps in [from_ms, to_ms).
+
+        Returns:
+            Stamps in epoch ms, rising; units of the coin. Both empty where none is stored.
+
+        Raises:
+            DataGap: the coin is not stored at all.
+            StorageError: a file is damaged; names it.
+        """
+        folder = self.place_of("open_interest", self._any_source(coin, source), coin)
+        times, values = self._settled(
+            folder,
+            lambda parts: self.open_interest_in(
+                [part for part in parts if _overlaps(part.month, from_ms, to_ms)]
+            ),
+        )
+        first, end = np.searchsorted(times, [_bound(from_ms, low=True), _bound(to_ms, low=False)])
+        return times[first:end], values[first:end]
+
     def record(self, coin: str, *, source: Source | str | None = None) -> dict[str, Any] | None:
         """Read what is known about a coin: `source_symbol`, `price_decimals`, `synthetic`, ...
 
@@ -196,7 +263,7 @@ class KlineReader:
 
     def record_at(self, source: Source, coin: str) -> dict[str, Any] | None:
         """Read the record of a coin that need not have bars."""
-        return read_json(self._record_path(source, coin))
+        return read_json(self.files, self.record_name(source, coin))
 
     def content_hash(
         self,
@@ -234,20 +301,119 @@ class KlineReader:
     # ---- the parts ------------------------------------------------------------------------------
 
     def funding_at(self, source: Source, coin: str) -> tuple[I64, F64]:
-        path = self._place("funding", source, coin) / "part.parquet"
-        if not path.exists():
+        """Read all funding of a coin that need not have bars."""
+        name = f"{self.place_of('funding', source, coin)}/part.parquet"
+        try:
+            columns = read_columns(self.files, name, FUNDING_COLUMNS)
+        except FileNotFoundError:
             return np.zeros(0, np.int64), np.zeros(0)
-        columns = read_columns(path, FUNDING_COLUMNS)
         if (np.diff(columns["time_ms"]) <= 0).any():
-            raise StorageError(f"{path} is damaged: funding stamps do not rise")
+            raise damaged(self.files, name, "funding stamps do not rise")
         return columns["time_ms"], columns["rate"]
 
-    def _times(self, source: Source, coin: str, interval: str) -> I64:
-        parts = []
-        for _, path in self._parts(source, coin, interval):
-            parts.append(read_columns(path, COLUMNS[:1])[COLUMNS[0]])
-        times = np.concatenate([np.zeros(0, np.int64), *parts])
+    def open_interest_in(self, parts: Sequence[Part]) -> tuple[I64, F64]:
+        """Read files of open interest as one series."""
+        whole = np.zeros(0, np.int64), np.zeros(0)
+        for part in parts:
+            columns = read_columns(self.files, part.file.name, OPEN_INTEREST_COLUMNS)
+            if (np.diff(columns["time_ms"]) <= 0).any():
+                raise damaged(self.files, part.file.name, "stamps do not rise")
+            whole, _ = merge_funding(whole, (columns["time_ms"], columns["open_interest"]))
+        return whole
+
+    def parts(self, folder: str) -> list[Part]:
+        """List the files of a series by month, and by number within it."""
+        found = []
+        for file in self.files.files(f"{folder}/date=*/part-*.parquet"):
+            month, name = file.name.rsplit("/", 2)[-2:]
+            number = _NUMBER.match(name)
+            found.append(Part(month.removeprefix("date="), int(number[1]) if number else -1, file))
+        return sorted(found)
+
+    def bars_in(self, name: str, interval_ms: int) -> Bars:
+        """Read one file and check what every reader relies on."""
+        bars = bars_of(interval_ms, read_columns(self.files, name, COLUMNS))
+        times = bars.open_time_ms
+        if (np.diff(times) <= 0).any() or (times % interval_ms).any():
+            raise damaged(self.files, name, "open times do not rise on the grid of the interval")
+        return bars
+
+    def month_bars(self, parts: Sequence[Part], interval_ms: int) -> Bars:
+        """Read the files of one month as one."""
+        return chain([self.bars_in(part.file.name, interval_ms) for part in parts], interval_ms)
+
+    def interval_folder(self, source: Source, coin: str, interval: str) -> str:
+        """Name the folder of a series."""
+        return f"{self.place_of('klines', source, coin)}/interval={interval}"
+
+    def place_of(self, kind: str, source: Source, coin: str) -> str:
+        """Name the folder of a coin."""
+        if _COIN.fullmatch(coin) is None:
+            raise DataGap(f"no coin has the name {coin[:24]!r}")
+        return f"{kind}/venue={source.venue}/market={source.market}/symbol={coin}"
+
+    def record_name(self, source: Source, coin: str) -> str:
+        """Name the file of a coin's record."""
+        return f"{self.place_of('instruments', source, coin)}.json"
+
+    def ledger_name(self, source: Source, coin: str, interval: str) -> str:
+        """Name the file of a gap ledger."""
+        return f"{self.place_of('gaps', source, coin)}/interval={interval}.json"
+
+    def _stored_ledger(self, source: Source, coin: str, interval: str) -> tuple[Ledger | None, str]:
+        """The ledger, and the digest of the files it was made of."""
+        name = self.ledger_name(source, coin, interval)
+        stored = read_json(self.files, name)
+        if stored is None:
+            return None, ""
+        try:
+            return Ledger.parse(stored), str(stored["files"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged(self.files, name, f"not a gap ledger: {error!r}") from None
+
+    def _bars(
+        self,
+        folder: str,
+        parts: Sequence[Part],
+        interval_ms: int,
+        from_ms: int | None,
+        to_ms: int | None,
+    ) -> Bars:
+        """Bars of a range: of the copy what it has, the rest of the files."""
+        files = [part.file for part in parts]
+        copy, lengths = self._cache.find(folder, files, interval_ms)
+        left = parts[len(lengths) :]
+        wanted = [part for part in left if _overlaps(part.month, from_ms, to_ms)]
+        decoded = [self.bars_in(part.file.name, interval_ms) for part in wanted]
+        bars = chain([copy, *decoded], interval_ms)
+        lengths += [len(part) for part in decoded]
+        if len(wanted) == len(left) and len(bars) == sum(lengths):
+            new = len(bars) - len(copy)
+            self._cache.offer(folder, files, bars, lengths, decoded=new)
+        if from_ms is None and to_ms is None:
+            return bars
+        return bars.between(_bound(from_ms, low=True), _bound(to_ms, low=False))
+
+    def _times(self, parts: Sequence[Part]) -> I64:
+        found = [
+            read_columns(self.files, part.file.name, COLUMNS[:1])[COLUMNS[0]] for part in parts
+        ]
+        times = np.concatenate([np.zeros(0, np.int64), *found])
         return times if (np.diff(times) > 0).all() else np.unique(times)
+
+    def _settled(self, folder: str, read: Callable[[Sequence[Part]], T]) -> T:
+        """Read the files of a series, again when a writer put newer ones in their place."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return read(self.parts(folder))
+            except FileNotFoundError:
+                continue
+        raise StorageError(f"{self.files.place}/{folder} changes faster than it can be read")
+
+    def _has_parts(self, folder: str) -> bool:
+        if folder not in self._filled and self.parts(folder):
+            self._filled.add(folder)
+        return folder in self._filled
 
     def _any_source(self, coin: str, source: Source | str | None) -> Source:
         """The source meant when no interval is named: that of the shortest bars, 1m first."""
@@ -257,44 +423,23 @@ class KlineReader:
         shortest = min(intervals, key=INTERVAL_MS.__getitem__, default="1m")
         return self.source_of(coin, shortest, source)
 
-    def _parts(self, source: Source, coin: str, interval: str) -> Iterator[tuple[str, Path]]:
-        """Files of a series by month, oldest first."""
-        for place in sorted(self._interval_place(source, coin, interval).glob("date=*")):
-            for path in sorted(place.glob("part-*.parquet")):
-                yield place.name.removeprefix("date="), path
 
-    def _interval_place(self, source: Source, coin: str, interval: str) -> Path:
-        return self._place("klines", source, coin) / f"interval={interval}"
+def series_of(name: str) -> tuple[Source, str, tuple[str, ...]]:
+    """Read source, coin and what follows them from the name of a file or folder of a series."""
+    values = [part.partition("=")[2] for part in name.split("/") if "=" in part]
+    return Source(values[0], values[1]), values[2], tuple(values[3:])
 
-    def _place(self, kind: str, source: Source, coin: str) -> Path:
-        if _COIN.fullmatch(coin) is None:
-            raise DataGap(f"no coin has the name {coin[:24]!r}")
-        return (
-            self.root
-            / kind
-            / f"venue={source.venue}"
-            / f"market={source.market}"
-            / f"symbol={coin}"
-        )
 
-    def _record_path(self, source: Source, coin: str) -> Path:
-        place = self._place("instruments", source, coin)
-        return place.with_name(f"{place.name}.json")
+def parts_digest(parts: Sequence[Part]) -> str:
+    """Name a set of files: a file is never written twice, so names and sizes tell."""
+    text = "\n".join(f"{part.file.name.rpartition('=')[2]} {part.file.size}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _matches(held: Source, asked: Source | str | None) -> bool:
     if asked is None or isinstance(asked, Source):
         return asked in {None, held}
     return asked in {held.venue, str(held)}
-
-
-def bars_in(path: Path, interval: str) -> Bars:
-    """Read one file and check what every reader relies on."""
-    step = INTERVAL_MS[interval]
-    bars = bars_of(step, read_columns(path, COLUMNS))
-    if (np.diff(bars.open_time_ms) <= 0).any() or (bars.open_time_ms % step).any():
-        raise StorageError(f"{path} is damaged: open times do not rise on the {interval} grid")
-    return bars
 
 
 def chain(parts: list[Bars], interval_ms: int) -> Bars:
