@@ -24,11 +24,12 @@ def batch_fault(
             return fault
     if grouping is Grouping.NONE:
         return None
-    legs, reference = orders, 0
-    if grouping is Grouping.NORMAL_TPSL:
-        legs, reference = orders[1:], orders[0].limit_price
     coin = orders[0].symbol
-    reference = reference or market.marks[coin]
+    legs, reference = orders, market.marks[coin]
+    if grouping is Grouping.NORMAL_TPSL:
+        entry, legs = orders[0], orders[1:]
+        trigger = entry.trigger.price if entry.trigger else 0
+        reference = expected_price(entry.side, entry.limit_price, trigger, reference)
     faults = (leg_fault(leg, coin=coin, reference=reference) for leg in legs)
     fault = next((fault for fault in faults if fault), None)
     if fault is None and grouping is Grouping.NORMAL_TPSL:
@@ -73,6 +74,14 @@ def form_fault(market: Market, order: NewOrder, *, may_follow: bool) -> RejectRe
 
 def _is_off_grid(market: Market, symbol: int, price: int) -> bool:
     return price < 0 or price % market.tick(symbol, price) != 0
+
+
+def expected_price(side: int, limit: int, trigger: int, mark: int) -> int:
+    """Where an entry trades: when it triggers, at its limit, or at the mark if that is better."""
+    if trigger:
+        return trigger
+    better = min if side > 0 else max
+    return better(limit, mark) if limit else mark
 
 
 def leg_fault(leg: NewOrder, *, coin: int, reference: int) -> RejectReason | None:

@@ -105,8 +105,10 @@ def modify(world: World, account: Account, command: ModifyOrder) -> None:
         reason = admission.form_fault(world.market, new, may_follow=old.of_position)
         if reason is None and old.family:
             entry = account.orders.get(old.entry)
-            reference = entry.limit if entry else 0
-            reference = reference or world.market.marks[old.symbol]
+            reference = world.market.marks[old.symbol]
+            if entry:
+                trigger = entry.trigger if entry.tpsl else 0
+                reference = admission.expected_price(entry.side, entry.limit, trigger, reference)
             reason = admission.leg_fault(new, coin=old.symbol, reference=reference)
     if reason is None and old is not None:
         ties = Ties(old.entry, old.family, old.of_position, old.waits_for_entry, old)

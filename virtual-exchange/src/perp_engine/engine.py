@@ -39,7 +39,7 @@ from suite.enums import Grouping, MarginMode
 from suite.fixed import PRODUCT_LIMIT, RATE_ONE, Price, Rate, Size, Usd
 from suite.instrument import Instrument
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 ACCOUNTS_MAX = 1 << 12
 ORDERS_MAX = 1 << 16
 GROUPINGS = {

@@ -130,6 +130,20 @@ def limit_before_trigger(q: Words, r: int) -> bool:
 
 
 @jit
+def entry_reference(q: Words, r: int, dormant: bool, mark: int) -> int:
+    """Price around which the legs of an entry stand: where it trades, as far as that is known.
+
+    A limit that takes at once is how far the client lets the price slip, not where it trades.
+    """
+    price = q[r + ORDER_PRICE]
+    if dormant:
+        return q[r + ORDER_TRIGGER]
+    if price == 0:
+        return mark
+    return min(price, mark) if q[r + ORDER_SIDE] > 0 else max(price, mark)
+
+
+@jit
 def check_leg(q: Words, r: int, symbol: int, reference: int) -> int:
     """Checks of a leg: a reduce-only trigger on the far side of what it protects."""
     if q[r + ORDER_KIND] == LIMIT or q[r + ORDER_SYMBOL] != symbol:
@@ -181,9 +195,7 @@ def check_batch(m: Words, account: int, q: Words, at: int, count: int, grouping:
     reference = m[symbol_at(m, symbol) + MARK]
     first = 0
     if grouping == ENTRY_FIRST:
-        first = 1
-        if q[at + ORDER_PRICE]:
-            reference = q[at + ORDER_PRICE]
+        first, reference = 1, entry_reference(q, at, q[at + ORDER_KIND] != LIMIT, reference)
     for index in range(first, count):
         reason = check_leg(q, at + index * REQUEST_WORDS, symbol, reference)
         if reason:

@@ -1,6 +1,12 @@
 """What happens when an action on orders arrives: admission, then the book, or rest."""
 
-from perp_engine.kernel.admission import admit, check_batch, check_form, check_leg
+from perp_engine.kernel.admission import (
+    admit,
+    check_batch,
+    check_form,
+    check_leg,
+    entry_reference,
+)
 from perp_engine.kernel.filling import fill, start_sequence
 from perp_engine.kernel.jit import Words, apart, jit
 from perp_engine.kernel.layout import (
@@ -32,7 +38,6 @@ from perp_engine.kernel.layout import (
     ORDER_LEVEL,
     ORDER_ORIGINAL,
     ORDER_PLACED_BAR,
-    ORDER_PRICE,
     ORDER_REDUCE,
     ORDER_SIDE,
     ORDER_SIZE,
@@ -282,8 +287,10 @@ def check_modified(m: Words, account: int, old: int, q: Words, r: int) -> int:
         return reason
     symbol = m[old + ORDER_SYMBOL]
     entry = find(m, account, symbol, group)
-    reference = m[entry + ORDER_PRICE] if entry and m[entry + ORDER_GROUP] == 0 else 0
-    return check_leg(q, r, symbol, reference if reference else m[symbol_at(m, symbol) + MARK])
+    reference = m[symbol_at(m, symbol) + MARK]
+    if entry and m[entry + ORDER_GROUP] == 0:
+        reference = entry_reference(m, entry, m[entry + ORDER_STATE] != RESTING, reference)
+    return check_leg(q, r, symbol, reference)
 
 
 @apart
