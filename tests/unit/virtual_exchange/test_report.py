@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.runs import random_run, renamed
 
@@ -43,18 +43,18 @@ def test_trades_add_up_to_the_account_to_the_micro_usd(seed: int) -> None:
 
 
 @given(SEEDS)
+@example(420)  # the insurance keeps what a liquidation left
+@example(1082)  # the insurance pays what an account could not
 def test_gross_less_costs_is_net_to_the_micro_usd(seed: int) -> None:
-    """realized + unrealized - fees + funding = final equity - initial balance."""
+    """realized + unrealized - fees + funding + insurance = final equity - initial balance."""
     for trader in build_report(random_run(seed))["result"]["traders"].values():
         bridge = {name: Decimal(value) for name, value in trader["bridge"].items()}
-        assert (
-            bridge["net"]
-            == bridge["realized"] + bridge["unrealized"] - bridge["fees"] + bridge["funding"]
-        )
+        gross = bridge["realized"] + bridge["unrealized"]
+        assert bridge["net"] == gross - bridge["fees"] + bridge["funding"] + bridge["insurance"]
         assert bridge["net"] == Decimal(trader["final_equity"]) - Decimal(trader["initial_balance"])
         closed = sum(Decimal(trade["pnl"]) for trade in trader["completed_trades"])
         opened = sum(Decimal(trade["pnl"]) for trade in trader["open_trades"])
-        assert bridge["net"] - bridge["unrealized"] == closed + opened
+        assert bridge["net"] - bridge["unrealized"] - bridge["insurance"] == closed + opened
 
 
 def test_the_result_has_no_floats_and_its_hash_covers_nothing_else() -> None:
