@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +20,9 @@ from suite.contracts.world import AccountRequest, MaskRequest, WorldRequest
 from suite.errors import BadRequest
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.application.market.markets import Markets
+from virtual_exchange.application.session import Session
 from virtual_exchange.application.worlds import Limits, Worlds
+from virtual_exchange.domain.record import RunRecord
 
 END_MS = START_MS + 600 * MINUTE_MS
 
@@ -386,6 +389,28 @@ async def test_report_of_a_finished_world_is_there(venue: Served) -> None:
     await eve.post("/clock/leave")
     told = await venue.post(f"{created['base_url']}/clock/advance", advance, "operator")
     assert (200, END_MS) == (told.status_code, told.json()["now_ms"])
+
+
+async def test_report_of_a_finished_world_is_made_once_beside_the_loop(
+    venue: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks again gets the same bytes; a masked world has two readings, an open one has one."""
+    made_in: list[bool] = []
+    record = Session.record
+
+    def recorded(session: Session, *, as_shown: bool = False) -> RunRecord:
+        made_in.append(threading.current_thread() is threading.main_thread())
+        return record(session, as_shown=as_shown)
+
+    monkeypatch.setattr(Session, "record", recorded)
+    created = await made(venue, "eve")
+    await Player(venue, created, "eve").post("/clock/join")
+    await Player(venue, created, "eve").step(wake_on={"bar": "1d"})
+    path = f"/worlds/{created['world_id']}/report"
+    first, second = await asyncio.gather(*(venue.get(path, "operator") for _ in range(2)))
+    assert first.json()["result"]["finished"]
+    assert first.content == second.content == (await venue.get(path, "operator")).content
+    assert [False] == made_in
 
 
 async def test_long_advance_lets_others_in(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.market.rules import rules_of
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.report.manifest import run_manifest
+from virtual_exchange.application.report.results import canonical_report
 from virtual_exchange.application.stream.streams import Streams
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
@@ -64,6 +66,8 @@ class Session:
     streams: Streams
     trading: Trading
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _reports: dict[bool, bytes] = field(default_factory=dict)
+    _reporting: Lock = field(default_factory=Lock)
 
     @property
     def mask(self) -> Mask | None:
@@ -114,8 +118,7 @@ class Session:
         record = self.world.record(
             run_id=self.world.world_id or "default", strategies=self.strategies
         )
-        for account in record.accounts:
-            index = self.world.by_id[AccountId(account.account_id)].index
+        for index, account in enumerate(record.accounts):
             account.degraded = index in self.barrier.degraded
         record.manifest |= run_manifest(self.request, record)
         if self.barrier.late:
@@ -124,6 +127,21 @@ class Session:
         if mask is None:
             return record
         return concealed(record, mask) if as_shown and mask.hides else unmasked(record, mask)
+
+    def final_report(self, *, as_shown: bool) -> bytes:
+        """Canonical report of a world that has ended, made once.
+
+        Takes as long as a report does: to be called beside the event loop. What is sent after the
+        end changes nothing in the world, so it may go on meanwhile.
+
+        Args:
+            as_shown: as of `record`.
+        """
+        reading = as_shown and self.mask is not None
+        with self._reporting:
+            if reading not in self._reports:
+                self._reports[reading], _ = canonical_report(self.record(as_shown=reading))
+            return self._reports[reading]
 
 
 def open_session(

@@ -10,14 +10,15 @@ from perp_engine.commands import Advance, Command, Deposit, PriceWatch
 from perp_engine.engine import Engine
 from perp_engine.events import ActionRejected, Advanced, Event, OrderOpened, OrderRejected
 from perp_engine.rules import Rules
-from suite.bars import HOUR_MS, I64, INTERVAL_MS, Bars, resample
+from suite.bars import F64, HOUR_MS, I64, INTERVAL_MS, Bars, resample
 from suite.checks import InvariantViolated, check
 from suite.errors import Conflict
-from suite.fixed import Price, Usd, quantize_half_even
+from suite.fixed import Price, Usd
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.market.rules import described
+from virtual_exchange.application.market.tapes import quantize
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.record import (
@@ -334,7 +335,10 @@ class World:
         instrument = self.market.instruments[symbol]
         bars = self.market.history[symbol].between(self.from_ms, self.now_ms)
         candles, _ = resample(bars, HOUR_MS)
-        units = _quantizer(instrument.price_decimals)
+
+        def units(prices: F64) -> I64:
+            return quantize(prices, instrument.price_decimals)[0]
+
         return MarketRecord(
             instrument=instrument,
             source=self.market.sources[symbol],
@@ -344,7 +348,7 @@ class World:
             high=units(candles.high),
             low=units(candles.low),
             close=units(candles.close),
-            volume=_quantizer(instrument.sz_decimals)(candles.volume),
+            volume=quantize(candles.volume, instrument.sz_decimals)[0],
         )
 
 
@@ -380,13 +384,6 @@ def closed_bars(world: World, symbol: int, interval: str, *, from_ms: int, end_m
 def mid_price(world: World, symbol: int) -> Price:
     """Price the present book is built around; the mark where there is no book."""
     return world.engine.print_price(symbol) or world.engine.mark(symbol)
-
-
-def _quantizer(decimals: int) -> Callable[[Any], I64]:
-    def units(values: Any) -> I64:
-        return np.array([quantize_half_even(float(v), decimals) for v in values], np.int64)
-
-    return units
 
 
 def _next_sample_ms(now_ms: int) -> int:

@@ -8,7 +8,6 @@ from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
 from suite.errors import Conflict, Forbidden
 from suite.service.tokens import ADMIN, account_grant
 from virtual_exchange.application.market.rules import described
-from virtual_exchange.application.report.results import canonical_report
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.worlds import DEFAULT
 from virtual_exchange.entrypoint.asgi import DEFAULT_NAME, Answer, Call, Doc, Route, answer
@@ -109,9 +108,8 @@ async def report(call: Call) -> Answer:
             raise Forbidden(f"the report shows every account; this token does not cover {needed}")
     if not session.world.finished:
         raise Conflict(f"the world is not finished; {100 * session.world.done:.1f} % are played")
-    record = session.record(as_shown=not _is_operator(call, session))
-    body, _ = await asyncio.to_thread(canonical_report, record)
-    return Answer(body=body)
+    as_shown = not _is_operator(call, session)
+    return Answer(body=await asyncio.to_thread(session.final_report, as_shown=as_shown))
 
 
 ROUTES = (

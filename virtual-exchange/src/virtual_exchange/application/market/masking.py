@@ -30,7 +30,7 @@ from virtual_exchange.application.market.tapes import (
     longer,
     new_tape,
     path_inside,
-    quantize_prices,
+    quantize,
 )
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import CoinMask, Mask
@@ -167,7 +167,7 @@ def _price_change(coin: CoinMask) -> Callable[[F64], F64]:
         return lambda prices: prices
     if coin.keeps_units:
         return lambda prices: _moved(prices, true, shown)
-    return lambda prices: quantize_prices(prices * factor, shown)[0] / 10.0**shown
+    return lambda prices: quantize(prices * factor, shown)[0] / 10.0**shown
 
 
 def _volume_change(coin: CoinMask) -> Callable[[F64], F64]:

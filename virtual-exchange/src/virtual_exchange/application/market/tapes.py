@@ -46,7 +46,7 @@ def fill_row(row: I64, instrument: Instrument, bars: Bars, *, from_ms: int, coun
     at = (bars.open_time_ms - from_ms) // bars.interval_ms
     row[:4], row[4] = 0, NO_BAR
     for index, column in enumerate((bars.open, bars.high, bars.low, bars.close)):
-        units, changed = quantize_prices(column, instrument.price_decimals)
+        units, changed = quantize(column, instrument.price_decimals)
         row[index, at] = units
         counts.prices += changed
     volume, changed = floor_volumes(bars.volume, instrument.sz_decimals)
@@ -79,7 +79,7 @@ def path_inside(
     rows, first, at = [], [], 0
     for instrument, own in zip(instruments, bars, strict=True):
         columns = (own.open, own.high, own.low, own.close)
-        units = [quantize_prices(column, instrument.price_decimals)[0] for column in columns]
+        units = [quantize(column, instrument.price_decimals)[0] for column in columns]
         rows.append(np.stack(units, axis=1))
         first.append(at + np.searchsorted(own.open_time_ms, edges))
         at += len(own)
@@ -115,8 +115,8 @@ def new_tape(
         raise StorageError(text) from None
 
 
-def quantize_prices(values: F64, decimals: int) -> tuple[I64, int]:
-    """Bring prices onto a lattice as `suite.fixed.quantize_half_even` does, in columns.
+def quantize(values: F64, decimals: int) -> tuple[I64, int]:
+    """Bring values onto a lattice as `suite.fixed.quantize_half_even` does, in columns.
 
     Returns:
         The units, and how many values were not on the lattice.
