@@ -83,6 +83,8 @@ async def test_trader_may_not_do_what_the_operator_may(venue: Served) -> None:
         assert (await venue.post(path, {})).status_code == 403
     assert (await venue.get("/exchange/orders?account=bob", "alice")).status_code == 403
     assert (await venue.get("/exchange/orders?account=bob", "bob")).status_code == 200
+    assert (await venue.get("/exchange/orders?before_oid=-1", "bob")).status_code == 400
+    assert [] == (await venue.get("/exchange/orders?before_oid=7", "bob")).json()
     assert (await venue.post("/exchange/order", ORDER, "operator")).status_code == 403
 
 

@@ -157,6 +157,22 @@ def test_history_of_orders_ends_after_two_thousand() -> None:
     assert ("canceled", "open") == (rows[0]["status"], rows[-1]["status"])
 
 
+def test_orders_are_read_page_by_page_from_the_newest() -> None:
+    """Each page goes on before the last order of the one before."""
+    session = open_memory_world(random_source("BTC", count=60))
+    place = PlaceOrder(coin="BTC", is_buy=True, sz=Decimal("0.001"), limit_px=Decimal(60000))
+    orders = session.world.books[0].orders
+    while len(orders) < 2500:
+        session.venue.submit(0, place)
+        session.world.apply(_cancel(next(reversed(orders))))
+    rows = session.queries.accounts.orders.order_rows
+    first = rows(0)
+    second = rows(0, before_oid=first[-1]["oid"])
+    assert (2000, 500) == (len(first), len(second))
+    assert [*reversed(orders)] == [row["oid"] for row in first + second]
+    assert [] == rows(0, before_oid=second[-1]["oid"])
+
+
 def _cancel(oid: int) -> Any:
     return CancelOrder(account=0, symbol=0, oid=Oid(oid))
 

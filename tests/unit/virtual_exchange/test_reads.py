@@ -3,10 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.support.worlds import START_MS, open_memory_world, random_source
 
-from suite.bars import HOUR_MS, MINUTE_MS
+from suite.bars import HOUR_MS, MINUTE_MS, Bars
 from suite.contracts.venue import Leg, ModifyOrder, PlaceOrder
 from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session
@@ -49,6 +50,32 @@ def test_candle_is_whole_or_absent_wherever_the_range_ends(session: Session) -> 
         assert bars.volume[: len(part)].tolist() == part.volume.tolist()
 
 
+@pytest.mark.parametrize("fill_at", ["open", "close"])
+def test_snapshot_of_the_past_has_the_book_that_was_there_then(fill_at: str) -> None:
+    """Around the engine's own print, after gaps too; none where nothing traded."""
+    source = random_source("BTC", count=60)
+    bars = source.bars["BTC"]
+    there = np.setdiff1d(np.arange(60), [3, 7, 8, 9, 20, 21])
+    columns = (bars.open_time_ms, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    source.bars["BTC"] = Bars(MINUTE_MS, *(column[there] for column in columns))
+    opened = open_memory_world(source, fill_at=fill_at, allow_partial=True)
+    world, told = opened.world, {}
+    price = world.market.instruments[0].format_price
+    while not world.finished:
+        book = world.engine.book(0)
+        told[world.now_ms] = [price(book.bid), price(book.ask)] if book.print else None
+        world.play(world.engine.bar + 1)
+    assert 54 == sum(touch is not None for touch in told.values())
+    for at_ms, touch in told.items():
+        ticker = opened.data.snapshot("BTC", at_ms)["common_info"]["ticker"]
+        assert touch == _touch(ticker)
+
+
+def _touch(ticker: dict[str, Any]) -> list[str] | None:
+    prices = (ticker["best_bid_price"], ticker["best_ask_price"])
+    return None if None in prices else [str(each) for each in prices]
+
+
 def test_unknown_user_has_nothing(session: Session) -> None:
     """The venue's empty answers, not the caller's own account."""
     session.venue.submit(0, PlaceOrder(coin="BTC", is_buy=True, sz=Decimal("0.01")))
@@ -81,7 +108,7 @@ def test_protection_follows_its_entry_when_that_is_modified(session: Session) ->
         coin="BTC", is_buy=True, sz=Decimal("0.01"), limit_px=Decimal(89000), oid=first
     )
     session.venue.submit(0, change)
-    rows = {row["oid"]: row for row in session.queries.accounts.order_rows(0)}
+    rows = {row["oid"]: row for row in session.queries.accounts.orders.order_rows(0)}
     newest = max(rows)
     assert newest == rows[stop]["parent_oid"]
     shown = session.queries.info(InfoBody(type="orderStatus", oid=newest), 0)

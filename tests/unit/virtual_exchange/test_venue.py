@@ -60,11 +60,11 @@ def test_resting_order_holds_margin_and_gives_it_back_when_canceled(session: Ses
     """The margin an order held, and what it gave back, is visible in its row."""
     (status,) = statuses(session.venue.submit(0, order("0.1", "90000")))
     oid = status["resting"]["oid"]
-    row = session.queries.accounts.order_rows(0)[0]
+    row = session.queries.accounts.orders.order_rows(0)[0]
     assert (oid, "open") == (row["oid"], row["status"])
     assert Decimal(row["held_usd"]) > 0
     session.venue.submit(0, CancelOrder(coin="BTC", oid=oid))
-    row = session.queries.accounts.order_rows(0)[0]
+    row = session.queries.accounts.orders.order_rows(0)[0]
     assert (row["held_usd"], "canceled") == (row["refunded_usd"], row["status"])
 
 
@@ -73,7 +73,7 @@ def test_entry_with_protection_is_one_group(session: Session) -> None:
     action = order(stop_loss=Leg(price=Decimal(90000)), take_profit=Leg(price=Decimal(99000)))
     filled, *children = statuses(session.venue.submit(0, action))
     assert ["waitingForTrigger", "waitingForTrigger"] == children
-    rows = session.queries.accounts.order_rows(0)
+    rows = session.queries.accounts.orders.order_rows(0)
     assert [filled["filled"]["oid"]] * 2 == [row["parent_oid"] for row in rows[:2]]
 
 

@@ -1,7 +1,8 @@
 """`/exchange/order` and its siblings: one action, the venue's answer."""
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,10 +14,11 @@ from suite.contracts.venue import (
     PlaceOrder,
     SetLeverage,
 )
-from suite.errors import Forbidden, NotFound
+from suite.errors import BadRequest, Forbidden, NotFound
 from suite.ids import AccountId
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
+_OID: Final = re.compile(r"[0-9]{1,16}")
 _Action = (
     type[PlaceOrder]
     | type[CancelOrder]
@@ -42,19 +44,24 @@ def _acting(kind: _Action) -> Callable[[Call], Awaitable[Answer]]:
 
 
 async def orders(call: Call) -> Answer:
-    """`GET /exchange/orders`: every order of the account, newest first."""
-    session = call.session
-    asked = call.query().get("account")
+    """`GET /exchange/orders`: the newest orders of the account, newest first."""
+    session, query = call.session, call.query()
+    asked, before = query.get("account"), query.get("before_oid")
+    if before is not None and not _OID.fullmatch(before):
+        raise BadRequest(f"before_oid: {before[:20]!r} is not an order id")
+    before_oid = None if before is None else int(before)
     if asked is not None and (
         call.grant is None or not call.grant.covers(f"read:account:{asked}", realm=call.world_id)
     ):
         raise Forbidden(f"this token does not cover account {asked[:64]!r}")
     if asked is None:
-        return answer(session.queries.accounts.order_rows(call.account(session)))
-    named = session.world.by_id.get(AccountId(asked))
-    if named is None:
-        raise NotFound(f"no account {asked[:64]!r} in this world")
-    return answer(session.queries.accounts.order_rows(named.index))
+        account = call.account(session)
+    else:
+        named = session.world.by_id.get(AccountId(asked))
+        if named is None:
+            raise NotFound(f"no account {asked[:64]!r} in this world")
+        account = named.index
+    return answer(session.queries.accounts.orders.order_rows(account, before_oid))
 
 
 ROUTES = (
@@ -80,9 +87,12 @@ ROUTES = (
         handler=orders,
         scope="read:account",
         doc=Doc(
-            summary="Every order of the account, with the margin it held and gave back",
+            summary="The account's newest 2000 orders, with the margin each held and gave back",
             response=list[dict[str, Any]],
-            query={"account": "account id; the token's own when not given"},
+            query={
+                "account": "account id; the token's own when not given",
+                "before_oid": "only orders older than this one: the last of the page before",
+            },
         ),
     ),
 )

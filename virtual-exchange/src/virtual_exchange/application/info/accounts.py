@@ -171,10 +171,6 @@ class AccountReads:
         """Orders that still live, with all that a user interface shows."""
         return self.orders.frontend_orders(account)
 
-    def order_rows(self, account: int) -> list[dict[str, Any]]:
-        """Every order of an account, newest first."""
-        return self.orders.order_rows(account)
-
     def user_fills(self, account: int | None, first: int = 0) -> tuple[UserFill, ...]:
         """Fills of an account from the `first` on, oldest first."""
         return self.fills.rows(account, first)

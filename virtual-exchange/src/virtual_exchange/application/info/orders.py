@@ -1,6 +1,7 @@
 """Reads of orders in the venue's own shapes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from perp_engine.views import OrderState
@@ -14,7 +15,7 @@ from virtual_exchange.application.info.values import SIDES, status_word, usd
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.record import OrderRecord, OrderUpdate
 
-_MOST_UPDATES: Final = 2000
+_MOST_ROWS: Final = 2000
 
 
 class OrderReads:
@@ -126,7 +127,7 @@ class OrderReads:
         if account is None:
             return []
         book = self._world.books[account]
-        return [self.change(book, update) for update in book.updates[: -_MOST_UPDATES - 1 : -1]]
+        return [self.change(book, update) for update in book.updates[: -_MOST_ROWS - 1 : -1]]
 
     def change(self, book: AccountBook, update: OrderUpdate) -> dict[str, Any]:
         """One change of an order, with the size left by then."""
@@ -138,32 +139,40 @@ class OrderReads:
             "statusTimestamp": update.time_ms,
         }
 
-    def order_rows(self, account: int) -> list[dict[str, Any]]:
-        """Every order of an account, newest first, with the margin it held and gave back."""
-        return [*self._rows(self._world.books[account].orders.values())][::-1]
+    def order_rows(self, account: int, before_oid: int | None = None) -> list[dict[str, Any]]:
+        """Newest orders of an account, the newest first, with the margin each held and gave back.
 
-    def _rows(self, records: Iterable[OrderRecord]) -> Iterable[dict[str, Any]]:
-        for record in records:
-            instrument = self._instruments[record.symbol]
-            price = instrument.format_price
-            yield {
-                "oid": record.oid,
-                "cloid": record.cloid,
-                "coin": instrument.coin,
-                "kind": record.kind,
-                "side": record.side.wire,
-                "sz": instrument.format_size(record.size),
-                "remaining": instrument.format_size(record.remaining),
-                "limit_px": price(record.limit_price),
-                "trigger_px": price(record.trigger_price),
-                "reduce_only": record.reduce_only,
-                "status": str(record.status),
-                "placed_ms": record.placed_ms,
-                "closed_ms": record.closed_ms,
-                "held_usd": usd(record.held_usd),
-                "refunded_usd": usd(record.refunded_usd),
-                "parent_oid": record.parent_oid or None,
-            }
+        Args:
+            account: its index.
+            before_oid: only those with a smaller id, for who has seen that one and all newer ones.
+        """
+        orders = self._world.books[account].orders
+        newest: Iterator[int] = reversed(orders)
+        if before_oid is not None:
+            newest = filter(before_oid.__gt__, newest)
+        return [self._row(orders[Oid(oid)]) for oid in islice(newest, _MOST_ROWS)]
+
+    def _row(self, record: OrderRecord) -> dict[str, Any]:
+        instrument = self._instruments[record.symbol]
+        price = instrument.format_price
+        return {
+            "oid": record.oid,
+            "cloid": record.cloid,
+            "coin": instrument.coin,
+            "kind": record.kind,
+            "side": record.side.wire,
+            "sz": instrument.format_size(record.size),
+            "remaining": instrument.format_size(record.remaining),
+            "limit_px": price(record.limit_price),
+            "trigger_px": price(record.trigger_price),
+            "reduce_only": record.reduce_only,
+            "status": str(record.status),
+            "placed_ms": record.placed_ms,
+            "closed_ms": record.closed_ms,
+            "held_usd": usd(record.held_usd),
+            "refunded_usd": usd(record.refunded_usd),
+            "parent_oid": record.parent_oid or None,
+        }
 
 
 def _tif(record: OrderRecord) -> str | None:

@@ -139,8 +139,10 @@ def print_at(tape: Tape, rules: Rules, symbol: int, at_ms: int) -> int:
         return 0
     if rules.fill_at is FillAt.OPEN:
         return int(tape.bars[symbol, OPEN, bar])
-    closes = tape.bars[symbol, CLOSE, :bar][tape.bars[symbol, VOLUME, :bar] != NO_BAR]
-    return int(closes[-1]) if len(closes) else int(tape.bars[symbol, OPEN, bar])
+    last = bar - 1
+    while last >= 0 and tape.bars[symbol, VOLUME, last] == NO_BAR:
+        last -= 1
+    return int(tape.bars[symbol, CLOSE, last] if last >= 0 else tape.bars[symbol, OPEN, bar])
 
 
 def half_spread_around(instrument: Instrument, rules: Rules, price: int) -> int:
