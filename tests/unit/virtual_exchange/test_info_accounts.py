@@ -12,9 +12,12 @@ from tests.support.wallets import item, order, trigger
 from tests.support.worlds import START_MS, open_memory_world, path_bars, random_source
 
 from perp_engine.commands import CancelOrder
+from perp_engine.events import Liquidated
 from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
 from suite.contracts.venue import PlaceOrder, SetLeverage
 from suite.contracts.world import Fees, FeeTier
+from suite.enums import MarginMode
+from suite.fixed import Price, Usd
 from suite.ids import Oid
 from virtual_exchange.application.info.request import InfoBody, UnknownRequest, Unsupported
 from virtual_exchange.application.session import Session
@@ -301,6 +304,38 @@ def test_ledger_tells_what_moved_and_where(session: Session) -> None:
     assert rows[:1] == ask(session, "userNonFundingLedgerUpdates", endTime=START_MS)
     (balance,) = ask(session, "spotClearinghouseState")["balances"]
     assert ("USDC", "100.0") == (balance["coin"], balance["total"])
+
+
+def test_long_ledger_is_read_page_by_page_and_told_from_its_end() -> None:
+    """Only the rows that are told are written, transfers before what happened at the same time."""
+    session = open_memory_world(random_source("BTC", count=10))
+    book, ledger = session.world.books[0], session.queries.accounts.ledger
+    (deposit,) = book.ledger
+    book.ledger.extend(replace(deposit, time_ms=START_MS + n) for n in range(1, 1200))
+    event = Liquidated(
+        time_ms=0,
+        account=0,
+        symbol=0,
+        mode=MarginMode.CROSS,
+        mark=Price(1),
+        equity_usd=Usd(1),
+        maintenance_usd=Usd(2),
+    )
+    times = [START_MS + n for n in range(0, 1200, 3)]
+    book.liquidations.extend(replace(event, time_ms=time_ms) for time_ms in times)
+    seen: list[tuple[int, str]] = []
+    start_ms = 0
+    while page := ask(session, "userNonFundingLedgerUpdates", "alice", startTime=start_ms):
+        assert len(page) <= 500
+        last_ms = page[-1]["time"]
+        whole = [row for row in page if row["time"] < last_ms or len(page) < 500]
+        seen += [(row["time"], row["delta"]["type"]) for row in whole]
+        start_ms = whole[-1]["time"] + 1
+    deposits = [(entry.time_ms, "deposit") for entry in book.ledger]
+    forced = [(time_ms, "liquidation") for time_ms in times]
+    assert sorted(deposits + forced) == seen
+    latest = [(row["time"], row["delta"]["type"]) for row in ledger.latest(book)]
+    assert seen[-500:] == latest
 
 
 def test_liquidation_is_in_the_ledger_and_in_its_fills() -> None:

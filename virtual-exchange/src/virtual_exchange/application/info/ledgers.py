@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from perp_engine.events import FundingPaid
+from perp_engine.events import FundingPaid, Liquidated
 from suite.enums import MarginMode
 from suite.fixed import RATE_DECIMALS, format_fixed
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.info.liquidations import fills_of
-from virtual_exchange.application.info.request import InfoBody, in_range
+from virtual_exchange.application.info.request import InfoBody, in_range, stretch
 from virtual_exchange.application.info.values import made_hash, usd
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.record import LedgerUpdate
@@ -50,14 +50,22 @@ class LedgerReads:
         """All else that moved money but trading, in a range of time, oldest first."""
         if account is None:
             return []
-        rows = self.rows(self._world.books[account])
-        return list(in_range(rows, request, _time_of, most=_MOST))
+        book = self._world.books[account]
+        transfers = stretch(book.ledger, request, _moment, most=_MOST)
+        liquidations = stretch(book.liquidations, request, _moment, most=_MOST)
+        return self._merged(book, transfers, liquidations)[:_MOST]
 
-    def rows(self, book: AccountBook) -> list[dict[str, Any]]:
-        """All transfers and liquidations of an account, oldest first."""
-        transfers = self.transfers(book, 0, len(book.ledger))
-        liquidations = self.liquidations(book, 0, len(book.liquidations))
-        return sorted(transfers + liquidations, key=_time_of)
+    def latest(self, book: AccountBook) -> list[dict[str, Any]]:
+        """The latest transfers and liquidations of an account, oldest first."""
+        lengths = (len(book.ledger), len(book.liquidations))
+        transfers, liquidations = ((max(0, length - _MOST), length) for length in lengths)
+        return self._merged(book, transfers, liquidations)[-_MOST:]
+
+    def _merged(
+        self, book: AccountBook, transfers: tuple[int, int], liquidations: tuple[int, int]
+    ) -> list[dict[str, Any]]:
+        rows = self.transfers(book, *transfers) + self.liquidations(book, *liquidations)
+        return sorted(rows, key=_time_of)
 
     def transfers(self, book: AccountBook, first: int, end: int) -> list[dict[str, Any]]:
         """Entries of an account's ledger, from one to before another."""
@@ -93,6 +101,10 @@ class LedgerReads:
                 ],
             },
         }
+
+
+def _moment(entry: LedgerUpdate | Liquidated) -> int:
+    return entry.time_ms
 
 
 def _time_of(row: dict[str, Any]) -> int:

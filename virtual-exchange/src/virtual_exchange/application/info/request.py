@@ -78,7 +78,15 @@ def in_range(
         time_of: time of a row, ms.
         most: how many at most.
     """
+    first, end = stretch(rows, request, time_of, most=most)
+    return rows[first:end]
+
+
+def stretch(
+    rows: Sequence[T], request: InfoBody, time_of: Callable[[T], int], *, most: int
+) -> tuple[int, int]:
+    """Where the rows of `in_range` begin and end."""
     end_ms = _LAST if request.endTime is None else request.endTime
     first = bisect_left(rows, request.startTime or 0, key=time_of)
     end = bisect_right(rows, end_ms, key=time_of)
-    return rows[first : min(end, first + most)]
+    return first, min(end, first + most)

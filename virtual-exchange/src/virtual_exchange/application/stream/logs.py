@@ -191,7 +191,7 @@ class AccountLogs:
             "userNonFundingLedgerUpdates",
             Log(length=lambda: len(self._book(user).ledger), between=transfers),
             self._liquidations(user, liquidations),
-            opening=lambda: told(ledger.rows(self._book(user))[-_MOST_ROWS:], isSnapshot=True),
+            opening=lambda: told(ledger.latest(self._book(user)), isSnapshot=True),
         )
 
     def _liquidations(self, user: str, between: Callable[[int, int], list[Any]]) -> Log:
