@@ -10,7 +10,6 @@ from tests.support.worlds import open_memory_world, random_source
 
 from suite.bars import DAY_MS
 from suite.clock import ManualClock
-from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.world import AccountRequest, WorldRequest
 from virtual_exchange.application.exchange.door import Malformed
 from virtual_exchange.application.session import Session, open_session
@@ -603,78 +602,6 @@ def test_mutated_bodies_change_nothing(session: Session) -> None:
             assert json.loads(changed) != json.loads(body)
             break
         assert before == session.world.engine.digest()
-
-
-# orders in slices
-
-
-def twap(minutes: int = 10, size: str = "0.1", *, reduce_only: bool = False) -> dict[str, Any]:
-    parts = {"a": 0, "b": True, "s": size, "r": reduce_only, "m": minutes, "t": False}
-    return {"type": "twapOrder", "twap": parts}
-
-
-def test_twap_fills_a_slice_a_bar_and_ends_filled(session: Session) -> None:
-    """Whatever moves time: no advance goes past a slice."""
-    reply = act(session, twap())
-    assert reply["response"]["data"]["status"] == {"running": {"twapId": 1}}
-    book = session.world.books[0]
-    assert 1 == len(book.fills)
-    session.world.play(30)
-    assert 10 == len(book.fills)
-    assert {1_000} == {fill.size for fill in book.fills}
-    (record,) = book.twaps
-    assert ("finished", 10_000) == (record.status, record.executed)
-    assert {"Twap Slice"} == {order.order_type for order in book.orders.values()}
-    assert ["activated", "finished"] == [row[1] for row in record.history]
-
-
-def test_twap_that_is_ended_sends_no_more(session: Session) -> None:
-    """Once; then it is gone."""
-    act(session, twap())
-    session.world.play(3)
-    end = {"type": "twapCancel", "a": 0, "t": 1}
-    assert act(session, end)["response"]["data"] == {"status": "success"}
-    assert "error" in act(session, end)["response"]["data"]["status"]
-    session.world.play(30)
-    assert 4 == len(session.world.books[0].fills)
-
-
-@pytest.mark.parametrize(
-    ("action", "text"),
-    [
-        (twap(minutes=1), "5 to 1440 minutes"),
-        (twap(size="0.0001"), "TWAP order value too small. Min is $100."),
-        (twap(size="0"), "invalid size"),
-        (twap(size="0.000001"), "invalid size"),
-        (twap(reduce_only=True), "Reduce-only TWAP order would increase position."),
-    ],
-)
-def test_twap_is_refused_with_a_reason(session: Session, action: Any, text: str) -> None:
-    """Before its first slice."""
-    reply = act(session, action)
-    assert text in reply["response"]["data"]["status"]["error"]
-    assert [] == session.world.books[0].twaps
-
-
-def test_twap_ends_with_its_world(session: Session) -> None:
-    """At the last boundary nothing is sent."""
-    act(session, twap(minutes=1440, size="1"))
-    session.world.play(session.world.end_bar)
-    (record,) = session.world.books[0].twaps
-    assert record.status == "terminated"
-
-
-def test_slice_that_fills_wakes_who_waits_for_fills(session: Session) -> None:
-    """As every fill does."""
-    act(session, twap())
-    for account in (0, 1):
-        session.barrier.join(account, Want())
-    wake = WaitRequest(step_seq=1, wake_on=WakeOn(fill=True))
-    ticket = session.barrier.wait(0, wake)
-    session.barrier.wait(1, WaitRequest(step_seq=1, until_ms=session.world.to_ms))
-    while session.barrier.move():
-        pass
-    assert ("fill",) == ticket.result().woke_by
 
 
 # budgets

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from tests.support.busy import AGENT, BUILDER, CLOID, OTHER, OWNER, WALL_MS, act, busy_session
 from tests.support.wallets import item, order, trigger
@@ -19,6 +20,7 @@ from suite.contracts.world import Fees, FeeTier
 from suite.enums import MarginMode
 from suite.fixed import Price, Usd
 from suite.ids import Oid
+from virtual_exchange.application.info.fills import _merged
 from virtual_exchange.application.info.request import InfoBody, UnknownRequest, Unsupported
 from virtual_exchange.application.session import Session
 
@@ -217,6 +219,35 @@ def test_fills_of_one_order_at_one_time_are_put_together() -> None:
     mean = (fill.price * fill.size + (fill.price + 1) * 2 * fill.size) // (3 * fill.size)
     assert session.world.market.instruments[0].format_price(mean) == row["px"]
     assert ("0.0", "Open Long") == (row["startPosition"], row["dir"])
+
+
+@pytest.mark.parametrize(("moments", "orders"), [(9000, 2), (4000, 3), (300, 40)])
+def test_put_together_are_the_same_fills_wherever_one_stops_to_look(
+    moments: int, orders: int
+) -> None:
+    """The newest 2000, or the oldest of a range, of all fills put together."""
+    session = open_memory_world(random_source("BTC"))
+    session.venue.submit(0, PlaceOrder(coin="BTC", is_buy=True, sz=Decimal("0.01")))
+    book = session.world.books[0]
+    (fill,) = book.fills
+    generator = np.random.default_rng(moments)
+    times = np.sort(generator.integers(0, moments, 9000)).tolist()
+    oids = generator.integers(1, orders + 1, 9000).tolist()
+    book.fills[:] = [
+        replace(fill, time_ms=START_MS + time, oid=Oid(oid), tid=tid)
+        for tid, (time, oid) in enumerate(zip(times, oids, strict=True))
+    ]
+    every = [(one.time_ms, one.oid) for one in _merged(book.fills)]
+
+    def told(kind: str, **fields: Any) -> list[tuple[int, int]]:
+        rows = ask(session, kind, "alice", aggregateByTime=True, **fields)
+        return [(row["time"], row["oid"]) for row in rows]
+
+    assert every[-2000:][::-1] == told("userFills")
+    middle_ms = START_MS + times[4500]
+    late = [row for row in every if row[0] >= middle_ms]
+    assert every[:2000] == told("userFillsByTime", startTime=0)
+    assert late[:2000] == told("userFillsByTime", startTime=middle_ms)
 
 
 def test_range_of_many_rows_is_read_page_by_page() -> None:

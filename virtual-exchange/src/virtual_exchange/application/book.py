@@ -20,7 +20,13 @@ from suite.ids import Cloid, Oid
 from virtual_exchange.application.market.recorded_terms import in_recorded_terms
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.masking import Mask
-from virtual_exchange.domain.record import LedgerUpdate, OrderRecord, OrderUpdate, TwapRecord
+from virtual_exchange.domain.record import (
+    LedgerUpdate,
+    OrderRecord,
+    OrderUpdate,
+    TwapRecord,
+    TwapUpdate,
+)
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -41,7 +47,8 @@ class AccountBook:
         ledger: money that moved otherwise than by trading.
         moved_usd: sum of what its entries moved into the perp wallet.
         spot_usd: USDC of its spot wallet, micro-USD, outside the engine's ledger.
-        twaps: orders in slices, by the order they were begun.
+        twaps: orders in slices that are not at their end, by id.
+        twap_updates: every status of any order in slices.
         rejected: how many orders the venue refused.
     """
 
@@ -60,7 +67,8 @@ class AccountBook:
         self.ledger: list[LedgerUpdate] = []
         self.moved_usd = Usd(0)
         self.spot_usd = Usd(0)
-        self.twaps: list[TwapRecord] = []
+        self.twaps: dict[int, TwapRecord] = {}
+        self.twap_updates: list[TwapUpdate] = []
         self.rejected = 0
         self._decisions = hashlib.sha256()
         self._ids_bar = self._ids_accepted = self._ids_refused = 0

@@ -66,7 +66,6 @@ class TwapRecord:
     Attributes:
         size, executed: size units; executed_usd: their value, micro-USD.
         minutes: over which it is spread.
-        history: its statuses with their times and what was executed by then.
     """
 
     twap_id: int
@@ -79,8 +78,17 @@ class TwapRecord:
     started_ms: int
     executed: Size = Size(0)
     executed_usd: Usd = Usd(0)
-    status: TwapStatus = "activated"
-    history: list[tuple[int, TwapStatus, Size, Usd]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwapUpdate:
+    """A status of an order in slices, and what was executed by then."""
+
+    time_ms: int
+    twap: TwapRecord
+    status: TwapStatus
+    executed: Size
+    executed_usd: Usd
 
 
 @dataclass(slots=True, kw_only=True)

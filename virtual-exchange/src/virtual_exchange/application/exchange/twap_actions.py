@@ -23,11 +23,15 @@ from virtual_exchange.application.exchange.new_orders import LARGEST
 from virtual_exchange.application.exchange.texts import error_text
 from virtual_exchange.application.exchange.trading import Trading
 from virtual_exchange.application.world import World, mid_price
-from virtual_exchange.domain.record import TwapRecord, TwapStatus
+from virtual_exchange.domain.price_grid import at_or_below
+from virtual_exchange.domain.record import TwapRecord, TwapStatus, TwapUpdate
 
 _FEWEST_MINUTES, _MOST_MINUTES = 5, 1440
 _SLIP_PERCENT: Final = 3
 _CATCH_UP: Final = 3
+_MOST_RUNNING: Final = 100
+"""Of one account; each costs something at every boundary."""
+_TOO_MANY: Final = f"Too many TWAP orders. Current limit is {_MOST_RUNNING}."
 _GONE: Final = "TWAP was never placed, already canceled, or filled."
 
 
@@ -54,7 +58,7 @@ class TwapActions:
         self._world = world
         self._trading = trading
         self._ids = count(1)
-        self._running: list[_Running] = []
+        self._running: dict[int, _Running] = {}
         world.alarms.append(self)
 
     def begin(self, book: AccountBook, action: wire.TwapOrder) -> Answer:
@@ -74,29 +78,28 @@ class TwapActions:
             randomize=twap.t,
             started_ms=self._world.now_ms,
         )
-        book.twaps.append(record)
-        self._turn(record, "activated")
+        book.twaps[record.twap_id] = record
+        self._turn(book, record, "activated")
         bars = max(1, twap.m * MINUTE_MS // self._world.market.tape.interval_ms)
-        self._running.append(_Running(book, record, self._world.engine.bar, bars))
+        self._running[record.twap_id] = _Running(book, record, self._world.engine.bar, bars)
         self.ring()
         return _status({"running": {"twapId": record.twap_id}})
 
     def end(self, book: AccountBook, action: wire.TwapCancel) -> Answer:
         """`twapCancel`."""
-        for running in self._running:
-            twap = running.twap
-            if running.book is book and (twap.twap_id, twap.symbol) == (action.t, action.a):
-                self._finish(running, "terminated")
-                return data("twapCancel", status="success")
-        return data("twapCancel", status={"error": _GONE})
+        twap = book.twaps.get(action.t)
+        if twap is None or twap.symbol != action.a:
+            return data("twapCancel", status={"error": _GONE})
+        self._finish(self._running[twap.twap_id], "terminated")
+        return data("twapCancel", status="success")
 
     def next_bar(self) -> int | None:
         """Boundary of the next slice of any order."""
-        return min((running.next_bar for running in self._running), default=None)
+        return min((running.next_bar for running in self._running.values()), default=None)
 
     def ring(self) -> None:
         """Send the slices that are due."""
-        for running in tuple(self._running):
+        for running in tuple(self._running.values()):
             if running.next_bar > self._world.engine.bar:
                 continue
             if self._world.finished:
@@ -106,6 +109,8 @@ class TwapActions:
             running.next_bar = self._world.engine.bar + 1
 
     def _refusal(self, book: AccountBook, twap: wire.Twap) -> str | None:
+        if len(book.twaps) >= _MOST_RUNNING:
+            return _TOO_MANY
         instruments = self._world.market.instruments
         if twap.a >= len(instruments):
             return f"Invalid asset {twap.a}: this world lists assets 0 to {len(instruments) - 1}."
@@ -153,16 +158,22 @@ class TwapActions:
         """The price beyond which a slice does not fill, on the grid of orders."""
         mid = mid_price(self._world, twap.symbol)
         price = mid * (100 + twap.side * _SLIP_PERCENT) // 100
-        tick = self._world.market.instruments[twap.symbol].tick(price)
-        return Price(price // tick * tick)
+        return Price(at_or_below(self._world.market.instruments[twap.symbol], price))
 
     def _finish(self, running: _Running, status: TwapStatus) -> None:
-        self._running.remove(running)
-        self._turn(running.twap, status)
+        del self._running[running.twap.twap_id], running.book.twaps[running.twap.twap_id]
+        self._turn(running.book, running.twap, status)
 
-    def _turn(self, twap: TwapRecord, status: TwapStatus) -> None:
-        twap.status = status
-        twap.history.append((self._world.now_ms, status, twap.executed, twap.executed_usd))
+    def _turn(self, book: AccountBook, twap: TwapRecord, status: TwapStatus) -> None:
+        book.twap_updates.append(
+            TwapUpdate(
+                time_ms=self._world.now_ms,
+                twap=twap,
+                status=status,
+                executed=twap.executed,
+                executed_usd=twap.executed_usd,
+            )
+        )
 
 
 def _status(value: object) -> Answer:

@@ -1,7 +1,7 @@
 """Reads of fills, and of the orders that are carried out in slices."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -27,12 +27,21 @@ _MOST_KEPT: Final = 10_000
 """Fills that the venue still finds by time."""
 
 
+@dataclass(slots=True)
+class _Found:
+    """Fills of an account's slices, and how many of its fills were looked at for them."""
+
+    slices: list[Fill] = field(default_factory=list)
+    looked_at: int = 0
+
+
 class FillReads:
     """The fills of one world's accounts."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._instruments = world.market.instruments
+        self._found: dict[int, _Found] = {}
 
     def between(
         self, book: AccountBook, first: int, end: int, *, aggregated: bool = False
@@ -55,17 +64,18 @@ class FillReads:
         book = self._world.books[account]
         if not request.aggregateByTime:
             return self._told(book, book.fills[-_MOST:])[::-1]
-        return self._told(book, _merged(book.fills)[-_MOST:])[::-1]
+        return self._told(book, _merged(_newest_groups(book.fills, _MOST))[-_MOST:])[::-1]
 
     def by_time(self, request: InfoBody, account: int | None) -> list[UserFill]:
         """Fills in a range of time, the oldest first, so that a client can go on from the last."""
         if account is None:
             return []
         book = self._world.books[account]
-        kept: Sequence[Fill] = book.fills[-_MOST_KEPT:]
-        if request.aggregateByTime:
-            kept = _merged(kept)
-        return self._told(book, in_range(kept, request, _time_of, most=_MOST))
+        kept = book.fills[-_MOST_KEPT:]
+        if not request.aggregateByTime:
+            return self._told(book, in_range(kept, request, _time_of, most=_MOST))
+        found = in_range(kept, request, _time_of, most=_MOST_KEPT)
+        return self._told(book, _merged(_oldest_groups(found, _MOST))[:_MOST])
 
     def _told(self, book: AccountBook, fills: Iterable[Fill]) -> list[UserFill]:
         return [self._fill(book, fill) for fill in fills]
@@ -108,20 +118,26 @@ class FillReads:
         if account is None:
             return []
         book = self._world.books[account]
-        return self._slices(book, _of_slices(book, book.fills)[-_MOST:])[::-1]
+        return self._slices(book, self._all_slices(book)[-_MOST:])[::-1]
 
     def slices_by_time(self, request: InfoBody, account: int | None) -> list[dict[str, Any]]:
         """The same in a range of time, the oldest first."""
         if account is None:
             return []
         book = self._world.books[account]
-        return self._slices(
-            book, in_range(_of_slices(book, book.fills), request, _time_of, most=_MOST)
-        )
+        found = in_range(self._all_slices(book), request, _time_of, most=_MOST)
+        return self._slices(book, found)
 
     def slices_of(self, book: AccountBook, first: int, end: int) -> list[dict[str, Any]]:
         """The same of the fills from one to before another, the oldest first."""
         return self._slices(book, _of_slices(book, book.fills[first:end]))
+
+    def _all_slices(self, book: AccountBook) -> list[Fill]:
+        """Every fill of a slice; those that were found once are not looked for again."""
+        found = self._found.setdefault(book.account.index, _Found())
+        found.slices += _of_slices(book, book.fills[found.looked_at :])
+        found.looked_at = len(book.fills)
+        return found.slices
 
     def _slices(self, book: AccountBook, fills: Iterable[Fill]) -> list[dict[str, Any]]:
         return [{"fill": row, "twapId": row.twapId} for row in self._told(book, fills)]
@@ -131,19 +147,19 @@ class FillReads:
         if account is None:
             return []
         book = self._world.books[account]
-        rows = [row for twap in book.twaps for row in self.twap_rows(book, twap)]
-        return sorted(rows, key=lambda row: row["time"], reverse=True)
+        end = len(book.twap_updates)
+        return self.twap_rows(book, max(0, end - _MOST), end)[::-1]
 
-    def twap_rows(self, book: AccountBook, twap: TwapRecord) -> list[dict[str, Any]]:
-        """What became of one order that is carried out in slices, oldest first."""
+    def twap_rows(self, book: AccountBook, first: int, end: int) -> list[dict[str, Any]]:
+        """What became of orders in slices, from one turn to before another, oldest first."""
         return [
             {
-                "time": time_ms // 1000,
-                "state": self.twap_state(book, twap, executed, executed_usd),
-                "status": {"status": status, "description": ""},
-                "twapId": twap.twap_id,
+                "time": update.time_ms // 1000,
+                "state": self.twap_state(book, update.twap, update.executed, update.executed_usd),
+                "status": {"status": update.status, "description": ""},
+                "twapId": update.twap.twap_id,
             }
-            for time_ms, status, executed, executed_usd in twap.history
+            for update in book.twap_updates[first:end]
         ]
 
     def running_twaps(self, account: int | None) -> list[list[Any]]:
@@ -153,8 +169,7 @@ class FillReads:
         book = self._world.books[account]
         return [
             [twap.twap_id, self.twap_state(book, twap, twap.executed, twap.executed_usd)]
-            for twap in book.twaps
-            if twap.status == "activated"
+            for twap in book.twaps.values()
         ]
 
     def twap_state(
@@ -181,13 +196,34 @@ def _time_of(fill: Fill) -> int:
 
 
 def _of_slices(book: AccountBook, fills: Iterable[Fill]) -> list[Fill]:
-    if not book.twaps:
-        return []
     return [
         fill
         for fill in fills
         if (order := book.orders.get(Oid(fill.oid))) and order.twap_id is not None
     ]
+
+
+def _newest_groups(fills: Sequence[Fill], most: int) -> Sequence[Fill]:
+    """So many of the newest fills that they merge into `most`; of each moment all or none."""
+    seen: set[tuple[int, int]] = set()
+    first, time_ms = len(fills), -1
+    while first and (len(seen) < most or fills[first - 1].time_ms == time_ms):
+        first -= 1
+        time_ms = fills[first].time_ms
+        seen.add((time_ms, fills[first].oid))
+    return fills[first:]
+
+
+def _oldest_groups(fills: Sequence[Fill], most: int) -> Iterator[Fill]:
+    """So many of the oldest fills that they merge into `most`; of each moment all or none."""
+    seen: set[tuple[int, int]] = set()
+    time_ms = -1
+    for fill in fills:
+        if len(seen) >= most and fill.time_ms != time_ms:
+            return
+        time_ms = fill.time_ms
+        seen.add((time_ms, fill.oid))
+        yield fill
 
 
 def _merged(fills: Iterable[Fill]) -> list[Fill]:

@@ -12,11 +12,10 @@ from suite.fixed import RATE_DECIMALS, Usd, format_fixed
 from suite.ids import AccountId, Oid
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.info.accounts import AccountReads
-from virtual_exchange.application.info.fills import FillReads
 from virtual_exchange.application.info.ledgers import LedgerReads
 from virtual_exchange.application.info.liquidations import fills_of
 from virtual_exchange.application.info.values import SIDES, status_word, usd
-from virtual_exchange.application.stream.feeds import Cursor, Feed, Log, LogFeed, Pull, message
+from virtual_exchange.application.stream.feeds import Feed, Log, LogFeed
 from virtual_exchange.application.stream.reads import Ask
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account
@@ -58,9 +57,7 @@ class AccountLogs:
             ws.UserLedger: lambda: self._ledger(user),
             ws.UserHistoricalOrders: lambda: self._history(user),
             ws.UserTwapSliceFills: lambda: self._slices(user),
-            ws.UserTwapHistory: lambda: _TwapFeed(
-                user, lambda: self._book(user), self._reads.fills
-            ),
+            ws.UserTwapHistory: lambda: self._twap_history(user),
             ws.Notification: lambda: LogFeed("notification"),
         }
         return makers.get(type(wanted))
@@ -146,6 +143,19 @@ class AccountLogs:
             return [{"isSnapshot": True, "user": user, "twapSliceFills": rows}]
 
         return LogFeed("userTwapSliceFills", self._fill_log(user, between), opening=recent)
+
+    def _twap_history(self, user: str) -> Feed:
+        fills = self._reads.fills
+
+        def between(first: int, end: int) -> list[Any]:
+            return [{"user": user, "history": fills.twap_rows(self._book(user), first, end)}]
+
+        def recent() -> list[Any]:
+            rows = fills.twap_history(self._account(user))
+            return [{"isSnapshot": True, "user": user, "history": rows}]
+
+        log = Log(length=lambda: len(self._book(user).twap_updates), between=between)
+        return LogFeed("userTwapHistory", log, opening=recent)
 
     def _fundings(self, user: str) -> Feed:
         def between(first: int, end: int) -> list[Any]:
@@ -245,43 +255,3 @@ class AccountLogs:
         """Everything noted of an account; nothing of one that does not exist, or not yet."""
         account = self._account(user)
         return _NOBODY if account is None else self._world.books[account]
-
-
-class _TwapFeed:
-    """What became of the orders of an account that are carried out in slices.
-
-    A cursor has a count for each of them, in the order in which they were begun.
-    """
-
-    def __init__(self, user: str, book: Callable[[], AccountBook], reads: FillReads) -> None:
-        self._user = user
-        self._book = book
-        self._reads = reads
-        self._ends: Cursor = ()
-
-    def begin(self) -> None:
-        """A new subscriber is told all of it."""
-
-    def touch(self) -> bool:
-        """Say whether a row was added."""
-        ends, self._ends = self._ends, self._lengths()
-        return ends != self._ends
-
-    def pull(self, cursor: Cursor | None) -> Pull:
-        """Take the rows that a subscriber lacks, the newest first in what it is told first."""
-        ends, book = self._lengths(), self._book()
-        if cursor == ends:
-            return Pull(messages=(), cursor=ends)
-        told = (*(cursor or ()), *[0] * len(ends))
-        rows = [
-            row
-            for twap, first in zip(book.twaps, told, strict=False)
-            for row in self._reads.twap_rows(book, twap)[first:]
-        ]
-        rows.sort(key=lambda row: row["time"], reverse=cursor is None)
-        data: dict[str, Any] = {"isSnapshot": True} if cursor is None else {}
-        data |= {"user": self._user, "history": rows}
-        return Pull(messages=(message("userTwapHistory", data),), cursor=ends)
-
-    def _lengths(self) -> Cursor:
-        return tuple([len(twap.history) for twap in self._book().twaps])
