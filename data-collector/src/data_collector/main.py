@@ -3,7 +3,9 @@
 from fastapi import FastAPI
 
 from data_collector.bootstrap import Container, build
-from data_collector.entrypoint.routes import make_router
+from data_collector.entrypoint.collection import OPERATOR, make_router
+from data_collector.entrypoint.openapi import describe_with
+from data_collector.entrypoint.routes import add_routes
 from data_collector.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.health import Health
@@ -17,16 +19,20 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         container: what it works with; built from the settings when not given.
 
     Raises:
-        ConfigError: the store's folder does not exist.
+        ConfigError: the store's folder does not exist, or the operator's token cannot be kept.
     """
     settings = settings or Settings.load()
     parts = container or build(settings)
 
     def ready() -> Health:
-        count = len(parts.store.series())
+        count = len(parts.inventory.series())
         return Health(ok=count > 0, detail={"series": count})
 
-    app = FastAPI(title="data-collector")
-    install_chassis(app, settings, ready=ready)
-    app.include_router(make_router(parts.store, parts.klines, parts.snapshots))
+    app = FastAPI(title="data-collector", version="0.1.0")
+    chassis = install_chassis(app, settings, ready=ready)
+    if parts.collection is not None:
+        chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
+    add_routes(app, parts.inventory, parts.ranges, parts.snapshots)
+    app.include_router(make_router(parts.collection))
+    describe_with(app)
     return app

@@ -1,19 +1,15 @@
 """The HTTP face: what is stored is served, and what is not is said in one line."""
 
-import asyncio
 import json
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from fastapi import FastAPI
 from tests.unit.data_collector.market import START_MS, make_bars
+from tests.unit.data_collector.serving import Client, client_of, parts_of
 
 from data_collector.application.generating import Recipe, generate_market
-from data_collector.application.reading import Klines, Snapshots
-from data_collector.bootstrap import Container
 from data_collector.main import create_app
 from data_collector.settings import Settings
 from strategy_core.snapshot import INTERVALS, SnapshotSeries
@@ -37,31 +33,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> KlineStore:
     return store
 
 
-class Client:
-    """Asks an application without a socket."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
-
-    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
-        return asyncio.run(self._get(path, headers))
-
-    async def _get(self, path: str, headers: dict[str, str] | None) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.get(path, headers=headers)
-
-
 @pytest.fixture
 def client(store: KlineStore) -> Client:
-    container = Container(
-        store=store,
-        klines=Klines(store, lambda: NOW_MS),
-        snapshots=Snapshots(store, lambda: NOW_MS),
-    )
-    app = create_app(Settings(data=store.root), container)
-    assert [] == undeclared_write_routes(app)
-    return Client(app)
+    client = client_of(parts_of(store, lambda: NOW_MS), store.root)
+    assert [] == undeclared_write_routes(client.app)
+    return client
 
 
 def test_health_and_readiness_are_answered(client: Client) -> None:

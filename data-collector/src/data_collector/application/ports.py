@@ -1,10 +1,11 @@
 """What the application needs from outside."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from data_collector.domain.candles import MarketEvent
 from data_collector.domain.cleaning import Rows
 from data_collector.domain.file_names import Kind
 from suite.bars import F64, I64, Bars
@@ -82,6 +83,30 @@ class Records(Protocol):
 
     def record_at(self, source: Source, coin: str) -> dict[str, Any] | None:
         """Read the record of a coin."""
+        ...
+
+
+class Collection(Protocol):
+    """Bars as they come in."""
+
+    def start(self, coin: str, intervals: Sequence[str]) -> None:
+        """Collect a coin from now on.
+
+        Raises:
+            SuiteError: it cannot be collected, with the reason.
+        """
+        ...
+
+    def stop(self, coin: str) -> None:
+        """Collect a coin no longer."""
+        ...
+
+    def status(self) -> list[dict[str, Any]]:
+        """Say of each coin and interval how its collection goes, as `GET /collection` answers."""
+        ...
+
+    def listen(self, callback: Callable[[MarketEvent], None]) -> Callable[[], None]:
+        """Have every event told; what is returned ends that."""
         ...
 
 

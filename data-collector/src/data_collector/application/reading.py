@@ -1,24 +1,22 @@
 """What the store holds, as people and the data contract are told."""
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from data_collector.application.ports import BarReader, Records
-from strategy_core.snapshot import FundingView, SnapshotSeries
-from suite.bars import F64, HOUR_MS, I64, INTERVAL_MS, MINUTE_MS, Bars, resample
+from suite.bars import DAY_MS, F64, I64, INTERVAL_MS, MINUTE_MS, Bars, resample
+from suite.contracts.market_data import StoredDays, StoredSeries, Symbol
 from suite.errors import BadRequest, DataGap, NotFound
 from suite.instrument import coin_of
-from suite.klines import Coverage, Source, empty_bars, merge_bars
+from suite.klines import Coverage, Source, empty_bars, instrument_of, merge_bars
 from suite.moments import format_moment
 
-MAX_KLINES = 5000
-_FIRST_FUNDING_INTERVAL_MS = 8 * HOUR_MS
-"""Taken for the interval before the first stamp that is stored."""
-_KEPT = 8
+MAX_ROWS: Final = 5000
+"""Of one answer: the last ones of the range."""
+LIST_S: Final = 0.5
+"""How long the list of what is stored is taken to be as it was."""
 
 
 def coin_asked(symbol: str) -> str:
@@ -43,34 +41,150 @@ def coverage_table(
     ]
 
 
-def coverage_rows(store: BarReader, records: Records) -> list[dict[str, Any]]:
-    """List what is stored, as `GET /coverage` answers."""
-    preferred: set[tuple[str, str]] = set()
-    rows = []
-    for held, coin, record in coverage_table(store, records):
-        step = INTERVAL_MS[held.interval]
-        rows.append(
-            {
-                "coin": coin,
-                "interval": held.interval,
-                "venue": held.source.venue,
-                "market": held.source.market,
-                "preferred": (coin, held.interval) not in preferred,
-                "first_open_ms": held.first_open_ms,
-                "end_ms": held.end_ms,
-                "bars": held.bars,
-                "missing_bars": sum(gap.bars(step) for gap in held.gaps),
-                "gaps": [[gap.start_ms, gap.end_ms] for gap in held.gaps],
-                "source": record.get("source", ""),
-                "synthetic": bool(record.get("synthetic", False)),
-            }
+class Inventory:
+    """What is stored, listed twice a second at most.
+
+    Args:
+        store: where bars are.
+        records: what is known about coins.
+        now_s: any clock that runs evenly.
+    """
+
+    def __init__(self, store: BarReader, records: Records, now_s: Callable[[], float]) -> None:
+        self._store = store
+        self._records = records
+        self._now_s = now_s
+        self._listed: tuple[float, tuple[tuple[Source, str, str], ...]] | None = None
+        self._covered: dict[tuple[Source, str, str], tuple[tuple[Any, ...], Coverage]] = {}
+
+    def series(self) -> tuple[tuple[Source, str, str], ...]:
+        """List (source, coin, interval), the preferred source first."""
+        now_s = self._now_s()
+        if self._listed is None or now_s - self._listed[0] >= LIST_S:
+            self._listed = (now_s, self._store.series())
+        return self._listed[1]
+
+    def coverage(self) -> list[StoredSeries]:
+        """List what is stored, as `GET /coverage` answers.
+
+        Raises:
+            StorageError: a file is damaged; names it.
+        """
+        preferred: set[tuple[str, str]] = set()
+        rows = []
+        for source, coin, interval in self.series():
+            held, step = self._coverage(source, coin, interval), INTERVAL_MS[interval]
+            record = self._records.record_at(source, coin) or {}
+            rows.append(
+                StoredSeries(
+                    coin=coin,
+                    interval=interval,
+                    venue=source.venue,
+                    market=source.market,
+                    preferred=(coin, interval) not in preferred,
+                    first_open_ms=held.first_open_ms,
+                    end_ms=held.end_ms,
+                    bars=held.bars,
+                    missing_bars=sum(gap.bars(step) for gap in held.gaps),
+                    gaps=[(gap.start_ms, gap.end_ms) for gap in held.gaps],
+                    source=record.get("source", ""),
+                    synthetic=bool(record.get("synthetic", False)),
+                )
+            )
+            preferred.add((coin, interval))
+        return rows
+
+    def days(self, symbol: str) -> list[StoredDays]:
+        """Say of each day which share is stored, as `GET /coverage/{symbol}` answers.
+
+        Raises:
+            NotFound: not a symbol, or nothing of it is stored; says what is.
+            StorageError: a file is damaged; names it.
+        """
+        coin = coin_asked(symbol)
+        rows = [
+            StoredDays(
+                interval=interval,
+                venue=source.venue,
+                market=source.market,
+                days=day_shares(self._coverage(source, coin, interval)),
+            )
+            for source, name, interval in self.series()
+            if name == coin
+        ]
+        if not rows:
+            raise self._unknown(coin)
+        return rows
+
+    def symbols(self) -> list[Symbol]:
+        """List the coins, as `GET /symbols` answers.
+
+        Raises:
+            StorageError: a record is damaged; names it.
+        """
+        held: dict[str, list[tuple[Source, str]]] = {}
+        for source, coin, interval in self.series():
+            held.setdefault(coin, []).append((source, interval))
+        return [self._symbol(coin, series) for coin, series in held.items()]
+
+    def _symbol(self, coin: str, series: list[tuple[Source, str]]) -> Symbol:
+        source = series[0][0]
+        record = self._records.record_at(source, coin) or {}
+        instrument = instrument_of(record, coin)
+        return Symbol(
+            coin=coin,
+            intervals=sorted({interval for _, interval in series}, key=INTERVAL_MS.__getitem__),
+            venue=source.venue,
+            market=source.market,
+            synthetic=bool(record.get("synthetic", False)),
+            source_symbol=str(record.get("source_symbol", "")),
+            price_decimals=instrument.price_decimals,
+            sz_decimals=instrument.sz_decimals,
+            max_leverage=instrument.max_leverage,
         )
-        preferred.add((coin, held.interval))
-    return rows
+
+    def _coverage(self, source: Source, coin: str, interval: str) -> Coverage:
+        """Look a coverage up, and work it out once for each state of the files."""
+        key = source, coin, interval
+        state = self._store.fingerprint(coin, interval, source=source)
+        known = self._covered.get(key)
+        if known is None or known[0] != state:
+            known = (state, self._store.coverage(coin, interval, source=source))
+            self._covered[key] = known
+        return known[1]
+
+    def _unknown(self, coin: str) -> NotFound:
+        coins = ", ".join(dict.fromkeys(name for _, name, _ in self.series()))
+        return NotFound(f"no stored bars of {coin[:24]}; stored are {coins or 'none'}")
 
 
-class Klines:
-    """Closed bars of any interval.
+def day_shares(held: Coverage) -> dict[str, float]:
+    """Say of each UTC day which share of its bars is stored, 0 to 1.
+
+    Args:
+        held: bars of a day at most, all within a day; longer intervals do not exist here.
+
+    Returns:
+        ISO date to share, from the day of the first bar to that of the last. The first and the last
+        day are measured against whole days too: what is not there yet is not stored.
+    """
+    step, first = INTERVAL_MS[held.interval], held.first_open_ms // DAY_MS
+    days = np.arange(first, -(-held.end_ms // DAY_MS) + 1, dtype=np.int64) * DAY_MS
+    edges = np.clip(days, held.first_open_ms, held.end_ms)
+    missing = np.zeros(len(days) - 1)
+    for gap in held.gaps:
+        inside = np.clip(days, gap.start_ms, gap.end_ms)
+        missing += np.diff(inside)
+    stored = (np.diff(edges) - missing) / DAY_MS
+    counts = np.rint(stored * (DAY_MS // step)) / (DAY_MS // step)
+    return {
+        format_moment(int(day)): round(float(share), 6)
+        for day, share in zip(days, counts, strict=False)
+    }
+
+
+class Ranges:
+    """Rows of a range of time: closed bars of any interval, and settled funding.
 
     Args:
         store: where they are.
@@ -81,7 +195,7 @@ class Klines:
         self._store = store
         self._now_ms = now_ms
 
-    def read(self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:
+    def klines(self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:
         """Read bars with open times in [start, end), at most the last 5000 of them.
 
         Stored bars of the interval, and elsewhere what the stored 1m bars add up to.
@@ -94,15 +208,34 @@ class Klines:
         if interval not in INTERVAL_MS:
             names = ", ".join(INTERVAL_MS)
             raise BadRequest(f"unknown interval {interval[:10]!r}; there are {names}")
-        coin, now_ms = coin_asked(symbol), self._now_ms()
-        if end_ms is not None and end_ms > now_ms:
-            raise BadRequest(f"end {end_ms} is in the future; now is {now_ms}")
+        coin = self._coin(symbol, start_ms, end_ms)
         held = {item[2] for item in self._store.series() if item[1] == coin}
         if interval == "1m" or not held & {"1m", interval}:
             bars = self._store.read(coin, interval, start_ms, end_ms)
         else:
             bars = self._united(coin, interval, held, start_ms, end_ms)
-        return bars.rows(max(0, len(bars) - MAX_KLINES), len(bars))
+        return bars.rows(max(0, len(bars) - MAX_ROWS), len(bars))
+
+    def funding(self, symbol: str, start_ms: int | None, end_ms: int | None) -> tuple[I64, F64]:
+        """Read settled funding with stamps in [start, end), at most the last 5000.
+
+        Raises:
+            NotFound: not a symbol.
+            BadRequest: the range ends after now.
+            DataGap: nothing of the coin is stored.
+        """
+        coin = self._coin(symbol, start_ms, end_ms)
+        end_ms = self._now_ms() + 1 if end_ms is None else end_ms
+        times, rates = self._store.read_funding(coin, start_ms, end_ms)
+        return times[-MAX_ROWS:], rates[-MAX_ROWS:]
+
+    def _coin(self, symbol: str, start_ms: int | None, end_ms: int | None) -> str:
+        """Name the coin asked for, and refuse ranges that reach beyond now."""
+        coin, now_ms = coin_asked(symbol), self._now_ms()
+        for name, moment_ms in (("start", start_ms), ("end", end_ms)):
+            if moment_ms is not None and moment_ms > now_ms:
+                raise BadRequest(f"{name} {moment_ms} is in the future; now is {now_ms}")
+        return coin
 
     def _united(
         self, coin: str, interval: str, held: set[str], start_ms: int | None, end_ms: int | None
@@ -132,92 +265,3 @@ class Klines:
         if len(united) == 0:
             raise faults[0] if faults else DataGap(f"{coin} has no whole {interval} bar there")
         return united
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """All that snapshots of one coin need, as of one state of its files."""
-
-    fingerprint: tuple[Any, ...]
-    series: SnapshotSeries
-    first_ms: int
-    end_ms: int
-    funding: tuple[I64, F64]
-
-
-class Snapshots:
-    """The market of a coin at any stored moment; the last few coins are kept in memory.
-
-    Args:
-        store: where bars and funding are.
-        now_ms: the clock.
-    """
-
-    def __init__(self, store: BarReader, now_ms: Callable[[], int]) -> None:
-        self._store = store
-        self._now_ms = now_ms
-        self._kept: dict[str, _Loaded] = {}
-        self._lock = threading.Lock()
-
-    def build(self, symbol: str, as_of_ms: int | None) -> dict[str, Any]:
-        """Describe a coin's market from the 1m bars closed by a time.
-
-        Args:
-            symbol: by any venue's convention.
-            as_of_ms: rounded down to a minute; None for the newest that is stored.
-
-        Raises:
-            NotFound: not a symbol.
-            BadRequest: the time has not come yet.
-            DataGap: nothing is stored for the time; says what is.
-        """
-        coin, now_ms = coin_asked(symbol), self._now_ms()
-        if as_of_ms is not None and as_of_ms > now_ms:
-            raise BadRequest(f"timestamp {as_of_ms} is in the future; now is {now_ms}")
-        with self._lock:
-            loaded = self._load(coin)
-            at_ms = min(loaded.end_ms, now_ms) if as_of_ms is None else as_of_ms
-            at_ms = at_ms // MINUTE_MS * MINUTE_MS
-            if not loaded.first_ms < at_ms <= loaded.end_ms:
-                raise DataGap(
-                    f"{coin} has no closed bar for {format_moment(at_ms)}; stored are "
-                    f"{format_moment(loaded.first_ms)} to {format_moment(loaded.end_ms)}"
-                )
-            return dict(loaded.series.build(at_ms, funding=_funding(loaded, at_ms), market=None))
-
-    def _load(self, coin: str) -> _Loaded:
-        source = self._source(coin)
-        fingerprint = (source, *self._store.fingerprint(coin, "1m", source=source))
-        loaded = self._kept.pop(coin, None)
-        if loaded is None or loaded.fingerprint != fingerprint:
-            bars = self._store.read(coin, "1m", source=source)
-            loaded = _Loaded(
-                fingerprint,
-                SnapshotSeries(coin, bars),
-                int(bars.open_time_ms[0]),
-                int(bars.open_time_ms[-1]) + MINUTE_MS,
-                self._store.read_funding(coin, source=source),
-            )
-        self._kept[coin] = loaded
-        while len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
-        return loaded
-
-    def _source(self, coin: str) -> Source:
-        for source, name, interval in self._store.series():
-            if (name, interval) == (coin, "1m"):
-                return source
-        return self._store.coverage(coin, "1m").source  # which says what is stored instead
-
-
-def _funding(loaded: _Loaded, at_ms: int) -> FundingView | None:
-    """The funding settled last; stamps count from the minute at or after them."""
-    times, rates = loaded.funding
-    boundary = -(-times // MINUTE_MS) * MINUTE_MS
-    row = int(np.searchsorted(boundary, at_ms, side="right")) - 1
-    if row < 0:
-        return None
-    length = int(boundary[row] - boundary[row - 1]) if row else _FIRST_FUNDING_INTERVAL_MS
-    return FundingView(
-        rate_hourly=float(rates[row]) / (length / HOUR_MS), settled_at_ms=int(boundary[row])
-    )

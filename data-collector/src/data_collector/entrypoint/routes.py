@@ -1,41 +1,42 @@
-"""The data contract, `GET /gpt-latest/{symbol}` and `GET /klines/{symbol}`, and what is stored.
+"""The data contract, and what is stored.
 
 All of it reads public market data and is open, as the same routes of the virtual exchange are.
 """
 
-from typing import Any, Protocol
-
-import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from data_collector.application.ports import BarReader, Records
-from data_collector.application.reading import Klines, Snapshots, coverage_rows
-from suite.bars import Bars
-from suite.contracts.market_data import ARROW, JSON
+from data_collector.application.reading import Inventory, Ranges
+from data_collector.application.snapshots import Snapshots
+from data_collector.entrypoint.replies import json_reply, rows_reply, tagged
+from data_collector.entrypoint.shortcut import Shortcut
 from suite.errors import BadRequest
 from suite.klines import COLUMNS
 from suite.moments import parse_moment, parse_timestamp
-from suite.service.kline_files import array_of
 
 
-class Store(BarReader, Records, Protocol):
-    """Where coverage is looked up."""
-
-
-def make_router(store: Store, klines: Klines, snapshots: Snapshots) -> APIRouter:
-    """Make the routes.
+def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Snapshots) -> None:
+    """Serve the routes.
 
     Args:
-        store: where coverage is looked up.
-        klines: bars by range.
+        app: the application.
+        inventory: what is stored.
+        ranges: rows of a range of time.
         snapshots: the market at a moment.
     """
     router = APIRouter()
 
     @router.get("/coverage", summary="What is stored: from, to, bars, gaps, where it came from")
-    def get_coverage() -> Response:
-        return _json(coverage_rows(store, store))
+    def get_coverage(request: Request) -> Response:
+        return json_reply(request, inventory.coverage())
+
+    @router.get("/coverage/{symbol:path}", summary="Which share of each day of a coin is stored")
+    def get_days(request: Request, symbol: str) -> Response:
+        return json_reply(request, inventory.days(symbol))
+
+    @router.get("/symbols", summary="The coins that have bars")
+    def get_symbols(request: Request) -> Response:
+        return json_reply(request, inventory.symbols())
 
     @router.get("/klines/{symbol:path}", summary="Closed bars, at most the last 5000 of the range")
     def get_klines(
@@ -45,20 +46,26 @@ def make_router(store: Store, klines: Klines, snapshots: Snapshots) -> APIRouter
         start: str | None = None,
         end: str | None = None,
     ) -> Response:
-        bars = klines.read(symbol, interval, _moment(start), _moment(end))
-        if ARROW in request.headers.get("accept", ""):
-            return Response(_arrow(bars), media_type=ARROW)
-        return _json(_rows(bars))
+        bars = ranges.klines(symbol, interval, _moment(start), _moment(end))
+        return rows_reply(request, {name: getattr(bars, name) for name in COLUMNS})
+
+    @router.get("/funding/{symbol:path}", summary="Settled funding, at most the last 5000 stamps")
+    def get_funding(
+        request: Request, symbol: str, start: str | None = None, end: str | None = None
+    ) -> Response:
+        times, rates = ranges.funding(symbol, _moment(start), _moment(end))
+        return rows_reply(request, {"time_ms": times, "rate": rates})
 
     @router.get("/gpt-latest/{symbol:path}", summary="One coin's market at a moment")
-    def get_latest(symbol: str, timestamp: str | None = None) -> Response:
+    def get_latest(request: Request, symbol: str, timestamp: str | None = None) -> Response:
         try:
             as_of_ms = None if timestamp is None else parse_timestamp(timestamp)
         except ValueError as error:
             raise BadRequest(str(error)) from None
-        return _json(snapshots.build(symbol, as_of_ms))
+        return tagged(request, snapshots.build(symbol, as_of_ms))
 
-    return router
+    app.router.routes.insert(0, Shortcut(snapshots, get_latest))
+    app.include_router(router)
 
 
 def _moment(text: str | None) -> int | None:
@@ -66,24 +73,3 @@ def _moment(text: str | None) -> int | None:
         return None if text is None else parse_moment(text)
     except ValueError as error:
         raise BadRequest(str(error)) from None
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type=JSON)
-
-
-def _rows(bars: Bars) -> list[dict[str, Any]]:
-    columns = (getattr(bars, name).tolist() for name in COLUMNS)
-    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _arrow(bars: Bars) -> bytes:
-    """Encode bars as an Arrow IPC stream."""
-    import pyarrow as pa
-
-    arrays = [array_of(getattr(bars, name)) for name in COLUMNS]
-    table = pa.Table.from_arrays(arrays, names=list(COLUMNS))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()

@@ -1,4 +1,4 @@
-"""What the data contract answers: `GET /gpt-latest/{symbol}` and `GET /klines/{symbol}`."""
+"""What the data contract answers, and what a collector says of its store."""
 
 from typing import Any
 
@@ -101,3 +101,126 @@ class Kline(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     close: float
     volume: float
+
+
+class FundingRate(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `GET /funding/{symbol}`: settled at a stamp, for the whole interval before it.
+
+    Attributes:
+        rate: fraction of the position; positive: longs paid.
+    """
+
+    time_ms: int
+    rate: float
+
+
+class OpenInterest(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `GET /open-interest/{symbol}`: coins held by the longs at a moment."""
+
+    time_ms: int
+    open_interest: float
+
+
+class StoredSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `GET /coverage`: the bars of one coin and interval from one source.
+
+    Attributes:
+        preferred: readers get this source unless they name another.
+        end_ms: close time of the last bar, exclusive.
+        missing_bars: how many the gaps hold.
+        gaps: open times [from, to) that are not stored.
+        source: where it came from, for people.
+    """
+
+    coin: str
+    interval: str
+    venue: str
+    market: str
+    preferred: bool
+    first_open_ms: int
+    end_ms: int
+    bars: int
+    missing_bars: int
+    gaps: list[tuple[int, int]]
+    source: str
+    synthetic: bool
+
+
+class StoredDays(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `GET /coverage/{symbol}`: what share of each day is stored.
+
+    Attributes:
+        days: UTC date to the share of its bars that are stored, 0 to 1; from the first day that has
+            any to the last, none left out.
+    """
+
+    interval: str
+    venue: str
+    market: str
+    days: dict[str, float]
+
+
+class Symbol(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `GET /symbols`: a coin with bars.
+
+    Attributes:
+        intervals: that are stored; others are made of 1m bars.
+        venue, market: where the preferred bars came from.
+        source_symbol: its name there, empty when unknown.
+        price_decimals, sz_decimals, max_leverage: as a world over this store has them.
+    """
+
+    coin: str
+    intervals: list[str]
+    venue: str
+    market: str
+    synthetic: bool
+    source_symbol: str
+    price_decimals: int
+    sz_decimals: int
+    max_leverage: int
+
+
+class Collected(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `GET /collection`: how the collection of a coin and interval goes.
+
+    Attributes:
+        state: in a word.
+        last_bar_ms: open time of the last closed bar, None before the first.
+        lag_ms: between its end and the venue's clock.
+        gaps: bars that are missing since the collection began.
+        source: `venue/market`.
+    """
+
+    coin: str
+    interval: str
+    state: str
+    last_bar_ms: int | None
+    lag_ms: int | None
+    gaps: int
+    source: str
+
+
+class CollectionStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `GET /start-collection/{symbol}`.
+
+    Attributes:
+        intervals: in minutes.
+        task_id: for `GET /task-result/{id}`.
+    """
+
+    message: str
+    intervals: list[int]
+    task_id: str
+
+
+class CollectionResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `GET /task-result/{id}`.
+
+    Attributes:
+        state: `PENDING` until every interval has its first bar, then `SUCCESS`.
+        result: its rows of `GET /collection`.
+    """
+
+    state: str
+    result: list[Collected]

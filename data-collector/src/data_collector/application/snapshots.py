@@ -1,0 +1,224 @@
+"""The market of a coin at any stored moment, encoded once for all who ask for it."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from data_collector.application.ports import BarReader
+from data_collector.application.reading import Inventory, coin_asked
+from strategy_core.snapshot import FundingView, SnapshotSeries
+from suite.bars import F64, HOUR_MS, I64, MINUTE_MS
+from suite.errors import BadRequest, DataGap, NotFound, SuiteError
+from suite.klines import Source
+from suite.moments import format_moment
+
+CHECK_S: Final = 0.5
+"""How long a coin's files are taken to be as they were."""
+_FIRST_FUNDING_INTERVAL_MS = 8 * HOUR_MS
+"""Taken for the interval before the first stamp that is stored."""
+_KEPT_MINUTES: Final = 3_000_000
+"""Bars in memory, 48 bytes each and a tenth more for what is made of them."""
+_KEPT_ANSWERS: Final = 1024
+"""Encoded snapshots in memory, some 20 kB each."""
+_encode = msgspec.json.Encoder().encode
+_named = lru_cache(1024)(coin_asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An answer.
+
+    Attributes:
+        body: JSON.
+        digest: of the body; equal bodies have equal ones.
+    """
+
+    body: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, body: bytes) -> "Encoded":
+        """Name a body by its content."""
+        return cls(body, hashlib.blake2b(body, digest_size=16).hexdigest())
+
+
+@dataclass(slots=True, kw_only=True)
+class _Loaded:
+    """All that snapshots of one coin need, as of one state of its files.
+
+    Attributes:
+        number: differs from that of every other state.
+        checked_s: when the files were last found to be in it.
+    """
+
+    number: int
+    fingerprint: tuple[Any, ...]
+    series: SnapshotSeries
+    minutes: int
+    first_ms: int
+    end_ms: int
+    funding: tuple[I64, F64]
+    checked_s: float
+
+
+class Snapshots:
+    """The market of a coin at any stored moment; what was asked for lately is in memory.
+
+    A coin's files are looked at twice a second at most, however often it is asked for, and when
+    `touch` says that there is something new.
+
+    Args:
+        store: where bars and funding are.
+        inventory: what there is.
+        now_ms: the clock.
+        now_s: any clock that runs evenly.
+    """
+
+    def __init__(
+        self,
+        store: BarReader,
+        inventory: Inventory,
+        now_ms: Callable[[], int],
+        now_s: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._now_ms = now_ms
+        self._now_s = now_s
+        self._kept: dict[str, _Loaded] = {}
+        self._answers: dict[tuple[str, int], tuple[int, Encoded]] = {}
+        self._loads = 0
+        self._lock = threading.Lock()
+
+    def touch(self, coin: str) -> None:
+        """Have the coin's files looked at before the next answer."""
+        loaded = self._kept.get(coin)
+        if loaded is not None:
+            loaded.checked_s = float("-inf")
+
+    def ready(self, symbol: str, as_of_ms: int | None) -> Encoded | None:
+        """Find an answer that needs no work; reads no file and takes no lock.
+
+        Where it is time to look at the files, one caller is sent to `build` and the others get what
+        there is until that is done.
+        """
+        try:
+            coin = _named(symbol)
+        except NotFound:
+            return None
+        loaded, now_s = self._kept.get(coin), self._now_s()
+        if loaded is None:
+            return None
+        if now_s - loaded.checked_s >= CHECK_S:
+            loaded.checked_s = now_s
+            return None
+        now_ms = self._now_ms()
+        if as_of_ms is not None and as_of_ms > now_ms:
+            return None
+        at_ms = _minute(min(loaded.end_ms, now_ms) if as_of_ms is None else as_of_ms)
+        number, answer = self._answers.get((coin, at_ms), (0, None))
+        return answer if number == loaded.number else None
+
+    def build(self, symbol: str, as_of_ms: int | None) -> Encoded:
+        """Describe a coin's market from the 1m bars closed by a time.
+
+        Args:
+            symbol: by any venue's convention.
+            as_of_ms: rounded down to a minute; None for the newest that is stored.
+
+        Raises:
+            NotFound: not a symbol.
+            BadRequest: the time has not come yet.
+            DataGap: nothing is stored for the time; says what is.
+            StorageError: a file is damaged; names it.
+        """
+        coin, now_ms = _named(symbol), self._now_ms()
+        if as_of_ms is not None and as_of_ms > now_ms:
+            raise BadRequest(f"timestamp {as_of_ms} is in the future; now is {now_ms}")
+        with self._lock:
+            loaded = self._load(coin)
+            at_ms = _minute(min(loaded.end_ms, now_ms) if as_of_ms is None else as_of_ms)
+            if not loaded.first_ms < at_ms <= loaded.end_ms:
+                raise DataGap(
+                    f"{coin} has no closed bar for {format_moment(at_ms)}; stored are "
+                    f"{format_moment(loaded.first_ms)} to {format_moment(loaded.end_ms)}"
+                )
+            number, answer = self._answers.get((coin, at_ms), (0, None))
+            if answer is None or number != loaded.number:
+                answer = Encoded.of(_encode(_snapshot(loaded, at_ms)))
+                self._answers.pop((coin, at_ms), None)
+                self._answers[coin, at_ms] = loaded.number, answer
+                _shrink(self._answers, len(self._answers) - _KEPT_ANSWERS)
+            return answer
+
+    def _load(self, coin: str) -> _Loaded:
+        """Bring a coin up to the present state of its files."""
+        checked_s, loaded = self._now_s(), self._kept.get(coin)
+        try:
+            source = self._source(coin)
+            fingerprint = (source, *self._store.fingerprint(coin, "1m", source=source))
+            if loaded is None or loaded.fingerprint != fingerprint:
+                loaded = self._read(coin, source, fingerprint)
+        except SuiteError:
+            self._kept.pop(coin, None)
+            raise
+        loaded.checked_s = checked_s
+        self._kept.pop(coin, None)  # the one asked for last is forgotten last
+        self._kept[coin] = loaded
+        minutes = sum(held.minutes for held in self._kept.values())
+        while minutes > _KEPT_MINUTES and len(self._kept) > 1:
+            minutes -= self._kept.pop(next(iter(self._kept))).minutes
+        return loaded
+
+    def _read(self, coin: str, source: Source, fingerprint: tuple[Any, ...]) -> _Loaded:
+        bars = self._store.read(coin, "1m", source=source)
+        self._loads += 1
+        return _Loaded(
+            number=self._loads,
+            fingerprint=fingerprint,
+            series=SnapshotSeries(coin, bars),
+            minutes=len(bars),
+            first_ms=int(bars.open_time_ms[0]),
+            end_ms=int(bars.open_time_ms[-1]) + MINUTE_MS,
+            funding=self._store.read_funding(coin, source=source),
+            checked_s=0.0,
+        )
+
+    def _source(self, coin: str) -> Source:
+        for source, name, interval in self._inventory.series():
+            if (name, interval) == (coin, "1m"):
+                return source
+        return self._store.coverage(coin, "1m").source  # which says what is stored instead
+
+
+def _snapshot(loaded: _Loaded, at_ms: int) -> dict[str, object]:
+    return loaded.series.build(at_ms, funding=_funding(loaded, at_ms), market=None)
+
+
+def _minute(time_ms: int) -> int:
+    return time_ms // MINUTE_MS * MINUTE_MS
+
+
+def _shrink(held: dict[Any, Any], count: int) -> None:
+    """Forget the oldest entries."""
+    for key in list(held)[: max(0, count)]:
+        del held[key]
+
+
+def _funding(loaded: _Loaded, at_ms: int) -> FundingView | None:
+    """The funding settled last; stamps count from the minute at or after them."""
+    times, rates = loaded.funding
+    boundary = -(-times // MINUTE_MS) * MINUTE_MS
+    row = int(np.searchsorted(boundary, at_ms, side="right")) - 1
+    if row < 0:
+        return None
+    length = int(boundary[row] - boundary[row - 1]) if row else _FIRST_FUNDING_INTERVAL_MS
+    return FundingView(
+        rate_hourly=float(rates[row]) / (length / HOUR_MS), settled_at_ms=int(boundary[row])
+    )

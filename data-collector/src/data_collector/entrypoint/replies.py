@@ -1,0 +1,70 @@
+"""Answers with a name: whoever has one already is told so instead of being sent it again."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from data_collector.application.snapshots import Encoded
+from suite.contracts.market_data import ARROW, JSON
+from suite.service.kline_files import array_of
+
+NOT_MODIFIED: Final = 304
+
+
+def tagged(
+    request: Request, answer: Encoded, *, media_type: str = JSON, vary: bool = False
+) -> Response:
+    """Answer with a strong ETag, or with 304 where the caller has that very body.
+
+    Args:
+        request: what is answered.
+        answer: the body and its name.
+        media_type: of the body.
+        vary: the same address has another body for another `Accept`.
+    """
+    tag = f'"{answer.digest}"'
+    headers = {"etag": tag, "cache-control": "no-cache"} | ({"vary": "accept"} if vary else {})
+    if has_it(request.headers.get("if-none-match"), tag):
+        return Response(status_code=NOT_MODIFIED, headers=headers)
+    return Response(answer.body, media_type=media_type, headers=headers)
+
+
+def json_reply(request: Request, value: object) -> Response:
+    """Answer with JSON."""
+    return tagged(request, Encoded.of(msgspec.json.encode(value)))
+
+
+def rows_reply(request: Request, columns: Mapping[str, NDArray[Any]]) -> Response:
+    """Answer with the rows of a table: as JSON, or as an Arrow stream where that is accepted.
+
+    Args:
+        request: what is answered.
+        columns: int64 and float64 arrays of equal length, by name.
+    """
+    if ARROW in request.headers.get("accept", ""):
+        return tagged(request, Encoded.of(_arrow(columns)), media_type=ARROW, vary=True)
+    names, cells = tuple(columns), (column.tolist() for column in columns.values())
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+    return tagged(request, Encoded.of(msgspec.json.encode(rows)), vary=True)
+
+
+def has_it(if_none_match: str | None, tag: str) -> bool:
+    """Say whether a caller that sent `If-None-Match` has what the tag names."""
+    if if_none_match is None:
+        return False
+    known = (item.strip().removeprefix("W/") for item in if_none_match.split(","))
+    return any(item in {tag, "*"} for item in known)
+
+
+def _arrow(columns: Mapping[str, NDArray[Any]]) -> bytes:
+    import pyarrow as pa
+
+    table = pa.Table.from_arrays([array_of(c) for c in columns.values()], names=list(columns))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
