@@ -42,6 +42,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
 
 
 @pytest.fixture(scope="module")
+def collector(served: tuple[Path, str]) -> Iterator[str]:
+    """The collector over the same store."""
+    command = [str(Path(sys.executable).with_name("data-collector")), "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--data", "var/data"], cwd=served[0], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
 def served_by_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The venue of the README's client: its time moves by itself, and a faucet opens accounts."""
     folder = tmp_path_factory.mktemp("paced")
@@ -73,8 +85,9 @@ def test_there_are_examples_to_try() -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_documented_call_is_answered(served: tuple[Path, str], line: str) -> None:
-    folder, base = served
+def test_documented_call_is_answered(served: tuple[Path, str], collector: str, line: str) -> None:
+    folder, venue = served
+    bases = {"http://127.0.0.1:8100": venue, "http://127.0.0.1:8000": collector}
     words = iter(shlex.split(expand(line, folder))[1:])
     headers: dict[str, str] = {}
     body, url = None, ""
@@ -87,10 +100,11 @@ def test_documented_call_is_answered(served: tuple[Path, str], line: str) -> Non
         else:
             assert not word.startswith("-"), word
             url = word
-    assert url.startswith("http://127.0.0.1:8100/"), url
+    documented = url[: len("http://127.0.0.1:8100")]
+    assert documented in bases, url
     method = "GET" if body is None else "POST"
     reply = httpx.request(
-        method, url.replace("http://127.0.0.1:8100", base), headers=headers, content=body
+        method, url.replace(documented, bases[documented]), headers=headers, content=body
     )
     assert 200 == reply.status_code, reply.text
     assert '"error"' not in reply.text

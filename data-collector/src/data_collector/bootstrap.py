@@ -38,6 +38,6 @@ def build(settings: Settings) -> Container:
     inventory = Inventory(store, store, time.monotonic)
     return Container(
         inventory=inventory,
-        ranges=Ranges(store, clock.now_ms),
+        ranges=Ranges(store, inventory, clock.now_ms),
         snapshots=Snapshots(store, inventory, clock.now_ms, time.monotonic),
     )

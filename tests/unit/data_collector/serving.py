@@ -80,7 +80,7 @@ def parts_of(
     inventory = Inventory(store, store, now_s)
     return Container(
         inventory=inventory,
-        ranges=Ranges(store, now_ms),
+        ranges=Ranges(store, inventory, now_ms),
         snapshots=Snapshots(store, inventory, now_ms, now_s),
         collection=collection,
     )

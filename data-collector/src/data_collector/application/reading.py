@@ -188,11 +188,13 @@ class Ranges:
 
     Args:
         store: where they are.
+        inventory: what there is.
         now_ms: the clock.
     """
 
-    def __init__(self, store: BarReader, now_ms: Callable[[], int]) -> None:
+    def __init__(self, store: BarReader, inventory: Inventory, now_ms: Callable[[], int]) -> None:
         self._store = store
+        self._inventory = inventory
         self._now_ms = now_ms
 
     def klines(self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:
@@ -209,7 +211,7 @@ class Ranges:
             names = ", ".join(INTERVAL_MS)
             raise BadRequest(f"unknown interval {interval[:10]!r}; there are {names}")
         coin = self._coin(symbol, start_ms, end_ms)
-        held = {item[2] for item in self._store.series() if item[1] == coin}
+        held = {item[2] for item in self._inventory.series() if item[1] == coin}
         if interval == "1m" or not held & {"1m", interval}:
             bars = self._store.read(coin, interval, start_ms, end_ms)
         else:
