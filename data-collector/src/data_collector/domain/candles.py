@@ -50,6 +50,7 @@ class Print:
         price: USD.
         size: units of the coin, positive.
         is_buy: the taker bought.
+        trade_id: the venue's, unlike that of any other trade of the coin; None where it has none.
     """
 
     coin: str
@@ -57,6 +58,7 @@ class Print:
     price: float
     size: float
     is_buy: bool
+    trade_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ class Mids:
     """Mid prices, of all coins or of those that changed.
 
     Attributes:
-        time_ms: on the venue's clock; the latest it told where the message has none, 0 for none.
+        time_ms: on the venue's clock; 0 from a stream whose message has none, which a collector
+            replaces by the latest that it was told.
         prices: USD by coin.
     """
 

@@ -105,7 +105,7 @@ class Patience:
         queue: how many receipts may wait for the listener.
     """
 
-    open_s: float = 15.0
+    open_s: float = 30.0
     ping_s: float = 20.0
     silence_s: float = 60.0
     first_pause_s: float = 0.5
@@ -115,11 +115,14 @@ class Patience:
     queue: int = 10_000
 
 
-class ConnectionBudget:
-    """How many connections may be opened in a minute, over all feeds of a process.
+PATIENCE: Final = Patience()
+
+
+class MinuteBudget:
+    """How often something may be done in a minute: connections of a process, messages of one.
 
     Args:
-        per_minute: as the venue allows by address.
+        per_minute: as the venue allows.
         clock_s: seconds of a clock that never goes back.
     """
 
@@ -176,7 +179,7 @@ class UnifiedWebSocketFeed(Generic[T]):
         name: in logs and metrics.
         make_stream: makes the next connection, not yet opened.
         listener: is told of everything.
-        budget: shared by all feeds to one venue.
+        budget: of connections, shared by all feeds to one venue.
         patience: the limits.
         chance: of the jitter.
         clock_s: seconds of a clock that never goes back.
@@ -192,8 +195,8 @@ class UnifiedWebSocketFeed(Generic[T]):
         make_stream: Callable[[], Stream[T]],
         listener: Listener[T],
         *,
-        budget: ConnectionBudget,
-        patience: Patience = Patience(),
+        budget: MinuteBudget,
+        patience: Patience = PATIENCE,
         chance: random.Random,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:

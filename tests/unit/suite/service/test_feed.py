@@ -11,9 +11,9 @@ from tests.support.waiting import until
 
 from suite.errors import UpstreamUnavailable
 from suite.service.feed import (
-    ConnectionBudget,
     FeedMetrics,
     MalformedFrame,
+    MinuteBudget,
     OversizeFrame,
     Patience,
     UnifiedWebSocketFeed,
@@ -90,7 +90,7 @@ async def running(
         "test",
         venue.stream,
         ear,
-        budget=ConnectionBudget(1000, clock_s=clock),
+        budget=MinuteBudget(1000, clock_s=clock),
         patience=patience,
         chance=random.Random(1),
         clock_s=clock,
@@ -163,7 +163,7 @@ async def test_a_full_queue_ends_the_connection_rather_than_lose_events_unseen()
 
 async def test_pauses_grow_with_jitter_and_stay_below_the_longest() -> None:
     feed = UnifiedWebSocketFeed[int](
-        "test", Venue().stream, Ear(), budget=ConnectionBudget(), chance=random.Random(1)
+        "test", Venue().stream, Ear(), budget=MinuteBudget(), chance=random.Random(1)
     )
     pauses = []
     for attempt in range(12):
@@ -177,7 +177,7 @@ async def test_pauses_grow_with_jitter_and_stay_below_the_longest() -> None:
 
 async def test_no_more_connections_than_the_venue_allows_in_a_minute() -> None:
     clock = Clock()
-    budget = ConnectionBudget(3, clock_s=clock)
+    budget = MinuteBudget(3, clock_s=clock)
     assert [0.0, 0.0, 0.0, 60.0, 60.0] == [budget.wait_s() for _ in range(5)]
     clock.now_s += 61.0
     assert [0.0, 59.0] == [budget.wait_s() for _ in range(2)]
@@ -200,7 +200,7 @@ async def test_an_error_of_the_listener_is_not_swallowed() -> None:
     venue = Venue()
     venue.said.put_nowait([1])
     feed = UnifiedWebSocketFeed[int](
-        "test", venue.stream, Broken(), budget=ConnectionBudget(), chance=random.Random(1)
+        "test", venue.stream, Broken(), budget=MinuteBudget(), chance=random.Random(1)
     )
     with pytest.raises(ExceptionGroup) as raised:
         await feed.run()

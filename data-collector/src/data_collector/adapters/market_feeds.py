@@ -1,0 +1,134 @@
+"""The feeds of a market: one for what is collected, one for prices alone."""
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from data_collector.application.collecting.ports import FeedListener
+from data_collector.domain.candles import MarketEvent, Mids
+from suite.errors import SuiteError, one_line
+from suite.service.feed import PATIENCE, MinuteBudget, Patience, Stream, UnifiedWebSocketFeed
+
+StreamMaker = Callable[[Collection[str]], Stream[MarketEvent]]
+"""Makes a stream that will follow these coins once it is opened."""
+
+
+@runtime_checkable
+class _Changeable(Protocol):
+    async def follow(self, coins: Collection[str]) -> None: ...
+
+
+class KlineFeed:
+    """Follows the candles, trades and contexts of some coins.
+
+    Args:
+        name: in logs and metrics.
+        make_stream: speaks the venue's language.
+        listener: is told everything.
+        budget: of connections to the venue.
+        chance: of the jitter.
+        patience: the limits.
+
+    Attributes:
+        feed: what keeps the connection; for metrics.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make_stream: StreamMaker,
+        listener: FeedListener,
+        *,
+        budget: MinuteBudget,
+        chance: random.Random,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self._coins: Collection[str] = ()
+        self._wanted = asyncio.Event()
+        self.feed: UnifiedWebSocketFeed[MarketEvent] = UnifiedWebSocketFeed(
+            name,
+            lambda: make_stream(self._coins),
+            listener,
+            budget=budget,
+            patience=patience,
+            chance=chance,
+        )
+
+    async def run(self) -> None:
+        """Connect once there is something to follow, and read until cancelled."""
+        await self._wanted.wait()
+        await self.feed.run()
+
+    async def follow(self, coins: Collection[str]) -> None:
+        """Subscribe to exactly these coins; where that cannot be changed, on a new connection."""
+        self._coins = coins
+        if coins:
+            self._wanted.set()
+        stream = self.feed.stream
+        if stream is None:
+            self.feed.reconnect("other coins")
+        elif isinstance(stream, _Changeable):
+            try:
+                await stream.follow(coins)
+            except SuiteError as error:
+                self.feed.reconnect(one_line(str(error)))
+        else:
+            self.feed.reconnect("other coins")
+
+    def reconnect(self, reason: str) -> None:
+        """End the present connection and open another."""
+        self.feed.reconnect(reason)
+
+    def status(self) -> dict[str, Any]:
+        """Describe it."""
+        return self.feed.status()
+
+
+class PriceFeed:
+    """The latest mid price of every coin, and nothing else.
+
+    Args:
+        make_stream: made without coins, so that mids are all that comes.
+        budget: of connections to the venue.
+        chance: of the jitter.
+        patience: the limits.
+
+    Attributes:
+        prices: USD by coin; empty while there is no connection, since old prices are none.
+        feed: what keeps the connection.
+    """
+
+    def __init__(
+        self,
+        make_stream: StreamMaker,
+        *,
+        budget: MinuteBudget,
+        chance: random.Random,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self.prices: dict[str, float] = {}
+        self.feed: UnifiedWebSocketFeed[MarketEvent] = UnifiedWebSocketFeed(
+            "prices",
+            lambda: make_stream(()),
+            self,
+            budget=budget,
+            patience=patience,
+            chance=chance,
+        )
+
+    def connected(self) -> None:
+        """Wait for what comes."""
+
+    def received(self, events: Sequence[MarketEvent]) -> None:
+        """Take the prices."""
+        for event in events:
+            if isinstance(event, Mids):
+                self.prices.update(event.prices)
+
+    def flawed(self, reason: str) -> None:
+        """The next message has all prices again."""
+
+    def lost(self, reason: str) -> None:
+        """Know nothing."""
+        self.prices.clear()

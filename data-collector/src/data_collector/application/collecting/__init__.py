@@ -1,0 +1,1 @@
+"""Collecting: closed bars out of live streams, durable at once, with nothing missing unseen."""

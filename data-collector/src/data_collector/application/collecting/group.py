@@ -1,0 +1,231 @@
+"""The coins of one connection: events in, closed bars out."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from data_collector.application.collecting.ports import LiveFeed
+from data_collector.domain.assembly import GRACE_MS, Assembly
+from data_collector.domain.candles import (
+    AssetContext,
+    Candle,
+    MarketEvent,
+    Mids,
+    Print,
+    candle_fault,
+)
+from data_collector.domain.connection import STEP_MS, Connection
+
+_FROZEN: Final = 2
+"""Lost minutes of a coin after which the connection is replaced."""
+
+
+class Outlet(Protocol):
+    """Where a group puts what it makes."""
+
+    def closed(self, candles: Sequence[Candle]) -> None:
+        """Take bars that will not change any more."""
+        ...
+
+    def changed(self, candle: Candle) -> None:
+        """Take a bar that did after all."""
+        ...
+
+    def interest(self, coin: str, time_ms: int, value: float) -> None:
+        """Take the open interest at the end of a minute."""
+        ...
+
+    def heard(self, event: MarketEvent) -> None:
+        """Take whatever came, closed bars excepted."""
+        ...
+
+    def closing_done(self) -> None:
+        """Bars were closed; there may be something to ask."""
+        ...
+
+
+@dataclass(slots=True)
+class _Life:
+    """What is known of a group's connection besides what it tells."""
+
+    live: bool = False
+    lost: str = ""
+    offset_ms: int | None = None
+
+
+class Group:
+    """Listens to one feed.
+
+    Args:
+        interval_ms: of the bars.
+        outlet: where results go.
+        now_ms: our clock, to measure the venue's against; nothing is decided by it.
+
+    Attributes:
+        feed: the connection, set by who makes both.
+        connection: what it has told.
+        coins: the assembly of each coin.
+    """
+
+    feed: LiveFeed
+
+    def __init__(self, interval_ms: int, outlet: Outlet, now_ms: Callable[[], int]) -> None:
+        self.connection = Connection()
+        self.coins: dict[str, Assembly] = {}
+        self._interval_ms = interval_ms
+        self._outlet = outlet
+        self._now_ms = now_ms
+        self._contexts: dict[str, AssetContext] = {}
+        self._life = _Life()
+        self._lost: dict[str, list[int]] = {}
+        self._closed_to_ms = 0
+
+    # ---- the listener
+
+    def connected(self) -> None:
+        """Begin with nothing known."""
+        self.connection.begin()
+        self._life = _Life(live=True)
+        self._closed_to_ms = 0
+
+    def lost(self, reason: str) -> None:
+        """Forget what was half told."""
+        self._life = _Life(lost=reason)
+        for assembly in self.coins.values():
+            assembly.cut()
+
+    def flawed(self, reason: str) -> None:
+        """Believe the connection less."""
+        self.connection.flawed(reason)
+
+    def received(self, events: Sequence[MarketEvent]) -> None:
+        """Take events, then close what is over."""
+        prints: dict[str, list[Print]] = {}
+        for event in events:
+            match event:
+                case Candle():
+                    self._candle(event)
+                case Print():
+                    prints.setdefault(event.coin, []).append(event)
+                case AssetContext():
+                    self._context(event)
+                case Mids():
+                    self.connection.tell(event.time_ms)
+                    self._outlet.heard(self._stamped(event))
+        for coin, items in prints.items():
+            self._trades(coin, items)
+        now_ms = self.connection.clock.now_ms
+        over_ms = (now_ms - GRACE_MS) // self._interval_ms * self._interval_ms
+        if over_ms > self._closed_to_ms and now_ms:
+            self._closed_to_ms = over_ms
+            self._close()
+
+    def _candle(self, candle: Candle) -> None:
+        assembly = self.coins.get(candle.coin)
+        if assembly is None or candle.interval_ms != self._interval_ms:
+            return
+        if candle_fault(candle) or self._absurd(candle.open_time_ms):
+            self.connection.flawed("absurd")
+            return
+        self.connection.tell(candle.end_ms if candle.closed else candle.open_time_ms)
+        if flaw := assembly.candle(candle):
+            self.connection.flawed(flaw)
+        if assembly.late:
+            for late in assembly.late:
+                self._outlet.changed(late)
+            assembly.late.clear()
+        self._outlet.heard(replace(candle, closed=False) if candle.closed else candle)
+
+    def _trades(self, coin: str, prints: list[Print]) -> None:
+        assembly = self.coins.get(coin)
+        if assembly is None:
+            return
+        newest_ms = max(item.time_ms for item in prints)
+        if self._absurd(newest_ms):
+            self.connection.flawed("absurd")
+            return
+        self.connection.tell(newest_ms)
+        if flaw := assembly.trades(prints):
+            self.connection.flawed(flaw)
+        for item in prints:
+            self._outlet.heard(item)
+
+    def _context(self, event: AssetContext) -> None:
+        assembly = self.coins.get(event.coin)
+        if assembly is None:
+            return
+        context = self._stamped(event)
+        assembly.context(context)
+        self._contexts[event.coin] = context
+        self._outlet.heard(context)
+
+    def _absurd(self, time_ms: int) -> bool:
+        """Whether a stamp lies so far ahead that it needs a witness, and is not to be used yet."""
+        clock = self.connection.clock
+        if time_ms - clock.now_ms <= STEP_MS:
+            return False
+        self.connection.tell(time_ms)
+        return clock.now_ms > 0 and time_ms - clock.now_ms > STEP_MS
+
+    def _stamped(self, event: Any) -> Any:
+        """Give an event without a time the latest the venue told."""
+        return event if event.time_ms else replace(event, time_ms=self.connection.clock.now_ms)
+
+    def _close(self) -> None:
+        connection = self.connection
+        offset_ms = self._now_ms() - connection.clock.now_ms
+        self._life.offset_ms = min(offset_ms, self._life.offset_ms or offset_ms)
+        for coin, assembly in self.coins.items():
+            before = connection.flaws["dropped"]
+            closed = assembly.close(connection)
+            if closed:
+                self._outlet.closed(closed)
+                context = self._contexts.pop(coin, None)
+                if context is not None and context.open_interest:
+                    self._outlet.interest(coin, closed[-1].end_ms, context.open_interest)
+            if connection.flaws["dropped"] > before:
+                self._replace_if_frozen(coin)
+        self._outlet.closing_done()
+
+    def _replace_if_frozen(self, coin: str) -> None:
+        """Get a new connection when this one keeps silent about one coin that trades."""
+        now_ms = self.connection.clock.now_ms
+        lost = [at for at in self._lost.get(coin, ()) if now_ms - at < STEP_MS]
+        self._lost[coin] = [*lost, now_ms]
+        if len(lost) + 1 == _FROZEN:
+            self.feed.reconnect(f"{coin} trades, and its candles do not come")
+
+    # ---- control
+
+    def add(self, assembly: Assembly) -> None:
+        """Take on a coin."""
+        self.coins[assembly.coin] = assembly
+
+    def remove(self, coin: str) -> None:
+        """Let go of a coin."""
+        for held in (self.coins, self._contexts, self._lost):
+            held.pop(coin, None)
+
+    def followed(self) -> Collection[str]:
+        """The coins, sorted."""
+        return sorted(self.coins)
+
+    def status(self, coin: str) -> dict[str, Any]:
+        """Describe how a coin is doing."""
+        assembly, now_ms = self.coins[coin], self.connection.clock.now_ms
+        last_ms = None if assembly.next_ms is None else assembly.next_ms - self._interval_ms
+        return {
+            "state": self._state(),
+            "last_bar_ms": last_ms,
+            "lag_ms": None if last_ms is None else max(0, now_ms - last_ms - self._interval_ms),
+            "gaps": len(assembly.missing),
+            "clock_offset_ms": self._life.offset_ms,
+            "reason": self._life.lost,
+        }
+
+    def _state(self) -> str:
+        if not self._life.live:
+            return "reconnecting" if self._life.lost else "connecting"
+        if not self.connection.clock.now_ms:
+            return "waiting"
+        return "live" if self.connection.faithful else "unproven"

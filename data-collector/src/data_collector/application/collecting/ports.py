@@ -1,0 +1,124 @@
+"""What collecting needs from outside."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from data_collector.domain.candles import MarketEvent
+from suite.bars import F64, I64, Bars
+from suite.klines import Gap, Source, WriteResult
+
+
+class History(Protocol):
+    """The past of a venue, over the network; faults are `SuiteError`.
+
+    Attributes:
+        source: what its bars are stored as.
+    """
+
+    source: Source
+
+    def klines(self, coin: str, interval: str, from_ms: int, to_ms: int) -> AsyncIterator[Bars]:
+        """Ask for the closed bars that open in [from_ms, to_ms), page by page, rising."""
+        ...
+
+    def funding(self, coin: str, from_ms: int, to_ms: int) -> AsyncIterator[tuple[I64, F64]]:
+        """Ask for the settled funding with stamps in [from_ms, to_ms), page by page, rising."""
+        ...
+
+    async def instruments(self) -> Mapping[str, Mapping[str, Any]]:
+        """Ask what is traded: by coin, the fields of its record."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+class LiveStore(Protocol):
+    """Where collected data ends up; as `KlineStore`."""
+
+    def append_bars(self, source: Source, coin: str, bars: Bars) -> WriteResult:
+        """Add bars; those that are not newer than all stored ones are merged."""
+        ...
+
+    def write_open_interest(
+        self, source: Source, coin: str, time_ms: I64, value: F64
+    ) -> WriteResult:
+        """Merge open interest with what is stored."""
+        ...
+
+    def write_funding(self, source: Source, coin: str, time_ms: I64, rate: F64) -> WriteResult:
+        """Merge settled funding with what is stored."""
+        ...
+
+    def write_record(self, source: Source, coin: str, fields: Mapping[str, Any]) -> None:
+        """Merge fields into a coin's record."""
+        ...
+
+    def note_gap(self, source: Source, coin: str, interval: str, gap: Gap, reason: str) -> None:
+        """Say why bars are missing."""
+        ...
+
+
+class Journal(Protocol):
+    """Where closed bars are safe before they are in the store."""
+
+    def append(self, items: Sequence[tuple[Source, str, Bars]]) -> None:
+        """Write bars, and return when they would survive a loss of power.
+
+        Raises:
+            StorageError: they would not.
+        """
+        ...
+
+    def replay(self) -> Iterator[tuple[Source, str, Bars]]:
+        """Read what was written and not forgotten, in its order."""
+        ...
+
+    def forget(self) -> None:
+        """Drop everything: it is in the store."""
+        ...
+
+
+class FeedListener(Protocol):
+    """Who is told what comes over a connection, in order."""
+
+    def connected(self) -> None:
+        """A connection is open and subscribed."""
+        ...
+
+    def received(self, events: Sequence[MarketEvent]) -> None:
+        """Something came."""
+        ...
+
+    def flawed(self, reason: str) -> None:
+        """Something came that could not be used."""
+        ...
+
+    def lost(self, reason: str) -> None:
+        """The connection has ended."""
+        ...
+
+
+class LiveFeed(Protocol):
+    """One connection to a venue, kept alive."""
+
+    async def run(self) -> None:
+        """Connect and read until cancelled."""
+        ...
+
+    async def follow(self, coins: Collection[str]) -> None:
+        """Subscribe to exactly these coins from now on."""
+        ...
+
+    def reconnect(self, reason: str) -> None:
+        """End the present connection and open another."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """Describe it."""
+        ...
+
+
+FeedMaker = Callable[[str, FeedListener], LiveFeed]
+"""Makes a feed of a name that tells a listener."""
