@@ -244,14 +244,14 @@ class Assembly:
         """
         if self.next_ms is None or self._asking:
             return None
-        doubts = [
-            max(start, self.confirmed_ms)
-            for start, end in connection.doubts
-            if max(start, self.confirmed_ms) < min(end, self.next_ms)
-        ]
-        first_ms = min([*doubts, *self.missing], default=self.next_ms)
-        if first_ms >= self.next_ms:
+        spans = [(at_ms, at_ms + self.interval_ms) for at_ms in self.missing]
+        for start_ms, end_ms in connection.doubts:
+            span = max(start_ms, self.confirmed_ms), min(end_ms, self.next_ms)
+            if span[0] < span[1]:
+                spans.append(span)
+        if not spans:
             return None
+        first_ms, end_ms = min(spans)[0], max(end for _, end in spans)
         now_ms, reasons = connection.clock.now_ms, set(self.missing.values())
         rested = now_ms - self._asked_ms >= FAITH_MS  # a symbol that stays frozen is not polled
         urgent = Missing.OUTAGE in reasons or (Missing.LOST in reasons and rested)
@@ -266,7 +266,8 @@ class Assembly:
         self._confirmed_before_ms = self.confirmed_ms
         if settled:
             self.confirmed_ms = self.next_ms
-        return Question(from_ms=first_ms, to_ms=self.next_ms, missing=missing, skipped=skipped)
+        to_ms = -(-end_ms // self.interval_ms) * self.interval_ms
+        return Question(from_ms=first_ms, to_ms=to_ms, missing=missing, skipped=skipped)
 
     def reopen(self, question: Question) -> None:
         """Take back a question that was not answered."""

@@ -1,0 +1,311 @@
+"""A collector: bars are safe before anybody hears of them, and nothing is asked that was told."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.support.collecting import (
+    SOURCE,
+    Collecting,
+    MemoryJournal,
+    MemoryStore,
+    Past,
+    collecting,
+    told,
+)
+from tests.support.waiting import until
+from tests.support.worlds import random_bars
+
+from data_collector.application.collecting.live_bars import bars_from
+from data_collector.domain.candles import AssetContext, Candle, MarketEvent, Mids, Print
+from suite.bars import MINUTE_MS, Bars
+from suite.errors import BadRequest, DataGap, NotFound, StorageError, UpstreamUnavailable
+from suite.klines import Gap, bars_equal
+
+TRUTH = {coin: random_bars(coin, 400) for coin in ("BTC", "ETH")}
+START = int(TRUTH["BTC"].open_time_ms[0])
+
+
+async def connect(running: Collecting, *coins: str) -> None:
+    await until(lambda: running.feeds and list(coins or TRUTH) == list(running.feed.coins))
+    running.feed.listener.connected()
+
+
+def play(running: Collecting, first: int, end: int, *coins: str) -> None:
+    """Tell minutes of some coins; the clock ends up past the last one's grace."""
+    for row in range(first, end):
+        for coin in coins or TRUTH:
+            running.feed.tell(told(TRUTH[coin], coin, row))
+        running.feed.tell(Mids(time_ms=START + (row + 1) * MINUTE_MS + 6_000, prices={}))
+
+
+def stored(running: Collecting, coin: str = "BTC") -> Bars:
+    return running.live.read(coin)
+
+
+def count(running: Collecting, coin: str = "BTC") -> int:
+    try:
+        return len(stored(running, coin))
+    except DataGap:
+        return 0
+
+
+def rows(bars: Bars) -> list[int]:
+    return [(at - START) // MINUTE_MS for at in bars.open_time_ms.tolist()]
+
+
+async def test_steady_state_asks_for_no_klines_and_equals_the_source() -> None:
+    past = Past(TRUTH)
+    async with collecting(past, "BTC", "ETH") as running:
+        await connect(running)
+        play(running, 0, 400)
+        await until(lambda: running.tail.version("ETH") == 400)
+        assert 0 == running.collector.rest_calls.get("gap", 0)
+    for coin, bars in TRUTH.items():
+        assert bars_equal(bars, running.store.bars[coin, "1m"])
+    assert [] == past.asked
+    assert past.closed
+
+
+async def test_one_fsync_holds_a_minute_of_all_coins() -> None:
+    async with collecting(Past(TRUTH), "BTC", "ETH") as running:
+        await connect(running)
+        for row in range(5):
+            play(running, row, row + 1)
+            await until(lambda wanted=row + 1: wanted == running.tail.version("ETH"))  # type: ignore[misc]
+        assert 5 == running.journal.appends
+
+
+async def test_a_bar_is_told_as_closed_only_when_it_is_journaled() -> None:
+    class Full(MemoryJournal):
+        full = True
+
+        def append(self, items: object) -> None:
+            if self.full:
+                raise StorageError("disk full")
+            super().append(items)  # type: ignore[arg-type]
+
+    journal = Full()
+    heard: list[MarketEvent] = []
+    async with collecting(Past(TRUTH), "BTC", journal=journal) as running:
+        leave = running.collector.listen(heard.append)
+        await connect(running, "BTC")
+        play(running, 0, 3, "BTC")
+        await until(lambda: "not written" == running.collector.status()[0]["state"])
+        assert "disk full" in running.collector.status()[0]["reason"]
+        assert not any(isinstance(item, Candle) and item.closed for item in heard)
+        with pytest.raises(DataGap):
+            stored(running)
+        journal.full = False
+        await until(lambda: 3 == running.tail.version("BTC"))
+        closed = [item for item in heard if isinstance(item, Candle) and item.closed]
+        assert [replace(told(TRUTH["BTC"], "BTC", row), closed=True) for row in range(3)] == closed
+        leave()
+        leave()
+        heard_before = len(heard)
+        play(running, 3, 4, "BTC")
+        assert heard_before == len(heard)
+
+
+async def test_an_outage_is_filled_by_one_request_for_each_coin() -> None:
+    past = Past(TRUTH)
+    async with collecting(past, "BTC", "ETH") as running:
+        await connect(running)
+        play(running, 0, 15)
+        running.feed.listener.lost("gone")
+        assert "reconnecting" == running.collector.status()[0]["state"]
+        running.feed.listener.connected()
+        play(running, 40, 60)
+        await until(lambda: 60 == count(running) == count(running, "ETH"))
+        span = START + 15 * MINUTE_MS, START + 40 * MINUTE_MS
+        assert [(coin, *span) for coin in TRUTH] == past.asked
+    assert bars_equal(TRUTH["BTC"].rows(0, 60), running.store.bars["BTC", "1m"])
+
+
+async def test_what_the_venue_has_not_either_gets_a_reason_in_the_ledger() -> None:
+    absent = {START + row * MINUTE_MS for row in (17, 18, 22)}
+    past = Past(TRUTH, absent)
+    async with collecting(past, "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 15, "BTC")
+        running.feed.listener.lost("gone")
+        running.feed.listener.connected()
+        play(running, 30, 32, "BTC")
+        await until(lambda: 2 == len(running.store.reasons))
+        gaps = [(gap, reason) for _, gap, reason in running.store.reasons]
+    minutes = [(17, 19), (22, 23)]
+    spans = [Gap(START + first * MINUTE_MS, START + end * MINUTE_MS) for first, end in minutes]
+    assert [(span, "the venue has none (outage)") for span in spans] == gaps
+
+
+async def test_a_history_that_does_not_answer_is_asked_again_later() -> None:
+    past = Past(TRUTH)
+    past.failures = [UpstreamUnavailable("503")]
+    async with collecting(past, "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 15, "BTC")
+        running.feed.listener.lost("gone")
+        running.feed.listener.connected()
+        play(running, 20, 22, "BTC")
+        await until(lambda: 1 == len(past.asked))
+        running.collector._repairer._not_before_s.clear()
+        play(running, 22, 23, "BTC")
+        await until(lambda: 23 == count(running))
+        assert 2 == len(past.asked)
+
+
+async def test_a_restart_goes_on_where_the_store_and_the_journal_end() -> None:
+    store, journal, past = MemoryStore(), MemoryJournal(), Past(TRUTH)
+    store.append_bars(SOURCE, "BTC", TRUTH["BTC"].rows(0, 10))
+    journal.append([(SOURCE, "BTC", TRUTH["BTC"].rows(10, 12))])
+    async with collecting(past, "BTC", store=store, journal=journal) as running:
+        await connect(running, "BTC")
+        assert (12, []) == (len(store.bars["BTC", "1m"]), journal.items)
+        play(running, 20, 22, "BTC")
+        await until(lambda: 22 == count(running))
+        assert [("BTC", START + 12 * MINUTE_MS, START + 20 * MINUTE_MS)] == past.asked
+    assert bars_equal(TRUTH["BTC"].rows(0, 22), store.bars["BTC", "1m"])
+
+
+async def test_a_late_change_of_a_closed_bar_is_a_revision() -> None:
+    async with collecting(Past(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 3, "BTC")
+        late = told(TRUTH["BTC"], "BTC", 2, trades=12, volume=1e6)
+        running.feed.tell(late)
+        await until(lambda: 1 == running.store.result.revised)
+        assert 1e6 == stored(running).volume[2]
+        assert [] == running.journal.items  # it never holds two values of one bar
+    assert 1e6 == running.store.bars["BTC", "1m"].volume[2]
+
+
+async def test_flushing_moves_bars_from_the_tail_to_the_store_and_readers_see_no_difference() -> (
+    None
+):
+    async with collecting(Past(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 5, "BTC")
+        await until(lambda: 5 == running.tail.version("BTC"))
+        before = stored(running)
+        mark = running.live.fingerprint("BTC", source=SOURCE)
+        held = running.live.coverage("BTC")
+        await running.collector._writer.flush()
+        assert (0, [], 1) == (len(running.tail), running.journal.items, running.store.writes)
+        assert bars_equal(before, stored(running))
+        assert held == running.live.coverage("BTC")
+        assert mark != running.live.fingerprint("BTC", source=SOURCE)
+        play(running, 5, 7, "BTC")
+        await until(lambda: 2 == len(running.tail))
+        assert list(range(7)) == rows(stored(running))
+        assert (7, ()) == (running.live.coverage("BTC").bars, running.live.coverage("BTC").gaps)
+
+
+async def test_bars_are_flushed_by_themselves_after_the_time_set() -> None:
+    async with collecting(Past(TRUTH), "BTC", flush_s=0.05) as running:
+        await connect(running, "BTC")
+        play(running, 0, 5, "BTC")
+        await until(lambda: ("BTC", "1m") in running.store.bars)
+        await until(lambda: 0 == len(running.tail))
+
+
+async def test_open_interest_funding_and_records_are_stored_beside_bars() -> None:
+    async with collecting(Past(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        for row in range(70):
+            context = AssetContext(coin="BTC", time_ms=0, open_interest=1000.0 + row)
+            running.feed.tell(told(TRUTH["BTC"], "BTC", row), context)
+            play(running, row, row + 1, "BTC")
+            await asyncio.sleep(0.001)
+        await until(lambda: 2 <= running.collector.rest_calls.get("funding", 0))
+    assert [START + 60_000, START + 120_000] == sorted(running.store.interest["BTC"])[:2]
+    assert 1000.0 == running.store.interest["BTC"][START + 60_000]
+    assert START + 3_600_000 == running.store.funding["BTC"][0][-1]
+    assert {"sz_decimals": 3} == running.store.records["BTC"]
+
+
+async def test_coins_are_started_and_stopped_while_it_runs() -> None:
+    async with collecting(Past(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 3, "BTC")
+        running.collector.start("ETHUSDT", ["1m", "1h"])
+        await until(lambda: ["BTC", "ETH"] == running.feed.coins)
+        play(running, 3, 6)
+        await until(lambda: 3 == running.tail.version("ETH"))
+        names = [(row["coin"], row["interval"]) for row in running.collector.status()]
+        assert [("BTC", "1m"), ("ETH", "1m"), ("ETH", "1h")] == names
+        running.collector.stop("BTC")
+        await until(lambda: ["ETH"] == running.feed.coins)
+        play(running, 6, 7)
+        await until(lambda: 4 == running.tail.version("ETH"))
+    assert list(range(6)) == rows(running.store.bars["BTC", "1m"])
+    assert list(range(3, 7)) == rows(running.store.bars["ETH", "1m"])
+
+
+async def test_what_cannot_be_collected_is_refused_in_one_line() -> None:
+    async with collecting(Past(TRUTH)) as running:
+        with pytest.raises(NotFound):
+            running.collector.start("not a symbol", ["1m"])
+        with pytest.raises(BadRequest, match="interval '7m' is not collected"):
+            running.collector.start("BTC", ["7m"])
+        with pytest.raises(NotFound, match="BTC is not collected"):
+            running.collector.stop("BTC")
+
+
+async def test_a_coin_the_venue_does_not_have_is_named_and_no_longer_subscribed() -> None:
+    async with collecting(Past(TRUTH), "BTC", "XYZ") as running:
+        await connect(running, "BTC", "XYZ")
+        play(running, 0, 2, "BTC")
+        await until(lambda: ["BTC"] == running.feed.coins)
+        states = {row["coin"]: row["state"] for row in running.collector.status()}
+        assert "unknown to the venue" == states["XYZ"]
+
+
+async def test_more_coins_than_a_connection_takes_get_another() -> None:
+    truth = {f"C{number}": random_bars(f"C{number}", 5) for number in range(5)}
+    async with collecting(Past(truth), *truth, coins_per_connection=2) as running:
+        await until(lambda: 3 == len(running.feeds))
+        await until(lambda: [2, 2, 1] == [len(feed.coins) for feed in running.feeds])
+
+
+async def test_a_frozen_coin_gets_a_new_connection() -> None:
+    async with collecting(Past(TRUTH), "BTC", "ETH") as running:
+        await connect(running)
+        play(running, 0, 12)
+        for row in range(12, 16):
+            at_ms = START + row * MINUTE_MS
+            running.feed.tell(
+                Print(coin="ETH", time_ms=at_ms + 1, price=1.0, size=1.0, is_buy=True)
+            )
+            play(running, row, row + 1, "BTC")
+        assert 1 == len(running.feed.reconnects)
+        await until(lambda: 13 <= count(running, "ETH"))
+
+
+async def test_a_step_of_our_clock_changes_nothing_but_the_offset_told() -> None:
+    async with collecting(Past(TRUTH), "BTC", now_ms=START + 10**10) as running:
+        await connect(running, "BTC")
+        play(running, 0, 3, "BTC")
+        await until(lambda: 3 == running.tail.version("BTC"))
+        (row,) = running.collector.status()
+        assert abs(row["clock_offset_ms"] - 10**10) < 5 * MINUTE_MS
+        assert START + 2 * MINUTE_MS == row["last_bar_ms"]
+
+
+async def test_absurd_candles_are_noted_and_not_used() -> None:
+    async with collecting(Past(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 2, "BTC")
+        running.feed.tell(told(TRUTH["BTC"], "BTC", 2, low=1e9))
+        running.feed.tell(replace(told(TRUTH["BTC"], "BTC", 2), open_time_ms=START * 5))
+        play(running, 2, 3, "BTC")
+        await until(lambda: 3 == running.tail.version("BTC"))
+        assert {"absurd": 2} == running.collector.flaws
+        assert bars_equal(TRUTH["BTC"].rows(0, 3), stored(running))
+
+
+def test_bars_of_candles_are_sorted_and_the_later_word_wins() -> None:
+    bars = TRUTH["BTC"]
+    candles = [told(bars, "BTC", 1), told(bars, "BTC", 0), told(bars, "BTC", 1, volume=5.0)]
+    made = bars_from(candles, MINUTE_MS)
+    assert [0, 1] == rows(made)
+    assert 5.0 == made.volume[1]
