@@ -147,3 +147,10 @@ def test_orders_are_logged_when_they_are_decided_on() -> None:
     before = session.world.books[0].decisions_sha256
     session.barrier.send(0, PlaceOrder(coin="BTC", is_buy=True, sz=Decimal("0.01")))
     assert before != session.world.books[0].decisions_sha256
+
+
+def test_batch_beyond_the_limit_costs_nothing(session: Session) -> None:
+    """It is refused as an envelope."""
+    told = _act(session, order(*[item()] * 201), 1)
+    assert {"status": "err", "response": "Signed action over weight limit of 200."} == told
+    assert 0 == session.queries.limits.used(0)

@@ -112,6 +112,16 @@ async def test_unknown_things_are_404(venue: Served) -> None:
         assert (await venue.get(path, "operator")).status_code == 404
 
 
+async def test_query_that_does_not_exist_is_refused_with_those_that_do(venue: Served) -> None:
+    """A misspelt `start` would give the whole history."""
+    for path in ("/klines/BTC?from=2025-05-05&limit=3", "/gpt-latest/BTC?as_of_ms=1"):
+        reply = await venue.get(path)
+        assert 400 == reply.status_code
+        assert "unknown query parameter" in reply.text
+    assert "interval, start, end" in (await venue.get("/klines/BTC?limit=3")).text
+    assert 200 == (await venue.get("/klines/BTC?interval=1m")).status_code
+
+
 async def test_future_of_the_data_contract_is_refused(venue: Served) -> None:
     """A timestamp after now is 400; seconds and ms are told apart; absent is now."""
     ahead = START_MS + HOUR_MS
@@ -272,7 +282,7 @@ def test_what_is_open_is_named_here(tmp_path: Path) -> None:
         ({"accounts": [{"id": "a"}, {"id": "a"}]}, "same id"),
         ({"symbols": ["  "]}, "not a symbol"),
         ({"fees": {"taker": 2}}, "between -1 and 1"),
-        ({"slippage": 2}, "between 0 and 1"),
+        ({"slippage": 2}, "between 0 and 0.1"),
         ({"mark": "ema"}, "mark ema is not modelled"),
         ({"bar_path": "recorded"}, "1m is the finest that is stored"),
         ({"from": "2025-13-45"}, "not a date"),

@@ -7,6 +7,7 @@ from tests.support.worlds import START_MS, MemorySource, open_memory_world, path
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.venue import PlaceOrder
+from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.report.building import build_report
 from virtual_exchange.application.session import Session
 
@@ -49,6 +50,18 @@ def test_fills_of_the_venue_say_so() -> None:
     assert all(fill.liquidation and fill.liquidation.method == "market" for fill in others)
     state = session.queries.accounts.clearinghouse(0)
     assert (state.assetPositions, state.crossMaintenanceMarginUsed) == ((), "0.0")
+
+
+def test_order_of_the_venue_is_found_by_the_id_of_its_fills() -> None:
+    """So that fills and orders can be joined; others stay unknown."""
+    session, _ = ruined()
+    forced = session.queries.accounts.user_fills(0)[-1]
+    found = session.queries.accounts.orders.order_status(InfoBody(type="", oid=forced.oid), 0)
+    assert ("order", "filled") == (found["status"], found["order"]["status"])
+    order = found["order"]["order"]
+    assert ("LiquidationMarket", True, "A") == (order["tif"], order["reduceOnly"], order["side"])
+    unknown = InfoBody(type="", oid=forced.oid + 5)
+    assert {"status": "unknownOid"} == session.queries.accounts.orders.order_status(unknown, 0)
 
 
 def test_report_has_the_liquidation_and_its_sums_hold() -> None:

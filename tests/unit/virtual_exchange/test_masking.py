@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.support.worlds import START_MS, MemorySource, open_memory_world, random_source
 
-from suite.bars import DAY_MS, HOUR_MS
+from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.backtest import BacktestRequest, PlannedOrder
 from suite.contracts.trader import StrategySpec, TraderSpec
@@ -201,6 +201,18 @@ def test_paced_world_may_begin_within_the_last_week() -> None:
         record.from_ms,
         record.manifest["time_shift_weeks"],
     )
+
+
+def test_world_of_this_week_is_played_up_to_now() -> None:
+    """So that a client which counts back from its own clock finds bars."""
+    now_ms = START_MS + 21 * DAY_MS + 75 * MINUTE_MS
+    session = open_memory_world(source(), clock=ManualClock(now_ms), pace="paced", time_shift="now")
+    assert now_ms == session.world.now_ms
+    assert START_MS + 21 * DAY_MS == session.world.from_ms
+    assert 75 == len(session.data.klines(COINS[0], "1m", None, None))
+    ended = ManualClock(START_MS + 27 * DAY_MS)
+    session = open_memory_world(source(), clock=ended, pace="paced", time_shift="now")
+    assert session.world.from_ms == session.world.now_ms
 
 
 def test_weeks_of_a_shift_can_be_given() -> None:

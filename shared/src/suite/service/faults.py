@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from suite.contracts.choices import with_choices
 from suite.contracts.decimals import odd_decimal
 from suite.errors import (
     BadRequest,
@@ -90,7 +91,8 @@ def decode_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         value = decoder.decode(body)
         odd = _MAYBE_ODD.search(body) and odd_decimal(value, msgspec.json.decode(body))
     except msgspec.ValidationError as error:
-        raise HTTPException(422, one_line(f"{WRONG_SHAPE}: {error}")) from None
+        text = f"{WRONG_SHAPE}: {with_choices(str(error), decoder.type)}"
+        raise HTTPException(422, one_line(text)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise HTTPException(400, NOT_JSON) from None
     if odd:

@@ -170,13 +170,7 @@ def open_session(
         DataGap: the market is not stored.
         StorageError: a stored file is damaged.
     """
-    accounts = tuple(_account(index, wanted) for index, wanted in enumerate(request.accounts))
-    if len({a.account_id for a in accounts}) < len(accounts):
-        raise BadRequest("two accounts have the same id")
-    agents = [address.lower() for wanted in request.accounts for address in wanted.agents]
-    addresses = [*(account.address for account in accounts), *agents]
-    if len(set(addresses)) < len(addresses):
-        raise BadRequest("two accounts or agents have the same address")
+    accounts = _accounts(request)
     rules = rules_of(request)
     markets = source if isinstance(source, Markets) else Markets(source)
     market = markets.of(request, now_ms=clock.now_ms())
@@ -217,6 +211,8 @@ def open_session(
         limits=queries.limits,
         enforce_limits=rate_limited,
     )
+    if request.time_shift == "now":
+        _catch_up(world, clock.now_ms())
     return Session(
         request=request,
         world=world,
@@ -230,6 +226,13 @@ def open_session(
         streams=streams,
         trading=trading,
     )
+
+
+def _catch_up(world: World, now_ms: int) -> None:
+    """Play a world whose dates are this week's up to now, unless it ends before."""
+    bar = world.market.tape.bar_at(now_ms)
+    if bar < world.end_bar:
+        world.play(bar)
 
 
 def _identity(request: WorldRequest, world: World, clock: Clock) -> Identity:
@@ -307,6 +310,17 @@ def strategies_of(traders: tuple[TraderSpec, ...]) -> dict[str, dict[str, Any]]:
         trader.account_id: msgspec.to_builtins(trader.strategy) | {"interval": trader.interval}
         for trader in traders
     }
+
+
+def _accounts(request: WorldRequest) -> tuple[Account, ...]:
+    accounts = tuple(_account(index, wanted) for index, wanted in enumerate(request.accounts))
+    if len({a.account_id for a in accounts}) < len(accounts):
+        raise BadRequest("two accounts have the same id")
+    agents = [address.lower() for wanted in request.accounts for address in wanted.agents]
+    addresses = [*(account.address for account in accounts), *agents]
+    if len(set(addresses)) < len(addresses):
+        raise BadRequest("two accounts or agents have the same address")
+    return accounts
 
 
 def _account(index: int, wanted: AccountRequest) -> Account:

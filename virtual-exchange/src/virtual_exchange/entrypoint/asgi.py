@@ -13,7 +13,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from suite.errors import Forbidden
+from suite.errors import BadRequest, Forbidden
 from suite.ids import AccountId
 from suite.service.faults import decode_body
 from suite.service.tokens import Grant
@@ -76,8 +76,7 @@ class Call:
 
     def query(self) -> dict[str, str]:
         """The query string; of a repeated name the last."""
-        text = self.scope["query_string"].decode("latin-1")
-        return dict(parse_qsl(text, keep_blank_values=True))
+        return parse_query(self.scope)
 
     def decode(self, decoder: "msgspec.json.Decoder[T]") -> T:
         """Read the body.
@@ -173,6 +172,8 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authorize, read the body, handle, answer."""
         grant = self._authorize(scope)
+        if scope["query_string"] and scope["method"] == "GET":
+            self._refuse_unknown_query(scope)
         body = await _read(receive) if scope["method"] == "POST" else b""
         answer = await self._route.handler(Call(scope, self._services, body, grant))
         headers = [(b"content-type", answer.media_type)]
@@ -185,6 +186,13 @@ class Endpoint:
             async for piece in answer.stream:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": answer.body})
+
+    def _refuse_unknown_query(self, scope: Scope) -> None:
+        known = self._route.doc.query
+        for name in parse_query(scope):
+            if name not in known:
+                there = ", ".join(known) or "none"
+                raise BadRequest(f"unknown query parameter {name[:40]!r}; there are {there}")
 
     def _authorize(self, scope: Scope) -> Grant | None:
         realm = self._route.realm(scope["path_params"])
@@ -205,6 +213,11 @@ def answer(value: Any, *, status: int = 200) -> Answer:
 def unprocessable(text: str) -> HTTPException:
     """Refuse a body of the wrong shape."""
     return HTTPException(422, text)
+
+
+def parse_query(scope: Scope) -> dict[str, str]:
+    """Read a query string; of a repeated name the last."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
 async def _read(receive: Receive) -> bytes:

@@ -32,6 +32,8 @@ _KEYS: Final = tuple(
     f'"{name}"'.encode()
     for name in ("action", "nonce", "signature", "vaultAddress", "expiresAfter")
 )
+BATCH_MAX: Final = 200
+"""Orders, cancels or modifications in one action."""
 _NONCE_LIMIT: Final = 1 << 64
 _envelope = msgspec.json.Decoder(wire.Envelope)
 
@@ -206,12 +208,15 @@ class Door:
 
     def _count(self, account: int, action: wire.L1Action) -> None:
         """Take the action out of the account's budget, where budgets are enforced."""
+        batch = wire.batch_of(action)
+        if batch > BATCH_MAX:
+            raise _Refused(f"Signed action over weight limit of {BATCH_MAX}.")
         if self._enforce_limits:
             cancels = isinstance(action, wire.Cancel | wire.CancelByCloid)
             text = self._limits.refusal(account, cancels=cancels, now_ms=self._identity.now_ms)
             if text is not None:
                 raise _Refused(text)
-        self._limits.count(account, wire.batch_of(action))
+        self._limits.count(account, batch)
 
     # what
 

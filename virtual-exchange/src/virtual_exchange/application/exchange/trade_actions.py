@@ -14,8 +14,6 @@ from virtual_exchange.application.exchange.texts import error_text
 from virtual_exchange.application.exchange.trading import Status, Trading
 from virtual_exchange.application.world import World
 
-BATCH_MAX: Final = 200
-_TOO_HEAVY: Final = f"Signed action over weight limit of {BATCH_MAX}."
 _MAX_BUILDER_FEE: Final = 100
 _NO_BUILDER_FEE: Final = "Builder fee has not been approved."
 
@@ -33,8 +31,6 @@ class TradeActions:
         items = action.orders
         if not items:
             return _statuses([{"error": "Orders are empty."}])
-        if len(items) > BATCH_MAX:
-            return err(_TOO_HEAVY)
         if (unknown := self._unknown(item.a for item in items)) is not None:
             book.rejected += len(items)
             return _statuses([{"error": unknown}])
@@ -55,8 +51,6 @@ class TradeActions:
 
     def cancel(self, book: AccountBook, action: wire.Cancel | wire.CancelByCloid) -> Answer:
         """`cancel` and `cancelByCloid`."""
-        if len(action.cancels) > BATCH_MAX:
-            return err(_TOO_HEAVY)
         return data("cancel", statuses=[self._cancel(book, item) for item in action.cancels])
 
     def _cancel(self, book: AccountBook, item: wire.CancelItem | wire.CancelCloidItem) -> Status:
@@ -79,8 +73,6 @@ class TradeActions:
 
     def modify_batch(self, book: AccountBook, action: wire.BatchModify) -> Answer:
         """`batchModify`."""
-        if len(action.modifies) > BATCH_MAX:
-            return err(_TOO_HEAVY)
         statuses = [self._replace(book, one, place_anyway=action.a) for one in action.modifies]
         return _statuses(statuses)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from perp_engine.views import OrderState
 from suite.contracts.hyperliquid_info import OpenOrder
-from suite.enums import OrderStatus
+from suite.enums import FillCause, OrderStatus
 from suite.ids import Oid, parse_cloid
 from suite.instrument import Instrument
 from virtual_exchange.application.book import AccountBook
@@ -112,7 +112,7 @@ class OrderReads:
             oid = book.latest.get(cloid) if book else None
         record = book.orders.get(oid) if book and oid is not None else None
         if book is None or record is None:
-            return {"status": "unknownOid"}
+            return self._of_the_venue(book, oid) or {"status": "unknownOid"}
         return {
             "status": "order",
             "order": {
@@ -120,6 +120,36 @@ class OrderReads:
                 "status": status_word(record.status),
                 "statusTimestamp": book.changed_ms[Oid(record.oid)],
             },
+        }
+
+    def _of_the_venue(self, book: AccountBook | None, oid: int | None) -> dict[str, Any] | None:
+        """An order by which the venue itself liquidated; it leaves nothing but its fills."""
+        fills = [f for f in book.fills if f.oid == oid] if book and book.liquidations else []
+        if not fills or fills[0].cause is FillCause.SETTLEMENT:
+            return None
+        last, instrument = fills[-1], self._instruments[fills[0].symbol]
+        size = instrument.format_size(sum(fill.size for fill in fills))
+        order = {
+            "coin": instrument.coin,
+            "side": SIDES[last.side],
+            "limitPx": instrument.format_price(last.price),
+            "sz": "0.0",
+            "oid": last.oid,
+            "timestamp": fills[0].time_ms,
+            "triggerCondition": "N/A",
+            "isTrigger": False,
+            "triggerPx": "0.0",
+            "children": [],
+            "isPositionTpsl": False,
+            "reduceOnly": True,
+            "orderType": "Market",
+            "origSz": size,
+            "tif": "LiquidationMarket",
+            "cloid": None,
+        }
+        return {
+            "status": "order",
+            "order": {"order": order, "status": "filled", "statusTimestamp": last.time_ms},
         }
 
     def historical(self, account: int | None) -> list[dict[str, Any]]:

@@ -25,6 +25,8 @@ from suite.fixed import (
 )
 
 _HIGHEST_VOLUME = Usd(10**17)
+_DEAREST = RATE_ONE // 10
+"""A spread or slippage beyond it is a number in another unit."""
 
 
 def rules_of(model: MarketModel) -> Rules:
@@ -43,8 +45,8 @@ def rules_of(model: MarketModel) -> Rules:
         taker_fee=_fee("fees.taker", model.fees.taker, base.taker_fee),
         maker_fee=_fee("fees.maker", model.fees.maker, base.maker_fee),
         fee_tiers=_tiers(model.fees),
-        half_spread=_rate("spread", model.spread, base.half_spread),
-        slippage=_rate("slippage", model.slippage, base.slippage),
+        half_spread=_rate("spread", model.spread, base.half_spread, highest=_DEAREST),
+        slippage=_rate("slippage", model.slippage, base.slippage, highest=_DEAREST),
         impact=_rate("impact", model.impact, base.impact),
         participation=_rate("participation", model.participation, base.participation),
         funding_rate=_rate("funding", model.funding, base.funding_rate),
@@ -139,6 +141,8 @@ def _rate(
     except ValueError as error:
         raise BadRequest(f"{name}: {error}") from None
     if not lowest <= rate <= highest:
-        low = -1 if lowest else 0
-        raise BadRequest(f"{name}: must be a fraction between {low} and 1")
+        low, high = -1 if lowest else 0, "0.1" if highest == _DEAREST else "1"
+        raise BadRequest(
+            f"{name}: must be a fraction between {low} and {high}; 0.0001 is a basis point"
+        )
     return Rate(rate)
