@@ -1,6 +1,8 @@
 """`data-collector backfill` from real processes."""
 
+import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -10,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.binance_server import BinanceServer, binance
 from tests.support.venue_process import VenueUnderTest, running_venue
+from tests.unit.data_collector.market import make_bars
 
-from suite.bars import HOUR_MS
+from suite.bars import HOUR_MS, MINUTE_MS
 from suite.klines import bars_equal
 from suite.moments import parse_moment
 from suite.service.kline_store import KlineStore, instrument_of
@@ -116,3 +120,38 @@ def test_interrupt_is_one_line(tmp_path: Path) -> None:
             connection.close()
     line = "data-collector: interrupted; the same command goes on where it stopped\n"
     assert (1, "", line) == (process.returncode, out, error)
+
+
+async def test_files_of_binance_become_a_store(tmp_path: Path) -> None:
+    """Months, days, funding and records; the second time nothing is asked for."""
+    start_ms, end_ms = parse_moment("2025-05-30"), parse_moment("2025-06-02T12:00")
+    bars = make_bars((end_ms - start_ms) // MINUTE_MS, start_ms=start_ms, skip=range(600, 660))
+    served = BinanceServer({"BTCUSDT": bars, "1000PEPEUSDT": bars}, end_ms)
+    for symbol in served.bars:
+        for stamp in ("2025-05", "2025-06-01", "2025-06-02"):
+            served.publish(symbol, stamp)
+        for stamp in ("2025-05", "2025-06"):
+            served.publish_funding(symbol, stamp)
+    data = tmp_path / "data"
+    async with binance(served):
+        command = [
+            *(COMMAND, "backfill", "--venue", "binance", "--url", served.url, "--data", str(data)),
+            *("--symbols", "BTC,1000PEPE", "--from", "2025-05-01", "--to", "2025-06-02T12:00"),
+        ]
+        for status, requests in (("filled", 21), ("complete", 0)):
+            served.asked.clear()
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdout=subprocess.PIPE,
+                env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+            )
+            out = (await process.communicate())[0].decode()
+            assert 0 == process.returncode
+            assert 2 == len(re.findall(rf"(?m)^(?:BTC|kPEPE) +{status} ", out))
+            assert 2 == out.count("41,820 bars are missing: Binance publishes none")
+            assert requests == len(served.asked)
+    store = KlineStore(data)
+    assert ("BTC", "kPEPE") == store.coins()
+    assert bars_equal(bars, store.read("kPEPE"))
+    assert 98 == len(store.read_funding("BTC")[0])
+    assert "1000PEPEUSDT" == (store.record("kPEPE") or {})["source_symbol"]

@@ -119,7 +119,7 @@ def _import(path: Path, data: str, options: "ImportOptions") -> int:
 @cli.command()
 def backfill(
     data: Data,
-    venue: Annotated[str, typer.Option(help="hyperliquid.")],
+    venue: Annotated[str, typer.Option(help="hyperliquid, binance.")],
     symbols: Annotated[str, typer.Option(help="Coins, separated by commas.")],
     start: Annotated[str, typer.Option("--from", help="First day or moment, UTC.")],
     end: Annotated[str, typer.Option("--to", help="Day or moment after the last.")] = "now",

@@ -1,7 +1,7 @@
 """Filling a store from a venue's past: only what is missing is asked for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -11,7 +11,7 @@ from data_collector.application.ports import AskedLedger, FillStore, History
 from data_collector.domain.cleaning import decimals_of
 from data_collector.domain.spans import union, without
 from suite.bars import I64, INTERVAL_MS, Bars
-from suite.errors import DataGap, SuiteError
+from suite.errors import DataGap, SuiteError, UpstreamRefused
 from suite.klines import Gap
 from suite.moments import format_moment
 
@@ -46,9 +46,9 @@ class Order:
         return Gap(-(-self.from_ms // step) * step, -(-self.to_ms // step) * step)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Filled:
-    """What became of one coin.
+    """What became of one coin, also of one that failed on the way.
 
     Attributes:
         status: `complete` had nothing missing that the venue could have.
@@ -59,7 +59,7 @@ class Filled:
     """
 
     coin: str
-    status: Status
+    status: Status = "complete"
     reason: str = ""
     added: int = 0
     revised: int = 0
@@ -97,54 +97,50 @@ class Backfiller:
         self._source = history.source
         self._ledger = ledger
         self._lacks = lacks
-        self._records: asyncio.Task[dict[str, dict[str, Any]]] | None = None
+        self._records: asyncio.Task[Mapping[str, Mapping[str, Any]] | None] | None = None
 
     async def run(self, coins: Sequence[str], order: Order, listener: Listener) -> None:
         """Fill coins, some at a time; one that fails never stops the others."""
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def one(coin: str) -> None:
+            filled = Filled(coin=coin)
             async with turn:
                 try:
-                    filled = await self._fill(coin, order, listener)
+                    await self._fill(filled, order, listener)
+                    if filled.added or filled.revised or filled.funding_added:
+                        filled.status = "filled"
                 except (SuiteError, ValueError) as error:
-                    filled = Filled(coin=coin, status="failed", reason=str(error))
+                    filled.status, filled.reason = "failed", str(error)
                 listener.finished(filled)
 
         async with asyncio.TaskGroup() as group:
             for coin in coins:
                 group.create_task(one(coin))
 
-    async def _fill(self, coin: str, order: Order, listener: Listener) -> Filled:
-        step = INTERVAL_MS[order.interval]
+    async def _fill(self, filled: Filled, order: Order, listener: Listener) -> None:
+        coin, step = filled.coin, INTERVAL_MS[order.interval]
         missing = self._missing_bars(coin, order)
         stamps = self._missing_funding(coin, order) if order.funding else ()
         if missing or stamps:
             await self._write_record(coin)
-        total, done = sum(span.bars(step) for span in missing), 0
-        added = revised = 0
+        total = sum(span.bars(step) for span in missing)
+        listener.progress(coin, 0, total)
         for span in union(missing, within_ms=NEAR_BARS * step):
             cursor = span.start_ms
             pages = self._history.klines(coin, order.interval, span.start_ms, span.end_ms)
             async for bars in pages:
-                added_now, revised_now = self._write_page(coin, order.interval, cursor, bars)
-                added, revised = added + added_now, revised + revised_now
+                self._write_page(filled, order.interval, cursor, bars)
                 cursor = int(bars.open_time_ms[-1]) + step
                 before = [part for part in missing if part.start_ms < cursor]
                 done = sum(Gap(p.start_ms, min(p.end_ms, cursor)).bars(step) for p in before)
                 listener.progress(coin, done, total)
         listener.progress(coin, total, total)
-        funding_added = await self._fill_funding(coin, stamps)
-        lacking = self._lacking_bars(coin, order)
-        return Filled(
-            coin=coin,
-            status="filled" if added or revised or funding_added else "complete",
-            reason=f"{lacking:,} bars are missing: {self._lacks}" if lacking else "",
-            added=added,
-            revised=revised,
-            funding_added=funding_added,
-            missing=lacking,
-        )
+        for span in stamps:
+            await self._fill_funding(filled, span)
+        filled.missing = self._lacking_bars(coin, order)
+        if filled.missing:
+            filled.reason = f"{filled.missing:,} bars are missing: {self._lacks}"
 
     # ---- bars -----------------------------------------------------------------------------------
 
@@ -160,15 +156,16 @@ class Backfiller:
             return ()
         return without([Gap(held.first_open_ms, held.end_ms)], held.gaps)
 
-    def _write_page(self, coin: str, interval: str, cursor_ms: int, bars: Bars) -> tuple[int, int]:
-        """Store a page, and remember what it skipped since `cursor_ms`; count added and revised."""
-        prices = (bars.open, bars.high, bars.low, bars.close)
+    def _write_page(self, filled: Filled, interval: str, cursor_ms: int, bars: Bars) -> None:
+        """Store a page, and remember what it skipped since `cursor_ms`."""
+        coin, prices = filled.coin, (bars.open, bars.high, bars.low, bars.close)
         decimals = max(decimals_of(column) for column in prices)
         self._store.write_record(self._source, coin, {"price_decimals": decimals})
         result = self._store.write_bars(self._source, coin, bars)
+        filled.added += result.added
+        filled.revised += result.revised
         skipped = _skipped(cursor_ms, bars.open_time_ms, bars.interval_ms)
         self._ledger.add(self._source, coin, interval, skipped)
-        return result.added, result.revised
 
     def _lacking_bars(self, coin: str, order: Order) -> int:
         """How many bars before the last one stored are missing.
@@ -195,20 +192,20 @@ class Backfiller:
         wanted = without([Gap(order.from_ms, order.to_ms)], stored)
         return without(wanted, self._ledger.lacking(self._source, coin, FUNDING))
 
-    async def _fill_funding(self, coin: str, spans: Sequence[Gap]) -> int:
-        added = 0
-        for span in spans:
-            cursor = span.start_ms
-            async for times, rates in self._history.funding(coin, span.start_ms, span.end_ms):
-                added += self._store.write_funding(self._source, coin, times, rates).added
-                if cursor == span.start_ms:
-                    before = Gap(cursor, int(times[0]))
-                    self._ledger.add(self._source, coin, FUNDING, (before,))
-                cursor = int(times[-1]) + 1
-        return added
+    async def _fill_funding(self, filled: Filled, span: Gap) -> None:
+        coin, is_first = filled.coin, True
+        async for times, rates in self._history.funding(coin, span.start_ms, span.end_ms):
+            result = self._store.write_funding(self._source, coin, times, rates)
+            filled.funding_added += result.added
+            if is_first:
+                before = Gap(span.start_ms, int(times[0]))
+                self._ledger.add(self._source, coin, FUNDING, (before,))
+            is_first = False
 
     async def _write_record(self, coin: str) -> None:
         """Write what the venue says of a coin; it is asked once for all coins.
+
+        Where it refuses to say, bars may be had nevertheless.
 
         Raises:
             DataGap: it does not have the coin.
@@ -216,14 +213,16 @@ class Backfiller:
         if self._records is None:
             self._records = asyncio.ensure_future(self._instruments())
         records = await asyncio.shield(self._records)
-        if coin not in records:
+        if records is not None and coin not in records:
             raise DataGap(f"{self._source} does not trade {coin}")
         fields = {"synthetic": False, "source": f"backfilled from {self._source}"}
-        self._store.write_record(self._source, coin, {**records[coin], **fields})
+        self._store.write_record(self._source, coin, {**(records or {}).get(coin, {}), **fields})
 
-    async def _instruments(self) -> dict[str, dict[str, Any]]:
-        found = await self._history.instruments()
-        return {coin: dict(fields) for coin, fields in found.items()}
+    async def _instruments(self) -> Mapping[str, Mapping[str, Any]] | None:
+        try:
+            return await self._history.instruments()
+        except UpstreamRefused:
+            return None
 
 
 def _skipped(cursor_ms: int, times: I64, step_ms: int) -> tuple[Gap, ...]:

@@ -7,7 +7,9 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ import stamina
 from suite.errors import (
     NotFound,
     RateLimited,
+    StorageError,
     SuiteError,
     UpstreamRefused,
     UpstreamTimeout,
@@ -32,6 +35,7 @@ LONGEST_WAIT_MS: Final = 120_000
 _MINUTE_S = 60.0
 _TOO_MANY = (418, 429)
 """418 is what Binance answers to who did not heed its 429."""
+_REST_OF_IT, _NOTHING_LEFT = 206, 416
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 T = TypeVar("T")
@@ -158,39 +162,73 @@ class Upstream:
 
         return await retried(once)
 
-    async def fetch(self, path: str, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        """Ask for a document with one GET; raises as `read` does, and asks again as it does."""
-        return await retried(lambda: self._send(path, None, None, 1, headers))
+    async def text(self, path: str) -> str:
+        """Ask for a short document with a GET; raises as `read` does, and asks again as it does."""
+        return (await retried(lambda: self._send(path, None, None, 1))).text
+
+    async def download(self, path: str, draft: Path) -> None:
+        """Bring a document into a file; what the file has of it already is not sent again.
+
+        Whether file and document are the same afterwards is for the caller to check: the document
+        may have changed between two attempts.
+
+        Raises:
+            StorageError: the file cannot be written.
+            SuiteError: as `read`.
+        """
+
+        async def once() -> None:
+            have = _size_of(draft)
+            headers = {
+                "accept-encoding": "identity",
+                **({"range": f"bytes={have}-"} if have else {}),
+            }
+            self.requests += 1
+            async with (
+                self._faults_named(),
+                self._client.stream("GET", path, headers=headers) as reply,
+            ):
+                if reply.status_code == _NOTHING_LEFT:
+                    return
+                if reply.status_code >= 400:
+                    await reply.aread()
+                    raise self._fault(reply)
+                try:
+                    with draft.open("ab" if reply.status_code == _REST_OF_IT else "wb") as file:
+                        async for chunk in reply.aiter_raw():
+                            file.write(chunk)
+                except OSError as error:
+                    raise StorageError(f"cannot write {draft}: {error.strerror}") from None
+
+        await retried(once)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     async def _send(
-        self,
-        path: str,
-        params: Mapping[str, str | int] | None,
-        body: Any,
-        weight: int,
-        headers: Mapping[str, str] | None = None,
+        self, path: str, params: Mapping[str, str | int] | None, body: Any, weight: int
     ) -> httpx.Response:
         if self._limit is not None:
             await self._limit.take(weight)
         self.requests += 1
         method = "GET" if body is None else "POST"
+        async with self._faults_named():
+            reply = await self._client.request(method, path, params=params, json=body)
+        if reply.status_code >= 400:
+            raise self._fault(reply)
+        return reply
+
+    @asynccontextmanager
+    async def _faults_named(self) -> AsyncIterator[None]:
         try:
-            reply = await self._client.request(
-                method, path, params=params, json=body, headers=headers
-            )
+            yield
         except httpx.TimeoutException:
             text = f"{self.name} did not answer within {self._timeout_s:g} s"
             raise UpstreamTimeout(text) from None
         except httpx.TransportError as error:
             text = f"{self.name} cannot be reached at {self._client.base_url}: {error}"
             raise UpstreamUnavailable(one_line(text)) from None
-        if reply.status_code >= 400:
-            raise self._fault(reply)
-        return reply
 
     def _fault(self, reply: httpx.Response) -> SuiteError:
         status = reply.status_code
@@ -210,3 +248,7 @@ def _wait_ms(header: str) -> int | None:
     except ValueError:
         return None
     return max(0, math.ceil(seconds * 1000)) if math.isfinite(seconds) else None
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
