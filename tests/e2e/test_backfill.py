@@ -10,15 +10,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.binance_server import BinanceServer, binance
 from tests.support.venue_process import VenueUnderTest, running_venue
 from tests.unit.data_collector.market import make_bars
 
+from data_collector.adapters.ccxt_history import CcxtHistory
+from data_collector.adapters.hyperliquid_history import HyperliquidHistory
+from data_collector.venues import open_exchange
 from suite.bars import HOUR_MS, MINUTE_MS
-from suite.klines import bars_equal
+from suite.klines import bars_equal, concat_bars
 from suite.moments import parse_moment
+from suite.service.clock import SystemClock
 from suite.service.kline_store import KlineStore, instrument_of
 
 pytestmark = pytest.mark.process
@@ -120,6 +125,28 @@ def test_interrupt_is_one_line(tmp_path: Path) -> None:
             connection.close()
     line = "data-collector: interrupted; the same command goes on where it stopped\n"
     assert (1, "", line) == (process.returncode, out, error)
+
+
+async def test_ccxt_reads_what_the_native_client_reads(venue: VenueUnderTest) -> None:
+    """Bars, funding and records of one venue, by two ways."""
+    span = parse_moment("2025-05-13T12:00"), parse_moment("2025-05-15")
+    ours = HyperliquidHistory(venue.url)
+    api = open_exchange("hyperliquid", url=venue.url)
+    theirs = CcxtHistory(api, "perp", SystemClock().now_ms)
+    seen: list[Any] = []
+    for history in (ours, theirs):
+        pages = [bars async for bars in history.klines("ETH", "5m", *span)]
+        stamps = [page async for page in history.funding("ETH", *span)]
+        records = await history.instruments()
+        await history.close()
+        bars = concat_bars(pages, 5 * MINUTE_MS)
+        fields = {
+            coin: (item["sz_decimals"], item["max_leverage"]) for coin, item in records.items()
+        }
+        seen.append((bars.rows(0, 140), [len(times) for times, _ in stamps], fields))
+    assert bars_equal(seen[0][0], seen[1][0])
+    assert 140 == len(seen[0][0])
+    assert seen[0][1:] == seen[1][1:]
 
 
 async def test_files_of_binance_become_a_store(tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ class BinanceServer:
             "time": lambda: {"serverTime": self.now_ms},
             "klines": lambda: self.klines(query["symbol"], start, end)[:limit],
             "fundingRate": lambda: funding(start, end, query["symbol"])[:limit],
+            "premiumIndex": lambda: [{"symbol": name, "markPrice": "1.0"} for name in self.bars],
             "exchangeInfo": lambda: {"timezone": "UTC", "symbols": [*map(listed, self.bars)]},
         }
         return web.json_response(answers[name]())

@@ -1,6 +1,7 @@
 """The command `data-collector`."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +10,11 @@ import typer
 from suite.service.cli import run_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from data_collector.application.backfilling import Order
     from data_collector.application.importing import ImportOptions, Outcome
+    from data_collector.venues import Venue
     from suite.service.kline_store import KlineStore
 
 cli = typer.Typer(
@@ -119,7 +123,9 @@ def _import(path: Path, data: str, options: "ImportOptions") -> int:
 @cli.command()
 def backfill(
     data: Data,
-    venue: Annotated[str, typer.Option(help="hyperliquid, binance.")],
+    venue: Annotated[
+        str, typer.Option(help="hyperliquid, binance, or one of ccxt: kraken/spot, bybit/perp.")
+    ],
     symbols: Annotated[str, typer.Option(help="Coins, separated by commas.")],
     start: Annotated[str, typer.Option("--from", help="First day or moment, UTC.")],
     end: Annotated[str, typer.Option("--to", help="Day or moment after the last.")] = "now",
@@ -137,6 +143,7 @@ def backfill(
     """
     from data_collector.application.backfilling import Order
     from data_collector.application.generating import coins_named
+    from data_collector.venues import open_venue
     from suite.bars import INTERVAL_MS
     from suite.errors import BadRequest
     from suite.moments import parse_moment
@@ -153,23 +160,23 @@ def backfill(
     if interval not in INTERVAL_MS:
         raise BadRequest(f"unknown interval {interval[:10]!r}; there are {', '.join(INTERVAL_MS)}")
     order = Order(interval=interval, from_ms=from_ms, to_ms=to_ms, funding=funding)
-    return _backfill(_store(data), coins, order, venue, url)
+    opened = partial(open_venue, venue, url=url)
+    return _backfill(_store(data), coins, order, opened)
 
 
 def _backfill(
-    store: "KlineStore", coins: list[str], order: "Order", name: str, url: str | None
+    store: "KlineStore", coins: list[str], order: "Order", opened: "Callable[[], Venue]"
 ) -> int:
     import asyncio
 
     from data_collector.adapters.asked_ledger import AskedFiles
     from data_collector.application.backfilling import Backfiller
     from data_collector.entrypoint.filling import FillProgress
-    from data_collector.venues import open_venue
     from suite.errors import SuiteError
     from suite.service.logging import configure_logging
 
     async def run(watch: FillProgress) -> None:
-        venue = open_venue(name, url=url)
+        venue = opened()
         filler = Backfiller(store, venue.history, AskedFiles(store), lacks=venue.lacks)
         try:
             await filler.run(coins, order, watch)

@@ -1,14 +1,19 @@
 """Venues by name: how their past is reached, and what to say about what they lack."""
 
+import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from data_collector.adapters import binance_history, hyperliquid_history
+from data_collector.adapters import binance_history, ccxt_history, hyperliquid_history
 from data_collector.adapters.import_files import MarketFiles
 from data_collector.application.ports import History
+from data_collector.domain.ccxt_markets import redirected
 from suite.errors import ConfigError
 from suite.service.clock import SystemClock
+
+_OURS: Final = ("hyperliquid", "binance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +33,19 @@ def open_venue(name: str, *, url: str | None = None) -> Venue:
     """Find a venue; nothing is asked yet.
 
     Args:
-        name: `hyperliquid`, `binance`.
-        url: another address than the venue's own; of Binance, of both its services.
+        name: `hyperliquid`, `binance`, or an exchange of ccxt; behind a slash the market, `perp`
+            or `spot`. The first two have perpetuals only.
+        url: another address than the venue's own, of all its services.
 
     Raises:
-        ConfigError: there is no such venue.
+        ConfigError: there is no such venue, or it has no such market.
     """
+    name, _, market = name.partition("/")
+    market = market or "perp"
+    if market not in {"perp", "spot"}:
+        raise ConfigError(f"no market {market[:20]!r}; there are perp and spot")
+    if market != "perp" and name in _OURS:
+        raise ConfigError(f"{name} is read for its perpetuals only; name an exchange of ccxt")
     if name == "hyperliquid":
         found = hyperliquid_history.HyperliquidHistory(url or hyperliquid_history.MAINNET)
         return Venue(history=found, lacks=hyperliquid_history.LACKS)
@@ -46,7 +58,36 @@ def open_venue(name: str, *, url: str | None = None) -> Venue:
             rest_url=url or binance_history.REST,
         )
         return Venue(history=files, lacks=binance_history.LACKS)
-    raise ConfigError(f"no venue {name[:40]!r}; there are hyperliquid and binance")
+    api = open_exchange(name, url=url)
+    past = ccxt_history.CcxtHistory(api, market, SystemClock().now_ms)
+    return Venue(history=past, lacks=ccxt_history.LACKS)
+
+
+def open_exchange(name: str, *, url: str | None = None, live: bool = False) -> Any:
+    """Make an exchange object of ccxt, its asynchronous form.
+
+    Args:
+        name: as ccxt names it.
+        url: another address for all its services.
+        live: with its streams.
+
+    Raises:
+        ConfigError: ccxt has no such exchange, or no candles of it.
+    """
+    import ccxt.async_support
+    import ccxt.pro
+
+    library = ccxt.pro if live else ccxt.async_support
+    if name not in library.exchanges:
+        near = difflib.get_close_matches(name, [*_OURS, *library.exchanges], 3)
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ConfigError(f"no venue {name[:40]!r}: neither {', '.join(_OURS)} nor of ccxt{hint}")
+    api = getattr(library, name)()
+    if not api.has.get("watchOHLCV" if live else "fetchOHLCV"):
+        raise ConfigError(f"ccxt has no candles of {name}")
+    if url is not None:
+        api.urls["api"] = redirected(api.urls["api"], url.rstrip("/"))
+    return api
 
 
 def _cache() -> Path:
