@@ -5,7 +5,9 @@ Everything it says is made of `Bars`; what goes wrong is chosen by the path of a
 
 import hashlib
 import io
+import json
 import zipfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,6 +37,8 @@ class BinanceServer:
         cut: paths whose first answer ends in the middle.
         asked: paths in the order they were asked for, with the first byte wanted.
         refuses: status of every REST answer.
+        frames: by the name of a stream, `btcusdt@kline_1m`, what is pushed once it is subscribed.
+        sockets: connections, oldest first.
     """
 
     bars: dict[str, Bars]
@@ -43,6 +47,8 @@ class BinanceServer:
     cut: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     refuses: int | None = None
+    frames: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    sockets: list[web.WebSocketResponse] = field(default_factory=list)
     url: str = ""
 
     def publish(self, symbol: str, stamp: str) -> str:
@@ -129,6 +135,30 @@ class BinanceServer:
         }
         return web.json_response(answers[name]())
 
+    # ---- what it streams ------------------------------------------------------------------------
+
+    async def stream(self, request: web.Request) -> web.WebSocketResponse:
+        """Play the frames of what is subscribed, in order, then stay silent."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        async for message in socket:
+            said = json.loads(message.data)
+            if said.get("method") == "SUBSCRIBE":
+                await socket.send_json({"result": None, "id": said["id"]})
+                for frame in (frame for name in said["params"] for frame in self.frames[name]):
+                    await socket.send_str(frame)
+        return socket
+
+
+def kline_frame(symbol: str, row: list[Any], *, is_closed: bool) -> str:
+    """One push of a kline, as Binance writes it."""
+    names = ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q", "B")
+    kline = dict(zip(names, row, strict=True))
+    told = {"s": symbol, "i": "1m", "f": 100, "L": 200, "x": is_closed}
+    event = {"e": "kline", "E": row[0] + 30_000, "s": symbol, "k": {**kline, **told}}
+    return json.dumps(event)
+
 
 def funding(from_ms: int, to_ms: int, symbol: str = "") -> list[dict[str, Any]]:
     """Funding every eight hours, 2 ms late, as Binance is."""
@@ -160,7 +190,8 @@ async def binance(server: BinanceServer) -> AsyncIterator[BinanceServer]:
     app = web.Application()
     app.router.add_get(FILES + "{path:.*}", server.file)
     app.router.add_get("/fapi/v1/{name}", server.rest)
-    runner = web.AppRunner(app)
+    app.router.add_get("/{path:.*}", server.stream)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
