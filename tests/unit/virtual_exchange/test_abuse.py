@@ -154,3 +154,14 @@ def test_batch_beyond_the_limit_costs_nothing(session: Session) -> None:
     told = _act(session, order(*[item()] * 201), 1)
     assert {"status": "err", "response": "Signed action over weight limit of 200."} == told
     assert 0 == session.queries.limits.used(0)
+
+
+@pytest.mark.parametrize("sz", ["0.10", "1E-1", "0.1000", "1.0e-1"])
+def test_decision_log_knows_a_number_in_any_notation(sz: str) -> None:
+    """The same decision is the same line of the log."""
+    logs = []
+    for text in ("0.1", sz):
+        session = open_memory_world(random_source("BTC"))
+        session.barrier.send(0, PlaceOrder(coin="BTC", is_buy=True, sz=Decimal(text)))
+        logs.append(session.world.books[0].decisions_sha256)
+    assert logs[0] == logs[1]

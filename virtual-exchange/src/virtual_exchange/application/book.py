@@ -1,6 +1,8 @@
 """What one account did and what happened to it: the memory behind its reads and its report."""
 
 import hashlib
+import re
+from typing import Final
 
 import msgspec
 
@@ -28,6 +30,8 @@ from virtual_exchange.domain.record import (
     TwapUpdate,
 )
 
+_ODD_NUMBER: Final = re.compile(rb'\.\d*0"|\d[eE][+-]?\d+"')
+"""Found in every action with a number in another notation than the plain one, seldom elsewhere."""
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -80,8 +84,9 @@ class AccountBook:
 
     def log_decision(self, now_ms: int, action: object) -> None:
         """Add an action to the decision log, whatever became of it."""
-        mask = self._mask
-        told = _encode(in_recorded_terms(action, mask))
+        mask, told = self._mask, _encode(action)
+        if mask is not None or _ODD_NUMBER.search(told):
+            told = _encode(in_recorded_terms(action, mask))
         self._decisions.update(b"%d %s\n" % (mask.true_ms(now_ms) if mask else now_ms, told))
 
     def accepted_in(self, bar: int) -> int:
