@@ -36,7 +36,7 @@ from virtual_exchange.application.world import Stops, World
 
 JOIN_LIMIT_MS = 60_000
 SILENCE_LIMIT_MS = 120_000
-_ORDER_EVENTS = (OrderOpened, OrderClosed, OrderChanged, Fill)
+_ORDER_EVENTS = frozenset({OrderOpened, OrderClosed, OrderChanged, Fill})
 
 
 class Barrier:
@@ -228,8 +228,13 @@ class Barrier:
     @property
     def ready(self) -> bool:
         """Everyone waits: a lockstep world may move."""
-        present = [p for p in self.participants.values() if not p.dropped]
-        return bool(present) and all(p.waiting is not None for p in present)
+        someone = False
+        for participant in self.participants.values():
+            if not participant.dropped:
+                if participant.waiting is None:
+                    return False
+                someone = True
+        return someone
 
     @property
     def started(self) -> bool:
@@ -313,38 +318,42 @@ class Barrier:
         )
         events, advanced = self._world.advance(until_bar, stops)
         crossed = {owners[index] for index in advanced.watches_met}
-        woken = [
-            (participant, step, reasons)
-            for participant, step in waiting
-            if (reasons := self._reasons(participant, step, events, advanced, crossed))
-        ]
+        happened: dict[int, set[type[Event]]] = {}
+        for event in events:
+            if not isinstance(event, Advanced):
+                happened.setdefault(event.account, set()).add(type(event))
+        woken: list[tuple[Participant, Step, tuple[str, ...]]] = []
+        for participant, step in waiting:
+            own = happened.get(participant.account, set())
+            met = participant.account in crossed
+            if reasons := self._reasons(step, advanced.bar, own, crossed=met):
+                woken.append((participant, step, reasons))
         for participant, step, reasons in woken:
             self._wake(participant, step, reasons)
 
     def _reasons(
-        self,
-        participant: Participant,
-        step: Step,
-        events: tuple[Event, ...],
-        advanced: Advanced,
-        crossed: set[int],
+        self, step: Step, bar: int, happened: set[type[Event]], *, crossed: bool
     ) -> tuple[str, ...]:
-        """Find what ends a wait after an advance; nothing when it goes on."""
+        """Find what ends a wait after an advance; nothing when it goes on.
+
+        Args:
+            step: the wait.
+            bar: boundary that was reached.
+            happened: kinds of the account's events on the way there.
+            crossed: a price did that the step waits for.
+        """
         wake, reasons = step.request.wake_on, []
-        own = [
-            e for e in events if not isinstance(e, Advanced) and e.account == participant.account
-        ]
-        if step.time_bar <= advanced.bar:
+        if step.time_bar <= bar:
             reasons.append("time")
-        if step.close_bar <= advanced.bar:
+        if step.close_bar <= bar:
             reasons.append("bar")
-        if step.fill_bar <= advanced.bar or (wake.fill and any(isinstance(e, Fill) for e in own)):
+        if step.fill_bar <= bar or (wake.fill and Fill in happened):
             reasons.append("fill")
-        if wake.liquidation and any(isinstance(e, Liquidated) for e in own):
+        if wake.liquidation and Liquidated in happened:
             reasons.append("liquidation")
-        if wake.order and any(isinstance(e, _ORDER_EVENTS) for e in own):
+        if wake.order and not happened.isdisjoint(_ORDER_EVENTS):
             reasons.append("order")
-        if participant.account in crossed:
+        if crossed:
             reasons.append("price")
         if self._world.finished:
             reasons.append("ended")
