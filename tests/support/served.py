@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from tests.support.worlds import MemorySource, random_source
 
 from virtual_exchange.bootstrap import Container, build
@@ -16,8 +17,9 @@ from virtual_exchange.settings import Settings
 
 @dataclass
 class Served:
-    """A running application with its client and tokens."""
+    """A running application, with its client and tokens."""
 
+    app: FastAPI
     client: httpx.AsyncClient
     container: Container
 
@@ -52,4 +54,4 @@ async def served(
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            yield Served(client, container)
+            yield Served(app, client, container)

@@ -1,6 +1,7 @@
 """The wire: statuses, texts, tokens, worlds."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -373,6 +374,49 @@ async def test_paced_world_moves_by_itself(tmp_path: Path) -> None:
         assert (
             await venue.post("/clock/advance", {"until_ms": START_MS}, "operator")
         ).status_code == 409
+
+
+async def test_wait_whose_client_has_left_leaves_nothing_behind(venue: Served) -> None:
+    """It asks again and again, and has its reply when time has moved."""
+    step = {"step_seq": 1, "until_ms": START_MS + HOUR_MS}
+    await venue.post("/clock/join", {}, "alice")
+    for _ in range(3):
+        assert 499 == await _left(venue, "/clock/wait", step, "alice")
+    (participant, _) = venue.container.services.worlds.get("").barrier.participants.values()
+    assert participant.step is not None
+    assert {} == participant.step.ticket._listeners
+    await venue.post("/clock/join", {}, "bob")
+    replies = await asyncio.gather(*(venue.post("/clock/wait", step, n) for n in ("alice", "bob")))
+    assert [START_MS + HOUR_MS] * 2 == [reply.json()["now_ms"] for reply in replies]
+
+
+async def _left(venue: Served, path: str, body: Any, name: str) -> int:
+    """Send a request and go away once it is answered with nothing; return its status."""
+    headers = {"host": "localhost", **venue.headers(name)}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(key.encode(), value.encode()) for key, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+    }
+    messages = iter(({"type": "http.request", "body": json.dumps(body).encode()},))
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await venue.app(scope, receive, send)
+    return int(sent[0]["status"])
 
 
 async def test_late_decisions_are_in_the_status_and_the_report(tmp_path: Path) -> None:

@@ -49,12 +49,14 @@ class Call:
 
     Attributes:
         grant: what the caller's token allows; None on open routes without a token.
+        receive: what the caller says next.
     """
 
     scope: Scope
     services: Services
     body: bytes
     grant: Grant | None
+    receive: Receive
 
     @property
     def world_id(self) -> str:
@@ -85,6 +87,11 @@ class Call:
             HTTPException: 400 when it is not JSON, 422 when it has another shape.
         """
         return decode_body(decoder, self.body)
+
+    async def left(self) -> None:
+        """Wait until the caller has gone."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
 
     def spend(self, weight: int) -> bool:
         """Take weight from what the caller's IP address has; say whether it was there."""
@@ -175,7 +182,7 @@ class Endpoint:
         if scope["query_string"] and scope["method"] == "GET":
             self._refuse_unknown_query(scope)
         body = await _read(receive) if scope["method"] == "POST" else b""
-        answer = await self._route.handler(Call(scope, self._services, body, grant))
+        answer = await self._route.handler(Call(scope, self._services, body, grant, receive))
         headers = [(b"content-type", answer.media_type)]
         if answer.stream is None:
             headers.append((b"content-length", b"%d" % len(answer.body)))

@@ -1,5 +1,7 @@
 """`/clock`: the venue's time, and the barrier as the wire sees it."""
 
+from typing import Final
+
 import msgspec
 
 from suite.contracts.clock import (
@@ -14,6 +16,8 @@ from suite.errors import NotFound
 from suite.ids import AccountId
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
+_NOBODY_THERE: Final = 499
+"""For the metrics; the client has left."""
 _wait = msgspec.json.Decoder(WaitRequest)
 _join = msgspec.json.Decoder(JoinRequest)
 _give_up = msgspec.json.Decoder(GiveUpRequest)
@@ -38,7 +42,8 @@ async def wait(call: Call) -> Answer:
     session = call.session
     account = call.account(session)
     ticket = session.barrier.wait(account, call.decode(_wait))
-    return answer(await call.services.mover.reply(session, ticket))
+    reply = await call.services.mover.reply(session, ticket, call.left)
+    return Answer(status=_NOBODY_THERE) if reply is None else answer(reply)
 
 
 async def heartbeat(call: Call) -> Answer:

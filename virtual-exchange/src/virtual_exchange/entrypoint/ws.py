@@ -75,7 +75,7 @@ class SocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection until either side ends it."""
         await receive()
-        call = Call(scope, self._services, b"", None)
+        call = Call(scope, self._services, b"", None, receive)
         try:
             session = call.session
         except NotFound:

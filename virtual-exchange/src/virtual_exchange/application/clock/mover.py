@@ -1,8 +1,8 @@
 """What moves worlds inside an event loop: barriers when all wait, timers of paced worlds."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from suite.contracts.clock import WaitReply
 from virtual_exchange.application.clock.participant import Ticket
@@ -37,8 +37,18 @@ class Mover:
         self._moving: set[int] = set()
         self._tasks: dict[int, list[asyncio.Task[None]]] = {}
 
-    async def reply(self, session: Session, ticket: Ticket) -> WaitReply:
-        """Move the world as far as it may go, and wait for a ticket.
+    async def reply(
+        self, session: Session, ticket: Ticket, left: Callable[[], Coroutine[Any, Any, None]]
+    ) -> WaitReply | None:
+        """Move the world as far as it may go, and wait for a ticket while its client is there.
+
+        Args:
+            session: the world.
+            ticket: of a step in it; who repeats the step waits for the same one.
+            left: returns when the client has gone.
+
+        Returns:
+            The reply, None when nobody is there to have it.
 
         Raises:
             SuiteError: why there will be no reply.
@@ -46,10 +56,8 @@ class Mover:
         if not ticket.done:
             await self.settle(session)
         if not ticket.done:
-            future = asyncio.get_running_loop().create_future()
-            ticket.on_done(lambda: None if future.done() else future.set_result(None))
-            await future
-        return ticket.result()
+            await _done_or_left(ticket, left)
+        return ticket.result() if ticket.done else None
 
     async def arrival(self, session: Session, delivery: Delivery[T]) -> T:
         """Answer an action that may be on its way.
@@ -163,3 +171,20 @@ class Mover:
             while due <= loop.time() < limit and not session.world.finished:
                 session.barrier.tick()
                 due += bar_s
+
+
+async def _done_or_left(ticket: Ticket, left: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Wait for either; whichever it is, and also when canceled, leave nothing behind."""
+    loop = asyncio.get_running_loop()
+    done, leaving = loop.create_future(), loop.create_task(left())
+
+    def settle() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    ticket.on_done(settle)
+    try:
+        await asyncio.wait((done, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ticket.forget(settle)
+        leaving.cancel()

@@ -22,7 +22,7 @@ class Ticket:
     def __init__(self) -> None:
         self.reply: WaitReply | None = None
         self.fault: SuiteError | None = None
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: dict[Callable[[], None], None] = {}
 
     @property
     def done(self) -> bool:
@@ -34,7 +34,11 @@ class Ticket:
         if self.done:
             listener()
         else:
-            self._listeners.append(listener)
+            self._listeners[listener] = None
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Call it back no more."""
+        self._listeners.pop(listener, None)
 
     def result(self) -> WaitReply:
         """Take the reply.
@@ -54,7 +58,7 @@ class Ticket:
             self.reply = reply
         else:
             self.fault = reply
-        listeners, self._listeners = self._listeners, []
+        listeners, self._listeners = self._listeners, {}
         for listener in listeners:
             listener()
 
