@@ -18,6 +18,7 @@ from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, MaskRequest, WorldRequest
 from suite.errors import BadRequest
+from suite.service.kline_store import KlineStore
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.session import Session
@@ -164,6 +165,28 @@ async def test_too_large_a_world_is_refused(
         assert 400 == reply.status_code
         assert text in reply.text
         assert [] == (await venue.get("/worlds", "operator")).json()
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+async def test_too_large_a_market_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, isolated: bool
+) -> None:
+    """Whichever edge is open, and with the days before the range that indicators look back."""
+    make_store(tmp_path, "BTC", "ETH", minutes=3000)
+    source = StoreMarkets(tmp_path, isolated=isolated)
+    worlds = Worlds(source=source, clock=ManualClock(0), limits=Limits(minutes=5999))
+    late, early = START_MS + 2900 * MINUTE_MS, START_MS + 100 * MINUTE_MS
+    text = "3000 minutes of 2 coins are too many for one world: at most 2999 minutes"
+    with monkeypatch.context() as patch:
+        patch.setattr(KlineStore, "read", lambda *_args, **_more: pytest.fail("it was read"))
+        for edges in ({}, {"from_": late}, {"from_": late, "to": START_MS + 3000 * MINUTE_MS}):
+            with pytest.raises(BadRequest, match=text):
+                await worlds.create(world_of(1, **edges))
+        with pytest.raises(BadRequest, match="too many for one world"):
+            await worlds.create(world_of(1, to=10**14))
+    session = await worlds.create(world_of(1, to=early))
+    assert 100 == session.world.market.tape.length
+    source.close()
 
 
 def world_of(number: int, **more: Any) -> WorldRequest:

@@ -269,7 +269,7 @@ def _begin_reading(settings: "Settings") -> "StoreMarkets":
             allow_partial=settings.allow_partial,
             **fields,
         )
-        source.begin(query_of(request))
+        source.begin(query_of(request, settings.world_minutes_max))
     return source
 
 

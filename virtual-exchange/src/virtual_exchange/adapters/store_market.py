@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from strategy_core.indicators import WINDOW
 from suite.bars import DAY_MS, MINUTE_MS
 from suite.errors import StorageError
-from suite.klines import empty_bars
+from suite.klines import Coverage, empty_bars
 from virtual_exchange.application.market.building import STORED, CoinData, build_market
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
@@ -61,6 +61,7 @@ class StoreMarkets:
         """Read and quantise the bars and funding of a range.
 
         Raises:
+            BadRequest: that is more than the query allows.
             DataGap: nothing, or not the whole range, is stored; says what is.
             StorageError: a file is damaged.
         """
@@ -126,19 +127,40 @@ def _end_with_parent() -> None:
 
 
 def read(root: Path, query: MarketQuery) -> tuple[CoinData, ...]:
-    """Read coins from as long before the range as indicators look back, to its end."""
+    """Read coins from as long before the range as indicators look back, to its end.
+
+    Raises:
+        BadRequest: that is more than the query allows; nothing was read.
+        StorageError: a file is damaged.
+    """
     from suite.service.kline_store import KlineStore
 
     store = KlineStore(root)
-    return tuple(_read(store, coin, query) for coin in query.coins)
+    stored = [
+        store.coverage(coin, STORED, source=store.source_of(coin, STORED)) for coin in query.coins
+    ]
+    query.check_minutes(sum(_minutes(held, query) for held in stored))
+    return tuple(
+        _read(store, coin, held, query) for coin, held in zip(query.coins, stored, strict=True)
+    )
 
 
-def _read(store: "KlineStore", coin: str, query: MarketQuery) -> CoinData:
+def _first_ms(query: MarketQuery) -> int | None:
+    """Where reading begins, None for the first that is stored."""
+    return None if query.from_ms is None else query.from_ms // DAY_MS * DAY_MS - WARM_UP_MS
+
+
+def _minutes(held: Coverage, query: MarketQuery) -> int:
+    """How many stored minutes of a coin would be read, at most."""
+    first_ms = max(held.first_open_ms, _first_ms(query) or 0)
+    end_ms = held.end_ms if query.to_ms is None else min(held.end_ms, query.to_ms)
+    return min(held.bars, max(0, end_ms - first_ms) // MINUTE_MS)
+
+
+def _read(store: "KlineStore", coin: str, held: Coverage, query: MarketQuery) -> CoinData:
     from suite.service.kline_store import instrument_of
 
-    source = store.source_of(coin, STORED)
-    from_ms = None if query.from_ms is None else query.from_ms // DAY_MS * DAY_MS - WARM_UP_MS
-    held = store.coverage(coin, STORED, source=source)
+    source, from_ms = held.source, _first_ms(query)
     bars, digest = empty_bars(MINUTE_MS), ""
     if held.first_open_ms < (query.to_ms or held.end_ms) and (from_ms or 0) < held.end_ms:
         bars = store.read(coin, STORED, from_ms, query.to_ms, source=source)

@@ -1,10 +1,11 @@
 """What the application needs from outside."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from suite.contracts.backtest import BacktestRequest
+from suite.errors import BadRequest
 from virtual_exchange.domain.market import Market
 
 
@@ -18,6 +19,8 @@ class MarketQuery:
         interval: of the tape; it is made of the stored minutes.
         detail: keep those minutes as the path inside longer bars.
         allow_partial: accept coins that do not cover the range.
+        minutes_max: how many may be read, of all coins together and with those before the range;
+            None for any number. It is no part of what the market is.
     """
 
     coins: tuple[str, ...]
@@ -26,6 +29,23 @@ class MarketQuery:
     interval: str = "1m"
     detail: bool = False
     allow_partial: bool = False
+    minutes_max: int | None = field(default=None, compare=False)
+
+    def check_minutes(self, minutes: int) -> None:
+        """Refuse what is too large to be read.
+
+        Args:
+            minutes: of all coins together.
+
+        Raises:
+            BadRequest: says what there is room for.
+        """
+        if self.minutes_max is not None and minutes > self.minutes_max:
+            coins = len(self.coins)
+            raise BadRequest(
+                f"{minutes // coins} minutes of {coins} coins are too many for one world: at most "
+                f"{self.minutes_max // coins} minutes; take a shorter range or fewer coins"
+            )
 
 
 class MarketSource(Protocol):
@@ -39,6 +59,7 @@ class MarketSource(Protocol):
         """Read and quantise the bars and funding of a range.
 
         Raises:
+            BadRequest: that is more than the query allows.
             DataGap: nothing, or not the whole range, is stored; says what is.
             StorageError: a file is damaged.
         """

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from suite.bars import MINUTE_MS
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, Conflict, NotFound
@@ -13,7 +12,6 @@ from virtual_exchange.application.market.building import query_of
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import Session, capacity_of, open_session
-from virtual_exchange.domain.market import Market
 
 DEFAULT = ""
 
@@ -33,35 +31,16 @@ class Limits:
     minutes: int = 10_000_000
 
     def check_request(self, request: WorldRequest) -> None:
-        """Refuse what can be seen to be too large before anything is loaded.
+        """Refuse more accounts and coins than a world may have, before anything is loaded.
 
         Raises:
             BadRequest: says what there is room for.
         """
-        query = query_of(request)
-        coins, room = len(query.coins), capacity_of(request)
+        coins, room = len(query_of(request).coins), capacity_of(request)
         if coins * room > self.positions:
             raise BadRequest(
                 f"{room} accounts times {coins} coins are too many for one world: "
                 f"at most {self.positions} positions"
-            )
-        if query.from_ms is not None and query.to_ms is not None:
-            self._check_minutes((query.to_ms - query.from_ms) // MINUTE_MS, coins)
-
-    def check_market(self, market: Market) -> None:
-        """Refuse a market that is larger than its range has shown.
-
-        Raises:
-            BadRequest: says what there is room for.
-        """
-        coins = len(market.instruments)
-        self._check_minutes(sum(map(len, market.history)) // coins, coins)
-
-    def _check_minutes(self, minutes: int, coins: int) -> None:
-        if minutes * coins > self.minutes:
-            raise BadRequest(
-                f"{minutes} minutes of {coins} coins are too many for one world: at most "
-                f"{self.minutes // coins} minutes; take a shorter range or fewer coins"
             )
 
 
@@ -87,7 +66,7 @@ class Worlds:
     ) -> None:
         self._warn = warn
         self._rate_limited = rate_limited
-        self._markets = Markets(source)
+        self._markets = Markets(source, minutes_max=limits.minutes)
         self._clock = clock
         self._limits = limits
         self._sessions: dict[str, Session] = {}
@@ -120,7 +99,6 @@ class Worlds:
                 warn=self._warn,
                 rate_limited=self._rate_limited,
             )
-            self._limits.check_market(session.world.market)
             self._sessions[name] = session
         return session
 

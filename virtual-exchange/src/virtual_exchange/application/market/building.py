@@ -63,11 +63,16 @@ class CoinData:
         return " to ".join(map(format_moment, self.edges_ms))
 
 
-def query_of(request: WorldRequest) -> MarketQuery:
+def query_of(request: WorldRequest, minutes_max: int | None = None) -> MarketQuery:
     """Read from a request which market it needs.
 
+    Args:
+        request: of a world.
+        minutes_max: as of `MarketQuery`.
+
     Raises:
-        BadRequest: a coin has no name, a moment cannot be read, or the range is empty.
+        BadRequest: a coin has no name, a moment cannot be read, the range is empty, or it can be
+            seen to be too large.
     """
     try:
         coins = tuple(dict.fromkeys(coin_of(name) for name in request.symbols))
@@ -82,14 +87,18 @@ def query_of(request: WorldRequest) -> MarketQuery:
             f"bar_path recorded needs something finer than the bars of the world, and {STORED} is "
             "the finest that is stored; take a longer interval or another bar_path"
         )
-    return MarketQuery(
+    query = MarketQuery(
         coins=coins,
         from_ms=from_ms,
         to_ms=to_ms,
         interval=request.interval,
         detail=request.bar_path == "recorded",
         allow_partial=request.allow_partial,
+        minutes_max=minutes_max,
     )
+    if from_ms is not None and to_ms is not None:
+        query.check_minutes((to_ms - from_ms) // _BASE_MS * len(coins))
+    return query
 
 
 def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
@@ -100,6 +109,7 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     known close. Funding stamps are moved to the bar boundary at or after them.
 
     Raises:
+        BadRequest: it is more than the query allows.
         DataGap: a coin has no bars in the range, or lacks some of it without `allow_partial`.
         StorageError: a stored bar cannot be; the coin and the time are named.
     """
@@ -109,12 +119,15 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     if length <= 0:
         stored = ", ".join(f"{coin.instrument.coin} {coin.stored}" for coin in coins)
         raise DataGap(f"the range holds no bar of all coins; stored are {stored}")
+    asked, held = (to_ms - from_ms) // _BASE_MS * len(coins), sum(len(c.bars) for c in coins)
+    query.check_minutes(max(asked, held))
     counts, warnings = Counts(), []
+    inside = tuple(coin.bars.between(from_ms, to_ms) for coin in coins)
+    for coin, bars in zip(coins, inside, strict=True):
+        _check(coin, bars, from_ms, to_ms, query)
     table = np.empty((len(coins), 5, length), np.int64)
     missing = {}
-    for row, coin in zip(table, coins, strict=True):
-        bars = coin.bars.between(from_ms, to_ms)
-        _check(coin, bars, from_ms, to_ms, query)
+    for row, coin, bars in zip(table, coins, inside, strict=True):
         fill_row(row, coin.instrument, longer(bars, step), from_ms=from_ms, counts=counts)
         gaps, minutes = (to_ms - from_ms) // _BASE_MS - len(bars), (to_ms - from_ms) // _BASE_MS
         if gaps:
@@ -123,7 +136,6 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     funding = tuple(_funding(coin, from_ms, to_ms, step) for coin in coins)
     instruments, detail = tuple(coin.instrument for coin in coins), None
     if query.detail:
-        inside = tuple(coin.bars.between(from_ms, to_ms) for coin in coins)
         detail = path_inside(instruments, inside, from_ms=from_ms, to_ms=to_ms, step=step)
     return Market(
         instruments=instruments,

@@ -28,12 +28,20 @@ class Markets:
 
     Args:
         source: of what is recorded.
+        minutes_max: of one market, as of `MarketQuery`.
         kept_minutes: how much is held although no world uses it, the latest markets first; 88 bytes
             a minute and coin.
     """
 
-    def __init__(self, source: MarketSource, *, kept_minutes: int = _KEPT_MINUTES) -> None:
+    def __init__(
+        self,
+        source: MarketSource,
+        *,
+        minutes_max: int | None = None,
+        kept_minutes: int = _KEPT_MINUTES,
+    ) -> None:
         self._source = source
+        self._minutes_max = minutes_max
         self._kept_minutes = kept_minutes
         self._kept: OrderedDict[_Key, Market] = OrderedDict()
         self._alive: WeakValueDictionary[_Key, Market] = WeakValueDictionary()
@@ -51,7 +59,7 @@ class Markets:
             DataGap: the market is not stored.
             StorageError: a stored file is damaged.
         """
-        query = query_of(request)
+        query = query_of(request, self._minutes_max)
         with self._lock:
             version = self._source.version(query)
             recorded = self._recorded((query, version, None))
