@@ -241,48 +241,131 @@ def generate(
 
 
 @cli.command()
-def verify(data: Data) -> int:
+def verify(
+    data: Data,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Hold the store against this manifest, too.")
+    ] = None,
+    write: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--write", help="Write manifest.json into the store.")
+    ] = False,
+) -> int:
     """Read every file of the store again and check it.
+
+    A manifest names of each series range, bars, gaps and SHA-256; what came later is no difference.
 
     Example: data-collector verify --data data
     """
     from data_collector.adapters.stored_files import StoredFiles
     from data_collector.application.verifying import verify as check
+    from data_collector.entrypoint.console import follow
     from suite.errors import DataGap, StorageError
 
     store = _store(data, must_exist=True)
+    stored = StoredFiles(store)
     problems, files, rows = [], 0, 0
-    for checked in check(StoredFiles(store)):
+    for checked in follow(check(stored), stored.count, "verifying"):
         files, rows = files + 1, rows + checked.rows
         if checked.problem:
             problems.append(checked.problem)
             typer.echo(f"DAMAGED {checked.problem}")
     if files == 0:
         raise DataGap(f"no klines in {data}")
+    if manifest is not None and not problems:
+        problems = _compare(store, manifest)
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise StorageError(f"{problems[0]}{more}")
     typer.echo(f"{files} files and ledgers, {rows:,} rows, all well")
+    if write:
+        _write_manifest(store)
     return 0
 
 
+def _compare(store: "KlineStore", path: Path) -> list[str]:
+    """Hold a store against a manifest."""
+    import json
+
+    from data_collector.application.manifest import differences, series_in
+    from data_collector.entrypoint.console import follow
+    from suite.errors import BadRequest
+
+    try:
+        series = series_in(json.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise BadRequest(f"cannot read {path}: {error}") from None
+    found = [text for text in follow(differences(store, series), len(series), "hashing") if text]
+    for text in found:
+        typer.echo(f"DIFFERS {text}")
+    if not found:
+        typer.echo(f"{len(series)} series as {path} says")
+    return found
+
+
+def _write_manifest(store: "KlineStore") -> None:
+    from data_collector.application.manifest import describe, manifest_of
+    from data_collector.entrypoint.console import follow
+    from suite.service.kline_files import write_json
+
+    series = list(follow(describe(store), len(store.series()), "hashing"))
+    write_json(store.files, "manifest.json", manifest_of(series))
+    typer.echo(f"{len(series)} series in {store.files.place}/manifest.json")
+
+
 @cli.command()
-def coverage(data: Data) -> None:
-    """List what is stored: coin, interval, from, to, bars, gaps, source.
+def compact(data: Data) -> None:
+    """Put every month of every series into one file, as after a day of collecting.
+
+    Example: data-collector compact --data data
+    """
+    from data_collector.entrypoint.console import follow
+    from suite.errors import DataGap
+
+    store = _store(data, must_exist=True)
+    series = store.series()
+    if not series:
+        raise DataGap(f"no klines in {data}")
+    saved = sum(store.compact(*one) for one in follow(series, len(series), "compacting"))
+    coins = {(source, coin) for source, coin, _ in series}
+    saved += sum(store.compact_open_interest(*one) for one in sorted(coins))
+    typer.echo(f"{len(series)} series, {saved:,} files less")
+
+
+@cli.command()
+def coverage(
+    data: Data,
+    picture: Annotated[Path | None, typer.Option(help="Draw it into this SVG, by day.")] = None,
+    as_json: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--json", help="Print it for programs, with every gap.")
+    ] = False,
+) -> None:
+    """List what is stored: coin, interval, from, to, bars, gaps and why, source.
 
     The first line of a coin and interval is what readers get unless they name another.
 
-    Example: data-collector coverage --data data
+    Example: data-collector coverage --data data --picture coverage.svg
     """
+    import json
+
     from data_collector.application.reading import coverage_table
     from data_collector.entrypoint import console
-    from suite.errors import DataGap
+    from data_collector.entrypoint.picture import coverage_picture
+    from suite.errors import BadRequest, DataGap
 
     store = _store(data, must_exist=True)
     rows = coverage_table(store, store)
     if not rows:
         raise DataGap(f"no klines in {data}")
-    console.make_console().print(console.coverage_table(rows))
+    if picture is not None:
+        svg = coverage_picture([(held, coin) for held, coin, _ in rows])
+        try:
+            picture.write_text(svg, encoding="utf-8")
+        except OSError as error:
+            raise BadRequest(f"cannot write {picture}: {error.strerror}") from None
+    if as_json:
+        typer.echo(json.dumps([console.coverage_entry(*row) for row in rows]))
+    else:
+        console.make_console().print(console.coverage_table(rows))
 
 
 @cli.command()

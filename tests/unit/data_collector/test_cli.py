@@ -28,7 +28,9 @@ def one_line(text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("command", ["import", "generate", "verify", "coverage", "serve"])
+@pytest.mark.parametrize(
+    "command", ["import", "generate", "verify", "compact", "coverage", "serve"]
+)
 def test_every_command_has_help_with_an_example(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -126,6 +128,7 @@ def test_import_of_nothing_makes_the_exit_code_one(
         (["generate", "--end", "2025-05-05T00:30"], 2, "not midnight"),
         (["verify"], 2, "no folder"),
         (["coverage"], 2, "no folder"),
+        (["compact"], 2, "no folder"),
         (["serve"], 2, "no folder"),
         (["serve", "--host", "0.0.0.0"], 2, ""),
         (["frobnicate"], 2, "frobnicate"),

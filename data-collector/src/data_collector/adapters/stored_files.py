@@ -15,6 +15,8 @@ from suite.service.kline_reader import series_of
 from suite.service.kline_store import KlineStore
 from suite.service.store_files import StoreFiles
 
+_KINDS = ("klines", "funding", "open_interest", "revisions", "instruments", "gaps", "imports")
+
 
 class StoredFiles:
     """Reads each file of a store by itself.
@@ -26,6 +28,11 @@ class StoredFiles:
     def __init__(self, store: KlineStore) -> None:
         self._store = store
         self._files = store.files
+
+    @property
+    def count(self) -> int:
+        """About how many files there are."""
+        return sum(len(self._files.files(f"{kind}/**/*.*")) for kind in _KINDS)
 
     def parts(self) -> Iterator[StoredPart]:
         """List the files of bars, those of a series together, oldest first."""

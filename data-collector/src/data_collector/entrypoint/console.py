@@ -1,6 +1,8 @@
 """Tables and progress for people at a terminal; plain lines where there is none."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -10,7 +12,7 @@ from rich.table import Table
 from data_collector.application.importing import Outcome
 from data_collector.domain.findings import Findings
 from suite.bars import INTERVAL_MS
-from suite.klines import Coverage
+from suite.klines import UNKNOWN, Coverage
 from suite.moments import format_moment
 
 T = TypeVar("T")
@@ -83,7 +85,9 @@ def _found(item: Outcome) -> Iterator[str]:
 
 def coverage_table(rows: Iterable[tuple[Coverage, str, dict[str, Any]]]) -> Table:
     """What is stored."""
-    table = _table("coin", "interval", "of", "from", "to", "bars", "gaps", "synthetic", "source")
+    table = _table(
+        "coin", "interval", "of", "from", "to", "bars", "gaps", "why", "synthetic", "source"
+    )
     for held, coin, record in rows:
         missing = sum(gap.bars(INTERVAL_MS[held.interval]) for gap in held.gaps)
         table.add_row(
@@ -94,17 +98,44 @@ def coverage_table(rows: Iterable[tuple[Coverage, str, dict[str, Any]]]) -> Tabl
             format_moment(held.end_ms),
             _count(held.bars),
             f"{len(held.gaps)} ({missing} bars)" if missing else "none",
+            _reasons(held).replace("[", "\\["),
             "synthetic" if record.get("synthetic") else "no",
             str(record.get("source", "")).replace("[", "\\["),
         )
     return table
 
 
+def coverage_entry(held: Coverage, coin: str, record: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of one series, for programs."""
+    step = INTERVAL_MS[held.interval]
+    return {
+        "coin": coin,
+        "interval": held.interval,
+        "source": str(held.source),
+        "first_open_ms": held.first_open_ms,
+        "end_ms": held.end_ms,
+        "bars": held.bars,
+        "missing_bars": sum(gap.bars(step) for gap in held.gaps),
+        "gaps": [asdict(gap) for gap in held.gaps],
+        "synthetic": bool(record.get("synthetic", False)),
+    }
+
+
+def _reasons(held: Coverage) -> str:
+    """How many bars are missing for which reason, the most first; empty where none is known."""
+    lost: Counter[str] = Counter()
+    for gap in held.gaps:
+        lost[gap.reason] += gap.bars(INTERVAL_MS[held.interval])
+    if set(lost) <= {UNKNOWN}:
+        return ""
+    return ", ".join(f"{reason} {count:,}" for reason, count in lost.most_common())
+
+
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
         is_number = name in {"rows", "new", "same", "bars", "gaps", "first price", "last price"}
-        is_text = name in {"found", "source"}
+        is_text = name in {"found", "source", "why"}
         table.add_column(
             name,
             justify="right" if is_number else "left",

@@ -295,7 +295,8 @@ class KlineReader:
         digest.update(json.dumps([coin, interval, instrument], sort_keys=True).encode())
         for values in (*(getattr(bars, name) for name in COLUMNS), *funding):
             digest.update(len(values).to_bytes(8, "little"))
-            digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+            plain = values.astype(values.dtype.newbyteorder("<"), copy=False)
+            digest.update(np.ascontiguousarray(plain).data)
         return digest.hexdigest()
 
     # ---- the parts ------------------------------------------------------------------------------
