@@ -1,0 +1,18 @@
+"""Writers of a store are killed at every step, and at two hundred moments of chance."""
+
+import pytest
+from tests.support.store_kill_table import kill_table, run_kills, wrong
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+@pytest.mark.timeout(1200)
+def test_no_kill_loses_what_was_acknowledged_or_leaves_what_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The table is for people: kill point and count."""
+    kills = run_kills("--outside", "40")
+    with capsys.disabled():
+        print(f"\n{kill_table(kills)}")
+    assert [] == wrong(kills)
+    assert len(kills) >= 200
