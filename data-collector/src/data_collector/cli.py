@@ -169,15 +169,15 @@ def _backfill(
 ) -> int:
     import asyncio
 
-    from data_collector.adapters.asked_ledger import AskedFiles
     from data_collector.application.backfilling import Backfiller
     from data_collector.entrypoint.filling import FillProgress
     from suite.errors import SuiteError
+    from suite.service.clock import SystemClock
     from suite.service.logging import configure_logging
 
     async def run(watch: FillProgress) -> None:
         venue = opened()
-        filler = Backfiller(store, venue.history, AskedFiles(store), lacks=venue.lacks)
+        filler = Backfiller(store, venue.history, SystemClock().now_ms, lacks=venue.lacks)
         try:
             await filler.run(coins, order, watch)
         finally:

@@ -1,12 +1,12 @@
 """A backfill asks for what is missing, once, and says what the venue does not have."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support.histories import MemoryHistory
-from tests.unit.data_collector.market import START_MS, make_bars
+from tests.unit.data_collector.market import NOW_MS, START_MS, make_bars
 
-from data_collector.adapters.asked_ledger import AskedFiles
 from data_collector.application.backfilling import Backfiller, Filled, Order
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.errors import UpstreamUnavailable
@@ -47,7 +47,7 @@ async def fill(
 ) -> Watcher:
     asked, watcher = span(*minutes), Watcher()
     order = Order(interval="1m", from_ms=asked.start_ms, to_ms=asked.end_ms)
-    filler = Backfiller(store, history, AskedFiles(store), lacks="it keeps few; ask others")
+    filler = Backfiller(store, history, lambda: NOW_MS, lacks="it keeps few; ask others")
     await filler.run(coins or ("BTC",), order, watcher)
     return watcher
 
@@ -98,6 +98,10 @@ async def test_what_the_venue_lacks_is_said_and_remembered(store: KlineStore) ->
     watcher = await fill(store, history)
     filled = watcher.outcomes["BTC"]
     assert (62, "62 bars are missing: it keeps few; ask others") == (filled.missing, filled.reason)
+    hole, before = span(100, 102), span(0, 60)
+    assert replace(hole, reason="venue has none", asked_ms=NOW_MS) == store.coverage("BTC").gaps[0]
+    notes = store.ledger_now(SOURCE, "BTC", "1m").notes
+    assert replace(before, reason="venue has none", asked_ms=NOW_MS) == notes[0]
     again = MemoryHistory({"BTC": make_bars(260)})
     await fill(store, again)
     assert [("BTC", span(250, 300))] == again.asked
@@ -135,3 +139,13 @@ async def test_data_that_was_deleted_is_asked_for_again(store: KlineStore) -> No
     history = MemoryHistory({"BTC": bars})
     await fill(store, history)
     assert [("BTC", span(0, 300))] == history.asked
+
+
+async def test_funding_before_the_first_stamp_is_asked_for_once(store: KlineStore) -> None:
+    """The venue had none then; an earlier beginning is asked for."""
+    history = MemoryHistory({"BTC": make_bars(300)}, {"BTC": (HOURS[2:], RATES[2:])})
+    await fill(store, history)
+    assert [("BTC", span(0, 300))] == history.funding_asked
+    again = MemoryHistory({"BTC": make_bars(360, start_ms=span(-60, 0).start_ms)})
+    await fill(store, again, minutes=(-60, 300))
+    assert [("BTC", span(-60, 0))] == again.funding_asked

@@ -1,17 +1,18 @@
 """Filling a store from a venue's past: only what is missing is asked for."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
-from data_collector.application.ports import AskedLedger, FillStore, History
+from data_collector.application.ports import FillStore, History
 from data_collector.domain.cleaning import decimals_of
 from data_collector.domain.spans import union, without
 from suite.bars import I64, INTERVAL_MS, Bars
 from suite.errors import DataGap, SuiteError, UpstreamRefused
+from suite.gaps import Ledger
 from suite.klines import Gap
 from suite.moments import format_moment
 
@@ -19,7 +20,10 @@ AT_ONCE: Final = 4
 """Coins that are filled at one time; what they may ask together is the venue's affair."""
 NEAR_BARS: Final = 500
 """Spans that are nearer to each other are asked for as one: a request costs more than bars."""
-FUNDING: Final = "funding"
+NONE: Final = "venue has none"
+"""Reason in the gap ledger of what is not asked for again."""
+FUNDING_FROM: Final = "funding_asked_from_ms"
+"""Field of a record: since when funding was asked for; before the first stamp there is none."""
 
 Status = Literal["filled", "complete", "failed"]
 
@@ -85,17 +89,17 @@ class Backfiller:
     Args:
         store: what to fill.
         history: the venue's past.
-        ledger: what it was asked for before and does not have.
+        now_ms: our clock, for the gap ledger.
         lacks: what to say, and to do, about bars that the venue does not have.
     """
 
     def __init__(
-        self, store: FillStore, history: History, ledger: AskedLedger, *, lacks: str
+        self, store: FillStore, history: History, now_ms: Callable[[], int], *, lacks: str
     ) -> None:
         self._store = store
         self._history = history
         self._source = history.source
-        self._ledger = ledger
+        self._now_ms = now_ms
         self._lacks = lacks
         self._records: asyncio.Task[Mapping[str, Mapping[str, Any]] | None] | None = None
 
@@ -146,15 +150,9 @@ class Backfiller:
 
     def _missing_bars(self, coin: str, order: Order) -> tuple[Gap, ...]:
         """What is neither stored nor known to be lacking at the venue."""
-        wanted = without([order.bars_span], self._stored(coin, order.interval))
-        return without(wanted, self._ledger.lacking(self._source, coin, order.interval))
-
-    def _stored(self, coin: str, interval: str) -> tuple[Gap, ...]:
-        try:
-            held = self._store.coverage(coin, interval, source=self._source)
-        except DataGap:
-            return ()
-        return without([Gap(held.first_open_ms, held.end_ms)], held.gaps)
+        ledger = self._store.ledger_now(self._source, coin, order.interval)
+        lacking = [note for note in ledger.notes if note.reason == NONE]
+        return without([order.bars_span], [*_runs(ledger), *lacking])
 
     def _write_page(self, filled: Filled, interval: str, cursor_ms: int, bars: Bars) -> None:
         """Store a page, and remember what it skipped since `cursor_ms`."""
@@ -164,8 +162,8 @@ class Backfiller:
         result = self._store.write_bars(self._source, coin, bars)
         filled.added += result.added
         filled.revised += result.revised
-        skipped = _skipped(cursor_ms, bars.open_time_ms, bars.interval_ms)
-        self._ledger.add(self._source, coin, interval, skipped)
+        for gap in _skipped(cursor_ms, bars.open_time_ms, bars.interval_ms):
+            self._store.note_gap(self._source, coin, interval, gap, NONE, asked_ms=self._now_ms())
 
     def _lacking_bars(self, coin: str, order: Order) -> int:
         """How many bars before the last one stored are missing.
@@ -173,7 +171,8 @@ class Backfiller:
         Raises:
             DataGap: nothing of what was asked for is stored.
         """
-        span, stored = order.bars_span, self._stored(coin, order.interval)
+        ledger = self._store.ledger_now(self._source, coin, order.interval)
+        span, stored = order.bars_span, _runs(ledger)
         ends = [part.end_ms for part in stored if part.start_ms < span.end_ms]
         if not ends or ends[-1] <= span.start_ms:
             start, end = format_moment(span.start_ms), format_moment(span.end_ms)
@@ -182,25 +181,26 @@ class Backfiller:
                 f"{self._lacks}"
             )
         reached = Gap(span.start_ms, min(span.end_ms, ends[-1]))
-        return sum(gap.bars(INTERVAL_MS[order.interval]) for gap in without([reached], stored))
+        return sum(gap.bars(ledger.interval_ms) for gap in without([reached], stored))
 
     # ---- the rest -------------------------------------------------------------------------------
 
     def _missing_funding(self, coin: str, order: Order) -> tuple[Gap, ...]:
         times, _ = self._store.funding_at(self._source, coin)
-        stored = _between_stamps(times)
-        wanted = without([Gap(order.from_ms, order.to_ms)], stored)
-        return without(wanted, self._ledger.lacking(self._source, coin, FUNDING))
+        record = self._store.record_at(self._source, coin) or {}
+        known = list(_between_stamps(times))
+        if len(times) and FUNDING_FROM in record:
+            known.append(Gap(record[FUNDING_FROM], int(times[0])))
+        return without([Gap(order.from_ms, order.to_ms)], known)
 
     async def _fill_funding(self, filled: Filled, span: Gap) -> None:
-        coin, is_first = filled.coin, True
-        async for times, rates in self._history.funding(coin, span.start_ms, span.end_ms):
-            result = self._store.write_funding(self._source, coin, times, rates)
+        async for times, rates in self._history.funding(filled.coin, span.start_ms, span.end_ms):
+            result = self._store.write_funding(self._source, filled.coin, times, rates)
             filled.funding_added += result.added
-            if is_first:
-                before = Gap(span.start_ms, int(times[0]))
-                self._ledger.add(self._source, coin, FUNDING, (before,))
-            is_first = False
+        times, _ = self._store.funding_at(self._source, filled.coin)
+        if len(times) and span.start_ms < times[0]:
+            fields = {FUNDING_FROM: span.start_ms}
+            self._store.write_record(self._source, filled.coin, fields)
 
     async def _write_record(self, coin: str) -> None:
         """Write what the venue says of a coin; it is asked once for all coins.
@@ -223,6 +223,10 @@ class Backfiller:
             return await self._history.instruments()
         except UpstreamRefused:
             return None
+
+
+def _runs(ledger: Ledger) -> list[Gap]:
+    return [Gap(start, end) for start, end in ledger.runs.tolist()]
 
 
 def _skipped(cursor_ms: int, times: I64, step_ms: int) -> tuple[Gap, ...]:

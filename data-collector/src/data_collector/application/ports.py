@@ -237,24 +237,23 @@ class History(Protocol):
 class FillStore(BarWriter, Protocol):
     """Where a backfill finds what is stored, and puts what was missing; as `KlineStore`."""
 
-    def coverage(
-        self, coin: str, interval: str = "1m", *, source: Source | str | None = None
-    ) -> Coverage:
-        """Say from when to when bars are stored and which are missing."""
+    def ledger_now(self, source: Source, coin: str, interval: str) -> Ledger:
+        """Read the gap ledger."""
+        ...
+
+    def note_gap(
+        self,
+        source: Source,
+        coin: str,
+        interval: str,
+        gap: Gap,
+        reason: str,
+        *,
+        asked_ms: int | None = None,
+    ) -> None:
+        """Say why bars are missing; the range may reach beyond what is stored."""
         ...
 
     def funding_at(self, source: Source, coin: str) -> tuple[I64, F64]:
         """Read all settled funding of a coin."""
-        ...
-
-
-class AskedLedger(Protocol):
-    """What venues were asked for and do not have."""
-
-    def lacking(self, source: Source, coin: str, what: str) -> tuple[Gap, ...]:
-        """List the spans; `what` is an interval, or `funding`."""
-        ...
-
-    def add(self, source: Source, coin: str, what: str, spans: tuple[Gap, ...]) -> None:
-        """Remember more of them."""
         ...
