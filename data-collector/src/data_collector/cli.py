@@ -107,11 +107,18 @@ def _import(path: Path, data: str, options: "ImportOptions") -> int:
         for outcome in follow(importer.run(path, paths, options), len(paths), "importing"):
             outcomes.append(outcome)  # noqa: PERF402 - kept when interrupted
     finally:
-        report = write_report(store, [item.as_dict() for item in outcomes], now_ms=clock.now_ms())
-    make_console().print(import_table(outcomes))
-    for item in outcomes:
-        if item.status in {"unknown", "failed"}:
-            typer.echo(f"{item.status.upper()} {item.name}: {item.reason}")
+        make_console().print(import_table(outcomes))
+        for item in outcomes:
+            if item.status in {"unknown", "failed"}:
+                typer.echo(f"{item.status.upper()} {item.name}: {item.reason}")
+        report, quarantine = write_report(
+            store,
+            [item.as_dict() for item in outcomes],
+            {item.name: item.rejected for item in outcomes if item.rejected},
+            now_ms=clock.now_ms(),
+        )
+    if quarantine:
+        typer.echo(f"rows that cannot be true, with their reasons: {quarantine}")
     counts = Counter(item.status for item in outcomes)
     done = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
     typer.echo(f"{len(outcomes)} files: {done}; report {report}")

@@ -51,7 +51,7 @@ def open_venue(name: str, *, url: str | None = None) -> Venue:
         return Venue(history=found, lacks=hyperliquid_history.LACKS)
     if name == "binance":
         files = binance_history.BinanceHistory(
-            MarketFiles().rows,
+            lambda path, kind: MarketFiles().rows(path, kind).columns,
             _cache() / "binance",
             SystemClock().now_ms,
             bulk_url=url or binance_history.BULK,

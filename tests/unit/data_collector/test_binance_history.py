@@ -40,7 +40,7 @@ async def server() -> AsyncIterator[BinanceServer]:
 @pytest.fixture
 async def history(server: BinanceServer, tmp_path: Path) -> AsyncIterator[BinanceHistory]:
     opened = BinanceHistory(
-        MarketFiles().rows,
+        lambda path, kind: MarketFiles().rows(path, kind).columns,
         tmp_path / "downloads",
         lambda: NOW_MS,
         bulk_url=server.url,

@@ -246,7 +246,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "cut gzip": ("BTCUSDT-1m.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "damaged gzip"),
     "empty csv": ("BTCUSDT-1m.csv", b"\n\n", "the file is empty"),
     "only names": ("BTCUSDT-1m.csv", b"timestamp,open,high,low,close,volume\n", "no usable row"),
-    "ragged csv": ("BTCUSDT-1m.csv", PLAIN.encode() + b"1,2\n", "damaged CSV"),
+    "ragged csv": ("BTCUSDT-1m.csv", PLAIN.encode() + b"1,2\n" * 40, "damaged CSV: 40 lines"),
     "wrong interval": ("BTCUSDT-5m.csv", PLAIN.encode(), "rows are 1 minutes apart"),
     "no JSON": ("leverage_tiers.json", b"{", "damaged JSON"),
 }

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import io
 import json
 import re
 import zipfile
@@ -15,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from data_collector.domain.cleaning import Rows
+from data_collector.domain.cleaning import FileRows, Rows
 from data_collector.domain.file_names import Kind, is_market_data
-from data_collector.domain.findings import NotUnderstood
+from data_collector.domain.findings import NotUnderstood, Rejected
+from suite.bars import I64
 from suite.errors import ConfigError
 from suite.fixed import is_decimal
-from suite.service.kline_files import values_of
+from suite.service.kline_files import array_of, values_of
 
 MOST_BYTES: Final = 2 << 30
 """Largest text that is unpacked: a year of 1m bars is 60 MB."""
@@ -89,8 +89,8 @@ class MarketFiles:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"damaged JSON: {_first_line(error)}") from None
 
-    def rows(self, path: Path, kind: Kind) -> Rows:
-        """Read the columns of a kline or funding file.
+    def rows(self, path: Path, kind: Kind) -> FileRows:
+        """Read the rows of a kline or funding file.
 
         Raises:
             NotUnderstood: its layout is not known.
@@ -107,7 +107,7 @@ class MarketFiles:
         return _csv(path.read_bytes(), kind)
 
 
-def _parquet(path: Path, kind: Kind) -> Rows:
+def _parquet(path: Path, kind: Kind) -> FileRows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -117,6 +117,10 @@ def _parquet(path: Path, kind: Kind) -> Rows:
             table = file.read(columns=list(chosen.values()), use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"damaged Parquet: {_first_line(error)}") from None
+    return FileRows(_columns(table, chosen), np.arange(1, table.num_rows + 1))
+
+
+def _columns(table: Any, chosen: dict[str, str]) -> Rows:
     return {name: _numbers(table.column(column), name) for name, column in chosen.items()}
 
 
@@ -146,15 +150,16 @@ def _gunzip(path: Path) -> bytes:
     return data
 
 
-def _csv(data: bytes, kind: Kind) -> Rows:
+def _csv(data: bytes, kind: Kind) -> FileRows:
     """Read CSV text with or without a line of names."""
     import pyarrow as pa
-    from pyarrow import csv
 
-    data = data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-    if not data.strip():
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    text = data.lstrip(b"\r\n")
+    if not text.strip():
         raise ValueError("the file is empty")
-    first = data.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    before = data[: len(data) - len(text)].count(b"\n")
+    first = text.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
     delimiter = max(",;\t", key=first.count)
     cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
     if is_decimal(cells[0]):
@@ -164,20 +169,76 @@ def _csv(data: bytes, kind: Kind) -> Rows:
             raise NotUnderstood(f"{len(cells)} columns without names are not {kind}")
         chosen = {name: names[place] for name, place in places.items()}
     else:
-        names = cells
+        names, before = cells, before + 1
+        text = text.partition(b"\n")[2]
         chosen = _choose(names, kind)
+    lines: I64 | None = None
+    ragged: tuple[Rejected, ...] = ()
     try:
-        table = csv.read_csv(
-            io.BytesIO(data),
-            read_options=csv.ReadOptions(
-                column_names=names, skip_rows=0 if is_decimal(cells[0]) else 1
-            ),
-            parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(include_columns=list(chosen.values())),
-        )
+        if not text.strip():
+            return FileRows({name: np.zeros(0) for name in chosen}, np.zeros(0, np.int64))
+        try:
+            table = _table(text, names, delimiter, [*chosen.values()])
+        except pa.ArrowInvalid:
+            # Rare, so it may be slow: lines of another width are taken out, cells that are no
+            # numbers are left to be judged one by one.
+            text, lines, ragged = _even(text, delimiter, len(names), before)
+            table = _table(text, names, delimiter, [*chosen.values()], as_text=True)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise ValueError(f"damaged CSV: {_first_line(error)}") from None
-    return {name: _numbers(table.column(column), name) for name, column in chosen.items()}
+    if lines is None:
+        lines = _numbered(text, before, table.num_rows)
+    return FileRows(_columns(table, chosen), lines, ragged)
+
+
+def _table(
+    text: bytes, names: list[str], delimiter: str, chosen: list[str], *, as_text: bool = False
+) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    return csv.read_csv(
+        pa.BufferReader(text),  # type: ignore[arg-type] - their stub lacks it
+        read_options=csv.ReadOptions(column_names=names),
+        parse_options=csv.ParseOptions(delimiter=delimiter),
+        convert_options=csv.ConvertOptions(
+            include_columns=chosen,
+            column_types=dict.fromkeys(chosen, pa.string()) if as_text else None,
+        ),
+    )
+
+
+def _even(
+    text: bytes, delimiter: str, width: int, before: int
+) -> tuple[bytes, I64, tuple[Rejected, ...]]:
+    """Take out lines that have another number of cells.
+
+    Raises:
+        ValueError: they are the most.
+    """
+    kept, numbers, ragged = [], [], []
+    mark = delimiter.encode()
+    for number, line in enumerate(text.split(b"\n"), before + 1):
+        if not line.strip(b"\r"):
+            continue
+        cells = line.count(mark) + 1
+        if cells == width or b'"' in line:
+            kept.append(line)
+            numbers.append(number)
+        else:
+            row = line.decode("utf-8", "replace").strip()[:200]
+            ragged.append(Rejected(number, f"{cells} cells instead of {width}", row))
+    if len(ragged) > len(kept):
+        raise ValueError(f"damaged CSV: {len(ragged)} lines have not {width} cells")
+    return b"\n".join(kept), np.array(numbers, np.int64), tuple(ragged)
+
+
+def _numbered(text: bytes, before: int, rows: int) -> I64:
+    """Number the lines of rows; empty ones are none."""
+    if b"\n\n" not in text and b"\n\r\n" not in text:
+        return np.arange(before + 1, before + 1 + rows)
+    lines = enumerate(text.split(b"\n"), before + 1)
+    return np.array([number for number, line in lines if line.strip(b"\r")], np.int64)
 
 
 def _choose(columns: Sequence[str], kind: Kind) -> dict[str, str]:
@@ -199,6 +260,7 @@ def _choose(columns: Sequence[str], kind: Kind) -> dict[str, str]:
 def _numbers(column: Any, name: str) -> NDArray[Any]:
     """Make numbers of an Arrow column; what is none becomes NaN, or -1 in a column of times."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -212,7 +274,10 @@ def _numbers(column: Any, name: str) -> NDArray[Any]:
     if pa.types.is_integer(kind) and name == "time" and not column.null_count:
         return values_of(column.cast(pa.int64()))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return values_of(column.cast(pa.float64(), safe=False).fill_null(float("nan")))
+        numbers = column.cast(pa.float64(), safe=False)
+        # Arrow's own way of naming a number that fills holes imports pandas: a second.
+        holes = pa.chunked_array([array_of(np.full(len(numbers), np.nan))])
+        return values_of(pc.coalesce(numbers, holes) if numbers.null_count else numbers)
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     raise NotUnderstood(f"column for {name} holds {kind}, not numbers")

@@ -1,15 +1,21 @@
 """Importing files of market data, one after the other; a bad one never stops the others."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from data_collector.application.ports import BarWriter, ImportFiles, ImportLedger
 from data_collector.domain.brackets import read_brackets
-from data_collector.domain.cleaning import Rows, clean_bars, clean_funding
+from data_collector.domain.cleaning import (
+    FileRows,
+    clean_bars,
+    clean_funding,
+    rejected_bars,
+    rejected_funding,
+)
 from data_collector.domain.file_names import FileName, Kind, describe, promises_brackets
-from data_collector.domain.findings import Findings, NotUnderstood
+from data_collector.domain.findings import Findings, NotUnderstood, Rejected
 from suite.errors import SuiteError
 from suite.klines import WriteResult, brackets_of, interval_name
 
@@ -47,6 +53,7 @@ class Outcome:
         status: `skipped` was imported before; `ignored` is of a kind that is not stored; `unknown`
             has a name or a layout that is not understood; `failed` is damaged or makes no sense.
         reason: why it was not imported, or a note on how it was read.
+        rejected: rows that cannot be true, the first of them.
     """
 
     name: str
@@ -58,6 +65,7 @@ class Outcome:
     interval: str = ""
     findings: Findings | None = None
     result: WriteResult | None = None
+    rejected: tuple[Rejected, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As it goes into a report."""
@@ -131,14 +139,18 @@ class Importer:
             return self._funding(name, what, rows)
         return self._klines(name, what, rows, volume)
 
-    def _klines(self, name: str, what: FileName, rows: Rows, volume: str) -> Outcome:
-        note = ""
+    def _klines(self, name: str, what: FileName, rows: FileRows, volume: str) -> Outcome:
+        note, now_ms = "", self._now_ms()
         if volume == "usd":
-            rows = {**rows, "volume": rows["volume"] / rows["close"]}
+            columns = rows.columns
+            rows = replace(
+                rows, columns={**columns, "volume": columns["volume"] / columns["close"]}
+            )
             note = "volume was in USD; divided by the close"
         bars, findings = clean_bars(
-            rows, coin=what.coin, interval=what.interval, now_ms=self._now_ms()
+            rows.columns, coin=what.coin, interval=what.interval, now_ms=now_ms
         )
+        findings = _with_ragged(findings, rows)
         if len(bars) == 0:
             raise ValueError(f"no usable row among {findings.rows}")
         result = self._store.write_bars(what.source, what.coin, bars)
@@ -149,6 +161,7 @@ class Importer:
             "source": f"imported files of {what.source}" + (f"; {note}" if note else ""),
         }
         self._store.write_record(what.source, what.coin, fields)
+        is_flawed = findings.dropped > findings.unfinished or findings.conflicts
         return Outcome(
             name=name,
             status="imported",
@@ -159,10 +172,14 @@ class Importer:
             interval=interval_name(bars.interval_ms),
             findings=findings,
             result=result,
+            rejected=rejected_bars(rows, interval_ms=bars.interval_ms, now_ms=now_ms)
+            if is_flawed
+            else (),
         )
 
-    def _funding(self, name: str, what: FileName, rows: Rows) -> Outcome:
-        times, rates, findings = clean_funding(rows)
+    def _funding(self, name: str, what: FileName, rows: FileRows) -> Outcome:
+        times, rates, findings = clean_funding(rows.columns)
+        findings = _with_ragged(findings, rows)
         if len(times) == 0:
             raise ValueError(f"no usable row among {findings.rows}")
         result = self._store.write_funding(what.source, what.coin, times, rates)
@@ -174,6 +191,7 @@ class Importer:
             coin=what.coin,
             findings=findings,
             result=result,
+            rejected=rejected_funding(rows) if findings.dropped else (),
         )
 
     def _document(self, path: Path) -> Any:
@@ -203,6 +221,11 @@ class Importer:
             source=str(what.source),
             findings=Findings(rows=found.symbols, kept=len(found.tiers)),
         )
+
+
+def _with_ragged(findings: Findings, rows: FileRows) -> Findings:
+    count = len(rows.ragged)
+    return replace(findings, rows=findings.rows + count, ragged=count)
 
 
 def why_not_done(outcomes: Sequence[Outcome]) -> str:

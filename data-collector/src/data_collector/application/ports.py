@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from data_collector.domain.candles import MarketEvent
-from data_collector.domain.cleaning import Rows
+from data_collector.domain.cleaning import FileRows
 from data_collector.domain.file_names import Kind
 from suite.bars import F64, I64, Bars
 from suite.gaps import Ledger
@@ -113,8 +113,8 @@ class Collection(Protocol):
 class ImportFiles(Protocol):
     """Files of others."""
 
-    def rows(self, path: Path, kind: Kind) -> Rows:
-        """Read the columns of a kline or funding file.
+    def rows(self, path: Path, kind: Kind) -> FileRows:
+        """Read the rows of a kline or funding file.
 
         Raises:
             ValueError: it cannot be used, with the reason.

@@ -1,13 +1,14 @@
 """From rows as published to bars and funding that can be stored."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_collector.domain.epochs import to_epoch_ms
-from data_collector.domain.findings import Findings, NotUnderstood
+from data_collector.domain.findings import MOST_REJECTED, Findings, NotUnderstood, Rejected
 from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.instrument import KNOWN, default_instrument
 from suite.klines import COLUMNS, bars_of, gaps_of, interval_name, take_bars
@@ -16,6 +17,29 @@ MOST_DECIMALS = 10
 
 Rows = Mapping[str, NDArray[Any]]
 """Columns of a file by our names: `time`, `open`, `high`, `low`, `close`, `volume` or `rate`."""
+
+_REASONS: Final = {
+    "not_positive": "a price is not a positive number, or the volume is not a number from 0 up",
+    "off_grid": "the time is not a multiple of the interval",
+    "ohlc_violations": "high or low is not the highest or lowest price",
+}
+"""Bars that have not closed yet are left out too, but there is nothing wrong with them."""
+_CONTRADICTED: Final = "a later row of the same time says otherwise"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """The rows of a file.
+
+    Attributes:
+        columns: what could be read.
+        lines: shape (n,), where each row is: line of a text, row of a table; from 1.
+        ragged: rows with another number of cells than the others, which are in no column.
+    """
+
+    columns: Rows
+    lines: I64
+    ragged: tuple[Rejected, ...] = ()
 
 
 def clean_bars(
@@ -51,6 +75,50 @@ def clean_bars(
         **counts,
         **order,
     )
+
+
+def rejected_bars(rows: FileRows, *, interval_ms: int, now_ms: int) -> tuple[Rejected, ...]:
+    """Name the rows that `clean_bars` left out and why, the first of them.
+
+    Args:
+        rows: as `clean_bars` got them.
+        interval_ms: of its bars.
+        now_ms: as it got it.
+    """
+    columns = {name: np.asarray(rows.columns[name], np.float64) for name in COLUMNS[1:]}
+    whole = bars_of(interval_ms, {"open_time_ms": to_epoch_ms(rows.columns["time"]), **columns})
+    reasons: dict[int, str] = {}
+    good = np.ones(len(whole), bool)
+    for name, fault in _faults(whole, now_ms).items():
+        if name in _REASONS:
+            reasons.update(dict.fromkeys(np.flatnonzero(fault & good).tolist(), _REASONS[name]))
+        good &= ~fault
+    index = np.flatnonzero(good)
+    order, again, equal = _repeats(take_bars(whole, index))
+    contradicted = index[order[:-1][again & ~equal]] if len(order) else index
+    reasons.update(dict.fromkeys(contradicted.tolist(), _CONTRADICTED))
+    return _rejected(rows, reasons)
+
+
+def rejected_funding(rows: FileRows) -> tuple[Rejected, ...]:
+    """Name the rows that `clean_funding` left out and why, the first of them."""
+    rates = np.asarray(rows.columns["rate"], np.float64)
+    bad = ~(np.isfinite(rates) & (to_epoch_ms(rows.columns["time"]) > 0))
+    reason = "the time or the rate is not a number"
+    return _rejected(rows, dict.fromkeys(np.flatnonzero(bad).tolist(), reason))
+
+
+def _rejected(rows: FileRows, reasons: Mapping[int, str]) -> tuple[Rejected, ...]:
+    found = [
+        Rejected(
+            int(rows.lines[row]),
+            reason,
+            ",".join(str(column[row]) for column in rows.columns.values()),
+        )
+        for row, reason in sorted(reasons.items())[:MOST_REJECTED]
+    ]
+    both = sorted([*rows.ragged, *found], key=lambda item: item.line)
+    return tuple(both[:MOST_REJECTED])
 
 
 def true_bars(rows: Rows, *, interval: str, from_ms: int, to_ms: int, now_ms: int) -> Bars:
@@ -129,7 +197,10 @@ def is_not_positive(bars: Bars) -> NDArray[np.bool_]:
 
 def _interval_of(times: I64, named: str | None) -> str:
     """The interval of the rows: the most frequent distance between neighbours."""
-    steps = np.diff(np.unique(times[times >= 0]))
+    known = times[times >= 0]
+    steps = np.diff(known)
+    if len(steps) and not (steps > 0).all():
+        steps = np.diff(np.unique(known))
     if len(steps) == 0:
         if named is None:
             raise NotUnderstood("too few rows to tell the interval; name it with --interval")
@@ -146,18 +217,22 @@ def _interval_of(times: I64, named: str | None) -> str:
     return named
 
 
-def _judge(bars: Bars, now_ms: int) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Decide which rows can be true; a row counts under its first fault only."""
-    good = np.ones(len(bars), bool)
-    counts = {}
+def _faults(bars: Bars, now_ms: int) -> dict[str, NDArray[np.bool_]]:
+    """Mark the rows of each fault."""
     with np.errstate(invalid="ignore"):
-        faults = {
+        return {
             "not_positive": is_not_positive(bars),
             "off_grid": (bars.open_time_ms % bars.interval_ms != 0) | (bars.open_time_ms < 0),
             "ohlc_violations": ohlc_is_broken(bars),
             "unfinished": bars.open_time_ms + bars.interval_ms > now_ms,
         }
-    for name, fault in faults.items():
+
+
+def _judge(bars: Bars, now_ms: int) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Decide which rows can be true; a row counts under its first fault only."""
+    good = np.ones(len(bars), bool)
+    counts = {}
+    for name, fault in _faults(bars, now_ms).items():
         counts[name] = int((fault & good).sum())
         good &= ~fault
     return good, counts
@@ -169,15 +244,27 @@ def _sort(bars: Bars) -> tuple[Bars, dict[str, int]]:
     if len(bars) < 2 or bool((times[1:] > times[:-1]).all()):
         return bars, {"duplicates": 0, "conflicts": 0, "out_of_order": 0}
     late = int((times < np.maximum.accumulate(times)).sum())
-    ordered = take_bars(bars, np.argsort(times, kind="stable"))
+    order, again, equal = _repeats(bars)
+    kept = take_bars(bars, order[np.append(~again, True)])
+    same = int(equal.sum())
+    return kept, {"duplicates": same, "conflicts": int(again.sum()) - same, "out_of_order": late}
+
+
+def _repeats(bars: Bars) -> tuple[I64, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Order rows by time, and compare each but the last with the next.
+
+    Returns:
+        The order, shape (n,); whether the next one has the same time, and whether all of it is
+        the same, shape (n - 1,).
+    """
+    order: I64 = np.argsort(bars.open_time_ms, kind="stable")
+    ordered = take_bars(bars, order)
     again = ordered.open_time_ms[1:] == ordered.open_time_ms[:-1]
     equal = again.copy()
     for name in COLUMNS[1:]:
         column = getattr(ordered, name)
         equal &= column[1:] == column[:-1]
-    kept = take_bars(ordered, np.append(~again, True))
-    same = int(equal.sum())
-    return kept, {"duplicates": same, "conflicts": int(again.sum()) - same, "out_of_order": late}
+    return order, again, equal
 
 
 def _lattice(bars: Bars, coin: str) -> tuple[int | None, int]:

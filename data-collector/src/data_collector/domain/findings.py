@@ -1,11 +1,28 @@
 """What a look at a file of market data found."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+MOST_REJECTED: Final = 1000
+"""Rows of one file that are kept with their reason; of the others only the count is."""
 
 
 class NotUnderstood(ValueError):
     """A file whose name or layout is not known: nothing is wrong with it, but it is not for us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One row that cannot be true.
+
+    Attributes:
+        line: where it is in the file, from 1; of Parquet, its row.
+        row: its cells, separated by commas.
+    """
+
+    line: int
+    reason: str
+    row: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +40,7 @@ class Findings:
         not_positive: a price that is not a positive number, or a negative volume; left out.
         off_grid: times that are no multiple of the interval; left out.
         unfinished: bars that had not closed yet; left out.
+        ragged: rows with another number of cells than the others; left out.
         off_lattice: prices finer than the coin's price unit; kept, the venue quantizes them.
         price_decimals: digits after the point seen in prices.
     """
@@ -38,13 +56,15 @@ class Findings:
     not_positive: int = 0
     off_grid: int = 0
     unfinished: int = 0
+    ragged: int = 0
     off_lattice: int = 0
     price_decimals: int | None = None
 
     @property
     def dropped(self) -> int:
         """Rows left out because they cannot be true."""
-        return self.ohlc_violations + self.not_positive + self.off_grid + self.unfinished
+        false = self.ohlc_violations + self.not_positive + self.off_grid + self.ragged
+        return false + self.unfinished
 
     def as_dict(self) -> dict[str, Any]:
         """As it goes into a report."""

@@ -26,6 +26,7 @@ _FOUND = (
     ("ohlc_violations", "OHLC violations"),
     ("not_positive", "NaN or not positive"),
     ("off_grid", "off the grid"),
+    ("ragged", "of another width"),
     ("unfinished", "not closed yet"),
     ("off_lattice", "finer than the price unit"),
 )
