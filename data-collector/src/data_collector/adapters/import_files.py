@@ -198,7 +198,7 @@ def _table(
     from pyarrow import csv
 
     return csv.read_csv(
-        pa.BufferReader(text),  # type: ignore[arg-type] - their stub lacks it
+        pa.BufferReader(text),  # type: ignore[arg-type]  # not in the stubs
         read_options=csv.ReadOptions(column_names=names),
         parse_options=csv.ParseOptions(delimiter=delimiter),
         convert_options=csv.ConvertOptions(
