@@ -10,7 +10,8 @@ import numpy as np
 
 from data_collector.application.collecting.collector import Collector, CollectorOptions
 from data_collector.application.collecting.live_bars import LiveBars, Tail
-from data_collector.application.collecting.ports import FeedListener, FeedMaker, History, Journal
+from data_collector.application.collecting.ports import FeedListener, FeedMaker, Journal
+from data_collector.application.ports import History
 from data_collector.domain.candles import Candle, MarketEvent
 from suite.bars import F64, I64, INTERVAL_MS, MINUTE_MS, Bars
 from suite.errors import DataGap
@@ -54,7 +55,16 @@ class MemoryStore:
     def write_record(self, source: Source, coin: str, fields: Mapping[str, Any]) -> None:
         self.records.setdefault(coin, {}).update(fields)
 
-    def note_gap(self, source: Source, coin: str, interval: str, gap: Gap, reason: str) -> None:
+    def note_gap(
+        self,
+        source: Source,
+        coin: str,
+        interval: str,
+        gap: Gap,
+        reason: str,
+        *,
+        asked_ms: int | None = None,
+    ) -> None:
         self.reasons.append((coin, gap, reason))
 
     def series(self) -> tuple[tuple[Source, str, str], ...]:
@@ -245,6 +255,7 @@ async def collecting(
     )
     for coin in coins:
         collector.start(coin, ["1m"])
+    await collector.open()
     task = asyncio.create_task(collector.run())
     try:
         yield Collecting(collector, store, journal, tail, LiveBars(store, tail), feeds)

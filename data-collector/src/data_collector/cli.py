@@ -380,19 +380,38 @@ def serve(
     data: Data,
     port: Annotated[int | None, typer.Option(help="TCP port, 8000 by default, 0 for any.")] = None,
     host: Annotated[str | None, typer.Option(help="Address, 127.0.0.1 by default.")] = None,
+    collect: Annotated[
+        str | None, typer.Option(help="Collect from this venue: hyperliquid, binance, ...")
+    ] = None,
+    symbols: Annotated[str | None, typer.Option(help="Coins to collect, with commas.")] = None,
+    intervals: Annotated[str | None, typer.Option(help="Of them; 1m by default.")] = None,
+    url: Annotated[str | None, typer.Option(help="Another address of the venue.")] = None,
 ) -> None:
-    """Serve the store over HTTP: /coverage, /klines/{symbol}, /gpt-latest/{symbol}.
+    """Serve the store over HTTP, and collect a venue into it if asked to.
 
-    Example: data-collector serve --data data --port 8000
+    Example: data-collector serve --data data --collect hyperliquid --symbols BTC,ETH
     """
     from data_collector.main import create_app
     from data_collector.settings import Settings
     from suite.service.logging import configure_logging
     from suite.service.server import serve as run
 
-    settings = Settings.load(data=data, port=port, host=host)
+    settings = Settings.load(
+        data=data,
+        port=port,
+        host=host,
+        collect=collect,
+        symbols=_names(symbols),
+        intervals=_names(intervals),
+        url=url,
+    )
     configure_logging(level=settings.log_level, style=settings.log_format)
     run(create_app(settings), settings)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    """Take a list with commas apart; None where none is given."""
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _store(data: str, *, must_exist: bool = False) -> "KlineStore":

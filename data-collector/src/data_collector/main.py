@@ -1,8 +1,13 @@
 """The HTTP face of the data-collector."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from data_collector.bootstrap import Container, build
+from data_collector.collection import stop
 from data_collector.entrypoint.collection import OPERATOR, make_router
 from data_collector.entrypoint.openapi import describe_with
 from data_collector.entrypoint.routes import add_routes
@@ -28,8 +33,27 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         count = len(parts.inventory.series())
         return Health(ok=count > 0, detail={"series": count})
 
-    app = FastAPI(title="data-collector", version="0.1.0")
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if parts.live is None:
+            yield
+            return
+        await parts.live.open()
+        task = asyncio.create_task(parts.live.run())
+        task.add_done_callback(bug_of)
+        try:
+            yield
+        finally:
+            await stop(task)
+
+    def bug_of(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            chassis.fail(bug)
+
+    app = FastAPI(title="data-collector", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=ready)
+    if parts.live is not None:
+        parts.live.measure(chassis.metrics.registry)
     if parts.collection is not None:
         chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     add_routes(app, parts.inventory, parts.ranges, parts.snapshots)

@@ -1,8 +1,10 @@
 """Settings of the data-collector."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
+from pydantic_settings import NoDecode
 
 from suite.service.settings import ServiceSettings, settings_config
 
@@ -12,9 +14,19 @@ class Settings(ServiceSettings):
 
     Attributes:
         data: root of the kline store.
+        collect: venue to collect from; nothing is collected without one.
+        symbols: coins to collect, comma-separated.
+        intervals: of them; 1m is collected, longer ones are made of it.
+        url: another address of the venue, such as that of a virtual-exchange.
+        flush_s: how long collected bars stay in the journal before they go to the store.
     """
 
     model_config = settings_config("DATA_COLLECTOR_")
 
     port: int = Field(default=8000, ge=0, le=65535)
     data: Path = Path("data")
+    collect: str = ""
+    symbols: Annotated[tuple[str, ...], NoDecode] = ()
+    intervals: Annotated[tuple[str, ...], NoDecode] = ("1m",)
+    url: str | None = None
+    flush_s: float = Field(default=300.0, gt=0)

@@ -10,10 +10,10 @@ import structlog
 
 from data_collector.application.collecting.group import Group
 from data_collector.application.collecting.live_bars import Tail, bars_from
-from data_collector.application.collecting.ports import FeedMaker, History, Journal, LiveStore
+from data_collector.application.collecting.ports import FeedMaker, Journal, LiveStore
 from data_collector.application.collecting.repairing import Repairer
 from data_collector.application.collecting.writing import Writer
-from data_collector.application.ports import BarReader
+from data_collector.application.ports import BarReader, History
 from data_collector.domain.assembly import Assembly
 from data_collector.domain.candles import Candle, MarketEvent
 from suite.bars import DAY_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS
@@ -85,7 +85,7 @@ class Collector:
         self._writer = Writer(
             store, journal, tail, acknowledged=self._tell, flush_s=options.flush_s
         )
-        self._repairer = Repairer(history, store, self._writer, options.interval)
+        self._repairer = Repairer(history, store, self._writer, options.interval, now_ms)
         self._asked: dict[str, tuple[str, ...]] = {}
         self._unknown: set[str] = set()
         self._groups: list[Group] = []
@@ -179,11 +179,18 @@ class Collector:
 
     # ---- running
 
-    async def run(self) -> None:
-        """Recover what an earlier process left, then collect until cancelled."""
+    async def open(self) -> None:
+        """Bring what an earlier process acknowledged into the store; once, before `run`.
+
+        Raises:
+            StorageError: it cannot be, and nothing must be collected over it.
+        """
         recovered = await asyncio.to_thread(self._writer.recover)
         if recovered:
             _log.info("journal_recovered", bars=recovered)
+
+    async def run(self) -> None:
+        """Collect until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._writer.run())
@@ -266,7 +273,7 @@ class Collector:
     async def _learn_instruments(self) -> None:
         """Ask once a day, and when there are new coins, what the venue has."""
         day = max((g.connection.clock.now_ms for g in self._groups), default=0) // DAY_MS
-        if day <= self._instruments_day or not day or self._repairer.rests(""):
+        if day <= self._instruments_day or self._repairer.rests(""):
             return
         unknown = await self._repairer.instruments(set(self._asked))
         if unknown is None:

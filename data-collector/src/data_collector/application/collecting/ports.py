@@ -1,37 +1,11 @@
 """What collecting needs from outside."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from data_collector.domain.candles import MarketEvent
 from suite.bars import F64, I64, Bars
 from suite.klines import Gap, Source, WriteResult
-
-
-class History(Protocol):
-    """The past of a venue, over the network; faults are `SuiteError`.
-
-    Attributes:
-        source: what its bars are stored as.
-    """
-
-    source: Source
-
-    def klines(self, coin: str, interval: str, from_ms: int, to_ms: int) -> AsyncIterator[Bars]:
-        """Ask for the closed bars that open in [from_ms, to_ms), page by page, rising."""
-        ...
-
-    def funding(self, coin: str, from_ms: int, to_ms: int) -> AsyncIterator[tuple[I64, F64]]:
-        """Ask for the settled funding with stamps in [from_ms, to_ms), page by page, rising."""
-        ...
-
-    async def instruments(self) -> Mapping[str, Mapping[str, Any]]:
-        """Ask what is traded: by coin, the fields of its record."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        ...
 
 
 class LiveStore(Protocol):
@@ -55,7 +29,16 @@ class LiveStore(Protocol):
         """Merge fields into a coin's record."""
         ...
 
-    def note_gap(self, source: Source, coin: str, interval: str, gap: Gap, reason: str) -> None:
+    def note_gap(
+        self,
+        source: Source,
+        coin: str,
+        interval: str,
+        gap: Gap,
+        reason: str,
+        *,
+        asked_ms: int | None = None,
+    ) -> None:
         """Say why bars are missing."""
         ...
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import structlog
 
-from data_collector.application.collecting.ports import History, LiveStore
+from data_collector.application.collecting.ports import LiveStore
 from data_collector.application.collecting.writing import Writer
+from data_collector.application.ports import History
 from data_collector.domain.assembly import Assembly, Missing, Question
 from suite.bars import HOUR_MS, INTERVAL_MS
 from suite.errors import SuiteError, one_line
@@ -28,17 +29,26 @@ class Repairer:
         store: where reasons and funding go.
         writer: where bars go.
         interval: of the bars.
+        now_ms: our clock, for when something was asked.
 
     Attributes:
         calls: requests by reason: `gap`, `funding`, `instruments`.
     """
 
-    def __init__(self, history: History, store: LiveStore, writer: Writer, interval: str) -> None:
+    def __init__(
+        self,
+        history: History,
+        store: LiveStore,
+        writer: Writer,
+        interval: str,
+        now_ms: Callable[[], int],
+    ) -> None:
         self.calls: Counter[str] = Counter()
         self._history = history
         self._store = store
         self._writer = writer
         self._interval = interval
+        self._now_ms = now_ms
         self._step_ms = INTERVAL_MS[interval]
         self._not_before_s: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
@@ -97,7 +107,13 @@ class Repairer:
 
     async def _note_one(self, coin: str, gap: Gap, reason: str) -> None:
         await asyncio.to_thread(
-            self._store.note_gap, self._history.source, coin, self._interval, gap, reason
+            self._store.note_gap,
+            self._history.source,
+            coin,
+            self._interval,
+            gap,
+            reason,
+            asked_ms=self._now_ms(),
         )
 
     async def funding(self, coin: str, from_ms: int, to_ms: int) -> tuple[int, int] | None:
