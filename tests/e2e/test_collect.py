@@ -91,6 +91,7 @@ def test_nothing_acknowledged_is_lost_when_the_collector_is_killed(
         )
     last = started()
     eventually(lambda: last.bars("ETH") > acknowledged["ETH"] + 20, limit_s=40)
+    eventually(lambda: last.missing() == {"BTC": 0, "ETH": 0}, limit_s=40)
     assert 0 == last.stop()
     for coin in ("BTC", "ETH"):
         assert_equal_to_source(venue, tmp_path / "data", coin, 70)

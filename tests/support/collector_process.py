@@ -69,6 +69,10 @@ class CollectorProcess:
         rows = [row for row in self.get("/coverage") or [] if row["coin"] == coin]
         return int(rows[0]["bars"]) if rows else 0
 
+    def missing(self) -> dict[str, int]:
+        """How many bars are missing between those it has, by coin."""
+        return {row["coin"]: row["missing_bars"] for row in self.get("/coverage")}
+
     def memory_kb(self) -> int:
         """Resident memory, kB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -20,7 +20,7 @@ from data_collector.application.collecting.live_bars import bars_from
 from data_collector.domain.candles import AssetContext, Candle, MarketEvent, Mids, Print
 from suite.bars import MINUTE_MS, Bars
 from suite.errors import BadRequest, DataGap, NotFound, StorageError, UpstreamUnavailable
-from suite.klines import Gap, bars_equal
+from suite.klines import Coverage, Gap, Source, bars_equal
 
 TRUTH = {coin: random_bars(coin, 400) for coin in ("BTC", "ETH")}
 START = int(TRUTH["BTC"].open_time_ms[0])
@@ -167,6 +167,17 @@ async def test_a_restart_goes_on_where_the_store_and_the_journal_end() -> None:
     assert bars_equal(TRUTH["BTC"].rows(0, 22), store.bars["BTC", "1m"])
 
 
+async def test_a_restart_asks_for_gaps_that_were_never_asked_for() -> None:
+    store, past = MemoryStore(), Past(TRUTH)
+    for first, end in ((0, 5), (7, 10)):
+        store.append_bars(SOURCE, "BTC", TRUTH["BTC"].rows(first, end))
+    async with collecting(past, "BTC", store=store) as running:
+        await connect(running, "BTC")
+        play(running, 10, 12, "BTC")
+        await until(lambda: 12 == count(running))
+        assert [("BTC", START + 5 * MINUTE_MS, START + 7 * MINUTE_MS)] == past.asked
+
+
 async def test_a_late_change_of_a_closed_bar_is_a_revision() -> None:
     async with collecting(Past(TRUTH), "BTC") as running:
         await connect(running, "BTC")
@@ -198,6 +209,29 @@ async def test_flushing_moves_bars_from_the_tail_to_the_store_and_readers_see_no
         await until(lambda: 2 == len(running.tail))
         assert list(range(7)) == rows(stored(running))
         assert (7, ()) == (running.live.coverage("BTC").bars, running.live.coverage("BTC").gaps)
+
+
+async def test_a_gap_that_the_store_knows_the_reason_of_keeps_it_while_bars_are_in_the_tail() -> (
+    None
+):
+    class Noting(MemoryStore):
+        def coverage(
+            self, coin: str, interval: str = "1m", *, source: Source | str | None = None
+        ) -> Coverage:
+            held = super().coverage(coin, interval)
+            return replace(held, gaps=tuple(replace(gap, reason="none") for gap in held.gaps))
+
+    absent = {START + row * MINUTE_MS for row in (17, 18)}
+    async with collecting(Past(TRUTH, absent), "BTC", store=Noting()) as running:
+        await connect(running, "BTC")
+        play(running, 0, 15, "BTC")
+        running.feed.listener.lost("gone")
+        running.feed.listener.connected()
+        play(running, 20, 22, "BTC")
+        await until(lambda: 20 == count(running))
+        held = running.live.coverage("BTC")
+    gap = Gap(START + 17 * MINUTE_MS, START + 19 * MINUTE_MS, "none")
+    assert (20, (gap,)) == (held.bars, held.gaps)
 
 
 async def test_bars_are_flushed_by_themselves_after_the_time_set() -> None:

@@ -14,7 +14,7 @@ from data_collector.application.collecting.ports import FeedMaker, Journal, Live
 from data_collector.application.collecting.repairing import Repairer
 from data_collector.application.collecting.writing import Writer
 from data_collector.application.ports import BarReader, History
-from data_collector.domain.assembly import Assembly
+from data_collector.domain.assembly import ASKED_BARS, Assembly, Missing
 from data_collector.domain.candles import Candle, MarketEvent
 from suite.bars import DAY_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS
 from suite.errors import BadRequest, DataGap, NotFound
@@ -224,7 +224,7 @@ class Collector:
                 self._instruments_day = -1
 
     def _assembly_of(self, coin: str) -> Assembly:
-        """Begin where the store ends; the time between is a gap like that of an outage."""
+        """Begin where the store ends; what came since, and was never asked for, is an outage."""
         source, interval = self._history.source, self._options.interval
         try:
             held = self._reader.coverage(coin, interval, source=source)
@@ -234,7 +234,15 @@ class Collector:
             self._funding[coin] = _Funding()
             return Assembly(coin, self._step_ms)
         self._funding[coin] = _Funding(from_ms=int(stamps[-1]) + 1 if len(stamps) else None)
-        return Assembly(coin, self._step_ms, next_ms=held.end_ms, last_close=float(last.close[-1]))
+        assembly = Assembly(
+            coin, self._step_ms, next_ms=held.end_ms, last_close=float(last.close[-1])
+        )
+        oldest_ms = held.end_ms - ASKED_BARS * self._step_ms
+        for gap in held.gaps:
+            if gap.asked_ms is None and gap.start_ms >= oldest_ms:
+                opened = range(gap.start_ms, gap.end_ms, self._step_ms)
+                assembly.missing.update(dict.fromkeys(opened, Missing.OUTAGE))
+        return assembly
 
     def _group_with_room(self) -> Group:
         for group in self._groups:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ class LiveBars:
             held = None
         if held is not None and int(tail.open_time_ms[0]) < held.end_ms:
             bars = self.read(coin, interval, source=self._tail.source)
-            return _coverage(self._tail.source, interval, bars.open_time_ms)
+            return _coverage(self._tail.source, interval, bars.open_time_ms, held.gaps)
         live = _coverage(self._tail.source, interval, tail.open_time_ms)
         if held is None:
             return live
@@ -193,7 +194,8 @@ class LiveBars:
         return self._tail.bars(coin) if meant else nothing
 
 
-def _coverage(source: Source, interval: str, times: I64) -> Coverage:
+def _coverage(source: Source, interval: str, times: I64, noted: tuple[Gap, ...] = ()) -> Coverage:
+    """Cover some bars; a gap inside one that the store knows the reason of has that reason."""
     step = INTERVAL_MS[interval]
     return Coverage(
         source=source,
@@ -201,5 +203,12 @@ def _coverage(source: Source, interval: str, times: I64) -> Coverage:
         first_open_ms=int(times[0]),
         end_ms=int(times[-1]) + step,
         bars=len(times),
-        gaps=gaps_of(times, step),
+        gaps=tuple(_with_reason(gap, noted) for gap in gaps_of(times, step)),
     )
+
+
+def _with_reason(gap: Gap, noted: tuple[Gap, ...]) -> Gap:
+    for item in noted:
+        if item.start_ms <= gap.start_ms and gap.end_ms <= item.end_ms:
+            return replace(item, start_ms=gap.start_ms, end_ms=gap.end_ms)
+    return gap
