@@ -17,7 +17,7 @@ from suite.contracts.backtest import BacktestRequest, JobState, PlannedOrder
 from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.contracts.venue import Leg
 from suite.errors import BadRequest, ConfigError, Conflict, NotFound, RateLimited, UpstreamRefused
-from virtual_exchange.adapters.job_process import JobProcesses
+from virtual_exchange.adapters.processes.jobs import JobProcesses
 from virtual_exchange.application.backtest import run_backtest, run_orders, run_request
 from virtual_exchange.application.jobs import Jobs
 from virtual_exchange.application.session import world_request

@@ -13,7 +13,7 @@ from suite.errors import ConfigError
 from suite.service.clock import SystemClock
 from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore, account_grant
-from virtual_exchange.adapters.job_process import JobProcesses
+from virtual_exchange.adapters.processes.jobs import JobProcesses
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.adapters.traders_file import load_traders
 from virtual_exchange.adapters.world_file import world_fields

@@ -16,7 +16,7 @@ from suite.contracts.trader import TraderSpec
 from suite.contracts.world import WorldCreated, WorldRequest
 from suite.errors import BadRequest, SuiteError, UpstreamUnavailable
 from suite.service.http import admin_client
-from virtual_exchange.adapters.agent_process import AgentProcess, agent_command
+from virtual_exchange.adapters.processes.agents import AgentProcess, agent_command
 from virtual_exchange.adapters.traders_file import write_masked
 from virtual_exchange.application.backtest import Progress
 from virtual_exchange.application.session import Session, strategies_of

@@ -11,10 +11,10 @@ import msgspec
 
 from suite.contracts.backtest import BacktestRequest
 from suite.errors import SuiteError, UpstreamRefused
+from virtual_exchange.adapters.processes.child import Child, lines_of
 
-_PROGRESS = b"progress "
-_DONE = b"report "
-_STOP_S = 5.0
+_PROGRESS = "progress "
+_DONE = "report "
 
 
 class JobProcesses:
@@ -44,45 +44,34 @@ class JobProcesses:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
+            child = Child(process)
             try:
-                return await _follow(process, request, on_progress, out)
+                return await _follow(process, child, request, on_progress, out)
             finally:
-                await _stop(process)
+                await child.stop()
 
 
 async def _follow(
     process: asyncio.subprocess.Process,
+    child: Child,
     request: BacktestRequest,
     on_progress: Callable[[float], None],
     out: Path,
 ) -> tuple[bytes, str]:
-    if process.stdin is None or process.stdout is None or process.stderr is None:
+    if process.stdin is None or process.stdout is None:
         raise SuiteError("a backtest process has no pipes")
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(msgspec.json.encode(request))
         await process.stdin.drain()
         process.stdin.close()
-    errors = asyncio.ensure_future(process.stderr.read())
     sha256 = ""
-    async for line in process.stdout:
+    async for line in lines_of(process.stdout):
         if line.startswith(_PROGRESS):
             on_progress(float(line[len(_PROGRESS) :]))
         elif line.startswith(_DONE):
-            sha256 = line[len(_DONE) :].decode().strip()
-    code, text = await process.wait(), (await errors).decode(errors="replace").strip()
-    if code != 0 or not sha256:
-        reason = text.splitlines()[-1] if text else f"exit code {code}"
+            sha256 = line[len(_DONE) :]
+    reason = await child.ended()
+    if reason is not None or not sha256:
+        reason = reason or "it ended without a report"
         raise UpstreamRefused(reason.removeprefix("virtual-exchange: "))
     return await asyncio.to_thread(out.read_bytes), sha256
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End a process that still runs: politely, then not."""
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()

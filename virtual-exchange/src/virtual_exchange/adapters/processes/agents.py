@@ -4,13 +4,10 @@ import asyncio
 import os
 import shutil
 import sys
-from collections import deque
 from pathlib import Path
 
 from suite.errors import ConfigError, SuiteError
-
-_STOP_S = 5.0
-_KEPT_LINES = 20
+from virtual_exchange.adapters.processes.child import Child
 
 
 def agent_command() -> str:
@@ -29,11 +26,9 @@ def agent_command() -> str:
 class AgentProcess:
     """One running trader."""
 
-    def __init__(self, trader_id: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, trader_id: str, child: Child) -> None:
         self.trader_id = trader_id
-        self._process = process
-        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._reader = asyncio.ensure_future(self._read())
+        self._child = child
 
     @classmethod
     async def start(
@@ -57,7 +52,7 @@ class AgentProcess:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C is for us; we stop what we started
         )
-        return cls(trader_id, process)
+        return cls(trader_id, Child(process))
 
     async def finished(self) -> None:
         """Wait until it has ended.
@@ -65,28 +60,11 @@ class AgentProcess:
         Raises:
             SuiteError: it ended with an error.
         """
-        code = await self._process.wait()
-        await self._reader
-        if code != 0:
-            reason = self._lines[-1] if self._lines else f"exit code {code}"
+        reason = await self._child.ended()
+        if reason is not None:
             reason = reason.removeprefix("strategy-agent: ")
             raise SuiteError(f"agent {self.trader_id} stopped: {reason}")
 
     async def stop(self) -> None:
-        """End it: politely, then not."""
-        if self._process.returncode is None:
-            self._process.terminate()
-            try:
-                await asyncio.wait_for(self._process.wait(), _STOP_S)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-        await self._reader
-
-    async def _read(self) -> None:
-        if self._process.stderr is None:
-            return
-        async for line in self._process.stderr:
-            text = line.decode(errors="replace").strip()
-            if text:
-                self._lines.append(text)
+        """End it."""
+        await self._child.stop()
