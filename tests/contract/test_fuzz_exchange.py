@@ -113,7 +113,7 @@ def state(session: Session) -> Any:
 def submit(session: Session, body: bytes) -> str:
     """Bring a body to the door; say how it was answered."""
     try:
-        reply = session.door.submit(body)
+        reply = session.door.post(body).answer
     except Malformed as error:
         return "422" if error.is_json else "400"
     msgspec.json.encode(reply)

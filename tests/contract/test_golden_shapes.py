@@ -96,7 +96,7 @@ def told(target: VenueUnderTest) -> tuple[Sdk, dict[str, list[Any]]]:
 def test_every_type_and_channel_has_a_golden_file() -> None:
     """And every file has something that is checked with it."""
     session: Session = open_memory_world(random_source("BTC"))
-    assert set(session.queries.types) == GOLDEN.names("info")
+    assert set(session.queries._reads) == GOLDEN.names("info")
     more = {"activeSpotAssetCtx", "error", "pong", "post", "subscriptionResponse"}
     assert {TOLD_BY.get(kind, kind) for kind in CHANNELS} | more == GOLDEN.names("ws")
 

@@ -68,7 +68,7 @@ class Wallet:
 
 def post(session: Session, envelope: dict[str, Any]) -> Any:
     """Bring an envelope to a world's native door."""
-    return session.door.submit(msgspec.json.encode(envelope))
+    return session.door.post(msgspec.json.encode(envelope)).answer
 
 
 def item(

@@ -269,7 +269,7 @@ DEEP = b'{"action":' + b"[" * 5000 + b"]" * 5000 + b"}"
 def test_what_is_no_json_is_told_apart(session: Session, body: bytes) -> None:
     """400 on the wire."""
     with pytest.raises(Malformed) as caught:
-        session.door.submit(body)
+        session.door.post(body)
     assert not caught.value.is_json
 
 
@@ -300,20 +300,20 @@ def test_json_of_another_shape_is_told_apart(session: Session, body: bytes) -> N
     """422 on the wire, and nothing has changed."""
     before = session.world.engine.digest()
     with pytest.raises(Malformed) as caught:
-        session.door.submit(body)
+        session.door.post(body)
     assert caught.value.is_json
     assert before == session.world.engine.digest()
 
 
 def test_what_follows_the_first_value_is_ignored(session: Session) -> None:
     """As the venue's reader does."""
-    reply = session.door.submit(encoded() + b" trailing nonsense")
+    reply = session.door.post(encoded() + b" trailing nonsense").answer
     assert reply["status"] == "ok"
 
 
 def test_unknown_keys_of_the_envelope_are_ignored(session: Session) -> None:
     """Frontends add their own."""
-    assert session.door.submit(encoded(isFrontend=True))["status"] == "ok"
+    assert session.door.post(encoded(isFrontend=True)).answer["status"] == "ok"
 
 
 def test_actions_beyond_perpetuals_are_refused_by_name(session: Session) -> None:
@@ -594,7 +594,7 @@ def test_mutated_bodies_change_nothing(session: Session) -> None:
     for place in range(0, len(body), 7):
         changed = body[:place] + bytes((body[place] ^ 1,)) + body[place + 1 :]
         try:
-            reply = session.door.submit(changed)
+            reply = session.door.post(changed).answer
         except Malformed:
             continue
         if reply["status"] == "ok":

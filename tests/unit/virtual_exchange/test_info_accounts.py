@@ -497,7 +497,7 @@ def test_approvals_are_told(session: Session) -> None:
     assert 0 == ask(session, "maxBuilderFee", builder="0x" + "c" * 40)
     assert "CODE" == ask(session, "referral")["referredBy"]["code"]
     assert ask(session, "referral", OTHER.address)["referredBy"] is None
-    assert ask(session, "preTransferCheck", source="x")["userExists"]
+    assert ask(session, "preTransferCheck")["userExists"]
     assert not ask(session, "preTransferCheck", "0x" + "9" * 40)["userExists"]
 
 

@@ -26,7 +26,7 @@ def drawn(chance: random.Random) -> dict[str, Any]:
     """Fields of the right types, with anything in them."""
     names = ("startTime", "endTime", "nSigFigs", "mantissa", "id")
     fields: dict[str, Any] = {name: chance.choice(NUMBERS) for name in names}
-    fields |= {name: chance.choice(TEXTS) for name in ("coin", "builder", "tokenId", "source")}
+    fields |= {name: chance.choice(TEXTS) for name in ("coin", "builder", "tokenId")}
     fields["vaultAddress"] = chance.choice(TEXTS)
     fields["user"] = chance.choice((OWNER.address, *TEXTS))
     fields["dex"] = chance.choice((None, None, "", "xyz"))

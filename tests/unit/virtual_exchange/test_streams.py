@@ -253,7 +253,7 @@ async def test_client_that_takes_nothing_is_dropped_and_forgotten(session: Sessi
         assert (1013, "too slow: nothing was taken for 0.05 s") == slow.closed
         assert [] == slow.said
         await quick.take()
-        assert 1 == session.streams.connections
+        assert 1 == len(session.streams._connections)
 
 
 async def test_who_asks_much_and_reads_nothing_is_listened_to_no_further(session: Session) -> None:
@@ -304,7 +304,7 @@ async def test_world_is_not_listened_to_while_nobody_is_subscribed(session: Sess
         assert [] == session.world.listeners
         await client.subscribe("userFills", user=address(session))
     assert [] == session.world.listeners
-    assert 0 == session.streams.connections
+    assert 0 == len(session.streams._connections)
 
 
 async def test_all_who_subscribe_to_the_same_share_one_message(session: Session) -> None:

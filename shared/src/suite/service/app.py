@@ -1,7 +1,7 @@
 """What makes a FastAPI application a service of the suite.
 
     app = FastAPI(title="virtual-exchange", lifespan=lifespan)
-    install_chassis(app, settings, health=progress, ready=container.is_ready)
+    install_chassis(app, settings, health=container.health, ready=container.is_ready)
 
 adds the edge (`middleware.py`), the error texts (`faults.py`), `/health`, `/ready` and `/metrics`.
 What the parts need later is in `app.state.chassis`.

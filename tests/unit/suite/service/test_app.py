@@ -16,10 +16,9 @@ from starlette.websockets import WebSocket
 
 from suite import errors
 from suite.checks import InvariantViolated
-from suite.clock import ManualClock
 from suite.service import faults
 from suite.service.app import install_chassis, undeclared_write_routes
-from suite.service.health import Health, Progress
+from suite.service.health import Health
 from suite.service.settings import ServiceSettings, settings_config
 from suite.service.tokens import Grant, account_grant, open_to_all, require, scoped
 
@@ -277,22 +276,20 @@ async def test_request_id_is_the_callers_where_harmless(client: httpx.AsyncClien
     assert reply.headers["x-request-id"] != "a b\t{}"
 
 
-async def test_health_is_about_progress() -> None:
-    clock = ManualClock(0)
-    progress = Progress(clock, limit_ms=1000)
+async def test_probe_that_fails_is_an_unhealthy_service() -> None:
+    health = Health(detail={"steps": 1})
 
     def broken() -> Health:
         raise OSError("disk gone")
 
     app = FastAPI(title="demo")
-    install_chassis(app, Settings.load(), health=progress, ready=broken)
+    install_chassis(app, Settings.load(), health=lambda: health, ready=broken)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        progress.beat()
         reply = await client.get("/health")
-        expected = {"status": "ok", "service": "demo", "beats": 1, "last_beat_age_ms": 0}
+        expected = {"status": "ok", "service": "demo", "steps": 1}
         assert (200, expected) == (reply.status_code, reply.json())
-        clock.advance_to(1000)
+        health = Health(ok=False)
         assert (await client.get("/health")).status_code == 503
         reply = await client.get("/ready")
         assert (503, "OSError: disk gone") == (reply.status_code, reply.json()["reason"])

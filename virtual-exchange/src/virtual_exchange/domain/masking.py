@@ -112,14 +112,6 @@ class Mask:
         """Index of a shown coin in the recorded market."""
         return self.coins[symbol].symbol
 
-    def true_name(self, shown: str) -> str:
-        """Recorded name of a shown one.
-
-        Raises:
-            KeyError: no coin is shown under this name.
-        """
-        return {coin.shown.coin: coin.true.coin for coin in self.coins}[shown]
-
 
 def _units(true_decimals: int, shown_decimals: int) -> Fraction:
     return Fraction(10**true_decimals, 10**shown_decimals)

@@ -111,14 +111,6 @@ class Door:
         self._warn = warn
         self._sources: tuple[Source, Source] = ("a", "b")
 
-    def submit(self, body: bytes) -> Answer:
-        """Carry out a signed action, or send it on its way.
-
-        Raises:
-            Malformed: the body is no request.
-        """
-        return self.post(body).answer
-
     def post(self, body: bytes) -> Delivery[Answer]:
         """Carry out a signed action, or send it on its way and say when it arrives.
 

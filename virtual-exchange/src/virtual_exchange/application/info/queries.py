@@ -66,11 +66,6 @@ class Queries:
         self._who = IdentityReads(world, identity, self.market, self.accounts)
         self._reads = self._of_market() | self._of_orders() | self._of_accounts() | _constants()
 
-    @property
-    def types(self) -> frozenset[str]:
-        """Every type of request that is answered."""
-        return frozenset(self._reads)
-
     def info(self, request: InfoBody, caller: int | None) -> Any:
         """Answer one request; what is returned may be shared and must not be changed.
 

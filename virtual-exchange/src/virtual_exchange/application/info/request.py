@@ -35,7 +35,6 @@ class InfoBody(InfoRequest, frozen=True, kw_only=True):
     id: int | None = None
     tokenId: str | None = None  # noqa: N815
     vaultAddress: str | None = None  # noqa: N815
-    source: str | None = None
 
 
 _body = msgspec.json.Decoder(InfoBody)

@@ -132,11 +132,6 @@ class Streams:
         """Forget a connection."""
         self._connections.discard(connection)
 
-    @property
-    def connections(self) -> int:
-        """How many are open, subscribed or not."""
-        return len(self._connections)
-
     def acted(self, account: int) -> None:
         """Note that an account has done something, whether or not the market changed by it."""
         if self._topics:
