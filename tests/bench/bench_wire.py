@@ -21,15 +21,16 @@ from coincurve import PrivateKey
 from tests.bench import load
 from tests.support.stores import make_store
 
+from suite.addresses import derived_address, keccak
 from suite.contracts.hyperliquid_exchange import decode_action, packed
-from suite.contracts.hyperliquid_signing import keccak, l1_digest, recover
+from suite.contracts.hyperliquid_signing import l1_digest, recover
 
 BIN = Path(sys.executable).parent
 ROUNDS = 3
 COINS = "BTC,ETH,SOL"
 MINUTES = 7 * 1440
 KEY = PrivateKey(b"\x11" * 32)
-ADDRESS = "0x" + keccak(KEY.public_key.format(compressed=False)[1:])[-20:].hex()
+ADDRESS = derived_address(KEY.public_key.format(compressed=False)[1:])
 EMPTY_SERVER = """
 from suite.service.app import install_chassis
 from suite.service.server import serve

@@ -1,6 +1,7 @@
 """Words of the venue, with their wire values."""
 
 from enum import IntEnum, StrEnum
+from typing import Literal
 
 
 class Side(IntEnum):
@@ -10,7 +11,7 @@ class Side(IntEnum):
     SELL = -1
 
     @property
-    def wire(self) -> str:
+    def wire(self) -> Literal["B", "A"]:
         """`B` (bid) or `A` (ask)."""
         return "B" if self is Side.BUY else "A"
 

@@ -1,13 +1,19 @@
 """Names of things, told apart by type."""
 
 import re
-from typing import NewType
+from typing import Annotated, Final, NewType
+
+import msgspec
 
 Oid = NewType("Oid", int)
 """Order id of the venue: `bar_index * 2^26 + account_index * 2^14 + sequence`, below 2^53."""
 
 Cloid = NewType("Cloid", str)
 """Client order id: `0x` and 32 lower-case hex digits; the idempotency key of an order."""
+
+_CLOID: Final = "0x[0-9a-fA-F]{32}"
+CloidText = Annotated[str, msgspec.Meta(pattern=f"^{_CLOID}$")]
+"""The same as it comes over the wire, in any case."""
 
 AccountId = NewType("AccountId", str)
 TraderId = NewType("TraderId", str)
@@ -24,6 +30,6 @@ def parse_cloid(text: str) -> Cloid:
     Raises:
         ValueError: not `0x` and 32 hex digits.
     """
-    if re.fullmatch(r"0x[0-9a-fA-F]{32}", text) is None:
+    if re.fullmatch(_CLOID, text) is None:
         raise ValueError("cloid must be 0x followed by 32 hex digits")
     return Cloid(text.lower())

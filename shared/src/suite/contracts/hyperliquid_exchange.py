@@ -9,19 +9,17 @@ Source: hyperliquid-python-sdk 0.24, ccxt 4.5.90, @nktkas/hyperliquid (schemas),
 
 # ruff: noqa: N815 - the names are the wire's
 
-import re
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from suite.addresses import AddressText, normal_address
 from suite.contracts.hyperliquid_signing import USER_SIGNED
+from suite.ids import CloidText
 
 _DECIMAL: Final = r"^[0-9]+(\.[0-9]{1,8}0*)?$"
 DecimalText = Annotated[str, msgspec.Meta(pattern=_DECIMAL, max_length=64)]
 """Positive, plain, at most eight places but for zeros."""
-Hash128 = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{32}$")]
-_ADDRESS: Final = r"(0x)?[0-9a-fA-F]{40}"
-AddressText = Annotated[str, msgspec.Meta(pattern=f"^{_ADDRESS}$")]
 Scalar = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,64}$")]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 Text = Annotated[str, msgspec.Meta(max_length=128)]
@@ -88,7 +86,7 @@ class OrderItem(_Item):
     s: DecimalText
     r: bool
     t: Kind
-    c: Hash128 | None = None
+    c: CloidText | None = None
 
 
 class Builder(_Item):
@@ -130,7 +128,7 @@ class CancelCloidItem(_Item):
     """An order by its client id."""
 
     asset: Natural
-    cloid: Hash128
+    cloid: CloidText
 
 
 class CancelByCloid(_Action, tag="cancelByCloid"):
@@ -143,7 +141,7 @@ class CancelByCloid(_Action, tag="cancelByCloid"):
 class ModifyItem(_Item):
     """An order and what replaces it."""
 
-    oid: Natural | Hash128
+    oid: Natural | CloidText
     order: OrderItem
 
 
@@ -157,7 +155,7 @@ class BatchModify(_Action, tag="batchModify"):
 class Modify(_Action, tag="modify"):
     """Replace one order."""
 
-    oid: Natural | Hash128
+    oid: Natural | CloidText
     order: OrderItem
     a: bool = False
 
@@ -393,7 +391,7 @@ def canonical(action: L1Action) -> None:
             for item in action.orders:
                 _order(item)
             if action.builder is not None:
-                action.builder.b = address(action.builder.b)
+                action.builder.b = normal_address(action.builder.b)
         case BatchModify():
             for change in action.modifies:
                 _modify(change)
@@ -403,24 +401,13 @@ def canonical(action: L1Action) -> None:
             for cancel in action.cancels:
                 cancel.cloid = cancel.cloid.lower()
         case SubAccountTransfer() | SubAccountSpotTransfer():
-            action.subAccountUser = address(action.subAccountUser)
+            action.subAccountUser = normal_address(action.subAccountUser)
         case VaultTransfer():
-            action.vaultAddress = address(action.vaultAddress)
+            action.vaultAddress = normal_address(action.vaultAddress)
         case TwapOrder():
             action.twap.s = _plain(action.twap.s)
         case _:
             pass
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an address; `0x` may be left out, hex digits may be upper case."""
-    return re.fullmatch(_ADDRESS, text) is not None
-
-
-def address(text: str) -> str:
-    """Write an address in lower case with its prefix."""
-    lower = text.lower()
-    return lower if lower.startswith("0x") else f"0x{lower}"
 
 
 def _modify(change: ModifyItem | Modify) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any, Final, Literal
 
-import sha3
+from suite.addresses import derived_address, is_address, keccak
 
 Source = Literal["a", "b"]
 """`a` is mainnet, `b` testnet; a client chooses by its own rules."""
@@ -22,7 +22,6 @@ _DOMAIN_TYPE: Final = (
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
 _WORD_MAX: Final = 1 << 256
-_ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
 _CHAIN_ID: Final = re.compile("0x[0-9a-fA-F]{1,64}")
 
 USER_SIGNED: Final[Mapping[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
@@ -92,11 +91,6 @@ USER_SIGNED: Final[Mapping[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
 
 Every one begins with `string hyperliquidChain`, which is left out here.
 """
-
-
-def keccak(data: bytes) -> bytes:
-    """Keccak-256, 32 bytes."""
-    return bytes(sha3.keccak_256(data).digest())
 
 
 def l1_digest(
@@ -178,7 +172,7 @@ def recover(digest: bytes, r: int, s: int, v: int) -> str | None:
         key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
     except ValueError:
         return None
-    return "0x" + keccak(key.format(compressed=False)[1:])[-20:].hex()
+    return derived_address(key.format(compressed=False)[1:])
 
 
 def _word(kind: str, value: object) -> bytes:
@@ -186,7 +180,7 @@ def _word(kind: str, value: object) -> bytes:
     match kind, value:
         case "string", str():
             return keccak(value.encode("utf-8", "surrogatepass"))
-        case "address", str() if _ADDRESS.fullmatch(value):
+        case "address", str() if value.startswith("0x") and is_address(value):
             return bytes(12) + bytes.fromhex(value[2:])
         case "bool", bool():
             return int(value).to_bytes(32, "big")

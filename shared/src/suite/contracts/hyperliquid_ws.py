@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from suite.addresses import AddressText, normal_address
+
 MALFORMED: Final = "Error parsing JSON into valid websocket request: {text}"
 INVALID: Final = "Invalid subscription {json}"
 ALREADY_SUBSCRIBED: Final = "Already subscribed: {json}"
@@ -19,7 +21,6 @@ TOO_MANY_CHANNELS: Final = "Cannot subscribe to more than {limit} channels."
 TOO_MANY_MESSAGES: Final = "Cannot send more than {limit} messages per minute."
 TOO_MANY_POSTS: Final = "too many pending post requests id={id}"
 
-User = Annotated[str, msgspec.Meta(pattern=r"^(0x)?[0-9a-fA-F]{40}$")]
 Coin = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Dex = Annotated[str, msgspec.Meta(max_length=64)] | UnsetType | None
 Interval = Literal[
@@ -39,7 +40,7 @@ class OfUser(Named, frozen=True, kw_only=True):
         user: its address, in any case.
     """
 
-    user: User
+    user: AddressText
 
 
 class AllMids(Named, frozen=True, kw_only=True, tag="allMids"):
@@ -273,8 +274,7 @@ def normal(subscription: Named) -> Named:
     """Write a subscription as the venue echoes it."""
     if not isinstance(subscription, OfUser):
         return subscription
-    user = subscription.user.lower()
-    user = user if user.startswith("0x") else f"0x{user}"
+    user = normal_address(subscription.user)
     if isinstance(subscription, UserFills) and subscription.aggregateByTime is None:
         subscription = UserFills(user=user)
     return msgspec.structs.replace(subscription, user=user)

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from suite.enums import Tif, Tpsl
+from suite.ids import CloidText
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-CloidText = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{32}$")]
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from suite.addresses import Address
 from suite.contracts.clock import Interval
 from suite.contracts.venue import Name, Wire
 
 AccountName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,63}$")]
-Address = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
 Moment = str | int
 """Epoch ms, or an ISO date (`2025-05-05`) or date and time in UTC."""
 Weeks = Annotated[int, msgspec.Meta(ge=-3000, le=400_000)]

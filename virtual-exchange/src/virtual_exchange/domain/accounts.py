@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from suite.addresses import derived_address
 from suite.enums import Side
 from suite.fixed import Size, Usd
 from suite.ids import AccountId
@@ -47,6 +48,4 @@ def address_of(account_id: str) -> str:
 
     The last 20 bytes of keccak("account:" + id).
     """
-    from eth_hash.auto import keccak
-
-    return "0x" + keccak(f"account:{account_id}".encode())[-20:].hex()
+    return derived_address(f"account:{account_id}".encode())

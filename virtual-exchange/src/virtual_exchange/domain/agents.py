@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from suite.addresses import NOBODY
 from suite.bars import DAY_MS
 
-NOBODY: Final = "0x" + "0" * 40
 _NAMED: Final = 3
 _NAMED_PER_SUB_ACCOUNT: Final = 2
 _NAME_LENGTH: Final = 16

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 
-from suite.contracts.hyperliquid_exchange import Envelope, address, is_address
+from suite.addresses import is_address, normal_address
+from suite.contracts.hyperliquid_exchange import Envelope
 from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.door import Malformed
@@ -51,7 +52,7 @@ def read(session: Session, request: InfoBody, caller: int | None) -> Any:
         UnknownRequest: the type is unknown, or a field it needs is missing.
     """
     if request.user is not None and is_address(request.user):
-        session.identity.welcome(address(request.user))
+        session.identity.welcome(normal_address(request.user))
     return session.queries.info(request, caller)
 
 

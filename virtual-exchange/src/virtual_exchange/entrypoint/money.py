@@ -2,7 +2,7 @@
 
 import msgspec
 
-from suite.contracts.hyperliquid_exchange import address
+from suite.addresses import normal_address
 from suite.contracts.world import FaucetRequest, Transfer, TransferDone
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
@@ -14,8 +14,8 @@ async def faucet(call: Call) -> Answer:
     """`POST /faucet`."""
     request = call.decode(_faucet)
     session = call.session
-    session.identity.welcome(address(request.address))
-    return answer({"address": address(request.address)})
+    session.identity.welcome(normal_address(request.address))
+    return answer({"address": normal_address(request.address)})
 
 
 async def transfer(call: Call) -> Answer:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from suite.addresses import normal_address
 from suite.contracts import hyperliquid_exchange as wire
 from suite.contracts.hyperliquid_signing import Source, l1_digest, recover, user_digest
 from suite.errors import RejectReason
@@ -172,7 +173,7 @@ class Door:
     def _recover(self, envelope: wire.Envelope, packed: bytes, source: Source) -> str:
         vault = None
         if envelope.vaultAddress is not None:
-            vault = bytes.fromhex(wire.address(envelope.vaultAddress)[2:])
+            vault = bytes.fromhex(normal_address(envelope.vaultAddress)[2:])
         digest = l1_digest(
             packed, envelope.nonce, source, vault=vault, expires_after=envelope.expiresAfter
         )
@@ -184,7 +185,7 @@ class Door:
         """The account that is acted for."""
         if envelope.vaultAddress is None or isinstance(action, wire.IGNORES_VAULT):
             return principal
-        address = wire.address(envelope.vaultAddress)
+        address = normal_address(envelope.vaultAddress)
         account = self._world.by_address.get(address)
         if account is None or account.master != principal.index:
             raise _Refused(f"Vault not registered: {address}")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from suite.addresses import derived_address
 from suite.clock import Clock
-from suite.contracts.hyperliquid_signing import keccak
 from suite.fixed import Usd
 from suite.ids import AccountId
 from virtual_exchange.application.world import World
@@ -106,7 +106,7 @@ class Identity:
         account = Account(
             index=len(self._world.accounts),
             account_id=AccountId(f"{master.account_id}/{number}"),
-            address="0x" + keccak(f"sub-account:{master.address}/{number}".encode())[-20:].hex(),
+            address=derived_address(f"sub-account:{master.address}/{number}".encode()),
             initial_balance_usd=Usd(0),
             master=master.index,
             name=name,

@@ -7,6 +7,7 @@ world; never into an account that does not exist.
 from collections.abc import Callable
 from typing import Final
 
+from suite.addresses import is_address, normal_address
 from suite.contracts import hyperliquid_exchange as wire
 from suite.errors import Conflict
 from suite.fixed import USD_DECIMALS, Usd, parse_fixed
@@ -89,7 +90,7 @@ class MoneyActions:
         return carry_out(account, action)
 
     def _approve_agent(self, account: Account, action: wire.UserAction) -> Answer:
-        address = wire.address(action.agentAddress)
+        address = normal_address(action.agentAddress)
         text = self._identity.approve_agent(account, address, action.agentName or "")
         return DONE if text is None else err(text)
 
@@ -110,13 +111,13 @@ class MoneyActions:
         return DONE
 
     def _usd_send(self, account: Account, action: wire.UserAction) -> Answer:
-        target = self._world.by_address.get(wire.address(action.destination))
+        target = self._world.by_address.get(normal_address(action.destination))
         if target is None:
             return err(_unknown(action.destination))
         return self._send(account, target, _usd(action.amount) or 0, "internalTransfer")
 
     def _spot_send(self, account: Account, action: wire.UserAction) -> Answer:
-        target = self._world.by_address.get(wire.address(action.destination))
+        target = self._world.by_address.get(normal_address(action.destination))
         if target is None:
             return err(_unknown(action.destination))
         if not _is_usdc(action.token):
@@ -127,8 +128,8 @@ class MoneyActions:
         """Any way between wallets: of the main dex (empty) or spot, of one account or two."""
         source: Account | None = account
         if action.fromSubAccount:
-            source = self._own_sub_account(account, wire.address(action.fromSubAccount))
-        target = self._world.by_address.get(wire.address(action.destination))
+            source = self._own_sub_account(account, normal_address(action.fromSubAccount))
+        target = self._world.by_address.get(normal_address(action.destination))
         ways = {action.sourceDex, action.destinationDex}
         if source is None:
             return err(f"Sub-account not registered: {action.fromSubAccount}")
@@ -147,7 +148,7 @@ class MoneyActions:
     def _class_transfer(self, account: Account, action: wire.UserAction) -> Answer:
         amount, _, sub_account = action.amount.partition(" subaccount:")
         if sub_account:
-            found = self._own_sub_account(account, wire.address(sub_account))
+            found = self._own_sub_account(account, normal_address(sub_account))
             if found is None:
                 return err(f"Sub-account not registered: {sub_account}")
             account = found
@@ -170,7 +171,7 @@ class MoneyActions:
         amount = _usd(action.amount)
         if amount is None or amount <= _WITHDRAWAL_FEE_USD:
             return err("Invalid amount.")
-        if not wire.is_address(action.destination):
+        if not is_address(action.destination):
             return err(f"Invalid destination {action.destination[:42]!r}.")
         fields = {
             "usd": Usd(amount - _WITHDRAWAL_FEE_USD),

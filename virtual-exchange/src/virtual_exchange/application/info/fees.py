@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from suite.addresses import NOBODY
 from suite.bars import DAY_MS
 from suite.fixed import RATE_DECIMALS, Rate, format_fixed
 from virtual_exchange.application.exchange.limits import ActionLimits
@@ -130,9 +131,8 @@ class FeeReads:
             code: that it has named.
         """
         volume = 0 if account is None else self._activities.of(account).total_usd
-        nobody = "0x" + "0" * 40
         return {
-            "referredBy": None if code is None else {"referrer": nobody, "code": code},
+            "referredBy": None if code is None else {"referrer": NOBODY, "code": code},
             "cumVlm": usd(volume),
             "unclaimedRewards": "0.0",
             "claimedRewards": "0.0",

@@ -13,7 +13,7 @@ from suite.fixed import Price, Size, Usd
 from suite.ids import Oid
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.info.request import InfoBody, in_range
-from virtual_exchange.application.info.values import NO_HASH, SIDES, made_hash, usd
+from virtual_exchange.application.info.values import NO_HASH, made_hash, usd
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import direction
 from virtual_exchange.domain.record import TwapRecord
@@ -88,7 +88,7 @@ class FillReads:
             coin=instrument.coin,
             px=instrument.format_price(fill.price),
             sz=instrument.format_size(fill.size),
-            side=SIDES[fill.side],
+            side=fill.side.wire,
             time=fill.time_ms,
             startPosition=instrument.format_size(fill.start_position),
             dir="Settlement" if settled else direction(fill.side, fill.start_position, fill.size),
@@ -180,7 +180,7 @@ class FillReads:
         return {
             "coin": instrument.coin,
             "user": book.account.address,
-            "side": SIDES[twap.side],
+            "side": twap.side.wire,
             "sz": instrument.format_size(twap.size),
             "executedSz": instrument.format_size(executed),
             "executedNtl": usd(executed_usd),

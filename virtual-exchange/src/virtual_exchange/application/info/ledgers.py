@@ -28,22 +28,27 @@ class LedgerReads:
         if account is None:
             return []
         payments = self._world.books[account].funding
-        rows = in_range(payments, request, lambda payment: payment.time_ms, most=_MOST)
-        return [self._payment(payment) for payment in rows]
+        return [
+            {
+                "time": paid.time_ms,
+                "hash": made_hash("funding", paid.time_ms, paid.account, paid.symbol),
+                "delta": {"type": "funding", **self._payment(paid)},
+            }
+            for paid in in_range(payments, request, _moment, most=_MOST)
+        ]
 
-    def _payment(self, payment: FundingPaid) -> dict[str, Any]:
-        instrument = self._instruments[payment.symbol]
+    def payments(self, book: AccountBook, first: int, end: int) -> list[dict[str, Any]]:
+        """Funding of an account, from one payment to before another, as streams tell it."""
+        return [{"time": paid.time_ms, **self._payment(paid)} for paid in book.funding[first:end]]
+
+    def _payment(self, paid: FundingPaid) -> dict[str, Any]:
+        instrument = self._instruments[paid.symbol]
         return {
-            "time": payment.time_ms,
-            "hash": made_hash("funding", payment.time_ms, payment.account, payment.symbol),
-            "delta": {
-                "type": "funding",
-                "coin": instrument.coin,
-                "usdc": usd(payment.usd),
-                "szi": instrument.format_size(payment.size),
-                "fundingRate": format_fixed(payment.rate, RATE_DECIMALS),
-                "nSamples": None,
-            },
+            "coin": instrument.coin,
+            "usdc": usd(paid.usd),
+            "szi": instrument.format_size(paid.size),
+            "fundingRate": format_fixed(paid.rate, RATE_DECIMALS),
+            "nSamples": None,
         }
 
     def others(self, request: InfoBody, account: int | None) -> list[dict[str, Any]]:
@@ -103,7 +108,7 @@ class LedgerReads:
         }
 
 
-def _moment(entry: LedgerUpdate | Liquidated) -> int:
+def _moment(entry: FundingPaid | LedgerUpdate | Liquidated) -> int:
     return entry.time_ms
 
 

@@ -11,7 +11,7 @@ from suite.ids import Oid, parse_cloid
 from suite.instrument import Instrument
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.info.request import InfoBody, UnknownRequest
-from virtual_exchange.application.info.values import SIDES, status_word, usd
+from virtual_exchange.application.info.values import status_word, usd
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.record import OrderRecord, OrderUpdate
 
@@ -30,7 +30,7 @@ class OrderReads:
         return tuple(
             OpenOrder(
                 coin=instrument.coin,
-                side=SIDES[order.side],
+                side=order.side.wire,
                 limitPx=self.limit_text(book.orders[order.oid]),
                 sz=instrument.format_size(order.size),
                 oid=order.oid,
@@ -131,7 +131,7 @@ class OrderReads:
         size = instrument.format_size(sum(fill.size for fill in fills))
         order = {
             "coin": instrument.coin,
-            "side": SIDES[last.side],
+            "side": last.side.wire,
             "limitPx": instrument.format_price(last.price),
             "sz": "0.0",
             "oid": last.oid,

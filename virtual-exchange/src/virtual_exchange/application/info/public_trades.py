@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from perp_engine.rules import BarPath
 from suite.enums import Side
-from virtual_exchange.application.info.values import SIDES, made_hash
+from virtual_exchange.application.info.values import made_hash
 from virtual_exchange.application.world import World
 
 BUYER: Final = "0x000000000000000000000000000000000000b1d5"
@@ -67,7 +67,7 @@ class PublicTrades:
                 trades.append(
                     {
                         "coin": instrument.coin,
-                        "side": SIDES[side],
+                        "side": side.wire,
                         "px": instrument.format_price(price),
                         "sz": instrument.format_size(size),
                         "time": open_ms + (last_ms - open_ms) * point // (_POINTS - 1),

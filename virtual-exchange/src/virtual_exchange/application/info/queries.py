@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from suite.contracts.hyperliquid_exchange import address, is_address
+from suite.addresses import is_address, normal_address
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.limits import ActionLimits
 from virtual_exchange.application.info import spot as spot_reads
@@ -88,7 +88,7 @@ class Queries:
         account = caller
         if request.user is not None:
             user = request.user
-            found = account_of(self._world, address(user) if is_address(user) else user)
+            found = account_of(self._world, normal_address(user) if is_address(user) else user)
             account = found.index if found else None
         elif account is None and read.of_user:
             raise UnknownRequest("missing field `user`")
@@ -99,7 +99,7 @@ class Queries:
         if account is not None:
             return self._world.accounts[account].address
         user = request.user or ""
-        return address(user) if is_address(user) else user
+        return normal_address(user) if is_address(user) else user
 
     def _of_market(self) -> dict[str, Read]:
         market, now = self.market, self._world
@@ -165,7 +165,7 @@ class Queries:
             "extraAgents": _of_user(lambda _r, a: who.agents(a)),
             "subAccounts": _of_user(lambda _r, a: who.sub_accounts(a)),
             "maxBuilderFee": _of_user(
-                lambda r, a: who.max_builder_fee(a, address(r.builder or "")), "builder"
+                lambda r, a: who.max_builder_fee(a, normal_address(r.builder or "")), "builder"
             ),
             "preTransferCheck": _of_user(lambda _r, a: who.exists(a)),
             "webData2": _of_user(lambda r, a: who.page(self._user(r, a), a)),

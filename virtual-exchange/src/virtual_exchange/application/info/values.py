@@ -2,12 +2,11 @@
 
 import hashlib
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
-from suite.enums import OrderStatus, Side
+from suite.enums import OrderStatus
 from suite.fixed import USD_DECIMALS, format_fixed
 
-SIDES: Final[dict[Side, Literal["B", "A"]]] = {Side.BUY: "B", Side.SELL: "A"}
 _DIGITS: Final = 10
 """That the venue shows after the point at most."""
 NO_HASH: Final = "0x" + "0" * 64

@@ -14,6 +14,7 @@ import msgspec
 from suite import performance
 from suite.bars import DAY_MS
 from suite.fixed import USD_DECIMALS
+from virtual_exchange.application.info.values import usd
 from virtual_exchange.application.report.rows import (
     chart_of,
     fill_row,
@@ -23,7 +24,6 @@ from virtual_exchange.application.report.rows import (
     order_row,
     plain,
     trade_row,
-    usd,
 )
 from virtual_exchange.domain.record import AccountRecord, OrderRecord, RunRecord
 from virtual_exchange.domain.trades import slippage_of, trades_of

@@ -7,8 +7,9 @@ from typing import Any
 
 from perp_engine.events import Fill, FundingPaid, Liquidated
 from suite.enums import Side
-from suite.fixed import RATE_DECIMALS, USD_DECIMALS, format_fixed
+from suite.fixed import RATE_DECIMALS, format_fixed
 from suite.instrument import Instrument
+from virtual_exchange.application.info.values import usd
 from virtual_exchange.domain.masking import TrueInstrument
 from virtual_exchange.domain.record import MarketRecord, OrderRecord
 from virtual_exchange.domain.trades import Trade, slippage_of
@@ -33,11 +34,6 @@ def number(value: float | None) -> str | None:
         return None
     rounded = Decimal(f"{value:.{SIGNIFICANT_DIGITS - 1}e}")
     return f"{rounded.normalize() + 0:f}"
-
-
-def usd(value: int) -> str:
-    """Micro-USD as USD."""
-    return format_fixed(int(value), USD_DECIMALS)
 
 
 def fill_row(fill: Fill, instruments: list[Instrument]) -> dict[str, Any]:

@@ -5,16 +5,16 @@ from typing import Any, Final
 
 import msgspec
 
+from suite.addresses import NOBODY
 from suite.contracts import hyperliquid_ws as ws
 from suite.contracts.hyperliquid_info import UpdatedOrder
 from suite.enums import OrderStatus
-from suite.fixed import RATE_DECIMALS, Usd, format_fixed
+from suite.fixed import Usd
 from suite.ids import AccountId, Oid
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.info.accounts import AccountReads
-from virtual_exchange.application.info.ledgers import LedgerReads
 from virtual_exchange.application.info.liquidations import fills_of
-from virtual_exchange.application.info.values import SIDES, status_word, usd
+from virtual_exchange.application.info.values import status_word, usd
 from virtual_exchange.application.stream.feeds import Feed, Log, LogFeed
 from virtual_exchange.application.stream.reads import Ask
 from virtual_exchange.application.world import World
@@ -26,13 +26,8 @@ _BY_VENUE: Final = frozenset(
     {OrderStatus.MARGIN_CANCELED, OrderStatus.LIQUIDATED_CANCELED, OrderStatus.DELISTED_CANCELED}
 )
 """Cancels that are told as events too; those of reduce-only orders and siblings are not."""
-_VENUE_ADDRESS: Final = "0x" + "0" * 40
 _LIQUIDATIONS: Final = 1 << 20
 """More than any account has, so that its row and their count make an id."""
-_NOBODY: Final = AccountBook(
-    Account(index=0, account_id=AccountId(""), address="", initial_balance_usd=Usd(0))
-)
-"""Where nothing is noted."""
 
 
 class AccountLogs:
@@ -42,7 +37,10 @@ class AccountLogs:
         self._world = world
         self._reads = reads
         self._ask = ask
-        self._ledgers = LedgerReads(world)
+        nobody = Account(
+            index=0, account_id=AccountId(""), address=NOBODY, initial_balance_usd=Usd(0)
+        )
+        self._nothing = AccountBook(nobody)
 
     def maker(self, wanted: ws.OfUser) -> Callable[[], Feed] | None:
         """Find what makes the feed of a subscription, None where it is no log."""
@@ -89,7 +87,7 @@ class AccountLogs:
         instrument = self._world.market.instruments[record.symbol]
         order = UpdatedOrder(
             coin=instrument.coin,
-            side=SIDES[record.side],
+            side=record.side.wire,
             limitPx=self._reads.orders.limit_text(record),
             sz=instrument.format_size(update.remaining),
             oid=update.oid,
@@ -170,23 +168,10 @@ class AccountLogs:
         return LogFeed("userFundings", log, opening=recent)
 
     def _payments(self, user: str, first: int, end: int) -> list[dict[str, Any]]:
-        rows = []
-        for payment in self._book(user).funding[first:end]:
-            instrument = self._world.market.instruments[payment.symbol]
-            rows.append(
-                {
-                    "time": payment.time_ms,
-                    "coin": instrument.coin,
-                    "usdc": usd(payment.usd),
-                    "szi": instrument.format_size(payment.size),
-                    "fundingRate": format_fixed(payment.rate, RATE_DECIMALS),
-                    "nSamples": None,
-                }
-            )
-        return rows
+        return self._reads.ledger.payments(self._book(user), first, end)
 
     def _ledger(self, user: str) -> Feed:
-        ledger = self._ledgers
+        ledger = self._reads.ledger
 
         def told(rows: list[Any], **more: Any) -> list[Any]:
             return [more | {"user": user, "nonFundingLedgerUpdates": rows}]
@@ -241,7 +226,7 @@ class AccountLogs:
         notional = sum(fill.price * fill.size for fill in fills_of(book, number))
         return {
             "lid": book.account.index * _LIQUIDATIONS + number + 1,
-            "liquidator": _VENUE_ADDRESS,
+            "liquidator": NOBODY,
             "liquidated_user": user,
             "liquidated_ntl_pos": usd(notional),
             "liquidated_account_value": usd(event.equity_usd),
@@ -254,4 +239,4 @@ class AccountLogs:
     def _book(self, user: str) -> AccountBook:
         """Everything noted of an account; nothing of one that does not exist, or not yet."""
         account = self._account(user)
-        return _NOBODY if account is None else self._world.books[account]
+        return self._nothing if account is None else self._world.books[account]
