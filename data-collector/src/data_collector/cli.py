@@ -191,7 +191,7 @@ def _backfill(
             await venue.history.close()
 
     configure_logging(level="error")  # what is asked again is no news beside a progress bar
-    watch = FillProgress()
+    watch = FillProgress(len(coins))
     try:
         with watch:
             asyncio.run(run(watch))

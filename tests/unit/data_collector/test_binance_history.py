@@ -138,8 +138,11 @@ async def test_funding_is_read_from_months_and_asked_for_after(
     assert 1 == server.asked.count("/fapi/v1/fundingRate")
 
 
-async def test_records_have_the_symbol_and_the_digits(history: BinanceHistory) -> None:
+async def test_records_have_the_symbol_and_the_digits(
+    server: BinanceServer, history: BinanceHistory
+) -> None:
     """No lattice of sizes: that of the simulated venue follows from the prices."""
+    server.bars["\u5e01\u5b89USDT"] = server.bars["BTCUSDC"] = BARS
     expected = {"source_symbol": "BTCUSDT", "price_decimals": 1, "size_step": "0.001"}
     assert {"BTC": expected} == await history.instruments()
 

@@ -174,6 +174,8 @@ async def test_instruments_have_the_tiers_of_their_tables(history: HyperliquidHi
     [
         ('{"universe": []}', UpstreamRefused),
         ('[{"t": "soon"}]', UpstreamRefused),
+        ('{"time": 1e30}', UpstreamRefused),
+        ('{"time": -5}', UpstreamRefused),
         ("null", UpstreamRefused),
         ('{"time": 17', UpstreamUnavailable),
         ("<html>", UpstreamUnavailable),

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
@@ -40,20 +40,21 @@ WEIGHT_PER_MINUTE: Final = 2400
 MOST_KLINES, _KLINES_WEIGHT = 1500, 10
 MOST_FUNDING, _FUNDING_WEIGHT = 1000, 24  # 500 requests in five minutes are allowed
 
+_SYMBOL = re.compile(r"[A-Z0-9]{1,20}USDT")
+"""Contracts against USDT whose coin has a name that we can write; some are in other scripts."""
 _CHECKSUM = re.compile(r"\s*([0-9a-fA-F]{64})\s")
 
-_Kline = tuple[int, str, str, str, str, str, int, str, int, str, str, str]
-
-T = TypeVar("T")
+_Ms = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+_Kline = tuple[_Ms, str, str, str, str, str, int, str, int, str, str, str]
 
 
 class _Funding(msgspec.Struct, frozen=True):
-    fundingTime: int  # noqa: N815 - the wire's own name
+    fundingTime: _Ms  # noqa: N815 - the wire's own name
     fundingRate: str  # noqa: N815
 
 
 class _Time(msgspec.Struct, frozen=True):
-    serverTime: int  # noqa: N815
+    serverTime: _Ms  # noqa: N815
 
 
 class _Filter(msgspec.Struct, frozen=True):
@@ -65,7 +66,6 @@ class _Filter(msgspec.Struct, frozen=True):
 class _Listed(msgspec.Struct, frozen=True):
     symbol: str
     contractType: str  # noqa: N815
-    quoteAsset: str  # noqa: N815
     filters: list[_Filter]
 
 
@@ -147,7 +147,7 @@ class BinanceHistory:
         return {
             coin_of(listed.symbol): _record(listed)
             for listed in info.symbols
-            if listed.contractType == "PERPETUAL" and listed.quoteAsset == "USDT"
+            if listed.contractType == "PERPETUAL" and _SYMBOL.fullmatch(listed.symbol)
         }
 
     async def close(self) -> None:

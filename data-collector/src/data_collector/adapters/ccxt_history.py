@@ -62,7 +62,7 @@ class CcxtHistory:
             rows = await self._call(
                 self._api.fetch_ohlcv, symbol, interval, from_ms, limit, {"until": until_ms - 1}
             )
-            rows = [row for row in rows if from_ms <= row[0] < end_ms]
+            rows = [row for row in rows if from_ms <= (row[0] or 0) < end_ms]
             if rows:
                 table = np.array(rows, np.float64)
                 names = ("open", "high", "low", "close", "volume")
@@ -88,7 +88,7 @@ class CcxtHistory:
             rows = await self._call(
                 self._api.fetch_funding_rate_history, symbol, from_ms, None, {"until": to_ms - 1}
             )
-            rows = [row for row in rows if from_ms <= row["timestamp"] < to_ms]
+            rows = [row for row in rows if from_ms <= (row["timestamp"] or 0) < to_ms]
             if not rows:
                 return
             columns = {

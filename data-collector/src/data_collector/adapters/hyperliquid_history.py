@@ -3,13 +3,14 @@
 import math
 import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
 
 from data_collector.domain.cleaning import clean_funding, true_bars
 from suite.bars import F64, I64, INTERVAL_MS, Bars
+from suite.errors import UpstreamRefused
 from suite.fixed import USD_DECIMALS, Usd, is_decimal, parse_fixed
 from suite.instrument import MarginTier
 from suite.klines import Source, brackets_of
@@ -34,8 +35,11 @@ _COIN = re.compile(r"[A-Za-z0-9]{1,24}")
 T = TypeVar("T")
 
 
+_Ms = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+
+
 class _Candle(msgspec.Struct, frozen=True):
-    t: int
+    t: _Ms
     o: str
     h: str
     l: str  # noqa: E741 - the wire's own name
@@ -44,12 +48,12 @@ class _Candle(msgspec.Struct, frozen=True):
 
 
 class _Funding(msgspec.Struct, frozen=True):
-    time: int
+    time: _Ms
     fundingRate: str  # noqa: N815 - the wire's own name
 
 
 class _Status(msgspec.Struct, frozen=True):
-    time: int
+    time: _Ms
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -155,11 +159,16 @@ class HyperliquidHistory:
         """Ask what is traded: lattice, leverage and margin tiers of every perpetual."""
         meta, _ = await self._read(_METAS, {"type": "metaAndAssetCtxs"}, _READ_WEIGHT)
         tables = dict(meta.marginTables)
-        return {
-            listed.name: _record(listed, tables.get(listed.marginTableId or 0))
-            for listed in meta.universe
-            if _COIN.fullmatch(listed.name)
-        }
+        try:
+            return {
+                listed.name: _record(listed, tables.get(listed.marginTableId or 0))
+                for listed in meta.universe
+                if _COIN.fullmatch(listed.name)
+            }
+        except ValueError as error:
+            raise UpstreamRefused(
+                f"Hyperliquid told of margin tiers that are none: {error}"
+            ) from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -22,17 +22,23 @@ _COLORS = {"filled": "green", "failed": "red"}
 
 
 class FillProgress:
-    """Shows the bars on stderr, when that is a terminal, and keeps what became of each coin."""
+    """Shows the bars on stderr, when that is a terminal, and keeps what became of each coin.
 
-    def __init__(self) -> None:
+    Args:
+        coins: how many there are; where they are more than fit, those at work are shown.
+    """
+
+    def __init__(self, coins: int) -> None:
         console = Console(stderr=True)
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TextColumn("bars"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            TextColumn("{task.fields[unit]}"), TimeElapsedColumn(),
+            TextColumn("left"), TimeRemainingColumn(),
         )  # fmt: skip
         self._bars = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal
         )
+        self._all = self._bars.add_task("all", total=coins, unit="coins")
         self._tasks: dict[str, TaskID] = {}
         self.outcomes: list[Filled] = []
 
@@ -51,12 +57,15 @@ class FillProgress:
     def progress(self, coin: str, done: int, total: int) -> None:
         """Move the bar of a coin."""
         if coin not in self._tasks:
-            self._tasks[coin] = self._bars.add_task(coin)
+            self._tasks[coin] = self._bars.add_task(coin, unit="bars")
         self._bars.update(self._tasks[coin], completed=done, total=total)
 
     def finished(self, filled: Filled) -> None:
         """Keep what became of a coin."""
         self.outcomes.append(filled)
+        self._bars.advance(self._all)
+        if filled.coin in self._tasks:
+            self._bars.remove_task(self._tasks.pop(filled.coin))
 
     def show(self) -> None:
         """Print the table, and a line for each reason."""
