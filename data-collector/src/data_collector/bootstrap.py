@@ -58,8 +58,8 @@ def build(settings: Settings) -> Container:
     inventory = Inventory(bars, store, time.monotonic)
     return Container(
         inventory=inventory,
-        ranges=Ranges(bars, inventory, clock.now_ms),
-        snapshots=Snapshots(bars, inventory, clock.now_ms, time.monotonic),
+        ranges=Ranges(bars, store, inventory, clock.now_ms),
+        snapshots=Snapshots(bars, store, inventory, clock.now_ms, time.monotonic),
         collection=live.collector if live else None,
         live=live,
     )

@@ -80,8 +80,8 @@ def parts_of(
     inventory = Inventory(store, store, now_s)
     return Container(
         inventory=inventory,
-        ranges=Ranges(store, inventory, now_ms),
-        snapshots=Snapshots(store, inventory, now_ms, now_s),
+        ranges=Ranges(store, store, inventory, now_ms),
+        snapshots=Snapshots(store, store, inventory, now_ms, now_s),
         collection=collection,
     )
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from data_collector.application.ports import BarReader, Records
+from data_collector.application.ports import BarReader, OpenInterestReader, Records
 from suite.bars import DAY_MS, F64, I64, INTERVAL_MS, MINUTE_MS, Bars, resample
 from suite.contracts.market_data import StoredDays, StoredSeries, Symbol
 from suite.errors import BadRequest, DataGap, NotFound
@@ -184,15 +184,23 @@ def day_shares(held: Coverage) -> dict[str, float]:
 
 
 class Ranges:
-    """Rows of a range of time: closed bars of any interval, and settled funding.
+    """Rows of a range of time: closed bars of any interval, settled funding, open interest.
 
     Args:
-        store: where they are.
+        store: where bars and funding are.
+        interest: where open interest is.
         inventory: what there is.
         now_ms: the clock.
     """
 
-    def __init__(self, store: BarReader, inventory: Inventory, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: BarReader,
+        interest: OpenInterestReader,
+        inventory: Inventory,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._interest = interest
         self._store = store
         self._inventory = inventory
         self._now_ms = now_ms
@@ -230,6 +238,21 @@ class Ranges:
         end_ms = self._now_ms() + 1 if end_ms is None else end_ms
         times, rates = self._store.read_funding(coin, start_ms, end_ms)
         return times[-MAX_ROWS:], rates[-MAX_ROWS:]
+
+    def open_interest(
+        self, symbol: str, start_ms: int | None, end_ms: int | None
+    ) -> tuple[I64, F64]:
+        """Read open interest with stamps in [start, end), at most the last 5000.
+
+        Raises:
+            NotFound: not a symbol.
+            BadRequest: the range ends after now.
+            DataGap: nothing of the coin is stored.
+        """
+        coin = self._coin(symbol, start_ms, end_ms)
+        end_ms = self._now_ms() + 1 if end_ms is None else end_ms
+        times, values = self._interest.read_open_interest(coin, start_ms, end_ms)
+        return times[-MAX_ROWS:], values[-MAX_ROWS:]
 
     def _coin(self, symbol: str, start_ms: int | None, end_ms: int | None) -> str:
         """Name the coin asked for, and refuse ranges that reach beyond now."""

@@ -173,6 +173,9 @@ def _read(store: "KlineStore", coin: str, held: Coverage, query: MarketQuery) ->
         stored_ms=(held.first_open_ms, held.end_ms),
         funding_time_ms=times,
         funding_rate=rates,
+        open_interest=store.read_open_interest(
+            coin, from_ms, None if query.to_ms is None else query.to_ms + 1, source=source
+        ),
         source=str(source),
         synthetic=bool(record.get("synthetic")),
         manifest={

@@ -100,6 +100,9 @@ def masked(market: Market, plan: MaskPlan) -> Market:
         instruments=tuple(coin.shown for coin in coins),
         tape=tape,
         history=history,
+        open_interest=()
+        if plan.hides  # its level would tell which market it is
+        else tuple((times + shift_ms, values) for times, values in market.open_interest),
         sources=tuple("masked" if plan.hides else coin.source for coin in coins),
         synthetic=tuple(market.synthetic[coin.symbol] for coin in coins),
         manifest=market.manifest | described(mask),
