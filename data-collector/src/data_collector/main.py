@@ -24,14 +24,14 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         container: what it works with; built from the settings when not given.
 
     Raises:
-        ConfigError: the store's folder does not exist, or the operator's token cannot be kept.
+        ConfigError: the store or the venue does not exist, or the operator's token cannot be kept.
     """
     settings = settings or Settings.load()
     parts = container or build(settings)
 
     def ready() -> Health:
         count = len(parts.inventory.series())
-        return Health(ok=count > 0, detail={"series": count})
+        return Health(ok=count > 0 or parts.live is not None, detail={"series": count})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -113,7 +113,11 @@ class Collection(Protocol):
         ...
 
     def stop(self, coin: str) -> None:
-        """Collect a coin no longer."""
+        """Collect a coin no longer.
+
+        Raises:
+            NotFound: it is not collected.
+        """
         ...
 
     def status(self) -> list[dict[str, Any]]:

@@ -64,6 +64,17 @@ class Inventory:
             self._listed = (now_s, self._store.series())
         return self._listed[1]
 
+    def source_of(self, coin: str) -> Source:
+        """Name the preferred source of a coin.
+
+        Raises:
+            NotFound: nothing of it is stored; says what is.
+        """
+        for source, name, _ in self.series():
+            if name == coin:
+                return source
+        raise self._unknown(coin)
+
     def coverage(self) -> list[StoredSeries]:
         """List what is stored, as `GET /coverage` answers.
 
@@ -156,6 +167,16 @@ class Inventory:
     def _unknown(self, coin: str) -> NotFound:
         coins = ", ".join(dict.fromkeys(name for _, name, _ in self.series()))
         return NotFound(f"no stored bars of {coin[:24]}; stored are {coins or 'none'}")
+
+
+def read_interest(
+    reader: OpenInterestReader, coin: str, from_ms: int | None, to_ms: int, source: Source
+) -> tuple[I64, F64]:
+    """Read open interest of a coin whose bars may all be so new that none is stored yet."""
+    try:
+        return reader.read_open_interest(coin, from_ms, to_ms, source=source)
+    except DataGap:
+        return np.zeros(0, np.int64), np.zeros(0)
 
 
 def day_shares(held: Coverage) -> dict[str, float]:
@@ -251,7 +272,8 @@ class Ranges:
         """
         coin = self._coin(symbol, start_ms, end_ms)
         end_ms = self._now_ms() + 1 if end_ms is None else end_ms
-        times, values = self._interest.read_open_interest(coin, start_ms, end_ms)
+        source = self._inventory.source_of(coin)
+        times, values = read_interest(self._interest, coin, start_ms, end_ms, source)
         return times[-MAX_ROWS:], values[-MAX_ROWS:]
 
     def _coin(self, symbol: str, start_ms: int | None, end_ms: int | None) -> str:

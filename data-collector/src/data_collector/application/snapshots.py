@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from data_collector.application.ports import BarReader, OpenInterestReader
-from data_collector.application.reading import Inventory, coin_asked
+from data_collector.application.reading import Inventory, coin_asked, read_interest
 from strategy_core.snapshot import (
     OPEN_INTEREST_AGE_MS,
     FundingView,
@@ -209,11 +209,12 @@ class Snapshots:
         number = at_ms // _STRETCH_MS
         if number not in loaded.open_interest:
             first_ms = number * _STRETCH_MS
-            loaded.open_interest[number] = self._interest.read_open_interest(
+            loaded.open_interest[number] = read_interest(
+                self._interest,
                 coin,
                 first_ms - OPEN_INTEREST_AGE_MS,
                 first_ms + _STRETCH_MS,
-                source=loaded.source,
+                loaded.source,
             )
         return loaded.series.build(
             at_ms,

@@ -6,11 +6,13 @@ _NOW_MS: Final = 1746403200000
 _COLLECTED: Final = {
     "coin": "BTC",
     "interval": "1m",
+    "source": "hyperliquid/perp",
     "state": "live",
+    "reason": "",
     "last_bar_ms": _NOW_MS - 60000,
     "lag_ms": 850,
     "gaps": 0,
-    "source": "hyperliquid/perp",
+    "clock_offset_ms": -12,
 }
 
 EXAMPLES: Final[dict[tuple[str, str], Any]] = {
