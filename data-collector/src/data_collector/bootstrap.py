@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_collector.application.ports import Collection
-from data_collector.application.reading import Inventory, Ranges
+from data_collector.application.reading import Inventory, Ranges, recent_candles
 from data_collector.application.snapshots import Snapshots
+from data_collector.application.streaming import Hub
 from data_collector.collection import CollectionOptions, LiveCollection
 from data_collector.domain.candles import Candle, MarketEvent
 from data_collector.settings import Settings
@@ -23,6 +24,7 @@ class Container:
     """What the routes work with.
 
     Attributes:
+        hub: of the WebSocket.
         collection: None where nothing is collected.
         live: the same, to be run.
     """
@@ -30,6 +32,7 @@ class Container:
     inventory: Inventory
     ranges: Ranges
     snapshots: Snapshots
+    hub: Hub
     collection: Collection | None = None
     live: LiveCollection | None = None
 
@@ -69,6 +72,7 @@ def build(settings: Settings) -> Container:
         inventory=inventory,
         ranges=Ranges(bars, store, inventory, clock.now_ms),
         snapshots=snapshots,
+        hub=Hub(live.collector if live else None, lambda coin: recent_candles(bars, coin)),
         collection=live.collector if live else None,
         live=live,
     )

@@ -11,6 +11,7 @@ from data_collector.collection import stop
 from data_collector.entrypoint.collection import OPERATOR, make_router
 from data_collector.entrypoint.openapi import describe_with
 from data_collector.entrypoint.routes import add_routes
+from data_collector.entrypoint.ws import add_socket
 from data_collector.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.health import Health
@@ -58,5 +59,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     add_routes(app, parts.inventory, parts.ranges, parts.snapshots)
     app.include_router(make_router(parts.collection))
+    add_socket(app, parts.hub)
     describe_with(app)
     return app

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from data_collector.application.reading import Inventory, Ranges
+from data_collector.application.reading import Inventory, Ranges, recent_candles
 from data_collector.application.snapshots import Snapshots
+from data_collector.application.streaming import Hub
 from data_collector.bootstrap import Container
 from data_collector.domain.candles import MarketEvent
 from data_collector.main import create_app
@@ -84,6 +85,7 @@ def parts_of(
         inventory=inventory,
         ranges=Ranges(store, store, inventory, now_ms),
         snapshots=Snapshots(store, store, inventory, now_ms, now_s),
+        hub=Hub(collection, lambda coin: recent_candles(store, coin)),
         collection=collection,
     )
 

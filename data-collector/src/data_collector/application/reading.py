@@ -6,11 +6,12 @@ from typing import Any, Final
 import numpy as np
 
 from data_collector.application.ports import BarReader, OpenInterestReader, Records
+from data_collector.domain.candles import Candle
 from suite.bars import DAY_MS, F64, I64, INTERVAL_MS, MINUTE_MS, Bars, resample
 from suite.contracts.market_data import StoredDays, StoredSeries, Symbol
 from suite.errors import BadRequest, DataGap, NotFound
 from suite.instrument import coin_of
-from suite.klines import Coverage, Source, empty_bars, instrument_of, merge_bars
+from suite.klines import COLUMNS, Coverage, Source, empty_bars, instrument_of, merge_bars
 from suite.moments import format_moment
 
 MAX_ROWS: Final = 5000
@@ -167,6 +168,27 @@ class Inventory:
     def _unknown(self, coin: str) -> NotFound:
         coins = ", ".join(dict.fromkeys(name for _, name, _ in self.series()))
         return NotFound(f"no stored bars of {coin[:24]}; stored are {coins or 'none'}")
+
+
+def recent_candles(bars: BarReader, coin: str) -> list[Candle]:
+    """Read the 1m candles of the last day that has any, from its midnight on.
+
+    Raises:
+        DataGap: there are none.
+        StorageError: a file is damaged; names it.
+    """
+    end_ms = bars.coverage(coin, "1m").end_ms
+    held = bars.read(coin, "1m", (end_ms - 1) // DAY_MS * DAY_MS)
+    rows = zip(*(getattr(held, name).tolist() for name in COLUMNS), strict=True)
+    return [
+        Candle(
+            coin=coin,
+            interval_ms=MINUTE_MS,
+            closed=True,
+            **dict(zip(COLUMNS, row, strict=True)),
+        )
+        for row in rows
+    ]
 
 
 def read_interest(
