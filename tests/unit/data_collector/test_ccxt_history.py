@@ -84,7 +84,6 @@ async def test_faults_of_ccxt_have_our_names(server: BinanceServer, history: Ccx
     ("name", "text"),
     [
         ("binanceusd", "near are binanceusdm"),
-        ("binance/spot", "perpetuals only"),
         ("kraken/options", "no market 'options'"),
     ],
 )
@@ -92,3 +91,13 @@ def test_venue_that_is_none_is_said(name: str, text: str) -> None:
     """With what may have been meant."""
     with pytest.raises(ConfigError, match=text):
         open_venue(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["binance/spot", "hyperliquid/spot", "kraken/spot", "binance/perp"]
+)
+async def test_market_is_part_of_the_name(name: str) -> None:
+    """And of what bars are stored as."""
+    history = open_venue(name).history
+    assert Source.parse(name) == history.source
+    await history.close()
