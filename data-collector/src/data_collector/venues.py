@@ -44,6 +44,8 @@ def open_venue(name: str, *, url: str | None = None) -> Venue:
     market = market or "perp"
     if market not in {"perp", "spot"}:
         raise ConfigError(f"no market {market[:20]!r}; there are perp and spot")
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ConfigError(f"not an address: {url[:60]!r}; write http://host:port")
     if (name, market) == ("hyperliquid", "perp"):
         found = hyperliquid_history.HyperliquidHistory(url or hyperliquid_history.MAINNET)
         return Venue(history=found, lacks=hyperliquid_history.LACKS)

@@ -11,7 +11,7 @@ from data_collector.adapters.ccxt_history import CcxtHistory
 from data_collector.venues import open_exchange, open_venue
 from suite.bars import MINUTE_MS
 from suite.errors import ConfigError, DataGap, UpstreamRefused, UpstreamUnavailable
-from suite.klines import Source, bars_equal, concat_bars
+from suite.klines import Source, bars_equal, concat_bars, instrument_of
 from suite.moments import parse_moment
 
 START_MS = parse_moment("2025-05-30")
@@ -65,6 +65,19 @@ async def test_records_have_symbol_and_digits(history: CcxtHistory) -> None:
         records["BTC"][name] for name in ("source_symbol", "price_decimals", "size_step")
     )
     assert "leverage_brackets" not in records["BTC"]
+
+
+async def test_records_have_the_tiers_that_are_told(server: BinanceServer) -> None:
+    """To the unit; here a customer asks."""
+    api = open_exchange("binanceusdm", url=server.url)
+    api.apiKey, api.secret, api.options["fetchCurrencies"] = "key", "secret", False
+    history = CcxtHistory(api, "perp", lambda: NOW_MS)
+    records = await history.instruments()
+    await history.close()
+    tiers = instrument_of(records["kPEPE"], "kPEPE").tiers
+    assert [(0, 125, 4_000_000), (50_000_000_000, 100, 5_000_000)] == [
+        (tier.lower_bound_usd, tier.max_leverage, tier.maintenance_rate) for tier in tiers
+    ]
 
 
 async def test_faults_of_ccxt_have_our_names(server: BinanceServer, history: CcxtHistory) -> None:
