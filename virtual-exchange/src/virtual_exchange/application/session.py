@@ -195,7 +195,7 @@ def open_session(
         paced=request.clock == "paced",
         supervised=request.supervised,
     )
-    streams = Streams(world, queries, identity.welcome)
+    streams = Streams(world, queries)
 
     def touch(account: int) -> None:
         barrier.touch(account)

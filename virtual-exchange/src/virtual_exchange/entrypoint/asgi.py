@@ -144,6 +144,7 @@ class Route:
 
     Attributes:
         scope: what the caller's token must cover; `open` or `signed` where none is needed.
+        optional_scope: what a token must cover that an open route is called with.
         in_world: it exists below `/w/{world_id}` too.
         named: parameter of the path that names the world whose token is needed, on routes that are
             not in a world themselves; with none it is the service's own.
@@ -154,6 +155,7 @@ class Route:
     handler: Handler
     doc: Doc
     scope: str = OPEN
+    optional_scope: str | None = None
     in_world: bool = True
     named: str | None = None
 
@@ -207,8 +209,9 @@ class Endpoint:
             return None
         if self._route.scope != OPEN:
             return self._services.tokens.authorize(scope, self._route.scope, realm=realm)
-        if self._route.path == "/info" and any(n == b"authorization" for n, _ in scope["headers"]):
-            return self._services.tokens.authorize(scope, "read:account", realm=realm)
+        optional = self._route.optional_scope
+        if optional and any(name == b"authorization" for name, _ in scope["headers"]):
+            return self._services.tokens.authorize(scope, optional, realm=realm)
         return None
 
 
