@@ -80,6 +80,11 @@ class Session:
         """A timer moves the world."""
         return self.request.clock == "paced"
 
+    @property
+    def speed(self) -> float:
+        """World time by wall time; 0 where no timer moves the world."""
+        return self.request.speed if self.paced else 0.0
+
     def give_up(self, account: int) -> None:
         """Flatten an account whose participant its supervisor has given up; time goes on.
 
@@ -104,7 +109,7 @@ class Session:
         return ClockState(
             mode=self.request.clock,
             now_ms=self.world.now_ms,
-            speed=self.request.speed if self.paced else 0.0,
+            speed=self.speed,
             finished=self.world.finished,
         )
 
@@ -115,9 +120,7 @@ class Session:
             as_shown: by the names, prices and dates that a masked world shows, for those in it;
                 else by the recorded ones, for its operator.
         """
-        record = self.world.record(
-            run_id=self.world.world_id or "default", strategies=self.strategies
-        )
+        record = self.world.record(run_id=self.world.name, strategies=self.strategies)
         for index, account in enumerate(record.accounts):
             account.degraded = index in self.barrier.degraded
         record.manifest |= run_manifest(self.request, record)

@@ -17,7 +17,7 @@ DEFAULT = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class WorldLimits:
     """What a process holds at most.
 
     Attributes:
@@ -60,7 +60,7 @@ class Worlds:
         *,
         source: MarketSource,
         clock: Clock,
-        limits: Limits = Limits(),
+        limits: WorldLimits = WorldLimits(),
         warn: Callable[..., object] = lambda *_args, **_values: None,
         rate_limited: bool = False,
     ) -> None:

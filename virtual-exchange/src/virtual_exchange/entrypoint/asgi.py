@@ -18,6 +18,7 @@ from suite.ids import AccountId
 from suite.service.faults import decode_body
 from suite.service.tokens import Grant
 from virtual_exchange.application.session import Session
+from virtual_exchange.application.world import DEFAULT_NAME
 from virtual_exchange.application.worlds import DEFAULT
 from virtual_exchange.entrypoint.services import Services
 
@@ -26,8 +27,6 @@ EVENTS: Final = b"text/event-stream"
 OPEN: Final = "open"
 SIGNED: Final = "signed"
 """No token: the body carries a signature."""
-DEFAULT_NAME: Final = "default"
-"""What the default world is called where a path names worlds."""
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -120,6 +119,7 @@ class Call:
         return account.index
 
 
+Method = Literal["GET", "POST", "DELETE"]
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
@@ -150,7 +150,7 @@ class Route:
             not in a world themselves; with none it is the service's own.
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Method
     path: str
     handler: Handler
     doc: Doc

@@ -13,10 +13,10 @@ from suite.instrument import Instrument, coin_of
 from suite.moments import format_moment, parse_moment
 from virtual_exchange.application.market.tapes import (
     Counts,
-    fill_row,
     longer,
     new_tape,
     path_inside,
+    write_row,
 )
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
@@ -130,7 +130,7 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     table = np.empty((len(coins), 5, length), np.int64)
     missing = {}
     for row, coin, bars in zip(table, coins, inside, strict=True):
-        fill_row(row, coin.instrument, longer(bars, step), from_ms=from_ms, counts=counts)
+        write_row(row, coin.instrument, longer(bars, step), from_ms=from_ms, counts=counts)
         gaps, minutes = (to_ms - from_ms) // _BASE_MS - len(bars), (to_ms - from_ms) // _BASE_MS
         if gaps:
             missing[coin.instrument.coin] = gaps
