@@ -6,7 +6,7 @@ import numpy as np
 
 from perp_engine.kernel import layout as at
 from perp_engine.rules import BarPath, FillAt, LimitFill, Rules
-from perp_engine.tape import NO_BAR, VOLUME, Tape
+from perp_engine.tape import Tape
 from suite.bars import DAY_MS, HOUR_MS, I64
 from suite.fixed import RATE_ONE, mul_div_floor
 from suite.instrument import Instrument
@@ -116,8 +116,7 @@ def _write_symbols(m: I64, instruments: tuple[Instrument, ...], tape: Tape, rule
         stamps = tape.funding[symbol]
         row[at.DOLLAR] = 10**instrument.price_decimals
         row[at.MAX_LEVERAGE] = instrument.max_leverage
-        there = np.flatnonzero(tape.bars[symbol, VOLUME] != NO_BAR)
-        row[at.LAST_BAR] = there[-1] if len(there) else -1
+        row[at.LAST_BAR] = tape.last_bar(symbol)
         row[at.NEXT_STAMP], row[at.LAST_STAMP] = stamp, stamp + stamps.size
         m[stamp : stamp + stamps.size] = stamps.ravel()
         stamp += stamps.size

@@ -30,6 +30,7 @@ from perp_engine.encoding import bounded, encode, encode_cloid
 from perp_engine.events import Advanced, Event
 from perp_engine.kernel import filling, layout, ledger, margin, run
 from perp_engine.kernel.jit import handle
+from perp_engine.live_tape import LiveTape
 from perp_engine.rules import Rules
 from perp_engine.tape import Tape
 from perp_engine.views import AccountState, Book, FundingStamp, OrderState, PositionState
@@ -282,6 +283,15 @@ class Engine:
         self._make_room(1000 * min(self.accounts, 16))
         return self._world, self._bars, self._view
 
+    def set_funding(self, symbol: int, rate: Rate) -> None:
+        """Say what the coming stamp of a symbol pays, on a tape that is written as time goes."""
+        check(isinstance(self.tape, LiveTape), "rates of a recorded tape stay as they are")
+        coming = self._symbol(symbol, layout.NEXT_STAMP)
+        left = (self._symbol(symbol, layout.LAST_STAMP) - coming) // 2
+        if left:
+            self._view[coming + 1] = rate
+            self.tape.funding[symbol][-left, 1] = rate
+
     def snapshot(self) -> bytes:
         """The whole state."""
         return self._world[: self._view[layout.AT_EVENT]].tobytes()
@@ -449,8 +459,9 @@ def _check_world(
     check(len(instruments) == tape.symbols, "one instrument a symbol")
     check(0 < accounts <= ACCOUNTS_MAX, f"1 to {ACCOUNTS_MAX} accounts")
     check(tape.length > 0, "a tape has bars")
-    highest = int(tape.bars[:, :4].max(initial=0))
-    check(5 * highest * layout.SIZE_LIMIT < PRODUCT_LIMIT, "prices beyond 64-bit notionals")
+    check(
+        5 * tape.highest_price * layout.SIZE_LIMIT < PRODUCT_LIMIT, "prices beyond 64-bit notionals"
+    )
     rates = [rules.half_spread, rules.slippage, rules.impact, rules.participation]
     fees = [(tier.taker, tier.maker) for tier in rules.fee_tiers]
     fees.append((rules.taker_fee, rules.maker_fee))

@@ -69,6 +69,12 @@ class Tape:
     detail: Detail | None = None
 
     def __post_init__(self) -> None:
+        self._check_shape()
+        for symbol in range(self.symbols):
+            self._check_bars(symbol)
+            self._check_detail(symbol)
+
+    def _check_shape(self) -> None:
         check(
             self.bars.ndim == 3 and self.bars.shape[1] == 5, "bars must have shape (symbols, 5, n)"
         )
@@ -76,9 +82,6 @@ class Tape:
             self.bars.dtype == np.int64 and self.bars.flags.c_contiguous, "bars must be plain int64"
         )
         check(len(self.funding) == self.bars.shape[0], "one funding table a symbol")
-        for symbol in range(self.symbols):
-            self._check_bars(symbol)
-            self._check_detail(symbol)
 
     def _check_bars(self, symbol: int) -> None:
         opened, high, low, close, volume = self.bars[symbol]
@@ -117,6 +120,16 @@ class Tape:
     def length(self) -> int:
         """Number of bars."""
         return int(self.bars.shape[2])
+
+    @property
+    def highest_price(self) -> int:
+        """No price on it is above this."""
+        return int(self.bars[:, :VOLUME].max(initial=0))
+
+    def last_bar(self, symbol: int) -> int:
+        """Last bar of a symbol that the data has, -1 when it has none; then it is delisted."""
+        there = np.flatnonzero(self.bars[symbol, VOLUME] != NO_BAR)
+        return int(there[-1]) if len(there) else -1
 
     def time_ms(self, bar: int) -> int:
         """Boundary before bar `bar`."""
