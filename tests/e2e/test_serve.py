@@ -115,7 +115,7 @@ def test_killed_service_leaves_no_process_behind(tmp_path: Path, store: Path) ->
         (("--symbols", "BTC", "--from", "2031-01-01"), 1, "stored are BTC 2025-05-05"),
         (("--symbols", "BTC", "--to", "2031-01-01"), 1, "stored are 2025-05-05"),
         (("--symbols", "BTC", "--from", "someday"), 2, "not a date"),
-        (("--symbols", "BTC", "--clock", "paper"), 2, "needs live bars"),
+        (("--symbols", "BTC", "--clock", "paper"), 2, "--feed http:"),
         (("--symbols", "BTC", "--clock", "sundial"), 2, "VIRTUAL_EXCHANGE_CLOCK"),
         (("--symbols", "BTC", "--traders", "none.yaml"), 2, "cannot read none.yaml"),
         (("--symbols", "BTC", "--host", "0.0.0.0"), 2, "TRUSTED_NETWORK"),

@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 from tests.support.worlds import MemorySource, random_source
 
+from virtual_exchange.application.ports import LiveFeed
 from virtual_exchange.bootstrap import Container, build
 from virtual_exchange.main import create_app
 from virtual_exchange.settings import Settings
@@ -38,7 +39,10 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    state_dir: Path, source: MemorySource | None = None, **settings: Any
+    state_dir: Path,
+    source: MemorySource | None = None,
+    live: LiveFeed | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve BTC and ETH to alice and bob in lockstep, unless told otherwise."""
     values: dict[str, Any] = {
@@ -49,7 +53,7 @@ async def served(
         **settings,
     }
     chosen = Settings.load(**values)
-    container = build(chosen, source or random_source("BTC", "ETH"))
+    container = build(chosen, source or random_source("BTC", "ETH"), live)
     app = create_app(chosen, container)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app)

@@ -1,7 +1,6 @@
 """Bars: open-stamped candles, visible only once closed."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +50,9 @@ class Bars:
     def __len__(self) -> int:
         return len(self.open_time_ms)
 
-    def rows(self, first: int, end: int) -> Self:
+    def rows(self, first: int, end: int) -> "Bars":
         """Rows `first` to before `end`, as views."""
-        return type(self)(
+        return Bars(
             self.interval_ms,
             self.open_time_ms[first:end],
             self.open[first:end],
@@ -67,7 +66,7 @@ class Bars:
         """How many rows are closed at `now_ms`: those with open time + interval <= now."""
         return int(np.searchsorted(self.open_time_ms, now_ms - self.interval_ms, side="right"))
 
-    def between(self, from_ms: int, to_ms: int) -> Self:
+    def between(self, from_ms: int, to_ms: int) -> "Bars":
         """Rows whose open time is in [from_ms, to_ms)."""
         first, end = np.searchsorted(self.open_time_ms, [from_ms, to_ms])
         return self.rows(int(first), int(end))

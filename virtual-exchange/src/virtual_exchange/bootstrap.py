@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from suite.contracts.trader import TraderSpec
 from suite.contracts.world import AccountRequest, WorldRequest
-from suite.errors import ConfigError
+from suite.errors import ConfigError, one_line
 from suite.service.clock import SystemClock
 from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore, account_grant
@@ -19,9 +20,9 @@ from virtual_exchange.adapters.traders_file import load_traders
 from virtual_exchange.adapters.world_file import world_fields
 from virtual_exchange.application.clock.mover import Mover
 from virtual_exchange.application.jobs import Jobs
-from virtual_exchange.application.ports import MarketSource
+from virtual_exchange.application.ports import LiveFeed, MarketSource
 from virtual_exchange.application.session import strategies_of, world_request
-from virtual_exchange.application.worlds import DEFAULT, WorldLimits, Worlds
+from virtual_exchange.application.worlds import DEFAULT, Limits, Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.lean import reclaim
@@ -95,24 +96,35 @@ class Container:
             self.after_close()
 
     def health(self) -> Health:
-        """Whether all worlds are looked after."""
+        """Whether all worlds are looked after; one that lost its feed is, and goes on after it."""
         failure = self.services.mover.failure
-        worlds = len(self.services.worlds.all())
-        if failure is None:
-            return Health(detail={"worlds": worlds})
-        return Health(ok=False, detail={"worlds": worlds, "reason": type(failure).__name__})
+        sessions = self.services.worlds.all()
+        detail: dict[str, str | int] = {"worlds": len(sessions)}
+        if failure is not None:
+            return Health(ok=False, detail=detail | {"reason": type(failure).__name__})
+        for session in sessions:
+            if session.paper is not None and (status := session.paper.status).degraded:
+                detail |= {
+                    "status": "degraded",
+                    "reason": one_line(f"{self.settings.feed}: {status.text}"),
+                    "since_ms": status.since_ms,
+                }
+        return Health(detail=detail)
 
 
-def build(settings: Settings, source: MarketSource | None = None) -> Container:
+def build(
+    settings: Settings, source: MarketSource | None = None, feed: LiveFeed | None = None
+) -> Container:
     """Wire the service; opens nothing.
 
     Args:
         settings: of the service.
         source: of markets, instead of the kline store.
+        feed: the live market, instead of what the settings name.
     """
     clock = SystemClock()
     stored = StoreMarkets(settings.data, isolated=True)
-    limits = WorldLimits(
+    limits = Limits(
         worlds=settings.worlds_max,
         positions=settings.world_positions_max,
         minutes=settings.world_minutes_max,
@@ -120,6 +132,7 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
     services = Services(
         worlds=Worlds(
             source=source or stored,
+            feed=feed or _feed(settings),
             clock=clock,
             limits=limits,
             warn=_log.warning,
@@ -136,26 +149,34 @@ def build(settings: Settings, source: MarketSource | None = None) -> Container:
     return Container(settings, services, after_close=stored.close)
 
 
+def _feed(settings: Settings) -> LiveFeed | None:
+    """The live market; its clients are imported where there is one, for they are large."""
+    if settings.feed is None:
+        return None
+    from virtual_exchange.adapters.live_feed import HttpFeed
+
+    return HttpFeed(settings.feed, silence_s=settings.feed_silence_s, clock=SystemClock())
+
+
 def default_world(settings: Settings) -> tuple[WorldRequest | None, tuple[TraderSpec, ...]]:
     """Read the settings into the world at the root, None where no symbols are named.
 
     Settings of their own are stronger than the same option in the world's file.
 
     Raises:
-        ConfigError: live bars are asked for, or the traders file or an option is wrong.
+        ConfigError: a live market is asked for and there is none, or the traders file or an option
+            is wrong.
     """
-    if settings.clock == "paper":
-        raise ConfigError(
-            "clock paper needs live bars, and there is no live feed yet; use paced or lockstep"
-        )
     fields = world_fields(settings.world, settings.options)
     for name, setting in _SETTINGS.items():
         if name not in fields or setting in settings.model_fields_set:
             fields[name] = getattr(settings, setting)
+    if fields["clock"] == "paper" and settings.feed is None:
+        raise ConfigError("clock paper needs a live market: --feed http://127.0.0.1:8000")
     if not fields["symbols"]:
         return None, ()
     if fields["faucet"] is None:
-        fields["faucet"] = _FAUCET if fields["clock"] == "paced" else Decimal(0)
+        fields["faucet"] = Decimal(0) if fields["clock"] == "lockstep" else _FAUCET
     traders = load_traders(settings.traders) if settings.traders else ()
     accounts = fields.pop("accounts", ())
     accounts += tuple(AccountRequest(id=name) for name in settings.accounts)
@@ -169,4 +190,6 @@ def default_world(settings: Settings) -> tuple[WorldRequest | None, tuple[Trader
         more_participants=expected if participants is None else participants,
         **fields,
     )
+    if request.clock == "paper":  # the market waits for nobody
+        request = msgspec.structs.replace(request, participants=None)
     return request, traders

@@ -30,9 +30,7 @@ cli = typer.Typer(
     help="Serve simulated markets, and run backtests in them.",
 )
 
-Data = Annotated[
-    str | None, typer.Option(help="Kline store: a folder, or s3://...; var/data by default.")
-]
+Data = Annotated[Path | None, typer.Option(help="Root of the kline store; var/data by default.")]
 From = Annotated[str | None, typer.Option("--from", help="First day, as 2025-05-05.")]
 To = Annotated[str | None, typer.Option("--to", help="Day after the last, as 2025-06-04.")]
 World = Annotated[
@@ -53,6 +51,10 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     from_: From = None,
     to: To = None,
     clock: Annotated[str | None, typer.Option(help="lockstep, paced (default) or paper.")] = None,
+    feed: Annotated[
+        str | None,
+        typer.Option(help="Live market of paper worlds, as http://127.0.0.1:8000."),
+    ] = None,
     speed: Annotated[
         float | None, typer.Option(help="Simulated seconds per second when paced; 60 by default.")
     ] = None,
@@ -86,6 +88,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         range_from=from_,
         range_to=to,
         clock=clock,
+        feed=feed,
         speed=speed,
         port=port,
         host=host,
@@ -218,7 +221,7 @@ def _world_of(
 
 @cli.command("run-job", hidden=True)
 def run_job(
-    data: Annotated[str, typer.Option(help="Kline store: a folder, or s3://...")],
+    data: Annotated[Path, typer.Option(help="Root of the kline store.")],
     out: Annotated[Path, typer.Option(help="File for the canonical report.")],
 ) -> None:
     """Run a backtest request from stdin; a child process of the service."""

@@ -42,7 +42,7 @@ class HttpRun:
     request: WorldRequest
     traders: tuple[TraderSpec, ...]
     traders_file: Path
-    data: Path | str
+    data: Path
 
 
 def run_http_backtest(run: HttpRun, progress: Progress) -> RunRecord:

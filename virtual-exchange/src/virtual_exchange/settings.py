@@ -14,10 +14,13 @@ class Settings(ServiceSettings):
     """What the operator decides; variables begin with `VIRTUAL_EXCHANGE_`.
 
     Attributes:
-        data: kline store, a folder or an address such as `s3://bucket/prefix`.
+        data: root of the kline store.
         symbols: coins of the default world, comma-separated; without any there is no default world.
         range_from, range_to: its range, ISO dates or epoch ms; what is stored when not given.
         clock: how its time moves.
+        feed: address of a data-collector, or of another virtual-exchange, whose market paper worlds
+            trade in.
+        feed_silence_s: after how long without any news a feed counts as lost.
         speed: simulated seconds per second of a paced world.
         accounts: ids of its accounts, comma-separated.
         traders: a traders file whose accounts it has; in lockstep it waits for all of them.
@@ -25,7 +28,7 @@ class Settings(ServiceSettings):
         options: the same as `name=value`, comma-separated; stronger than the file.
         seed: recorded in its report.
         faucet: USD that an address gets when it is first named in a read of the default world; not
-            given: 10,000 in a paced world, nothing in others.
+            given: 10,000 in a paced or paper world, nothing in others.
         allow_partial: accept coins that do not cover the range.
         worlds_max: how many worlds this process holds at most.
         world_positions_max: room for accounts times coins of one world at most.
@@ -41,11 +44,13 @@ class Settings(ServiceSettings):
     model_config = settings_config("VIRTUAL_EXCHANGE_")
 
     port: int = Field(default=8100, ge=0, le=65535)
-    data: Path | str = Path("var/data")
+    data: Path = Path("var/data")
     symbols: Annotated[tuple[str, ...], NoDecode] = ()
     range_from: str | None = None
     range_to: str | None = None
     clock: Literal["lockstep", "paced", "paper"] = "paced"
+    feed: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    feed_silence_s: float = Field(default=15.0, ge=1, le=3600)
     speed: float = Field(default=60.0, gt=0, le=1_000_000)
     accounts: Annotated[tuple[str, ...], NoDecode] = ()
     traders: Path | None = None

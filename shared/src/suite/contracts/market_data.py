@@ -185,24 +185,20 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `GET /collection`: how the collection of a coin and interval goes.
 
     Attributes:
-        source: `venue/market`.
-        state: in a word or two.
-        reason: why it is not better, empty where it is well.
+        state: in a word.
         last_bar_ms: open time of the last closed bar, None before the first.
         lag_ms: between its end and the venue's clock.
-        gaps: stretches that are missing and still asked for.
-        clock_offset_ms: the venue's clock minus ours.
+        gaps: bars that are missing since the collection began.
+        source: `venue/market`.
     """
 
     coin: str
     interval: str
-    source: str
     state: str
-    reason: str = ""
-    last_bar_ms: int | None = None
-    lag_ms: int | None = None
-    gaps: int = 0
-    clock_offset_ms: int | None = None
+    last_bar_ms: int | None
+    lag_ms: int | None
+    gaps: int
+    source: str
 
 
 class CollectionStarted(msgspec.Struct, frozen=True, kw_only=True):

@@ -124,8 +124,9 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
         interval: length of the engine's bars, made of the stored minutes; orders meet the market
             once a bar.
         participants: accounts without which time does not start. Not given: in lockstep all
-            accounts, in a paced world none.
-        clock: `lockstep`: time moves when all participants wait; `paced`: by a timer.
+            accounts, in other worlds none.
+        clock: `lockstep`: time moves when all participants wait; `paced`: by a timer; `paper`: with
+            the live market that the service is fed with.
         speed: simulated seconds per second of a paced world.
         supervised: whoever runs the world watches its participants; none is dropped for silence.
         allow_partial: accept symbols that do not cover the whole range.
@@ -144,7 +145,7 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
     interval: Interval = "1m"
     accounts: Annotated[tuple[AccountRequest, ...], msgspec.Meta(min_length=1, max_length=1024)]
     participants: tuple[AccountName, ...] | None = None
-    clock: Literal["lockstep", "paced"] = "lockstep"
+    clock: Literal["lockstep", "paced", "paper"] = "lockstep"
     speed: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 60.0
     seed: int = 0
     supervised: bool = False
@@ -175,7 +176,8 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
     get None in `seed`, `mask` and `time_shift_weeks`.
 
     Attributes:
-        speed: simulated seconds per second of a paced world, 0 in lockstep.
+        speed: simulated seconds per second, 0 in lockstep; 1 in a paper world, unless what feeds it
+            is simulated too.
         participants: where each is: `expected`, `deciding`, `waiting` or `dropped`.
         late: bars of a paced world that passed while someone was deciding, by account; those who
             were always in time are not in it.
@@ -183,6 +185,8 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
         rules: every parameter of the market model, as in the report.
         mask: seed, scale, weeks and names of a masked world.
         time_shift_weeks: by how many weeks the dates were moved.
+        feed: of a paper world: address, `state` (`live` or `degraded`), since when, why, and which
+            coins have no price at the moment.
     """
 
     world_id: str
@@ -205,6 +209,7 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None
     mask: dict[str, Any] | None
     time_shift_weeks: int | None
+    feed: dict[str, Any] | None = None
 
 
 class FaucetRequest(Wire, frozen=True, kw_only=True):

@@ -85,14 +85,14 @@ class WeightLimit:
         return 0.0
 
 
-async def retried(call: Callable[[], Awaitable[T]]) -> T:
+async def retried(call: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) -> T:
     """Call, again while it fails in a way that may pass; a wait that is asked for is heeded.
 
     Raises:
         SuiteError: of the last attempt.
     """
     async for attempt in stamina.retry_context(
-        on=_again, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=20.0, wait_jitter=1.0
+        on=_again, attempts=attempts, timeout=None, wait_initial=0.5, wait_max=20.0, wait_jitter=1.0
     ):
         with attempt:
             return await call()
@@ -116,16 +116,24 @@ class Upstream:
         url: what paths are put behind.
         limit: of weight; none where the service has none.
         timeout_s: how long an answer may pause.
+        attempts: how often one thing is asked for at the most.
     """
 
     def __init__(
-        self, name: str, url: str, *, limit: WeightLimit | None = None, timeout_s: float = 20.0
+        self,
+        name: str,
+        url: str,
+        *,
+        limit: WeightLimit | None = None,
+        timeout_s: float = 20.0,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self.name = name
         self.requests = 0
         """How many were sent, repeated ones too."""
         self._limit = limit
         self._timeout_s = timeout_s
+        self._attempts = attempts
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0)),
@@ -160,11 +168,11 @@ class Upstream:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 raise UpstreamUnavailable(f"{self.name} answered with broken JSON") from None
 
-        return await retried(once)
+        return await retried(once, self._attempts)
 
     async def text(self, path: str) -> str:
         """Ask for a short document with a GET; raises as `read` does, and asks again as it does."""
-        return (await retried(lambda: self._send(path, None, None, 1))).text
+        return (await retried(lambda: self._send(path, None, None, 1), self._attempts)).text
 
     async def download(self, path: str, draft: Path) -> None:
         """Bring a document into a file; what the file has of it already is not sent again.
@@ -200,7 +208,7 @@ class Upstream:
                 except OSError as error:
                     raise StorageError(f"cannot write {draft}: {error.strerror}") from None
 
-        await retried(once)
+        await retried(once, self._attempts)
 
     async def close(self) -> None:
         """Close the connections."""

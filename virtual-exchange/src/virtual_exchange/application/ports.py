@@ -1,11 +1,14 @@
 """What the application needs from outside."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from suite.bars import Bars
 from suite.contracts.backtest import BacktestRequest
 from suite.errors import BadRequest
+from suite.instrument import Instrument
+from virtual_exchange.domain.live import LiveEvent
 from virtual_exchange.domain.market import Market
 
 
@@ -63,6 +66,101 @@ class MarketSource(Protocol):
             DataGap: nothing, or not the whole range, is stored; says what is.
             StorageError: a file is damaged.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedTime:
+    """The clock of a live market.
+
+    Attributes:
+        now_ms: its time.
+        wall_ms: wall time at that moment.
+        speed: its seconds per second of wall time; 1 unless it is simulated.
+    """
+
+    now_ms: int
+    wall_ms: int
+    speed: float = 1.0
+
+    def at(self, wall_ms: float) -> int:
+        """Its time at a wall time."""
+        return self.now_ms + int((wall_ms - self.wall_ms) * self.speed)
+
+    def wall_at(self, time_ms: int) -> float:
+        """Wall time, ms, at which it comes to a time."""
+        return self.wall_ms + (time_ms - self.now_ms) / self.speed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedCoin:
+    """What a feed knows of a coin at the start.
+
+    Attributes:
+        bars: closed minutes, up to now; there may be none.
+        hourly_rates: the latest settled funding rates by the hour, fractions, oldest first.
+    """
+
+    instrument: Instrument
+    bars: Bars
+    hourly_rates: tuple[float, ...] = ()
+
+
+class FeedListener(Protocol):
+    """Who is told what a live market tells, in order; its methods return at once."""
+
+    def connected(self) -> None:
+        """From now on everything is told."""
+        ...
+
+    def received(self, events: Sequence[LiveEvent]) -> None:
+        """Something was told."""
+        ...
+
+    def flawed(self, reason: str) -> None:
+        """Something was told that could not be read."""
+        ...
+
+    def lost(self, reason: str) -> None:
+        """Nothing is told any more, until it is connected again."""
+        ...
+
+
+class LiveFeed(Protocol):
+    """A live market.
+
+    Attributes:
+        name: for people: its address.
+    """
+
+    name: str
+
+    async def opening(self, coins: Sequence[str]) -> tuple[FeedTime, tuple[FeedCoin, ...]]:
+        """Read what it knows of coins now.
+
+        Raises:
+            SuiteError: it cannot be reached, knows a coin not, or its time stands still.
+        """
+        ...
+
+    async def minutes(self, coin: str, from_ms: int) -> Bars:
+        """Closed minutes that opened at a time or later, as far back as it has them.
+
+        Raises:
+            SuiteError: it cannot be reached.
+        """
+        ...
+
+    async def hourly_rate(self, coin: str) -> float | None:
+        """The last settled funding rate by the hour, None where it has none.
+
+        Raises:
+            SuiteError: it cannot be reached.
+        """
+        ...
+
+    async def follow(self, coins: Sequence[str], listener: FeedListener) -> None:
+        """Tell what happens until cancelled; connections that end are made again."""
         ...
 
 

@@ -30,6 +30,7 @@ from virtual_exchange.application.info.snapshots import MarketData
 from virtual_exchange.application.market.disguise import concealed, unmasked
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.market.rules import rules_of
+from virtual_exchange.application.paper.run import PaperRun
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.report.manifest import run_manifest
 from virtual_exchange.application.report.results import canonical_report
@@ -37,6 +38,7 @@ from virtual_exchange.application.stream.streams import Streams
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
 from virtual_exchange.domain.agents import Agent
+from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import RunRecord
 
@@ -52,6 +54,7 @@ class Session:
     Attributes:
         request: what it was built from.
         strategies: `{"kind": ..., "params": ...}` by account, for the report.
+        paper: what moves it with a live market, None where its market is recorded.
     """
 
     request: WorldRequest
@@ -66,6 +69,7 @@ class Session:
     streams: Streams
     trading: Trading
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    paper: PaperRun | None = None
     _reports: dict[bool, bytes] = field(default_factory=dict)
     _reporting: Lock = field(default_factory=Lock)
 
@@ -77,12 +81,21 @@ class Session:
 
     @property
     def paced(self) -> bool:
-        """A timer moves the world."""
-        return self.request.clock == "paced"
+        """Time goes on by itself."""
+        return self.request.clock != "lockstep"
+
+    @property
+    def interval(self) -> str:
+        """Length of the engine's bars: of a paper world a second, of what feeds it."""
+        if self.paper is not None:
+            return f"{self.world.market.tape.interval_ms / 1000:g}s"
+        return self.request.interval
 
     @property
     def speed(self) -> float:
-        """World time by wall time; 0 where no timer moves the world."""
+        """World seconds per second, 0 where steps move time."""
+        if self.paper is not None:
+            return self.paper.speed
         return self.request.speed if self.paced else 0.0
 
     def give_up(self, account: int) -> None:
@@ -107,7 +120,7 @@ class Session:
     def clock_state(self) -> ClockState:
         """What `GET /clock` says."""
         return ClockState(
-            mode=self.request.clock,
+            mode="wall" if self.request.clock == "paper" else self.request.clock,
             now_ms=self.world.now_ms,
             speed=self.speed,
             finished=self.world.finished,
@@ -120,7 +133,9 @@ class Session:
             as_shown: by the names, prices and dates that a masked world shows, for those in it;
                 else by the recorded ones, for its operator.
         """
-        record = self.world.record(run_id=self.world.name, strategies=self.strategies)
+        record = self.world.record(
+            run_id=self.world.world_id or "default", strategies=self.strategies
+        )
         for index, account in enumerate(record.accounts):
             account.degraded = index in self.barrier.degraded
         record.manifest |= run_manifest(self.request, record)
@@ -150,7 +165,7 @@ class Session:
 def open_session(
     request: WorldRequest,
     *,
-    source: MarketSource | Markets,
+    source: MarketSource | Markets | Market,
     clock: Clock,
     world_id: str = "",
     encoded: bool = False,
@@ -161,7 +176,8 @@ def open_session(
 
     Args:
         request: what is wanted.
-        source: of its market; `Markets` where worlds share them.
+        source: of its market; `Markets` where worlds share them; the market itself where it is
+            there already.
         clock: wall time, for the limits on silence and for `time_shift`.
         world_id: its name, empty for the default world.
         encoded: snapshots in replies are JSON already; for HTTP.
@@ -175,8 +191,7 @@ def open_session(
     """
     accounts = _accounts(request)
     rules = rules_of(request)
-    markets = source if isinstance(source, Markets) else Markets(source)
-    market = markets.of(request, now_ms=clock.now_ms())
+    market = source if isinstance(source, Market) else _recorded(request, source, clock)
     world = World(
         world_id=world_id,
         market=market,
@@ -195,10 +210,10 @@ def open_session(
         clock=clock,
         transit=transit,
         expected=_expected(request, world),
-        paced=request.clock == "paced",
+        paced=request.clock != "lockstep",
         supervised=request.supervised,
     )
-    streams = Streams(world, queries)
+    streams = Streams(world, queries, identity.welcome)
 
     def touch(account: int) -> None:
         barrier.touch(account)
@@ -236,6 +251,11 @@ def _catch_up(world: World, now_ms: int) -> None:
     bar = world.market.tape.bar_at(now_ms)
     if bar < world.end_bar:
         world.play(bar)
+
+
+def _recorded(request: WorldRequest, source: MarketSource | Markets, clock: Clock) -> Market:
+    markets = source if isinstance(source, Markets) else Markets(source)
+    return markets.of(request, now_ms=clock.now_ms())
 
 
 def _identity(request: WorldRequest, world: World, clock: Clock) -> Identity:
@@ -354,7 +374,7 @@ def _faucet(request: WorldRequest) -> Usd:
 def _expected(request: WorldRequest, world: World) -> list[int]:
     names = request.participants
     if names is None:
-        names = () if request.clock == "paced" else tuple(a.id for a in request.accounts)
+        names = tuple(a.id for a in request.accounts) if request.clock == "lockstep" else ()
     unknown = [name for name in names if AccountId(name) not in world.by_id]
     if unknown:
         raise BadRequest(f"participant {unknown[0]!r} has no account in this world")

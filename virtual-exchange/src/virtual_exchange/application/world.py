@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from perp_engine.rules import Rules
 from suite.bars import F64, HOUR_MS, I64, INTERVAL_MS, Bars, resample
 from suite.checks import InvariantViolated, check
 from suite.errors import Conflict
-from suite.fixed import Price, Usd
+from suite.fixed import Price, Rate, Usd
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.book import AccountBook
-from virtual_exchange.application.market.rules import described_rules
+from virtual_exchange.application.market.rules import described
 from virtual_exchange.application.market.tapes import quantize
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
@@ -29,8 +29,6 @@ from virtual_exchange.domain.record import (
     RunRecord,
 )
 
-DEFAULT_NAME: Final = "default"
-"""What the default world is called where a path, a report or a log names worlds."""
 _NOTHING: frozenset[int] = frozenset()
 
 
@@ -113,11 +111,6 @@ class World:
         for account in accounts:
             self.open_account(account)
         self._sample()
-
-    @property
-    def name(self) -> str:
-        """What it is called where worlds are named, the default one too."""
-        return self.world_id or DEFAULT_NAME
 
     @property
     def now_ms(self) -> int:
@@ -219,6 +212,10 @@ class World:
             listener(events)
         return events
 
+    def set_funding(self, symbol: int, rate: Rate) -> None:
+        """Say what the coming funding stamp of a coin pays; for a live market."""
+        self.engine.set_funding(symbol, rate)
+
     def advance(self, until_bar: int, stops: Stops) -> tuple[tuple[Event, ...], Advanced]:
         """Play bars until a boundary, a stop or the next sample of equity, the first of them."""
         tape = self.market.tape
@@ -278,7 +275,7 @@ class World:
                 self._account_record(book, strategies, equity, exposure) for book in self.books
             ],
             equity_time_ms=np.array(self._sample_ms, np.int64),
-            rules=described_rules(self.rules),
+            rules=described(self.rules),
             manifest=dict(self.market.manifest),
         )
 

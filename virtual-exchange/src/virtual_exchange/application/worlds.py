@@ -4,20 +4,22 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.market.building import query_of
 from virtual_exchange.application.market.markets import Markets
-from virtual_exchange.application.ports import MarketSource
+from virtual_exchange.application.paper.opening import open_paper_session
+from virtual_exchange.application.ports import LiveFeed, MarketSource
 from virtual_exchange.application.session import Session, capacity_of, open_session
 
 DEFAULT = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldLimits:
+class Limits:
     """What a process holds at most.
 
     Attributes:
@@ -53,20 +55,23 @@ class Worlds:
         limits: how many there may be, and how large.
         warn: told of signed actions that the live venue would refuse.
         rate_limited: accounts may send only as many actions as the venue lets them.
+        feed: the live market of paper worlds, None where there is none.
     """
 
     def __init__(
         self,
         *,
         source: MarketSource,
+        feed: LiveFeed | None = None,
         clock: Clock,
-        limits: WorldLimits = WorldLimits(),
+        limits: Limits = Limits(),
         warn: Callable[..., object] = lambda *_args, **_values: None,
         rate_limited: bool = False,
     ) -> None:
         self._warn = warn
         self._rate_limited = rate_limited
         self._markets = Markets(source, minutes_max=limits.minutes)
+        self._feed = feed
         self._clock = clock
         self._limits = limits
         self._sessions: dict[str, Session] = {}
@@ -89,18 +94,22 @@ class Worlds:
                 raise Conflict(f"there are {self._limits.worlds} worlds already; delete one first")
             self._limits.check_request(request)
             name = secrets.token_hex(6) if world_id is None else world_id
-            session = await asyncio.to_thread(
-                open_session,
-                request,
-                source=self._markets,
-                clock=self._clock,
-                world_id=name,
-                encoded=True,
-                warn=self._warn,
-                rate_limited=self._rate_limited,
-            )
+            session = await self._open(request, name)
             self._sessions[name] = session
         return session
+
+    async def _open(self, request: WorldRequest, name: str) -> Session:
+        open_it = partial(
+            open_session,
+            clock=self._clock,
+            world_id=name,
+            encoded=True,
+            warn=self._warn,
+            rate_limited=self._rate_limited,
+        )
+        if request.clock == "paper":
+            return await open_paper_session(request, self._feed, self._clock, open_it)
+        return await asyncio.to_thread(open_it, request, source=self._markets)
 
     def get(self, world_id: str) -> Session:
         """Find a world.

@@ -110,10 +110,12 @@ class Mover:
             self._moving.discard(key)
 
     def watch(self, session: Session) -> None:
-        """Begin to look after a world: its lease limits, and its timer when it is paced."""
+        """Begin to look after a world: its lease limits, and what moves it if steps do not."""
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(self._look(session))]
-        if session.paced:
+        if session.paper is not None:
+            tasks.append(loop.create_task(session.paper.run()))
+        elif session.paced:
             tasks.append(loop.create_task(self._pace(session)))
         for task in tasks:
             task.add_done_callback(self._ended)

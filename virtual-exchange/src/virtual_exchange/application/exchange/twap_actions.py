@@ -1,8 +1,9 @@
 """`twapOrder` and `twapCancel`: an order carried out in equal slices over minutes.
 
-The venue sends a slice every 30 s; here two of them meet at each bar boundary, so a slice comes
-with every bar. Each may slip by 3 % at most; what one could not fill is tried again with the next,
-which is never more than three times its own size.
+The venue sends a slice every 30 s. Where two of them meet at a bar boundary, a slice comes with
+every bar; a paper world, whose bars are seconds, sends one every 30 s. Each may slip by 3 % at
+most; what one could not fill is tried again with the next, which is never more than three times its
+own size.
 
 Source: venue documentation, "TWAP orders", read 2026-11.
 """
@@ -27,6 +28,7 @@ from virtual_exchange.domain.price_grid import at_or_below
 from virtual_exchange.domain.record import TwapRecord, TwapStatus, TwapUpdate
 
 _FEWEST_MINUTES, _MOST_MINUTES = 5, 1440
+_SLICE_MS: Final = 30_000
 _SLIP_PERCENT: Final = 3
 _CATCH_UP: Final = 3
 _MOST_RUNNING: Final = 100
@@ -59,6 +61,7 @@ class TwapActions:
         self._trading = trading
         self._ids = count(1)
         self._running: dict[int, _Running] = {}
+        self._step = max(1, _SLICE_MS // world.market.tape.interval_ms)
         world.alarms.append(self)
 
     def begin(self, book: AccountBook, action: wire.TwapOrder) -> Answer:
@@ -80,8 +83,8 @@ class TwapActions:
         )
         book.twaps[record.twap_id] = record
         self._turn(book, record, "activated")
-        bars = max(1, twap.m * MINUTE_MS // self._world.market.tape.interval_ms)
-        self._running[record.twap_id] = _Running(book, record, self._world.engine.bar, bars)
+        slices = max(1, twap.m * MINUTE_MS // (self._step * self._world.market.tape.interval_ms))
+        self._running[record.twap_id] = _Running(book, record, self._world.engine.bar, slices)
         self.ring()
         return _status({"running": {"twapId": record.twap_id}})
 
@@ -106,7 +109,7 @@ class TwapActions:
                 self._finish(running, "terminated")
                 continue
             self._send(running)
-            running.next_bar = self._world.engine.bar + 1
+            running.next_bar = self._world.engine.bar + self._step
 
     def _refusal(self, book: AccountBook, twap: wire.Twap) -> str | None:
         if len(book.twaps) >= _MOST_RUNNING:

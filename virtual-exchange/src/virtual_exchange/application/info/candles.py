@@ -60,7 +60,8 @@ class CandleReads:
     ) -> list[dict[str, Any]]:
         """Candles that overlap a range of time which is not in the future.
 
-        The one that is still open is made of the bars that are closed by now and the present print.
+        The one that is still open is made of the bars that are closed by now, in a live market of
+        the open one too, and the present print.
         """
         world, now_ms = self._world, self._world.now_ms
         if max(0, start_ms) > end_ms:
@@ -68,9 +69,8 @@ class CandleReads:
         present_ms = _opening(now_ms, interval)
         oldest_ms = present_ms - (_MOST - 1) * _STEP_MS[interval]
         first_ms = _opening(max(0, start_ms, oldest_ms), interval)
-        stored = world.market.history[symbol]
-        closed = stored.rows(0, stored.closed_by(now_ms))
-        bars = closed.between(first_ms, _closing(_opening(end_ms, interval), interval))
+        until_ms = _closing(_opening(end_ms, interval), interval)
+        bars = world.market.bars_by(symbol, now_ms).between(first_ms, until_ms)
         candles = _aggregate(bars, interval)
         if end_ms >= present_ms:
             self._add_print(symbol, present_ms, candles)

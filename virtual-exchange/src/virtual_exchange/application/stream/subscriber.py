@@ -17,7 +17,7 @@ _MINUTE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLimits:
+class Limits:
     """What one connection may ask for, and how much is kept for it.
 
     Attributes:
@@ -84,7 +84,7 @@ class Subscriber:
         streams: Streams,
         *,
         wake: Callable[[], None],
-        limits: ConnectionLimits,
+        limits: Limits,
     ) -> None:
         self._streams = streams
         self._wake = wake

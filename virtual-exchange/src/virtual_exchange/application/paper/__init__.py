@@ -1,0 +1,1 @@
+"""Worlds of simulated money in a live market."""
