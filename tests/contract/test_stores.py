@@ -12,13 +12,20 @@ import numpy as np
 import pytest
 from tests.support.s3 import missing, running_s3
 from tests.unit.data_collector.market import START_MS, make_bars
+from tests.unit.data_collector.serving import Client
 
 from data_collector.adapters.stored_files import StoredFiles
 from data_collector.application.verifying import verify
+from data_collector.cli import cli
+from data_collector.main import create_app
+from data_collector.settings import Settings
 from suite.bars import MINUTE_MS, Bars
 from suite.errors import ConfigError, DataGap, StorageError
 from suite.klines import Gap, Source, WriteResult, bars_equal, merge_bars
+from suite.service.cli import run_command
 from suite.service.kline_store import PARTS_MAX, KlineStore, open_store
+from virtual_exchange.adapters.store_market import StoreMarkets
+from virtual_exchange.application.ports import MarketQuery
 
 SOURCE = Source("hyperliquid")
 JUNE_MS = 1_748_736_000_000
@@ -36,15 +43,20 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["folder", "memory", "s3"])
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> KlineStore:
+def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As it stands behind --data."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     if request.param == "folder":
-        return KlineStore(tmp_path / "store")
+        return str(tmp_path / "store")
     if request.param == "memory":
-        return KlineStore(f"memory://stores/{next(numbers)}")
-    return KlineStore(request.getfixturevalue("s3").format(f"deep/{next(numbers)}"))
+        return f"memory://stores/{next(numbers)}"
+    url: str = request.getfixturevalue("s3").format(f"deep/{next(numbers)}")
+    return url
+
+
+@pytest.fixture
+def store(address: str) -> KlineStore:
+    return KlineStore(address)
 
 
 def names(store: KlineStore, month: str = "05") -> list[str]:
@@ -243,6 +255,39 @@ def test_store_that_is_not_there_says_so(store: KlineStore) -> None:
         store.read("BTC")
     assert not store.files.exists()
     assert "test:test" not in store.files.place
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as left:
+        run_command(cli, name="data-collector", args=[str(item) for item in arguments])
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_commands_and_worlds_take_the_address(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Generated, checked, compacted, drawn and simulated there; no key is printed."""
+    at = ("--data", address)
+    assert 0 == run("generate", "--symbols", "BTC", "--days", 2, *at)
+    assert 0 == run("compact", *at)
+    assert 0 == run("coverage", "--picture", tmp_path / "coverage.svg", *at)
+    assert 0 == run("verify", "--write", *at)
+    store = KlineStore(address)
+    (tmp_path / "manifest.json").write_bytes(store.files.read("manifest.json") or b"")
+    assert 0 == run("verify", "--manifest", tmp_path / "manifest.json", *at)
+    assert "test:test" not in "".join(capsys.readouterr())
+    markets, query = StoreMarkets(address), MarketQuery(coins=("BTC",), from_ms=None, to_ms=None)
+    before = markets.version(query)
+    assert ("BTC",) == tuple(markets.load(query).coins)
+    store.append_bars(Source("synthetic"), "BTC", make_bars(5, start_ms=JUNE_MS))
+    assert before != markets.version(query)
+
+
+def test_service_serves_a_store_by_its_address(address: str) -> None:
+    KlineStore(address).write_bars(SOURCE, "BTC", minutes(0, 50))
+    answer = Client(create_app(Settings(data=address))).get("/klines/BTC")
+    assert 50 == len(answer.json())
 
 
 def test_address_of_no_known_filesystem_is_told_in_one_line() -> None:

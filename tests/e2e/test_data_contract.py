@@ -1,6 +1,7 @@
 """The collector and the venue, as processes over one store, tell a trader the same of a moment."""
 
 import contextlib
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import numpy as np
 import pytest
 from tests.support.worlds import START_MS, random_bars
 
@@ -85,6 +87,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     KlineStore(folder / "data").write_bars(
         Source("bybit"), "BTC", random_bars("BTC", DAYS * 1440, seed=9)
     )
+    stamps = START_MS + 5 * MINUTE_MS * np.arange(DAYS * 288, dtype=np.int64)
+    KlineStore(folder / "data").write_open_interest(
+        Source("synthetic"), "ETH", stamps, np.linspace(1e5, 2e5, len(stamps))
+    )
     return folder
 
 
@@ -133,6 +139,23 @@ def test_snapshots_of_a_moment_are_byte_equal(
     assert MOMENTS[moment] // MINUTE_MS * MINUTE_MS == stored[0]
     assert stored == simulated
     assert b'"bars":[[' in stored[2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_snapshots_of_random_minutes_are_byte_equal(
+    collector: httpx.Client, venue: httpx.Client, seed: int
+) -> None:
+    """In the order of chance, so that no answer can come from what was asked before."""
+    generator = random.Random(seed)
+    for _ in range(40):
+        coin = generator.choice(["BTC", "ETH", "SOL"])
+        at = generator.randrange(START_MS + MINUTE_MS, NOW_MS + 1)
+        path = f"/gpt-latest/{coin}?timestamp={at}"
+        replies = [client.get(path) for client in (collector, venue)]
+        assert promised(replies[0]) == promised(replies[1]), path
+        interest = {reply.json()["open_interest"] for reply in replies}
+        assert len(interest) == 1
+        assert (interest != {None}) == (coin == "ETH")
 
 
 def test_seconds_and_no_timestamp_mean_the_same_on_both(

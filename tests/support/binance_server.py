@@ -131,6 +131,7 @@ class BinanceServer:
             "klines": lambda: self.klines(query["symbol"], start, end)[:limit],
             "fundingRate": lambda: funding(start, end, query["symbol"])[:limit],
             "premiumIndex": lambda: [{"symbol": name, "markPrice": "1.0"} for name in self.bars],
+            "leverageBracket": lambda: [*map(brackets, self.bars)],
             "exchangeInfo": lambda: {"timezone": "UTC", "symbols": [*map(listed, self.bars)]},
         }
         return web.json_response(answers[name]())
@@ -182,6 +183,20 @@ def listed(symbol: str) -> dict[str, Any]:
         "baseAssetPrecision": 8, "quotePrecision": 8, "underlyingType": "COIN",
         "filters": [price, lot], "orderTypes": ["LIMIT", "MARKET"], "timeInForce": ["GTC"],
     }  # fmt: skip
+
+
+def brackets(symbol: str) -> dict[str, Any]:
+    """Leverage brackets as Binance tells its customers of them."""
+    names = (
+        "bracket",
+        "initialLeverage",
+        "notionalCap",
+        "notionalFloor",
+        "maintMarginRatio",
+        "cum",
+    )
+    rows = ((1, 125, 50_000, 0, 0.004, 0.0), (2, 100, 600_000, 50_000, 0.005, 50.0))
+    return {"symbol": symbol, "brackets": [dict(zip(names, row, strict=True)) for row in rows]}
 
 
 @asynccontextmanager

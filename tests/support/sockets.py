@@ -10,7 +10,7 @@ import msgspec
 from suite.clock import ManualClock
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.stream.subscriber import Limits
+from virtual_exchange.application.stream.subscriber import ConnectionLimits
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.ws import Patience, SocketEndpoint
 
@@ -116,7 +116,7 @@ class OneWorld:
 async def connected(
     session: Session,
     *,
-    limits: Limits | None = None,
+    limits: ConnectionLimits | None = None,
     patience: Patience | None = None,
     weights: WeightLimits | None = None,
     plain: bool = False,

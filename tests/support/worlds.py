@@ -54,6 +54,7 @@ class MemorySource:
 
     bars: dict[str, Bars]
     funding: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    open_interest: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def version(self, query: MarketQuery) -> Hashable:
         return tuple(id(self.bars.get(coin)) for coin in query.coins)
@@ -62,13 +63,15 @@ class MemorySource:
         coins = []
         for name in query.coins:
             coin = coin_of(name)
-            times, rates = self.funding.get(coin, (np.zeros(0, np.int64), np.zeros(0)))
+            nothing = np.zeros(0, np.int64), np.zeros(0)
+            times, rates = self.funding.get(coin, nothing)
             coins.append(
                 CoinData(
                     instrument=default_instrument(coin, 2),
                     bars=self.bars[coin],
                     funding_time_ms=times,
                     funding_rate=rates,
+                    open_interest=self.open_interest.get(coin, nothing),
                     source="memory",
                     synthetic=True,
                     manifest={"content_sha256": "0" * 64},

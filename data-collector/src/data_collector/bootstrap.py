@@ -1,18 +1,22 @@
 """Putting the parts of the service together."""
 
+import hashlib
 import random
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from data_collector.application.ports import Collection
-from data_collector.application.reading import Inventory, Ranges
+from data_collector.application.reading import Inventory, Ranges, recent_candles
 from data_collector.application.snapshots import Snapshots
+from data_collector.application.streaming import Hub
 from data_collector.collection import CollectionOptions, LiveCollection
+from data_collector.domain.candles import Candle, MarketEvent
 from data_collector.settings import Settings
 from suite.errors import ConfigError
 from suite.service.clock import SystemClock
-from suite.service.kline_store import KlineStore
+from suite.service.kline_store import KlineStore, open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class Container:
     """What the routes work with.
 
     Attributes:
+        hub: of the WebSocket.
         collection: None where nothing is collected.
         live: the same, to be run.
     """
@@ -27,6 +32,7 @@ class Container:
     inventory: Inventory
     ranges: Ranges
     snapshots: Snapshots
+    hub: Hub
     collection: Collection | None = None
     live: LiveCollection | None = None
 
@@ -37,9 +43,12 @@ def build(settings: Settings) -> Container:
     Raises:
         ConfigError: the store's folder does not exist, or the venue is unknown.
     """
-    if not settings.data.is_dir() and not settings.collect:
-        raise ConfigError(f"no folder {settings.data}; data-collector import or generate makes one")
-    store, clock = KlineStore(settings.data), SystemClock()
+    store, clock = open_store(settings.data), SystemClock()
+    if not store.files.exists() and not settings.collect:
+        place = store.files.place
+        raise ConfigError(f"no folder {place}; data-collector import or generate makes one")
+    if settings.symbols and not settings.collect:
+        raise ConfigError("--symbols are what is collected; name a venue with --collect")
     live = None
     if settings.collect:
         options = CollectionOptions(
@@ -52,14 +61,31 @@ def build(settings: Settings) -> Container:
         # Unpredictable on purpose: collectors that start together must not reconnect together.
         chance = random.Random(secrets.randbits(64))  # noqa: S311 - jitter
         live = LiveCollection(
-            store, settings.state_dir, options, now_ms=clock.now_ms, chance=chance
+            store, _state_dir(store, settings), options, now_ms=clock.now_ms, chance=chance
         )
     bars = live.bars if live else store
     inventory = Inventory(bars, store, time.monotonic)
+    snapshots = Snapshots(bars, store, inventory, clock.now_ms, time.monotonic)
+    if live is not None:
+        live.collector.listen(lambda event: _touch(snapshots, event))
     return Container(
         inventory=inventory,
-        ranges=Ranges(bars, inventory, clock.now_ms),
-        snapshots=Snapshots(bars, inventory, clock.now_ms, time.monotonic),
+        ranges=Ranges(bars, store, inventory, clock.now_ms),
+        snapshots=snapshots,
+        hub=Hub(live.collector if live else None, lambda coin: recent_candles(bars, coin)),
         collection=live.collector if live else None,
         live=live,
     )
+
+
+def _touch(snapshots: Snapshots, event: MarketEvent) -> None:
+    """Have a bar in the snapshots as soon as it is safe."""
+    if isinstance(event, Candle) and event.closed:
+        snapshots.touch(event.coin)
+
+
+def _state_dir(store: KlineStore, settings: Settings) -> Path:
+    """Where bars wait for this store and no other: in it, or here where it is elsewhere."""
+    if "://" not in settings.data:
+        return store.root
+    return settings.state_dir / hashlib.sha256(store.files.place.encode()).hexdigest()[:16]

@@ -236,7 +236,8 @@ def generate(
         raise BadRequest(f"--end {end} is not midnight UTC, or --days reaches before 1970")
     recipe = Recipe(seed=seed, days=days, end_ms=end_ms)
     start, stop = format_moment(recipe.start_ms), format_moment(end_ms)
-    for coin, made, result in generate_market(_store(data), coins, recipe, replace=replace):
+    store = _store(data)
+    for coin, made, result in generate_market(store, coins, recipe, replace=replace):
         prices = made.bars.close
         decimals = made.profile.price_decimals
         typer.echo(
@@ -244,7 +245,7 @@ def generate(
             f"price {prices[0]:.{decimals}f} to {prices[-1]:.{decimals}f}, "
             f"{result.added:,} new rows, {result.same:,} stored before"
         )
-    typer.echo(f"synthetic market, seed {seed}, in {data}")
+    typer.echo(f"synthetic market, seed {seed}, in {store.files.place}")
 
 
 @cli.command()
@@ -277,7 +278,7 @@ def verify(
             problems.append(checked.problem)
             typer.echo(f"DAMAGED {checked.problem}")
     if files == 0:
-        raise DataGap(f"no klines in {data}")
+        raise DataGap(f"no klines in {store.files.place}")
     if manifest is not None and not problems:
         problems = _compare(store, manifest)
     if problems:
@@ -331,7 +332,7 @@ def compact(data: Data) -> None:
     store = _store(data, must_exist=True)
     series = store.series()
     if not series:
-        raise DataGap(f"no klines in {data}")
+        raise DataGap(f"no klines in {store.files.place}")
     saved = sum(store.compact(*one) for one in follow(series, len(series), "compacting"))
     coins = {(source, coin) for source, coin, _ in series}
     saved += sum(store.compact_open_interest(*one) for one in sorted(coins))
@@ -362,7 +363,7 @@ def coverage(
     store = _store(data, must_exist=True)
     rows = coverage_table(store, store)
     if not rows:
-        raise DataGap(f"no klines in {data}")
+        raise DataGap(f"no klines in {store.files.place}")
     if picture is not None:
         svg = coverage_picture([(held, coin) for held, coin, _ in rows])
         try:

@@ -11,6 +11,7 @@ from data_collector.collection import stop
 from data_collector.entrypoint.collection import OPERATOR, make_router
 from data_collector.entrypoint.openapi import describe_with
 from data_collector.entrypoint.routes import add_routes
+from data_collector.entrypoint.ws import add_socket
 from data_collector.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.health import Health
@@ -24,14 +25,14 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         container: what it works with; built from the settings when not given.
 
     Raises:
-        ConfigError: the store's folder does not exist, or the operator's token cannot be kept.
+        ConfigError: the store or the venue does not exist, or the operator's token cannot be kept.
     """
     settings = settings or Settings.load()
     parts = container or build(settings)
 
     def ready() -> Health:
         count = len(parts.inventory.series())
-        return Health(ok=count > 0, detail={"series": count})
+        return Health(ok=count > 0 or parts.live is not None, detail={"series": count})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -58,5 +59,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     add_routes(app, parts.inventory, parts.ranges, parts.snapshots)
     app.include_router(make_router(parts.collection))
+    add_socket(app, parts.hub)
     describe_with(app)
     return app

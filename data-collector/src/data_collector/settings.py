@@ -1,6 +1,5 @@
 """Settings of the data-collector."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -13,7 +12,7 @@ class Settings(ServiceSettings):
     """What the operator decides; variables begin with `DATA_COLLECTOR_`.
 
     Attributes:
-        data: root of the kline store.
+        data: the kline store: a folder, or an address such as `s3://bucket/prefix`.
         collect: venue to collect from; nothing is collected without one.
         symbols: coins to collect, comma-separated.
         intervals: of them; 1m is collected, longer ones are made of it.
@@ -24,9 +23,9 @@ class Settings(ServiceSettings):
     model_config = settings_config("DATA_COLLECTOR_")
 
     port: int = Field(default=8000, ge=0, le=65535)
-    data: Path = Path("data")
+    data: str = "data"
     collect: str = ""
     symbols: Annotated[tuple[str, ...], NoDecode] = ()
     intervals: Annotated[tuple[str, ...], NoDecode] = ("1m",)
-    url: str | None = None
+    url: str | None = Field(default=None, pattern="^https?://")
     flush_s: float = Field(default=300.0, gt=0)

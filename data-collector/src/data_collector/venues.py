@@ -34,22 +34,22 @@ def open_venue(name: str, *, url: str | None = None) -> Venue:
 
     Args:
         name: `hyperliquid`, `binance`, or an exchange of ccxt; behind a slash the market, `perp`
-            or `spot`. The first two have perpetuals only.
+            or `spot`. Of the first two the perpetuals are read natively, the rest through ccxt.
         url: another address than the venue's own, of all its services.
 
     Raises:
-        ConfigError: there is no such venue, or it has no such market.
+        ConfigError: there is no such venue, or no such market.
     """
     name, _, market = name.partition("/")
     market = market or "perp"
     if market not in {"perp", "spot"}:
         raise ConfigError(f"no market {market[:20]!r}; there are perp and spot")
-    if market != "perp" and name in _OURS:
-        raise ConfigError(f"{name} is read for its perpetuals only; name an exchange of ccxt")
-    if name == "hyperliquid":
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ConfigError(f"not an address: {url[:60]!r}; write http://host:port")
+    if (name, market) == ("hyperliquid", "perp"):
         found = hyperliquid_history.HyperliquidHistory(url or hyperliquid_history.MAINNET)
         return Venue(history=found, lacks=hyperliquid_history.LACKS)
-    if name == "binance":
+    if (name, market) == ("binance", "perp"):
         files = binance_history.BinanceHistory(
             lambda path, kind: MarketFiles().rows(path, kind).columns,
             _cache() / "binance",

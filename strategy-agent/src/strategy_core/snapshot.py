@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy_core.indicators import NOTHING, WINDOW, indicators
-from suite.bars import DAY_MS, MINUTE_MS, Bars, resample
+from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS, Bars, resample
 
 INTERVALS: Final = (1, 15, 60, 240, 1440)
 """Minutes of the blocks, in their order."""
@@ -34,6 +34,9 @@ MODELLED_TRADES: Final = 100
 """How many recent trades the model pretends to have seen."""
 TOP_OF_BOOK_SHARE: Final = 0.1
 """Share of the last bar's volume that the model puts at the best price of each side."""
+
+OPEN_INTEREST_AGE_MS: Final = HOUR_MS
+"""How old the last reading of open interest may be before it counts as unknown."""
 
 Block = dict[str, Any]
 BoolArray = NDArray[np.bool_]
@@ -74,6 +77,7 @@ def build_snapshot(
     *,
     funding: FundingView | None,
     market: MarketView | None,
+    open_interest: float | None = None,
     intervals: Sequence[str] = (),
     complete: Mapping[int, BoolArray] | None = None,
 ) -> dict[str, object]:
@@ -85,6 +89,7 @@ def build_snapshot(
         as_of_ms: the time.
         funding: last settled rate, None when unknown.
         market: the modelled book; None leaves out order book and trades.
+        open_interest: units of the coin, None when unknown.
         intervals: minutes of the blocks wanted, as text; empty for all of `series`.
         complete: for each bar of a series whether nothing is missing in it; yes when not given.
 
@@ -97,7 +102,22 @@ def build_snapshot(
         )
         for minutes in wanted_minutes(series, intervals)
     }
-    return _assemble(symbol, as_of_ms, series[min(series)], blocks, funding, market)
+    base = series[min(series)]
+    return _assemble(symbol, as_of_ms, base, blocks, funding, market, open_interest)
+
+
+def open_interest_at(time_ms: I64, open_interest: F64, at_ms: int) -> float | None:
+    """Find the last reading at or before a time, None where it is more than an hour old.
+
+    Args:
+        time_ms: shape (n,), rising.
+        open_interest: shape (n,), units of the coin.
+        at_ms: the time.
+    """
+    row = int(np.searchsorted(time_ms, at_ms, side="right")) - 1
+    if row < 0 or at_ms - int(time_ms[row]) > OPEN_INTEREST_AGE_MS:
+        return None
+    return float(open_interest[row])
 
 
 def wanted_minutes(series: Mapping[int, object], intervals: Sequence[str]) -> list[int]:
@@ -153,6 +173,7 @@ def _assemble(
     blocks: dict[str, Block],
     funding: FundingView | None,
     market: MarketView | None,
+    open_interest: float | None,
 ) -> dict[str, object]:
     end = base.closed_by(as_of_ms)
     last_volume = float(base.volume[end - 1]) if end else 0.0
@@ -167,7 +188,7 @@ def _assemble(
         "funding": {"rate_hourly": funding.rate_hourly, "settled_at_ms": funding.settled_at_ms}
         if funding
         else None,
-        "open_interest": None,
+        "open_interest": open_interest,
         "intervals_data": blocks,
     }
 
@@ -292,16 +313,19 @@ class SnapshotSeries:
         *,
         funding: FundingView | None,
         market: MarketView | None,
+        open_interest: float | None = None,
         intervals: Sequence[str] = (),
     ) -> dict[str, object]:
         """Build the snapshot at a time; arguments and errors as in `build_snapshot`."""
-        key = (as_of_ms, funding, market, tuple(intervals))
+        key = (as_of_ms, funding, market, open_interest, tuple(intervals))
         if key != self._last_key:
             blocks = {
                 str(minutes): self._block(minutes, as_of_ms)
                 for minutes in wanted_minutes(self._series, intervals)
             }
-            self._last = _assemble(self._symbol, as_of_ms, self._bars, blocks, funding, market)
+            self._last = _assemble(
+                self._symbol, as_of_ms, self._bars, blocks, funding, market, open_interest
+            )
             self._last_key = key
         return self._last
 

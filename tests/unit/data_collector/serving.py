@@ -9,13 +9,14 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from data_collector.application.reading import Inventory, Ranges
+from data_collector.application.reading import Inventory, Ranges, recent_candles
 from data_collector.application.snapshots import Snapshots
+from data_collector.application.streaming import Hub
 from data_collector.bootstrap import Container
 from data_collector.domain.candles import MarketEvent
 from data_collector.main import create_app
 from data_collector.settings import Settings
-from suite.errors import BadRequest
+from suite.errors import BadRequest, NotFound
 from suite.service.kline_store import KlineStore
 
 
@@ -48,11 +49,13 @@ class MemoryCollection:
         if coin == "NOPE":
             raise BadRequest("memory has no coin NOPE")
         for interval in intervals:
-            fresh = {"state": "live", "last_bar_ms": None, "lag_ms": None, "gaps": 0}
-            row = {"coin": coin, "interval": interval, **fresh, "source": "memory/perp"}
+            about = {"coin": coin, "source": "memory/perp", "interval": interval}
+            row = {**about, "state": "starting"}
             self.rows.setdefault((coin, interval), row)
 
     def stop(self, coin: str) -> None:
+        if coin not in {row["coin"] for row in self.rows.values()}:
+            raise NotFound(f"{coin} is not collected")
         self.rows = {key: row for key, row in self.rows.items() if key[0] != coin}
 
     def status(self) -> list[dict[str, Any]]:
@@ -80,11 +83,12 @@ def parts_of(
     inventory = Inventory(store, store, now_s)
     return Container(
         inventory=inventory,
-        ranges=Ranges(store, inventory, now_ms),
-        snapshots=Snapshots(store, inventory, now_ms, now_s),
+        ranges=Ranges(store, store, inventory, now_ms),
+        snapshots=Snapshots(store, store, inventory, now_ms, now_s),
+        hub=Hub(collection, lambda coin: recent_candles(store, coin)),
         collection=collection,
     )
 
 
 def client_of(container: Container, data: Path) -> Client:
-    return Client(create_app(Settings(data=data, state_dir=data / "state"), container))
+    return Client(create_app(Settings(data=str(data), state_dir=data / "state"), container))

@@ -49,7 +49,7 @@ def test_health_and_readiness_are_answered(client: Client) -> None:
 
 def test_service_without_klines_is_not_ready(tmp_path: Path) -> None:
     """It lives, but nothing should be asked of it."""
-    client = Client(create_app(Settings(data=tmp_path)))
+    client = Client(create_app(Settings(data=str(tmp_path))))
     assert (200, 503) == (client.get("/health").status_code, client.get("/ready").status_code)
     assert [] == client.get("/coverage").json()
 
@@ -57,7 +57,7 @@ def test_service_without_klines_is_not_ready(tmp_path: Path) -> None:
 def test_service_without_a_folder_does_not_start(tmp_path: Path) -> None:
     """The message says how to make one."""
     with pytest.raises(ConfigError, match="data-collector import or generate"):
-        create_app(Settings(data=tmp_path / "nothing"))
+        create_app(Settings(data=str(tmp_path / "nothing")))
 
 
 def test_coverage_lists_every_series(client: Client) -> None:

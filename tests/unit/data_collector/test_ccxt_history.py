@@ -11,7 +11,7 @@ from data_collector.adapters.ccxt_history import CcxtHistory
 from data_collector.venues import open_exchange, open_venue
 from suite.bars import MINUTE_MS
 from suite.errors import ConfigError, DataGap, UpstreamRefused, UpstreamUnavailable
-from suite.klines import Source, bars_equal, concat_bars
+from suite.klines import Source, bars_equal, concat_bars, instrument_of
 from suite.moments import parse_moment
 
 START_MS = parse_moment("2025-05-30")
@@ -67,6 +67,19 @@ async def test_records_have_symbol_and_digits(history: CcxtHistory) -> None:
     assert "leverage_brackets" not in records["BTC"]
 
 
+async def test_records_have_the_tiers_that_are_told(server: BinanceServer) -> None:
+    """To the unit; here a customer asks."""
+    api = open_exchange("binanceusdm", url=server.url)
+    api.apiKey, api.secret, api.options["fetchCurrencies"] = "key", "secret", False
+    history = CcxtHistory(api, "perp", lambda: NOW_MS)
+    records = await history.instruments()
+    await history.close()
+    tiers = instrument_of(records["kPEPE"], "kPEPE").tiers
+    assert [(0, 125, 4_000_000), (50_000_000_000, 100, 5_000_000)] == [
+        (tier.lower_bound_usd, tier.max_leverage, tier.maintenance_rate) for tier in tiers
+    ]
+
+
 async def test_faults_of_ccxt_have_our_names(server: BinanceServer, history: CcxtHistory) -> None:
     """In one line, with the name of the exchange."""
     with pytest.raises(DataGap, match="binance/perp does not trade ZZZ"):
@@ -84,7 +97,6 @@ async def test_faults_of_ccxt_have_our_names(server: BinanceServer, history: Ccx
     ("name", "text"),
     [
         ("binanceusd", "near are binanceusdm"),
-        ("binance/spot", "perpetuals only"),
         ("kraken/options", "no market 'options'"),
     ],
 )
@@ -92,3 +104,13 @@ def test_venue_that_is_none_is_said(name: str, text: str) -> None:
     """With what may have been meant."""
     with pytest.raises(ConfigError, match=text):
         open_venue(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["binance/spot", "hyperliquid/spot", "kraken/spot", "binance/perp"]
+)
+async def test_market_is_part_of_the_name(name: str) -> None:
+    """And of what bars are stored as."""
+    history = open_venue(name).history
+    assert Source.parse(name) == history.source
+    await history.close()

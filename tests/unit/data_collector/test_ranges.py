@@ -15,6 +15,7 @@ from suite.contracts.market_data import (
     FundingRate,
     Kline,
     MarketSnapshot,
+    OpenInterest,
     StoredDays,
     StoredSeries,
     Symbol,
@@ -31,6 +32,7 @@ PATHS: dict[str, Any] = {
     "/symbols": list[Symbol],
     "/klines/BTC?start=2025-05-05&end=2025-05-05T01:00": list[Kline],
     "/funding/BTC": list[FundingRate],
+    "/open-interest/BTC": list[OpenInterest],
     "/gpt-latest/BTC": MarketSnapshot,
 }
 
@@ -42,6 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> KlineStore:
     store.write_bars(source, "kPEPE", make_bars(10))
     times = START_MS + 8 * HOUR_MS * np.arange(6, dtype=np.int64)
     store.write_funding(source, "BTC", times, np.linspace(0.0, 5e-5, 6))
+    store.write_open_interest(source, "BTC", times, 1e4 + np.linspace(0.0, 5.0, 6))
     store.write_record(source, "BTC", {"source_symbol": "BTCUSDT", "price_decimals": 1})
     return store
 
@@ -72,7 +75,7 @@ def test_who_has_an_answer_is_told_so(client: Client, path: str, known: str) -> 
     assert (200, first.content, tag) == (other.status_code, other.content, other.headers["etag"])
 
 
-@pytest.mark.parametrize("path", ["/klines/BTC?interval=1h", "/funding/BTC"])
+@pytest.mark.parametrize("path", ["/klines/BTC?interval=1h", "/funding/BTC", "/open-interest/BTC"])
 def test_both_encodings_say_the_same_under_names_of_their_own(client: Client, path: str) -> None:
     """A cache that has the one does not answer with it for the other."""
     plain, arrow = client.get(path), client.get(path, {"accept": ARROW})
@@ -89,6 +92,19 @@ def test_funding_of_a_range_is_served(client: Client) -> None:
     assert [start, start + 8 * HOUR_MS] == [row["time_ms"] for row in rows]
     assert [1e-5, 2e-5] == pytest.approx([row["rate"] for row in rows])
     assert [] == client.get("/funding/1000PEPE").json()
+
+
+def test_open_interest_is_in_the_snapshots_of_its_hour(client: Client) -> None:
+    """And in no earlier one; its range is served as the others are."""
+    stamp = START_MS + 8 * HOUR_MS
+    shown = {
+        at: client.get(f"/gpt-latest/BTC?timestamp={at}").json()["open_interest"]
+        for at in (stamp - MINUTE_MS, stamp, stamp + HOUR_MS, stamp + HOUR_MS + MINUTE_MS)
+    }
+    assert [None, 10001.0, 10001.0, None] == list(shown.values())
+    rows = client.get(f"/open-interest/BTC?start={stamp}&end={stamp + 1}").json()
+    assert [{"time_ms": stamp, "open_interest": 10001.0}] == rows
+    assert [] == client.get("/open-interest/kPEPE").json()
 
 
 def test_coverage_of_a_coin_says_which_share_of_each_day_is_stored(client: Client) -> None:

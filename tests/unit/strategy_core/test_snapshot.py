@@ -8,7 +8,13 @@ import pytest
 from tests.unit.strategy_core.market import START_MS, drop_rows, poison_after, random_bars
 
 from strategy_core.indicators import FIELDS, indicators
-from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries, build_snapshot
+from strategy_core.snapshot import (
+    FundingView,
+    MarketView,
+    SnapshotSeries,
+    build_snapshot,
+    open_interest_at,
+)
 from suite.bars import HOUR_MS, MINUTE_MS, resample
 
 DAYS = 14
@@ -97,6 +103,24 @@ def test_what_is_not_known_is_null() -> None:
     block = snapshot["intervals_data"]["60"]
     assert block["bars"] == []
     assert {None} == {value for key, value in block.items() if key not in {"timeframe", "bars"}}
+
+
+def test_open_interest_is_the_last_reading_of_the_hour_before() -> None:
+    """Visible from its stamp on, and unknown again an hour later."""
+    times = np.array([START_MS, START_MS + MINUTE_MS], np.int64)
+    values = np.array([5.0, 7.5])
+    for at_ms, expected in (
+        (START_MS - 1, None),
+        (START_MS, 5.0),
+        (START_MS + MINUTE_MS - 1, 5.0),
+        (START_MS + MINUTE_MS + HOUR_MS, 7.5),
+        (START_MS + MINUTE_MS + HOUR_MS + 1, None),
+    ):
+        assert expected == open_interest_at(times, values, at_ms)
+    assert open_interest_at(times[:0], values[:0], START_MS) is None
+    series = SnapshotSeries("BTC", random_bars(100))
+    assert 7.5 == built(series, START_MS, open_interest=7.5)["open_interest"]
+    assert built(series, START_MS)["open_interest"] is None
 
 
 def test_the_ticker_covers_the_last_24_hours() -> None:

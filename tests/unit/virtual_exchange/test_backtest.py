@@ -3,21 +3,33 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.stores import make_store
 from tests.support.worlds import START_MS, random_source
 
 from suite.bars import HOUR_MS
+from suite.checks import InvariantViolated
 from suite.clock import ManualClock
 from suite.contracts.backtest import BacktestRequest, JobState, PlannedOrder
+from suite.contracts.clock import JoinRequest, WaitReply
 from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.contracts.venue import Leg
-from suite.errors import BadRequest, ConfigError, Conflict, NotFound, RateLimited, UpstreamRefused
+from suite.errors import (
+    BadRequest,
+    ConfigError,
+    Conflict,
+    NotFound,
+    RateLimited,
+    SuiteError,
+    UpstreamRefused,
+)
 from virtual_exchange.adapters.processes.jobs import JobProcesses
+from virtual_exchange.application import backtest
 from virtual_exchange.application.backtest import run_backtest, run_orders, run_request
 from virtual_exchange.application.jobs import Jobs
 from virtual_exchange.application.session import world_request
@@ -77,6 +89,28 @@ def test_trader_that_cannot_be_is_refused_before_anything_runs() -> None:
         run("nonsense")
     with pytest.raises(BadRequest, match="trades BTC, which is not in"):
         world_request(traders("hodl"), symbols=("SOL",))
+
+
+@pytest.mark.parametrize(
+    ("bug", "told"),
+    [
+        (InvariantViolated("money was lost"), (InvariantViolated, "^money was lost$")),
+        (ValueError("no price"), (SuiteError, "^trader hodl failed at .*: ValueError: no price$")),
+    ],
+)
+def test_trader_that_fails_is_named_and_a_broken_promise_goes_through(
+    bug: Exception, told: tuple[type[Exception], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one is the operator's business, the other stops the program."""
+
+    def loop(*_: Any, **__: Any) -> Generator[JoinRequest, WaitReply, None]:
+        yield JoinRequest()
+        raise bug
+
+    monkeypatch.setattr(backtest, "trade", loop)
+    kind, text = told
+    with pytest.raises(kind, match=text):
+        run("hodl")
 
 
 def order_list(*orders: PlannedOrder) -> RunRecord:

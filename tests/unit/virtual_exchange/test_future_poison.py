@@ -121,10 +121,12 @@ def test_future_replaced_by_garbage_changes_no_byte_before_the_cut(seed: int) ->
     times = START_MS + MINUTE_MS * np.arange(-100, BARS, 50, dtype=np.int64)
     rates = np.arange(len(times)) * 1e-5
     source.funding["BTC"] = (times, rates)
+    source.open_interest["BTC"] = (times, 1e4 + np.arange(len(times)))
     settled = times <= START_MS + cut * MINUTE_MS
     garbage = MemorySource(
         {coin: poisoned(bars, cut, seed) for coin, bars in source.bars.items()},
         {"BTC": (times + np.where(settled, 0, 7 * MINUTE_MS), np.where(settled, rates, 0.01))},
+        {"BTC": (times, np.where(settled, 1e4 + np.arange(len(times)), 7.0))},
     )
     rules = {"fill_at": "close"} if seed % 4 == 3 else {}
     assert played(source, cut, seed, **rules) == played(garbage, cut, seed, **rules)

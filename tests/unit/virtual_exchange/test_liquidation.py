@@ -44,7 +44,7 @@ def test_liquidation_wakes_who_asked_for_it() -> None:
 def test_fills_of_the_venue_say_so() -> None:
     """They have an id of their own and no order of the trader; ordinary fills say nothing."""
     session, _ = ruined()
-    first, *others = session.queries.accounts.user_fills(0)
+    first, *others = session.queries.accounts.fills.rows(0)
     assert not first.liquidation
     assert others
     assert all(fill.liquidation and fill.liquidation.method == "market" for fill in others)
@@ -55,7 +55,7 @@ def test_fills_of_the_venue_say_so() -> None:
 def test_order_of_the_venue_is_found_by_the_id_of_its_fills() -> None:
     """So that fills and orders can be joined; others stay unknown."""
     session, _ = ruined()
-    forced = session.queries.accounts.user_fills(0)[-1]
+    forced = session.queries.accounts.fills.rows(0)[-1]
     found = session.queries.accounts.orders.order_status(InfoBody(type="", oid=forced.oid), 0)
     assert ("order", "filled") == (found["status"], found["order"]["status"])
     order = found["order"]["order"]

@@ -6,8 +6,8 @@ import pytest
 from tests.support.served import served
 from tests.support.worlds import open_memory_world, random_source
 
-from virtual_exchange.application.info.weights import action_weight, items_of, weight
-from virtual_exchange.domain.rate_limits import ActionBudgets, WeightLimits
+from virtual_exchange.application.info.weights import items_of, weight
+from virtual_exchange.domain.rate_limits import ActionBudgets, WeightLimits, action_weight
 
 MINUTE_MS = 60_000
 

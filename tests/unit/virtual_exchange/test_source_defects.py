@@ -105,7 +105,7 @@ session.barrier.advance(session.world.now_ms + 600_000)
 for price in ("0", "90000"):
     order = PlaceOrder(coin="BTC", is_buy=True, sz=Decimal("0.1"), limit_px=Decimal(price))
     session.venue.submit(0, order)
-print(session.queries.accounts.orders.order_rows(0), session.queries.accounts.user_fills(0))
+print(session.queries.accounts.orders.order_rows(0), session.queries.accounts.fills.rows(0))
 """
 
 

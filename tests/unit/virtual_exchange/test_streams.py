@@ -15,7 +15,7 @@ from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.hyperliquid_ws import SUBSCRIPTIONS
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.stream.subscriber import Limits
+from virtual_exchange.application.stream.subscriber import ConnectionLimits
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.ws import Patience
 
@@ -210,8 +210,8 @@ async def test_subscriptions_messages_and_posts_are_limited_with_the_venues_text
     session: Session,
 ) -> None:
     """The channel limit before the limit of messages."""
-    assert Limits() == Limits(channels=1000, users=10, messages=2000, posts=100)
-    async with connected(session, limits=Limits(channels=2, messages=5)) as client:
+    assert ConnectionLimits() == ConnectionLimits(channels=1000, users=10, messages=2000, posts=100)
+    async with connected(session, limits=ConnectionLimits(channels=2, messages=5)) as client:
         await client.subscribe("allMids")
         await client.subscribe("bbo", coin="BTC")
         refused = error("Cannot subscribe to more than 2 channels.")
@@ -225,7 +225,7 @@ async def test_posts_that_wait_for_a_client_are_limited(session: Session) -> Non
     """A client that reads is never refused; one that does not gets the rest as errors."""
     meta = {"type": "info", "payload": {"type": "meta"}}
     posts = [{"method": "post", "id": number, "request": meta} for number in range(6)]
-    async with connected(session, limits=Limits(posts=3)) as client:
+    async with connected(session, limits=ConnectionLimits(posts=3)) as client:
         answers = await client.ask(*posts)
         assert list(range(6)) == [answer["data"]["id"] for answer in answers]
         client.blocked = True
@@ -258,7 +258,7 @@ async def test_client_that_takes_nothing_is_dropped_and_forgotten(session: Sessi
 
 async def test_who_asks_much_and_reads_nothing_is_listened_to_no_further(session: Session) -> None:
     """What waits for it is bounded by bytes and by count, and nothing of it is lost."""
-    limits = Limits(replies=20, reply_bytes=2000)
+    limits = ConnectionLimits(replies=20, reply_bytes=2000)
     async with connected(session, limits=limits) as client:
         client.blocked = True
         await client.ask(*[{"method": "ping"}] * 500)
@@ -418,7 +418,7 @@ async def test_post_of_an_action_on_its_way_is_answered_when_it_arrives(*, stays
     )
     session.world.by_address[wallet.address] = session.world.accounts[0]
     ping = {"method": "ping"}
-    async with connected(session, limits=Limits(posts=1)) as client:
+    async with connected(session, limits=ConnectionLimits(posts=1)) as client:
         request = {"type": "action", "payload": wallet.signed(order(), nonce=NOW_MS)}
         post = {"method": "post", "id": 1, "request": request}
         answers = await client.ask(post, post | {"id": 2}, ping)

@@ -21,7 +21,7 @@ from suite.contracts.venue import ActionReply, CancelOrder, Leg, PlaceOrder, Set
 from suite.contracts.world import AccountRequest, WorldRequest
 from virtual_exchange.application.session import Session, open_session
 from virtual_exchange.application.stream.reads import asker
-from virtual_exchange.application.stream.subscriber import Limits
+from virtual_exchange.application.stream.subscriber import ConnectionLimits
 
 CLOID = "0x" + "c" * 32
 NOW_MS = 1_790_000_000_000
@@ -133,7 +133,7 @@ async def test_trigger_is_told_to_have_fired(session: Session) -> None:
 
 async def test_every_row_is_told_once_whenever_it_is_read(session: Session) -> None:
     """A burst of trades in one turn, in pieces no larger than a batch, is all told."""
-    limits = Limits(batch_bytes=1)
+    limits = ConnectionLimits(batch_bytes=1)
     async with connected(session, limits=limits) as client, connected(session) as other:
         for who in (client, other):
             await follow(who, session, "userFills", "orderUpdates")

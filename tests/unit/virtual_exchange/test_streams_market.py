@@ -15,7 +15,7 @@ from tests.support.worlds import (
 
 from suite.bars import MINUTE_MS, Bars
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.stream.subscriber import Limits
+from virtual_exchange.application.stream.subscriber import ConnectionLimits
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_every_candle_is_told_when_it_is_closed_and_the_open_one_each_time
     session: Session, interval: str, burst: int
 ) -> None:
     """However many bars are played in one turn, and however little is sent at a time."""
-    limits = Limits(batch_bytes=1)
+    limits = ConnectionLimits(batch_bytes=1)
     async with connected(session, limits=limits) as client:
         (present,) = await followed(client, "candle", coin="BTC", interval=interval)
         assert candles(session, interval)[-1] == present

@@ -83,7 +83,7 @@ def test_protection_of_a_resting_entry_waits_for_its_fill(session: Session) -> N
     resting, child = statuses(session.venue.submit(0, action))
     assert "resting" in resting
     assert child == "waitingForFill"
-    (parent,) = [o for o in session.queries.accounts.frontend_orders(0) if o["children"]]
+    (parent,) = [o for o in session.queries.accounts.orders.frontend_orders(0) if o["children"]]
     assert resting["resting"]["oid"] == parent["oid"]
 
 
@@ -170,7 +170,7 @@ def test_modified_order_has_a_new_oid_and_its_cloid(session: Session) -> None:
     (second,) = statuses(session.venue.submit(0, modify))
     assert first["resting"]["oid"] != second["resting"]["oid"]
     assert CLOID == second["resting"]["cloid"]
-    (open_order,) = session.queries.accounts.open_orders(0)
+    (open_order,) = session.queries.accounts.orders.open_orders(0)
     assert ("90500.0", "0.2") == (open_order.limitPx, open_order.sz)
 
 
@@ -196,5 +196,5 @@ def test_finished_world_refuses_orders_and_has_none_left(session: Session) -> No
     session.venue.submit(0, order("0.1", "90000"))
     while not session.world.finished:
         session.world.advance(session.world.end_bar, Stops())
-    assert () == session.queries.accounts.open_orders(0)
+    assert () == session.queries.accounts.orders.open_orders(0)
     assert session.venue.submit(0, order()).response == "Trading is halted."

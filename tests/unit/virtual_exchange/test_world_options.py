@@ -20,7 +20,7 @@ from suite.contracts.venue import PlaceOrder
 from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
 from suite.errors import BadRequest, StorageError
 from virtual_exchange.application.market.building import query_of
-from virtual_exchange.application.market.rules import described, rules_of
+from virtual_exchange.application.market.rules import described_rules, rules_of
 
 
 def model(**fields: Any) -> MarketModel:
@@ -68,7 +68,7 @@ def test_impossible_option_is_refused_in_one_line(fields: dict[str, Any], text: 
 
 def test_every_rule_is_written_in_the_report() -> None:
     """Nothing that changes a fill stays unsaid."""
-    written = described(rules_of(model(fees={"tiers": "hyperliquid"}, impact="0.01")))
+    written = described_rules(rules_of(model(fees={"tiers": "hyperliquid"}, impact="0.01")))
     named = {name.removeprefix("decision_") for name in Rules.__dataclass_fields__}
     assert named == set(written)
     assert ("0.01", None, None) == (written["impact"], written["taker_fee"], written["maker_fee"])

@@ -22,7 +22,7 @@ from suite.service.kline_store import KlineStore
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.worlds import Limits, Worlds
+from virtual_exchange.application.worlds import WorldLimits, Worlds
 from virtual_exchange.domain.record import RunRecord
 
 END_MS = START_MS + 600 * MINUTE_MS
@@ -174,7 +174,7 @@ async def test_too_large_a_market_is_refused_before_it_is_read(
     """Whichever edge is open, and with the days before the range that indicators look back."""
     make_store(tmp_path, "BTC", "ETH", minutes=3000)
     source = StoreMarkets(tmp_path, isolated=isolated)
-    worlds = Worlds(source=source, clock=ManualClock(0), limits=Limits(minutes=5999))
+    worlds = Worlds(source=source, clock=ManualClock(0), limits=WorldLimits(minutes=5999))
     late, early = START_MS + 2900 * MINUTE_MS, START_MS + 100 * MINUTE_MS
     text = "3000 minutes of 2 coins are too many for one world: at most 2999 minutes"
     with monkeypatch.context() as patch:
@@ -197,7 +197,7 @@ def world_of(number: int, **more: Any) -> WorldRequest:
 
 async def test_worlds_over_the_same_data_share_it() -> None:
     """One market, one set of longer bars, and stored bars even where the ranges differ."""
-    worlds = Worlds(source=random_source("BTC", "ETH"), clock=ManualClock(0), limits=Limits())
+    worlds = Worlds(source=random_source("BTC", "ETH"), clock=ManualClock(0), limits=WorldLimits())
     one, two = [(await worlds.create(world_of(n))).world.market for n in range(2)]
     assert one is two
     for session in worlds.all():
@@ -456,10 +456,10 @@ async def test_long_advance_lets_others_in(tmp_path: Path) -> None:
 def test_limits_count_room_for_accounts_and_not_only_those_named() -> None:
     """The engine's tables are as large as the room."""
     with pytest.raises(BadRequest, match="4096 accounts times 2 coins"):
-        Limits(positions=8000).check_request(world_of(1, capacity=4096))
-    Limits(positions=8192).check_request(world_of(1, capacity=4096))
+        WorldLimits(positions=8000).check_request(world_of(1, capacity=4096))
+    WorldLimits(positions=8192).check_request(world_of(1, capacity=4096))
     with pytest.raises(BadRequest, match="17 accounts times 2 coins"):
-        Limits(positions=33).check_request(world_of(1))
+        WorldLimits(positions=33).check_request(world_of(1))
 
 
 async def test_bug_in_the_timer_of_a_world_is_told(tmp_path: Path) -> None:

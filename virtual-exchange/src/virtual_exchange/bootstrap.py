@@ -22,7 +22,7 @@ from virtual_exchange.application.clock.mover import Mover
 from virtual_exchange.application.jobs import Jobs
 from virtual_exchange.application.ports import LiveFeed, MarketSource
 from virtual_exchange.application.session import strategies_of, world_request
-from virtual_exchange.application.worlds import DEFAULT, Limits, Worlds
+from virtual_exchange.application.worlds import DEFAULT, WorldLimits, Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.lean import reclaim
@@ -124,7 +124,7 @@ def build(
     """
     clock = SystemClock()
     stored = StoreMarkets(settings.data, isolated=True)
-    limits = Limits(
+    limits = WorldLimits(
         worlds=settings.worlds_max,
         positions=settings.world_positions_max,
         minutes=settings.world_minutes_max,

@@ -30,7 +30,9 @@ cli = typer.Typer(
     help="Serve simulated markets, and run backtests in them.",
 )
 
-Data = Annotated[Path | None, typer.Option(help="Root of the kline store; var/data by default.")]
+Data = Annotated[
+    str | None, typer.Option(help="Kline store: a folder, or s3://...; var/data by default.")
+]
 From = Annotated[str | None, typer.Option("--from", help="First day, as 2025-05-05.")]
 To = Annotated[str | None, typer.Option("--to", help="Day after the last, as 2025-06-04.")]
 World = Annotated[
@@ -221,7 +223,7 @@ def _world_of(
 
 @cli.command("run-job", hidden=True)
 def run_job(
-    data: Annotated[Path, typer.Option(help="Root of the kline store.")],
+    data: Annotated[str, typer.Option(help="Kline store: a folder, or s3://...")],
     out: Annotated[Path, typer.Option(help="File for the canonical report.")],
 ) -> None:
     """Run a backtest request from stdin; a child process of the service."""

@@ -42,7 +42,7 @@ class HttpRun:
     request: WorldRequest
     traders: tuple[TraderSpec, ...]
     traders_file: Path
-    data: Path
+    data: Path | str
 
 
 def run_http_backtest(run: HttpRun, progress: Progress) -> RunRecord:

@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
     """What the operator decides; variables begin with `VIRTUAL_EXCHANGE_`.
 
     Attributes:
-        data: root of the kline store.
+        data: kline store, a folder or an address such as `s3://bucket/prefix`.
         symbols: coins of the default world, comma-separated; without any there is no default world.
         range_from, range_to: its range, ISO dates or epoch ms; what is stored when not given.
         clock: how its time moves.
@@ -44,7 +44,7 @@ class Settings(ServiceSettings):
     model_config = settings_config("VIRTUAL_EXCHANGE_")
 
     port: int = Field(default=8100, ge=0, le=65535)
-    data: Path = Path("var/data")
+    data: Path | str = Path("var/data")
     symbols: Annotated[tuple[str, ...], NoDecode] = ()
     range_from: str | None = None
     range_to: str | None = None

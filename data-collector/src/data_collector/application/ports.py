@@ -78,6 +78,21 @@ class BarReader(Protocol):
         ...
 
 
+class OpenInterestReader(Protocol):
+    """Where open interest is read from; errors as in `KlineStore`."""
+
+    def read_open_interest(
+        self,
+        coin: str,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        *,
+        source: Source | str | None = None,
+    ) -> tuple[I64, F64]:
+        """Read the readings of a range, units of the coin."""
+        ...
+
+
 class Records(Protocol):
     """Where what is known about coins is read from."""
 
@@ -98,7 +113,11 @@ class Collection(Protocol):
         ...
 
     def stop(self, coin: str) -> None:
-        """Collect a coin no longer."""
+        """Collect a coin no longer.
+
+        Raises:
+            NotFound: it is not collected.
+        """
         ...
 
     def status(self) -> list[dict[str, Any]]:

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from data_collector.application.ports import BarReader, Records
+from data_collector.application.ports import BarReader, OpenInterestReader, Records
+from data_collector.domain.candles import Candle
 from suite.bars import DAY_MS, F64, I64, INTERVAL_MS, MINUTE_MS, Bars, resample
 from suite.contracts.market_data import StoredDays, StoredSeries, Symbol
 from suite.errors import BadRequest, DataGap, NotFound
 from suite.instrument import coin_of
-from suite.klines import Coverage, Source, empty_bars, instrument_of, merge_bars
+from suite.klines import COLUMNS, Coverage, Source, empty_bars, instrument_of, merge_bars
 from suite.moments import format_moment
 
 MAX_ROWS: Final = 5000
@@ -63,6 +64,17 @@ class Inventory:
         if self._listed is None or now_s - self._listed[0] >= LIST_S:
             self._listed = (now_s, self._store.series())
         return self._listed[1]
+
+    def source_of(self, coin: str) -> Source:
+        """Name the preferred source of a coin.
+
+        Raises:
+            NotFound: nothing of it is stored; says what is.
+        """
+        for source, name, _ in self.series():
+            if name == coin:
+                return source
+        raise self._unknown(coin)
 
     def coverage(self) -> list[StoredSeries]:
         """List what is stored, as `GET /coverage` answers.
@@ -158,6 +170,37 @@ class Inventory:
         return NotFound(f"no stored bars of {coin[:24]}; stored are {coins or 'none'}")
 
 
+def recent_candles(bars: BarReader, coin: str) -> list[Candle]:
+    """Read the 1m candles of the last day that has any, from its midnight on.
+
+    Raises:
+        DataGap: there are none.
+        StorageError: a file is damaged; names it.
+    """
+    end_ms = bars.coverage(coin, "1m").end_ms
+    held = bars.read(coin, "1m", (end_ms - 1) // DAY_MS * DAY_MS)
+    rows = zip(*(getattr(held, name).tolist() for name in COLUMNS), strict=True)
+    return [
+        Candle(
+            coin=coin,
+            interval_ms=MINUTE_MS,
+            closed=True,
+            **dict(zip(COLUMNS, row, strict=True)),
+        )
+        for row in rows
+    ]
+
+
+def read_interest(
+    reader: OpenInterestReader, coin: str, from_ms: int | None, to_ms: int, source: Source
+) -> tuple[I64, F64]:
+    """Read open interest of a coin whose bars may all be so new that none is stored yet."""
+    try:
+        return reader.read_open_interest(coin, from_ms, to_ms, source=source)
+    except DataGap:
+        return np.zeros(0, np.int64), np.zeros(0)
+
+
 def day_shares(held: Coverage) -> dict[str, float]:
     """Say of each UTC day which share of its bars is stored, 0 to 1.
 
@@ -184,15 +227,23 @@ def day_shares(held: Coverage) -> dict[str, float]:
 
 
 class Ranges:
-    """Rows of a range of time: closed bars of any interval, and settled funding.
+    """Rows of a range of time: closed bars of any interval, settled funding, open interest.
 
     Args:
-        store: where they are.
+        store: where bars and funding are.
+        interest: where open interest is.
         inventory: what there is.
         now_ms: the clock.
     """
 
-    def __init__(self, store: BarReader, inventory: Inventory, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: BarReader,
+        interest: OpenInterestReader,
+        inventory: Inventory,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._interest = interest
         self._store = store
         self._inventory = inventory
         self._now_ms = now_ms
@@ -230,6 +281,22 @@ class Ranges:
         end_ms = self._now_ms() + 1 if end_ms is None else end_ms
         times, rates = self._store.read_funding(coin, start_ms, end_ms)
         return times[-MAX_ROWS:], rates[-MAX_ROWS:]
+
+    def open_interest(
+        self, symbol: str, start_ms: int | None, end_ms: int | None
+    ) -> tuple[I64, F64]:
+        """Read open interest with stamps in [start, end), at most the last 5000.
+
+        Raises:
+            NotFound: not a symbol.
+            BadRequest: the range ends after now.
+            DataGap: nothing of the coin is stored.
+        """
+        coin = self._coin(symbol, start_ms, end_ms)
+        end_ms = self._now_ms() + 1 if end_ms is None else end_ms
+        source = self._inventory.source_of(coin)
+        times, values = read_interest(self._interest, coin, start_ms, end_ms, source)
+        return times[-MAX_ROWS:], values[-MAX_ROWS:]
 
     def _coin(self, symbol: str, start_ms: int | None, end_ms: int | None) -> str:
         """Name the coin asked for, and refuse ranges that reach beyond now."""

@@ -3,17 +3,22 @@
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
-from data_collector.application.ports import BarReader
-from data_collector.application.reading import Inventory, coin_asked
-from strategy_core.snapshot import FundingView, SnapshotSeries
-from suite.bars import F64, HOUR_MS, I64, MINUTE_MS
+from data_collector.application.ports import BarReader, OpenInterestReader
+from data_collector.application.reading import Inventory, coin_asked, read_interest
+from strategy_core.snapshot import (
+    OPEN_INTEREST_AGE_MS,
+    FundingView,
+    SnapshotSeries,
+    open_interest_at,
+)
+from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS
 from suite.errors import BadRequest, DataGap, NotFound, SuiteError
 from suite.klines import Source
 from suite.moments import format_moment
@@ -22,6 +27,8 @@ CHECK_S: Final = 0.5
 """How long a coin's files are taken to be as they were."""
 _FIRST_FUNDING_INTERVAL_MS = 8 * HOUR_MS
 """Taken for the interval before the first stamp that is stored."""
+_STRETCH_MS: Final = 7 * DAY_MS
+"""How much open interest is read at a time."""
 _KEPT_MINUTES: Final = 3_000_000
 """Bars in memory, 48 bytes each and a tenth more for what is made of them."""
 _KEPT_ANSWERS: Final = 1024
@@ -54,17 +61,21 @@ class _Loaded:
 
     Attributes:
         number: differs from that of every other state.
+        source: of the bars.
         checked_s: when the files were last found to be in it.
+        open_interest: by the number of a stretch of time, read when it is first asked for.
     """
 
     number: int
     fingerprint: tuple[Any, ...]
+    source: Source
     series: SnapshotSeries
     minutes: int
     first_ms: int
     end_ms: int
     funding: tuple[I64, F64]
     checked_s: float
+    open_interest: dict[int, tuple[I64, F64]] = field(default_factory=dict)
 
 
 class Snapshots:
@@ -75,6 +86,7 @@ class Snapshots:
 
     Args:
         store: where bars and funding are.
+        interest: where open interest is.
         inventory: what there is.
         now_ms: the clock.
         now_s: any clock that runs evenly.
@@ -83,11 +95,13 @@ class Snapshots:
     def __init__(
         self,
         store: BarReader,
+        interest: OpenInterestReader,
         inventory: Inventory,
         now_ms: Callable[[], int],
         now_s: Callable[[], float],
     ) -> None:
         self._store = store
+        self._interest = interest
         self._inventory = inventory
         self._now_ms = now_ms
         self._now_s = now_s
@@ -151,7 +165,7 @@ class Snapshots:
                 )
             number, answer = self._answers.get((coin, at_ms), (0, None))
             if answer is None or number != loaded.number:
-                answer = Encoded.of(_encode(_snapshot(loaded, at_ms)))
+                answer = Encoded.of(_encode(self._snapshot(loaded, coin, at_ms)))
                 self._answers.pop((coin, at_ms), None)
                 self._answers[coin, at_ms] = loaded.number, answer
                 _shrink(self._answers, len(self._answers) - _KEPT_ANSWERS)
@@ -182,6 +196,7 @@ class Snapshots:
         return _Loaded(
             number=self._loads,
             fingerprint=fingerprint,
+            source=source,
             series=SnapshotSeries(coin, bars),
             minutes=len(bars),
             first_ms=int(bars.open_time_ms[0]),
@@ -190,15 +205,29 @@ class Snapshots:
             checked_s=0.0,
         )
 
+    def _snapshot(self, loaded: _Loaded, coin: str, at_ms: int) -> dict[str, object]:
+        number = at_ms // _STRETCH_MS
+        if number not in loaded.open_interest:
+            first_ms = number * _STRETCH_MS
+            loaded.open_interest[number] = read_interest(
+                self._interest,
+                coin,
+                first_ms - OPEN_INTEREST_AGE_MS,
+                first_ms + _STRETCH_MS,
+                loaded.source,
+            )
+        return loaded.series.build(
+            at_ms,
+            funding=_funding(loaded, at_ms),
+            market=None,
+            open_interest=open_interest_at(*loaded.open_interest[number], at_ms),
+        )
+
     def _source(self, coin: str) -> Source:
         for source, name, interval in self._inventory.series():
             if (name, interval) == (coin, "1m"):
                 return source
         return self._store.coverage(coin, "1m").source  # which says what is stored instead
-
-
-def _snapshot(loaded: _Loaded, at_ms: int) -> dict[str, object]:
-    return loaded.series.build(at_ms, funding=_funding(loaded, at_ms), market=None)
 
 
 def _minute(time_ms: int) -> int:

@@ -5,7 +5,7 @@ changes something on GET.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
@@ -41,7 +41,7 @@ def make_router(collection: Collection | None) -> APIRouter:
 
     @router.get("/collection", summary="What is collected, and how it goes")
     async def get_collection(request: Request) -> Response:
-        return json_reply(request, collection.status() if collection else [])
+        return json_reply(request, rows_of(collection) if collection else [])
 
     @router.post("/collection/{symbol:path}", summary="Collect a coin", dependencies=controls)
     async def start(request: Request, symbol: str, intervals: str = "1m") -> Response:
@@ -54,8 +54,6 @@ def make_router(collection: Collection | None) -> APIRouter:
     )
     async def stop(request: Request, symbol: str) -> Response:
         coin = coin_asked(symbol)
-        if not rows_of(live(), coin):
-            raise NotFound(f"{coin} is not collected")
         live().stop(coin)
         return json_reply(request, rows_of(live(), coin))
 
@@ -79,21 +77,20 @@ def make_router(collection: Collection | None) -> APIRouter:
     @router.get("/task-result/{task_id}", summary="Whether a collection has brought its first bars")
     async def get_task(request: Request, task_id: str) -> Response:
         coin, *names = task_id.split("-")
-        rows = [row for row in rows_of(live(), coin) if row["interval"] in names]
-        if not rows or {row["interval"] for row in rows} != set(names):
+        rows = [row for row in rows_of(live(), coin) if row.interval in names]
+        if not rows or {row.interval for row in rows} != set(names):
             raise NotFound(f"no such task, or what it began was stopped: {task_id[:80]}")
-        done = all(row["last_bar_ms"] is not None for row in rows)
-        result = CollectionResult(
-            state="SUCCESS" if done else "PENDING", result=msgspec.convert(rows, list[Collected])
-        )
+        done = all(row.last_bar_ms is not None for row in rows)
+        result = CollectionResult(state="SUCCESS" if done else "PENDING", result=rows)
         return json_reply(request, result)
 
     return router
 
 
-def rows_of(collection: Collection, coin: str) -> list[dict[str, Any]]:
-    """Take the status of one coin."""
-    return [row for row in collection.status() if row["coin"] == coin]
+def rows_of(collection: Collection, coin: str | None = None) -> list[Collected]:
+    """Take the status of one coin, or of all."""
+    rows = msgspec.convert(collection.status(), list[Collected])
+    return [row for row in rows if coin in {None, row.coin}]
 
 
 def _listed(intervals: str, known: Mapping[str, str]) -> list[str]:

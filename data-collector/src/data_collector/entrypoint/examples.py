@@ -6,11 +6,13 @@ _NOW_MS: Final = 1746403200000
 _COLLECTED: Final = {
     "coin": "BTC",
     "interval": "1m",
+    "source": "hyperliquid/perp",
     "state": "live",
+    "reason": "",
     "last_bar_ms": _NOW_MS - 60000,
     "lag_ms": 850,
     "gaps": 0,
-    "source": "hyperliquid/perp",
+    "clock_offset_ms": -12,
 }
 
 EXAMPLES: Final[dict[tuple[str, str], Any]] = {
@@ -62,6 +64,7 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
         }
     ],
     ("GET", "/funding/{symbol}"): [{"time_ms": _NOW_MS, "rate": 0.0001}],
+    ("GET", "/open-interest/{symbol}"): [{"time_ms": _NOW_MS, "open_interest": 31250.75}],
     ("GET", "/gpt-latest/{symbol}"): {
         "symbol": "BTC",
         "as_of_ms": _NOW_MS,
@@ -78,7 +81,7 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
             "recent_trades": None,
         },
         "funding": {"rate_hourly": 0.0000125, "settled_at_ms": _NOW_MS},
-        "open_interest": None,
+        "open_interest": 31250.75,
         "intervals_data": {"15": {"close": 94010.5, "ema_20": 93950.25, "bars": []}},
     },
     ("GET", "/collection"): [_COLLECTED],

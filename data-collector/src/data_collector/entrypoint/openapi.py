@@ -17,6 +17,7 @@ from suite.contracts.market_data import (
     FundingRate,
     Kline,
     MarketSnapshot,
+    OpenInterest,
     StoredDays,
     StoredSeries,
     Symbol,
@@ -69,6 +70,9 @@ DOCS: Final[dict[tuple[str, str], Doc]] = {
     ),
     ("GET", "/funding/{symbol}"): Doc(
         answer=list[FundingRate], errors=_READ, arrow=True, query=_RANGE
+    ),
+    ("GET", "/open-interest/{symbol}"): Doc(
+        answer=list[OpenInterest], errors=_READ, arrow=True, query=_RANGE
     ),
     ("GET", "/gpt-latest/{symbol}"): Doc(
         answer=MarketSnapshot,

@@ -56,6 +56,13 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
         times, rates = ranges.funding(symbol, _moment(start), _moment(end))
         return rows_reply(request, {"time_ms": times, "rate": rates})
 
+    @router.get("/open-interest/{symbol:path}", summary="Open interest, at most the last 5000 rows")
+    def get_open_interest(
+        request: Request, symbol: str, start: str | None = None, end: str | None = None
+    ) -> Response:
+        times, values = ranges.open_interest(symbol, _moment(start), _moment(end))
+        return rows_reply(request, {"time_ms": times, "open_interest": values})
+
     @router.get("/gpt-latest/{symbol:path}", summary="One coin's market at a moment")
     def get_latest(request: Request, symbol: str, timestamp: str | None = None) -> Response:
         try:

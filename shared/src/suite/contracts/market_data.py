@@ -185,20 +185,24 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `GET /collection`: how the collection of a coin and interval goes.
 
     Attributes:
-        state: in a word.
+        source: `venue/market`.
+        state: in a word or two.
+        reason: why it is not better, empty where it is well.
         last_bar_ms: open time of the last closed bar, None before the first.
         lag_ms: between its end and the venue's clock.
-        gaps: bars that are missing since the collection began.
-        source: `venue/market`.
+        gaps: stretches that are missing and still asked for.
+        clock_offset_ms: the venue's clock minus ours.
     """
 
     coin: str
     interval: str
-    state: str
-    last_bar_ms: int | None
-    lag_ms: int | None
-    gaps: int
     source: str
+    state: str
+    reason: str = ""
+    last_bar_ms: int | None = None
+    lag_ms: int | None = None
+    gaps: int = 0
+    clock_offset_ms: int | None = None
 
 
 class CollectionStarted(msgspec.Struct, frozen=True, kw_only=True):

@@ -335,7 +335,9 @@ class KlineReader:
         """Read one file and check what every reader relies on."""
         bars = bars_of(interval_ms, read_columns(self.files, name, COLUMNS))
         times = bars.open_time_ms
-        if (np.diff(times) <= 0).any() or (times % interval_ms).any():
+        steps = np.diff(times)
+        unbroken = (steps == interval_ms).all() and not (times[:1] % interval_ms).any()
+        if not unbroken and ((steps <= 0).any() or (times % interval_ms).any()):
             raise damaged(self.files, name, "open times do not rise on the grid of the interval")
         return bars
 

@@ -29,13 +29,13 @@ class StoreMarkets:
     """Reads markets from a store.
 
     Args:
-        root: of the store.
+        root: of the store: a folder or an address.
         isolated: read in a child process that ends when it is idle, so that a service that runs for
             weeks does not carry the Parquet library and its buffers (60 MB) for the sake of its
             start.
     """
 
-    def __init__(self, root: Path, *, isolated: bool = False) -> None:
+    def __init__(self, root: Path | str, *, isolated: bool = False) -> None:
         self._root = root
         self._reader = _Reader() if isolated else None
         self._begun: dict[MarketQuery, Future[tuple[CoinData, ...]]] = {}
@@ -88,7 +88,7 @@ class _Reader:
         self._lock = Lock()
         self._idle: Timer | None = None
 
-    def submit(self, root: Path, query: MarketQuery) -> "Future[tuple[CoinData, ...]]":
+    def submit(self, root: Path | str, query: MarketQuery) -> "Future[tuple[CoinData, ...]]":
         """Read a market."""
         with self._lock:
             if self._idle is not None:
@@ -126,7 +126,7 @@ def _end_with_parent() -> None:
     Thread(target=watch, daemon=True).start()
 
 
-def read(root: Path, query: MarketQuery) -> tuple[CoinData, ...]:
+def read(root: Path | str, query: MarketQuery) -> tuple[CoinData, ...]:
     """Read coins from as long before the range as indicators look back, to its end.
 
     Raises:
@@ -173,6 +173,9 @@ def _read(store: "KlineStore", coin: str, held: Coverage, query: MarketQuery) ->
         stored_ms=(held.first_open_ms, held.end_ms),
         funding_time_ms=times,
         funding_rate=rates,
+        open_interest=store.read_open_interest(
+            coin, from_ms, None if query.to_ms is None else query.to_ms + 1, source=source
+        ),
         source=str(source),
         synthetic=bool(record.get("synthetic")),
         manifest={

@@ -9,6 +9,7 @@ import msgspec
 from strategy_core import registry
 from strategy_core.loop import Trading, trade
 from strategy_core.port import instruments_of
+from suite.checks import InvariantViolated
 from suite.clock import Clock
 from suite.contracts.backtest import BacktestRequest, PlannedOrder
 from suite.contracts.clock import JoinRequest, WaitReply
@@ -105,7 +106,7 @@ def _turn(session: Session, runner: _Runner, reply: WaitReply) -> None:
         runner.ticket = None
         session.barrier.leave(runner.account)
         return
-    except SuiteError:
+    except (SuiteError, InvariantViolated):
         raise
     except Exception as error:
         raise SuiteError(

@@ -133,9 +133,7 @@ class Session:
             as_shown: by the names, prices and dates that a masked world shows, for those in it;
                 else by the recorded ones, for its operator.
         """
-        record = self.world.record(
-            run_id=self.world.world_id or "default", strategies=self.strategies
-        )
+        record = self.world.record(run_id=self.world.name, strategies=self.strategies)
         for index, account in enumerate(record.accounts):
             account.degraded = index in self.barrier.degraded
         record.manifest |= run_manifest(self.request, record)
@@ -213,7 +211,7 @@ def open_session(
         paced=request.clock != "lockstep",
         supervised=request.supervised,
     )
-    streams = Streams(world, queries, identity.welcome)
+    streams = Streams(world, queries)
 
     def touch(account: int) -> None:
         barrier.touch(account)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from suite.fixed import Price, Rate, Usd
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.book import AccountBook
-from virtual_exchange.application.market.rules import described
+from virtual_exchange.application.market.rules import described_rules
 from virtual_exchange.application.market.tapes import quantize
 from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
@@ -29,6 +29,8 @@ from virtual_exchange.domain.record import (
     RunRecord,
 )
 
+DEFAULT_NAME: Final = "default"
+"""What the default world is called where a path, a report or a log names worlds."""
 _NOTHING: frozenset[int] = frozenset()
 
 
@@ -111,6 +113,11 @@ class World:
         for account in accounts:
             self.open_account(account)
         self._sample()
+
+    @property
+    def name(self) -> str:
+        """What it is called where worlds are named, the default one too."""
+        return self.world_id or DEFAULT_NAME
 
     @property
     def now_ms(self) -> int:
@@ -275,7 +282,7 @@ class World:
                 self._account_record(book, strategies, equity, exposure) for book in self.books
             ],
             equity_time_ms=np.array(self._sample_ms, np.int64),
-            rules=described(self.rules),
+            rules=described_rules(self.rules),
             manifest=dict(self.market.manifest),
         )
 

@@ -19,7 +19,7 @@ DEFAULT = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class WorldLimits:
     """What a process holds at most.
 
     Attributes:
@@ -64,7 +64,7 @@ class Worlds:
         source: MarketSource,
         feed: LiveFeed | None = None,
         clock: Clock,
-        limits: Limits = Limits(),
+        limits: WorldLimits = WorldLimits(),
         warn: Callable[..., object] = lambda *_args, **_values: None,
         rate_limited: bool = False,
     ) -> None:

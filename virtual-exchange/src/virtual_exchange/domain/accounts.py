@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from suite.addresses import derived_address
-from suite.enums import Side
-from suite.fixed import Size, Usd
+from suite.fixed import Usd
 from suite.ids import AccountId
 
 
@@ -25,22 +24,6 @@ class Account:
     initial_balance_usd: Usd
     master: int | None = None
     name: str = ""
-
-
-def direction(side: Side, start: Size, size: Size) -> str:
-    """Name what a fill did to a position, in the venue's words.
-
-    Args:
-        side: of the fill.
-        start: signed position before it.
-        size: of the fill, positive.
-    """
-    end = start + side * size
-    if start * side >= 0:
-        return "Open Long" if side is Side.BUY else "Open Short"
-    if end * start >= 0:
-        return "Close Long" if start > 0 else "Close Short"
-    return "Long > Short" if start > 0 else "Short > Long"
 
 
 def address_of(account_id: str) -> str:

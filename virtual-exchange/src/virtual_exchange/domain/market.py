@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from perp_engine.tape import Tape
-from suite.bars import Bars
+from suite.bars import F64, I64, Bars
 from suite.checks import check
 from suite.instrument import Instrument
 from virtual_exchange.domain.growing import GrowingBars
@@ -20,6 +20,7 @@ class Market:
         tape: integer bars and funding of the range, on one grid.
         history: per coin the published bars up to the end of the range, with those stored before
             its start; open times off the range's grid do not occur.
+        open_interest: per coin stamps and units of the coin; empty where nothing is known of any.
         sources: per coin where its data came from.
         synthetic: per coin whether it was generated.
         manifest: data hash, counts of quantised values, warnings.
@@ -35,6 +36,7 @@ class Market:
     synthetic: tuple[bool, ...]
     manifest: dict[str, Any] = field(default_factory=dict)
     mask: Mask | None = None
+    open_interest: tuple[tuple[I64, F64], ...] = ()
     made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,11 @@ _SLOW_MS: Final = 10_000
 """Beyond its cap an account may send one action in this time."""
 
 
+def action_weight(batch: int) -> int:
+    """Weight of an action on so many orders."""
+    return 1 + batch // 40
+
+
 @dataclass(slots=True)
 class _Bucket:
     """What is left, in weight times milliseconds of a minute; negative is owed."""

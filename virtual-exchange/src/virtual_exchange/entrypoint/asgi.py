@@ -18,6 +18,7 @@ from suite.ids import AccountId
 from suite.service.faults import decode_body
 from suite.service.tokens import Grant
 from virtual_exchange.application.session import Session
+from virtual_exchange.application.world import DEFAULT_NAME
 from virtual_exchange.application.worlds import DEFAULT
 from virtual_exchange.entrypoint.services import Services
 
@@ -26,8 +27,6 @@ EVENTS: Final = b"text/event-stream"
 OPEN: Final = "open"
 SIGNED: Final = "signed"
 """No token: the body carries a signature."""
-DEFAULT_NAME: Final = "default"
-"""What the default world is called where a path names worlds."""
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -120,6 +119,7 @@ class Call:
         return account.index
 
 
+Method = Literal["GET", "POST", "DELETE"]
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
@@ -144,16 +144,18 @@ class Route:
 
     Attributes:
         scope: what the caller's token must cover; `open` or `signed` where none is needed.
+        optional_scope: what a token must cover that an open route is called with.
         in_world: it exists below `/w/{world_id}` too.
         named: parameter of the path that names the world whose token is needed, on routes that are
             not in a world themselves; with none it is the service's own.
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Method
     path: str
     handler: Handler
     doc: Doc
     scope: str = OPEN
+    optional_scope: str | None = None
     in_world: bool = True
     named: str | None = None
 
@@ -207,8 +209,9 @@ class Endpoint:
             return None
         if self._route.scope != OPEN:
             return self._services.tokens.authorize(scope, self._route.scope, realm=realm)
-        if self._route.path == "/info" and any(n == b"authorization" for n, _ in scope["headers"]):
-            return self._services.tokens.authorize(scope, "read:account", realm=realm)
+        optional = self._route.optional_scope
+        if optional and any(name == b"authorization" for name, _ in scope["headers"]):
+            return self._services.tokens.authorize(scope, optional, realm=realm)
         return None
 
 

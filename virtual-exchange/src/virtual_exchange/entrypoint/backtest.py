@@ -1,12 +1,20 @@
 """`/backtest`: runs as jobs, with progress as events."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 
 from suite.contracts.backtest import BacktestRequest, JobState
-from virtual_exchange.entrypoint.asgi import EVENTS, Answer, Call, Doc, Route, answer
+from virtual_exchange.entrypoint.asgi import (
+    EVENTS,
+    Answer,
+    Call,
+    Doc,
+    Handler,
+    Method,
+    Route,
+    answer,
+)
 
 _request = msgspec.json.Decoder(BacktestRequest)
 
@@ -43,7 +51,7 @@ async def _server_sent(states: AsyncIterator[JobState]) -> AsyncIterator[bytes]:
         yield b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(one))
 
 
-def _route(method: Any, path: str, handler: Any, doc: Doc) -> Route:
+def _route(method: Method, path: str, handler: Handler, doc: Doc) -> Route:
     return Route(method=method, path=path, handler=handler, doc=doc, scope="admin", in_world=False)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 
-from suite.addresses import is_address, normal_address
 from suite.contracts.hyperliquid_exchange import Envelope
 from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
@@ -16,8 +15,8 @@ from virtual_exchange.application.info.request import (
     Unsupported,
     read_body,
 )
-from virtual_exchange.application.info.weights import action_weight, items_of, weight
-from virtual_exchange.application.session import Session
+from virtual_exchange.application.info.weights import items_of, weight
+from virtual_exchange.domain.rate_limits import action_weight
 from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, answer, unprocessable
 
 
@@ -45,17 +44,6 @@ def _statuses(told: Any) -> int:
     return 1
 
 
-def read(session: Session, request: InfoBody, caller: int | None) -> Any:
-    """Answer an info request, over HTTP or the WebSocket.
-
-    Raises:
-        UnknownRequest: the type is unknown, or a field it needs is missing.
-    """
-    if request.user is not None and is_address(request.user):
-        session.identity.welcome(normal_address(request.user))
-    return session.queries.info(request, caller)
-
-
 async def info(call: Call) -> Answer:
     """`POST /info`."""
     session = call.session
@@ -64,7 +52,7 @@ async def info(call: Call) -> Answer:
     if not call.spend(weight(request.type)):
         return answer(None, status=429)
     try:
-        told = read(session, request, caller)
+        told = session.queries.serve(request, caller)
     except Unsupported:
         return answer(None, status=500)
     except UnknownRequest as error:
@@ -103,6 +91,7 @@ ROUTES = (
         method="POST",
         path="/info",
         handler=info,
+        optional_scope="read:account",
         doc=Doc(
             summary="Read the market and accounts; `user` may be left out with a token",
             request=InfoBody,

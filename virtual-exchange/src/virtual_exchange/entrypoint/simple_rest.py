@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from suite.contracts.venue import (
+    Action,
     ActionReply,
     AdjustMargin,
     CancelOrder,
@@ -19,18 +20,11 @@ from suite.ids import AccountId
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _OID: Final = re.compile(r"[0-9]{1,16}")
-_Action = (
-    type[PlaceOrder]
-    | type[CancelOrder]
-    | type[ModifyOrder]
-    | type[SetLeverage]
-    | type[AdjustMargin]
-)
 
 
-def _acting(kind: _Action) -> Callable[[Call], Awaitable[Answer]]:
+def _acting(kind: type[Action]) -> Callable[[Call], Awaitable[Answer]]:
     """Make the handler of an action."""
-    decoder: Any = msgspec.json.Decoder(kind)
+    decoder = msgspec.json.Decoder(kind)
 
     async def act(call: Call) -> Answer:
         session = call.session

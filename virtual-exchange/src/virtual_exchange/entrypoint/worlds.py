@@ -7,10 +7,11 @@ import msgspec
 from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
 from suite.errors import Conflict, Forbidden
 from suite.service.tokens import ADMIN, account_grant
-from virtual_exchange.application.market.rules import described
+from virtual_exchange.application.market.rules import described_rules
 from virtual_exchange.application.session import Session
+from virtual_exchange.application.world import DEFAULT_NAME
 from virtual_exchange.application.worlds import DEFAULT
-from virtual_exchange.entrypoint.asgi import DEFAULT_NAME, Answer, Call, Doc, Route, answer
+from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _request = msgspec.json.Decoder(WorldRequest)
 
@@ -30,7 +31,7 @@ def status_of(call: Call, session: Session) -> WorldStatus:
     knows = session.mask is None or _is_operator(call, session)
     manifest = world.market.manifest if knows else {}
     return WorldStatus(
-        world_id=world.world_id or DEFAULT_NAME,
+        world_id=world.name,
         base_url=base_url(call, world.world_id),
         symbols=world.market.coins,
         accounts=tuple(account.account_id for account in world.accounts),
@@ -46,7 +47,7 @@ def status_of(call: Call, session: Session) -> WorldStatus:
         participants={p.name: p.state for p in barrier.participants.values()},
         late=barrier.late,
         degraded=tuple(world.accounts[index].account_id for index in sorted(barrier.degraded)),
-        rules=described(world.rules),
+        rules=described_rules(world.rules),
         seed=request.seed if knows else None,
         mask=manifest.get("mask"),
         time_shift_weeks=manifest.get("time_shift_weeks"),

@@ -14,8 +14,8 @@ from suite.errors import NotFound
 from suite.service.tokens import open_to_all
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.stream.subscriber import Limits, Subscriber
-from virtual_exchange.entrypoint.asgi import DEFAULT_NAME, Call
+from virtual_exchange.application.stream.subscriber import ConnectionLimits, Subscriber
+from virtual_exchange.entrypoint.asgi import Call
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.entrypoint.ws_requests import Requests
 
@@ -66,10 +66,14 @@ class SocketEndpoint:
     """
 
     def __init__(
-        self, services: Services, *, limits: Limits | None = None, patience: Patience | None = None
+        self,
+        services: Services,
+        *,
+        limits: ConnectionLimits | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._services = services
-        self._limits = limits or Limits()
+        self._limits = limits or ConnectionLimits()
         self._patience = patience or Patience()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +102,7 @@ class _Connection:
     """One connection: a loop that listens, and one that sends."""
 
     def __init__(
-        self, call: Call, session: Session, wire: Wire, limits: Limits, patience: Patience
+        self, call: Call, session: Session, wire: Wire, limits: ConnectionLimits, patience: Patience
     ) -> None:
         self._wire = wire
         self._patience = patience
@@ -107,7 +111,7 @@ class _Connection:
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._end: str | None = None
-        self._world_id = session.world.world_id or DEFAULT_NAME
+        self._world_id = session.world.name
         self._streams = session.streams
         self._subscriber = Subscriber(session.streams, wake=self._something.set, limits=limits)
         self._requests = Requests(call, session, self._subscriber)

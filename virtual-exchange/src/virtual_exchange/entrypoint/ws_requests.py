@@ -16,7 +16,6 @@ from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.feeds import message
 from virtual_exchange.application.stream.subscriber import Subscriber
 from virtual_exchange.entrypoint.asgi import Call
-from virtual_exchange.entrypoint.hyperliquid import read
 
 _PONG: Final = b'{"channel":"pong"}'
 _SHOWN: Final = 8192
@@ -86,7 +85,7 @@ class Requests:
             cost = weight(request.type)
             if not self._call.spend(cost):
                 return _failed(_TOO_MUCH)
-            data = read(self._session, request, None)
+            data = self._session.queries.serve(request, None)
         except Unsupported:
             return _failed(_NOT_THERE)
         except (msgspec.DecodeError, RecursionError, UnknownRequest) as error:

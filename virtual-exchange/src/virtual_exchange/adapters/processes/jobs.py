@@ -24,7 +24,7 @@ class JobProcesses:
         data: root of the kline store.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path | str) -> None:
         self._data = data
 
     async def run(

@@ -110,7 +110,7 @@ class Barrier:
             self._first_join_ms = participant.turn_since_ms
         reply = self._views.reply(account, want, first_fill=participant.known_fills)
         if want.fills:
-            participant.seen_fills = self._views.fills_of(account)
+            participant.seen_fills = self._views.fill_count(account)
         return msgspec.structs.replace(reply, ended=self._world.finished)
 
     def wait(self, account: int, request: WaitRequest) -> Ticket:
@@ -136,12 +136,12 @@ class Barrier:
             time_bar=NEVER if request.until_ms is None else self._bar_at(request.until_ms),
             close_bar=self._close_bar(request),
         )
-        fills, bar = self._views.fills_of(account), self._world.engine.bar
+        fills, bar = self._views.fill_count(account), self._world.engine.bar
         # remembered first: whatever happens below, the same step never acts again
         participant.step = step
         for action in request.orders:
             step.deliveries.append(self.send(account, action))
-        if request.wake_on.fill and self._views.fills_of(account) > fills:
+        if request.wake_on.fill and self._views.fill_count(account) > fills:
             # It happened at the open of the bar that starts now, so it wakes at that bar's end.
             step.fill_bar = bar + 1
         if self._world.finished:
@@ -363,7 +363,7 @@ class Barrier:
         want = step.request.want
         reply = self._views.reply(participant.account, want, first_fill=participant.seen_fills)
         if want.fills:
-            participant.seen_fills = self._views.fills_of(participant.account)
+            participant.seen_fills = self._views.fill_count(participant.account)
         participant.turn_since_ms = self._clock.now_ms()
         step.ticket.resolve(
             msgspec.structs.replace(

@@ -28,23 +28,19 @@ class Views:
         self._data = data
         self._encoded = encoded
         self._shared: dict[tuple[str, tuple[str, ...]], Any] = {}
-        self._mids: dict[str, str] | None = None
         self._shared_ms = -1
 
     def reply(self, account: int, want: Want, *, first_fill: int) -> WaitReply:
         """Build a reply of the present moment, without what only the barrier knows."""
         if self._shared_ms != self._world.now_ms:
             self._shared.clear()
-            self._mids = None
             self._shared_ms = self._world.now_ms
-        if want.mids and self._mids is None:
-            self._mids = self._queries.market.mids()
         return WaitReply(
             now_ms=self._world.now_ms,
             step_seq=0,
-            fills=self._queries.accounts.user_fills(account, first_fill) if want.fills else (),
+            fills=self._queries.accounts.fills.rows(account, first_fill) if want.fills else (),
             account=self._account(account) if want.account else None,
-            mids=self._mids if want.mids else None,
+            mids=self._queries.market.mids() if want.mids else None,
             snapshots={coin: self._snapshot(coin, want.intervals) for coin in want.snapshots}
             if want.snapshots
             else None,
@@ -60,14 +56,14 @@ class Views:
         for coin in want.snapshots:
             self._data.check(coin, want.intervals)
 
-    def fills_of(self, account: int) -> int:
+    def fill_count(self, account: int) -> int:
         """How many fills an account has had."""
         return len(self._world.books[account].fills)
 
     def _account(self, account: int) -> AccountView:
         return AccountView(
             state=self._queries.accounts.clearinghouse(account),
-            open_orders=self._queries.accounts.open_orders(account),
+            open_orders=self._queries.accounts.orders.open_orders(account),
         )
 
     def _snapshot(self, coin: str, intervals: tuple[str, ...]) -> Any:

@@ -136,13 +136,13 @@ class Identity:
         """Allow a builder a fee, in tenths of a basis point."""
         self._builder_fees[account, builder.lower()] = tenths_bps
 
-    def max_builder_fee(self, account: int, builder: str) -> int:
-        """What a builder is allowed, in tenths of a basis point."""
-        return self._builder_fees.get((account, builder.lower()), 0)
+    def max_builder_fee(self, account: int | None, builder: str) -> int:
+        """What a builder is allowed, in tenths of a basis point; nothing by who does not exist."""
+        return 0 if account is None else self._builder_fees.get((account, builder.lower()), 0)
 
-    def referrer(self, account: int) -> str | None:
+    def referrer(self, account: int | None) -> str | None:
         """Code of who brought a user, as it named it."""
-        return self._referrers.get(account)
+        return None if account is None else self._referrers.get(account)
 
     def set_referrer(self, account: int, code: str) -> bool:
         """Remember who brought a user, once."""

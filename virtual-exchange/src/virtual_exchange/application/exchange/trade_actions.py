@@ -1,6 +1,7 @@
 """Native actions on orders, leverage and margin."""
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from suite.contracts import hyperliquid_exchange as wire
 from suite.enums import Grouping, MarginMode
@@ -136,7 +137,7 @@ class TradeActions:
     def _is_listed(self, asset: int) -> bool:
         return asset < len(self._world.market.instruments)
 
-    def _unknown(self, assets: Any) -> str | None:
+    def _unknown(self, assets: Iterable[int]) -> str | None:
         """Why assets cannot be traded, None when all can."""
         unknown = next((asset for asset in assets if not self._is_listed(asset)), None)
         if unknown is None:

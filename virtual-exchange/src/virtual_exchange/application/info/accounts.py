@@ -9,9 +9,7 @@ from suite.contracts.hyperliquid_info import (
     CumFunding,
     Leverage,
     MarginSummary,
-    OpenOrder,
     Position,
-    UserFill,
 )
 from suite.enums import MarginMode
 from suite.fixed import div_half_even, format_fixed
@@ -162,18 +160,6 @@ class AccountReads:
             "availableToTrade": [usd(side) for side in sides],
             "markPx": mark_text,
         }
-
-    def open_orders(self, account: int | None) -> tuple[OpenOrder, ...]:
-        """Orders that still live, oldest first."""
-        return self.orders.open_orders(account)
-
-    def frontend_orders(self, account: int | None) -> list[dict[str, Any]]:
-        """Orders that still live, with all that a user interface shows."""
-        return self.orders.frontend_orders(account)
-
-    def user_fills(self, account: int | None, first: int = 0) -> tuple[UserFill, ...]:
-        """Fills of an account from the `first` on, oldest first."""
-        return self.fills.rows(account, first)
 
 
 def _margin_used(position: PositionState) -> int:

@@ -8,14 +8,13 @@ import msgspec
 
 from perp_engine.events import Fill
 from suite.contracts.hyperliquid_info import FillLiquidation, UserFill
-from suite.enums import FillCause
+from suite.enums import FillCause, Side
 from suite.fixed import Price, Size, Usd
 from suite.ids import Oid
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.info.request import InfoBody, in_range
 from virtual_exchange.application.info.values import NO_HASH, made_hash, usd
 from virtual_exchange.application.world import World
-from virtual_exchange.domain.accounts import direction
 from virtual_exchange.domain.record import TwapRecord
 
 _METHODS: Final[dict[FillCause, Literal["market", "backstop"]]] = {
@@ -91,7 +90,7 @@ class FillReads:
             side=fill.side.wire,
             time=fill.time_ms,
             startPosition=instrument.format_size(fill.start_position),
-            dir="Settlement" if settled else direction(fill.side, fill.start_position, fill.size),
+            dir="Settlement" if settled else _direction(fill.side, fill.start_position, fill.size),
             closedPnl=usd(fill.realized_pnl_usd),
             hash=NO_HASH if twap_id is not None or settled else made_hash("fill", fill.tid),
             oid=fill.oid,
@@ -189,6 +188,22 @@ class FillReads:
             "randomize": twap.randomize,
             "timestamp": twap.started_ms,
         }
+
+
+def _direction(side: Side, start: Size, size: Size) -> str:
+    """Name what a fill did to a position, in the venue's words.
+
+    Args:
+        side: of the fill.
+        start: signed position before it.
+        size: of the fill, positive.
+    """
+    end = start + side * size
+    if start * side >= 0:
+        return "Open Long" if side is Side.BUY else "Open Short"
+    if end * start >= 0:
+        return "Close Long" if start > 0 else "Close Short"
+    return "Long > Short" if start > 0 else "Short > Long"
 
 
 def _time_of(fill: Fill) -> int:

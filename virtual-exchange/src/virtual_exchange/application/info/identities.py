@@ -21,10 +21,6 @@ class IdentityReads:
         self._market = market
         self._accounts = accounts
 
-    def role(self, user: str) -> dict[str, Any]:
-        """What an address is."""
-        return self._identity.role(user)
-
     def agents(self, account: int | None) -> list[dict[str, Any]]:
         """Named agents of an account."""
         agents = [] if account is None else self._identity.agents_of(account)
@@ -48,14 +44,6 @@ class IdentityReads:
         ]
         return rows or None
 
-    def max_builder_fee(self, account: int | None, builder: str) -> int:
-        """What a builder is allowed, in tenths of a basis point."""
-        return 0 if account is None else self._identity.max_builder_fee(account, builder)
-
-    def referrer(self, account: int | None) -> str | None:
-        """Code of who brought an account."""
-        return None if account is None else self._identity.referrer(account)
-
     def exists(self, account: int | None) -> dict[str, Any]:
         """`preTransferCheck`: whether money may be sent there."""
         sent = account is not None and bool(self._world.books[account].orders)
@@ -77,7 +65,7 @@ class IdentityReads:
             "clearinghouseState": self._accounts.clearinghouse(account),
             "leadingVaults": [],
             "totalVaultEquity": "0.0",
-            "openOrders": self._accounts.frontend_orders(account),
+            "openOrders": self._accounts.orders.frontend_orders(account),
             "agentAddress": agent.address if agent else None,
             "agentValidUntil": agent.valid_until_ms if agent else None,
             "cumLedger": usd(moved),

@@ -59,12 +59,33 @@ class Queries:
 
     def __init__(self, world: World, identity: Identity) -> None:
         self._world = world
+        self._identity = identity
         self.market = MarketReads(world)
         self.accounts = AccountReads(world)
         self.activities = Activities(world)
         self.limits = ActionLimits(self.activities)
         self._who = IdentityReads(world, identity, self.market, self.accounts)
         self._reads = self._of_market() | self._of_orders() | self._of_accounts() | _constants()
+
+    def serve(self, request: InfoBody, caller: int | None) -> Any:
+        """Answer a client as `info` does; where there is a faucet, whom it names has an account.
+
+        Raises:
+            UnknownRequest: as of `info`.
+            Conflict: an account would be opened, and there is no room.
+        """
+        if request.user is not None:
+            self.welcome(request.user)
+        return self.info(request, caller)
+
+    def welcome(self, user: str) -> None:
+        """Open an account for an address that a client names, where there is a faucet.
+
+        Raises:
+            Conflict: there is no room for one more.
+        """
+        if is_address(user):
+            self._identity.welcome(normal_address(user))
 
     def info(self, request: InfoBody, caller: int | None) -> Any:
         """Answer one request; what is returned may be shared and must not be changed.
@@ -148,6 +169,7 @@ class Queries:
 
     def _of_accounts(self) -> dict[str, Read]:
         world, accounts, who = self._world, self.accounts, self._who
+        identity = self._identity
         ledger = accounts.ledger
         fees = FeeReads(world, self.market.days, self.activities, self.limits)
         portfolio = PortfolioReads(world, self.activities)
@@ -159,13 +181,13 @@ class Queries:
             "userNonFundingLedgerUpdates": _of_user(ledger.others),
             "userFees": _of_user(lambda _r, a: fees.fees(a)),
             "userRateLimit": _of_user(lambda _r, a: fees.rate_limit(a)),
-            "referral": _of_user(lambda _r, a: fees.referral(a, who.referrer(a))),
+            "referral": _of_user(lambda _r, a: fees.referral(a, identity.referrer(a))),
             "portfolio": _of_user(lambda _r, a: portfolio.portfolio(a)),
-            "userRole": _of_user(lambda r, a: who.role(self._user(r, a))),
+            "userRole": _of_user(lambda r, a: identity.role(self._user(r, a))),
             "extraAgents": _of_user(lambda _r, a: who.agents(a)),
             "subAccounts": _of_user(lambda _r, a: who.sub_accounts(a)),
             "maxBuilderFee": _of_user(
-                lambda r, a: who.max_builder_fee(a, normal_address(r.builder or "")), "builder"
+                lambda r, a: identity.max_builder_fee(a, normal_address(r.builder or "")), "builder"
             ),
             "preTransferCheck": _of_user(lambda _r, a: who.exists(a)),
             "webData2": _of_user(lambda r, a: who.page(self._user(r, a), a)),

@@ -7,7 +7,13 @@ import numpy as np
 from perp_engine.rules import FillAt, Rules
 from perp_engine.tape import CLOSE, NO_BAR, OPEN, VOLUME, Tape
 from perp_engine.views import FundingStamp
-from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries, resampled
+from strategy_core.snapshot import (
+    FundingView,
+    MarketView,
+    SnapshotSeries,
+    open_interest_at,
+    resampled,
+)
 from suite.bars import HOUR_MS, INTERVAL_MS, Bars
 from suite.errors import BadRequest, NotFound
 from suite.fixed import RATE_ONE, Rate, mul_div_ceil
@@ -64,6 +70,7 @@ class MarketData:
                 at_ms,
                 funding=self._funding(symbol, at_ms),
                 market=self._view(symbol, at_ms),
+                open_interest=self._open_interest(symbol, at_ms),
                 intervals=intervals,
             )
         except ValueError as error:
@@ -126,6 +133,11 @@ class MarketData:
         unit = 10.0**instrument.price_decimals
         half = half_spread_around(instrument, world.rules, print_)
         return MarketView(mid=print_ / unit, half_spread=half / unit, last_price=print_ / unit)
+
+    def _open_interest(self, symbol: int, at_ms: int) -> float | None:
+        """The last reading, None where there is none or it is old."""
+        known = self._world.market.open_interest
+        return open_interest_at(*known[symbol], at_ms) if known else None
 
     def _funding(self, symbol: int, at_ms: int) -> FundingView | None:
         last = last_funding(self._world.market.tape, self._world.rules, symbol, at_ms)

@@ -54,8 +54,3 @@ def weight(kind: str, items: int = 0) -> int:
 def items_of(answer: Any) -> int:
     """Rows of an answer, 0 where it is no list."""
     return len(answer) if isinstance(answer, list | tuple) else 0
-
-
-def action_weight(batch: int) -> int:
-    """Weight of an action on so many orders."""
-    return 1 + batch // 40

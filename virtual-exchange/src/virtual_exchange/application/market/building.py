@@ -13,10 +13,10 @@ from suite.instrument import Instrument, coin_of
 from suite.moments import format_moment, parse_moment
 from virtual_exchange.application.market.tapes import (
     Counts,
-    fill_row,
     longer,
     new_tape,
     path_inside,
+    write_row,
 )
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
@@ -37,6 +37,7 @@ class CoinData:
         stored_ms: first moment and end of what is stored, where `bars` are a part of that.
         funding_time_ms: stamps, rising.
         funding_rate: rate of the whole interval, a fraction.
+        open_interest: stamps, rising, and units of the coin; both empty where it is not known.
         source: where it came from, for people.
         manifest: what identifies the data, for the report.
     """
@@ -49,6 +50,7 @@ class CoinData:
     synthetic: bool
     manifest: dict[str, Any]
     stored_ms: tuple[int, int] | None = None
+    open_interest: tuple[I64, F64] = (np.zeros(0, np.int64), np.zeros(0))
 
     @property
     def edges_ms(self) -> tuple[int, int]:
@@ -128,7 +130,7 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
     table = np.empty((len(coins), 5, length), np.int64)
     missing = {}
     for row, coin, bars in zip(table, coins, inside, strict=True):
-        fill_row(row, coin.instrument, longer(bars, step), from_ms=from_ms, counts=counts)
+        write_row(row, coin.instrument, longer(bars, step), from_ms=from_ms, counts=counts)
         gaps, minutes = (to_ms - from_ms) // _BASE_MS - len(bars), (to_ms - from_ms) // _BASE_MS
         if gaps:
             missing[coin.instrument.coin] = gaps
@@ -143,6 +145,7 @@ def build_market(query: MarketQuery, coins: tuple[CoinData, ...]) -> Market:
             tuple(one.coin for one in instruments), from_ms, step, table, funding, detail
         ),
         history=tuple(coin.bars.between(0, to_ms) for coin in coins),
+        open_interest=tuple(coin.open_interest for coin in coins),
         sources=tuple(coin.source for coin in coins),
         synthetic=tuple(coin.synthetic for coin in coins),
         manifest={

@@ -25,12 +25,12 @@ from suite.moments import LATEST_MS
 from virtual_exchange.application.market.drawing import MaskPlan, draw_coins, stream
 from virtual_exchange.application.market.tapes import (
     Counts,
-    fill_row,
     floor_volumes,
     longer,
     new_tape,
     path_inside,
     quantize,
+    write_row,
 )
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import CoinMask, Mask
@@ -100,14 +100,17 @@ def masked(market: Market, plan: MaskPlan) -> Market:
         instruments=tuple(coin.shown for coin in coins),
         tape=tape,
         history=history,
+        open_interest=()
+        if plan.hides  # its level would tell which market it is
+        else tuple((times + shift_ms, values) for times, values in market.open_interest),
         sources=tuple("masked" if plan.hides else coin.source for coin in coins),
         synthetic=tuple(market.synthetic[coin.symbol] for coin in coins),
-        manifest=market.manifest | described(mask),
+        manifest=market.manifest | described_mask(mask),
         mask=mask,
     )
 
 
-def described(mask: Mask) -> dict[str, Any]:
+def described_mask(mask: Mask) -> dict[str, Any]:
     """Name a mask, for the operator's report and status."""
     weeks = mask.shift_ms // WEEK_MS
     if not mask.hides:
@@ -206,7 +209,7 @@ def _tape(
     else:
         table = np.empty_like(tape.bars)
         for row, shown, bars in zip(table, instruments, inside, strict=True):
-            fill_row(row, shown, longer(bars, step), from_ms=start_ms, counts=Counts())
+            write_row(row, shown, longer(bars, step), from_ms=start_ms, counts=Counts())
         if 5 * int(table[:, :4].max()) * FACTOR_LIMIT >= PRODUCT_LIMIT:
             raise BadRequest("mask: a price rises too high to be counted; take another scale")
     if detail is not None and not (as_stored and table is tape.bars):

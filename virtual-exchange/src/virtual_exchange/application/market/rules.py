@@ -58,7 +58,7 @@ def rules_of(model: MarketModel) -> Rules:
     )
 
 
-def described(rules: Rules) -> dict[str, Any]:
+def described_rules(rules: Rules) -> dict[str, Any]:
     """Write every parameter of a market model as JSON values: money and rates as decimals.
 
     Flat fees are None where tiers are in their place.

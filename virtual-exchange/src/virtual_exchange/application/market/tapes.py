@@ -30,7 +30,9 @@ def longer(bars: Bars, step: int) -> Bars:
     return bars if step == bars.interval_ms else resample(bars, step)[0]
 
 
-def fill_row(row: I64, instrument: Instrument, bars: Bars, *, from_ms: int, counts: Counts) -> None:
+def write_row(
+    row: I64, instrument: Instrument, bars: Bars, *, from_ms: int, counts: Counts
+) -> None:
     """Write one coin's bars into its row of the tape.
 
     Args:

@@ -22,8 +22,8 @@ from virtual_exchange.application.report.rows import (
     liquidation_row,
     number,
     order_row,
-    plain,
     trade_row,
+    without_floats,
 )
 from virtual_exchange.domain.record import AccountRecord, OrderRecord, RunRecord
 from virtual_exchange.domain.trades import slippage_of, trades_of
@@ -72,14 +72,14 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "synthetic": any(market.synthetic for market in record.markets),
         "coins": [market.instrument.coin for market in record.markets],
         "data_sha256": _data_sha256(record.manifest),
-        "rules": plain(record.rules) | ALWAYS,
+        "rules": without_floats(record.rules) | ALWAYS,
         "traders": traders,
         "leaderboard": _leaderboard(traders),
         "leaderboard_note": LEADERBOARD_NOTE,
         "win_rate_definition": WIN_RATE_DEFINITION,
         "breakeven_threshold": "0",
     }
-    manifest = {"run_id": record.run_id} | plain(record.manifest)
+    manifest = {"run_id": record.run_id} | without_floats(record.manifest)
     return {
         "result": result,
         "sha256": hashlib.sha256(canonical_bytes(result)).hexdigest(),
@@ -126,7 +126,7 @@ def _trader(record: RunRecord, account: AccountRecord) -> dict[str, Any]:
     drawdown = performance.max_drawdown(record.equity_time_ms, equity)
     statistics = performance.trade_statistics([trade.net_usd for trade in trades.closed])
     return {
-        "strategy": plain(account.strategy),
+        "strategy": without_floats(account.strategy),
         "initial_balance": usd(initial),
         "final_equity": usd(final),
         "total_pnl": usd(final - initial),
@@ -226,7 +226,7 @@ def _metrics(
         "orders": len(account.orders),
         "days": days,
     }
-    written: dict[str, Any] = plain(metrics)
+    written: dict[str, Any] = without_floats(metrics)
     return written
 
 

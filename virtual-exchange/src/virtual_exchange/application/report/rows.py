@@ -17,14 +17,14 @@ from virtual_exchange.domain.trades import Trade, slippage_of
 SIGNIFICANT_DIGITS = 10
 
 
-def plain(value: Any) -> Any:
+def without_floats(value: Any) -> Any:
     """JSON without floats."""
     if isinstance(value, float):
         return number(value)
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): without_floats(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [without_floats(item) for item in value]
     return value
 
 

@@ -7,7 +7,6 @@ show a state, and loses no row on channels that are a log.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -66,13 +65,15 @@ class Streams:
     Args:
         world: moves.
         queries: reads of it.
+
+    Attributes:
         welcome: told of every address that is named in a subscription.
     """
 
-    def __init__(self, world: World, queries: Queries, welcome: Callable[[str], None]) -> None:
+    def __init__(self, world: World, queries: Queries) -> None:
         self._connections: set[Connection] = set()
         self._closed = False
-        self._welcome = welcome
+        self.welcome = queries.welcome
         self._world = world
         self._channels = Channels(world, queries)
         self._topics: dict[str, Topic] = {}
@@ -92,14 +93,6 @@ class Streams:
                 key=channel.key, rank=channel.rank, user=channel.user, feed=channel.feed()
             )
         return topic
-
-    def welcome(self, user: str) -> None:
-        """Note that an account is named.
-
-        Raises:
-            Conflict: it would be opened for that, and there is no room.
-        """
-        self._welcome(user)
 
     def add(self, topic: Topic, subscription: Subscription) -> None:
         """Mark a subscription from now on."""

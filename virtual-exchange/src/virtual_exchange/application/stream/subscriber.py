@@ -17,7 +17,7 @@ _MINUTE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ConnectionLimits:
     """What one connection may ask for, and how much is kept for it.
 
     Attributes:
@@ -84,7 +84,7 @@ class Subscriber:
         streams: Streams,
         *,
         wake: Callable[[], None],
-        limits: Limits,
+        limits: ConnectionLimits,
     ) -> None:
         self._streams = streams
         self._wake = wake

@@ -1,0 +1,66 @@
+"""Longer candles while they grow, made of the 1m candles inside them."""
+
+from collections.abc import Iterable
+
+from data_collector.domain.candles import Candle
+
+_BUCKETS = 2
+"""The one that grows, and the one before it, whose last minute may be closed a little later."""
+
+
+class Forming:
+    """Candles of one coin and a longer interval.
+
+    Args:
+        coin: `BTC`.
+        interval_ms: a multiple of that of the candles it is fed with.
+    """
+
+    def __init__(self, coin: str, interval_ms: int) -> None:
+        self._coin = coin
+        self._interval_ms = interval_ms
+        self._buckets: dict[int, dict[int, Candle]] = {}
+        self._begun = False
+
+    def begin(self, closed: Iterable[Candle]) -> None:
+        """Take closed candles that came before; what is known already stays."""
+        self._begun = True
+        for candle in closed:
+            self._bucket(candle).setdefault(candle.open_time_ms, candle)
+
+    def take(self, candle: Candle) -> Candle | None:
+        """Take a candle as it is told, and make the longer one around it.
+
+        Returns:
+            The longer candle as of now, closed once its last minute is; None before `begin`, and
+            where the candle is older than all that is still kept.
+        """
+        rows = self._bucket(candle)
+        known = rows.get(candle.open_time_ms)
+        if known is None or candle.closed or not known.closed:
+            rows[candle.open_time_ms] = candle
+        start = candle.open_time_ms - candle.open_time_ms % self._interval_ms
+        if start not in self._buckets or not self._begun:
+            return None
+        inside = [rows[at] for at in sorted(rows)]
+        trades = [row.trades for row in inside if row.trades is not None]
+        end_ms = start + self._interval_ms
+        return Candle(
+            coin=self._coin,
+            interval_ms=self._interval_ms,
+            open_time_ms=start,
+            open=inside[0].open,
+            high=max(row.high for row in inside),
+            low=min(row.low for row in inside),
+            close=inside[-1].close,
+            volume=sum(row.volume for row in inside),
+            trades=sum(trades) if len(trades) == len(inside) else None,
+            closed=inside[-1].closed and inside[-1].end_ms == end_ms,
+        )
+
+    def _bucket(self, candle: Candle) -> dict[int, Candle]:
+        start = candle.open_time_ms - candle.open_time_ms % self._interval_ms
+        rows = self._buckets.setdefault(start, {})
+        for old in sorted(self._buckets)[:-_BUCKETS]:
+            del self._buckets[old]
+        return rows
