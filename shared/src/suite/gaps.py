@@ -4,6 +4,7 @@ Kept as runs, rows of [first open time, end) with every bar between, it grows wi
 another look at the bars that were stored before.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -65,7 +66,15 @@ class Ledger:
         holes = zip(self.runs[:-1, 1].tolist(), self.runs[1:, 0].tolist(), strict=True)
         if not self.notes:
             return tuple(Gap(start, end) for start, end in holes)
-        return tuple(piece for hole in holes for piece in _pieces(*hole, self.notes))
+        starts = [note.start_ms for note in self.notes]
+        ends = [note.end_ms for note in self.notes]
+        return tuple(
+            piece
+            for start, end in holes
+            for piece in _pieces(
+                start, end, self.notes[bisect_right(ends, start) : bisect_left(starts, end)]
+            )
+        )
 
     def with_bars(self, open_time_ms: I64) -> Self:
         """Add bars, stored before or not; what was missing and came is no gap any more."""
@@ -138,12 +147,10 @@ def _as_dict(gap: Gap) -> dict[str, Any]:
 
 
 def _pieces(start: int, end: int, notes: Iterable[Gap]) -> Iterator[Gap]:
-    """Cut a hole where notes begin and end; neighbors that say the same are one piece."""
+    """Cut a hole where the notes in it begin and end; neighbors that say the same are one piece."""
     last: Gap | None = None
     for note in [*notes, Gap(end, end)]:
         inside = replace(note, start_ms=max(start, note.start_ms), end_ms=min(end, note.end_ms))
-        if note.end_ms < start or note.start_ms > end:
-            continue
         for piece in (Gap(start if last is None else last.end_ms, inside.start_ms), inside):
             if piece.start_ms >= piece.end_ms:
                 continue
@@ -160,11 +167,11 @@ def _pieces(start: int, end: int, notes: Iterable[Gap]) -> Iterator[Gap]:
 def _without(gaps: Iterable[Gap], runs: I64) -> tuple[Gap, ...]:
     """Leave of ranges what no run covers."""
     left = []
+    starts, ends = runs[:, 0].tolist(), runs[:, 1].tolist()
     for gap in gaps:
         start = gap.start_ms
-        first = int(np.searchsorted(runs[:, 1], gap.start_ms, side="right"))
-        end = int(np.searchsorted(runs[:, 0], gap.end_ms))
-        for run_start, run_end in runs[first:end].tolist():
+        inside = slice(bisect_right(ends, gap.start_ms), bisect_left(starts, gap.end_ms))
+        for run_start, run_end in zip(starts[inside], ends[inside], strict=True):
             if start < run_start:
                 left.append(replace(gap, start_ms=start, end_ms=run_start))
             start = run_end

@@ -42,7 +42,7 @@ from suite.klines import (
     merge_bars,
     merge_funding,
 )
-from suite.service.kline_files import write_columns, write_json
+from suite.service.kline_files import read_json, write_columns, write_json
 from suite.service.kline_reader import (
     FUNDING_COLUMNS,
     OPEN_INTEREST_COLUMNS,
@@ -287,12 +287,11 @@ class KlineStore(KlineReader):
         interval = interval_name(ledger.interval_ms)
         folder = self.interval_folder(source, coin, interval)
         files = parts_digest(self.parts(folder))
-        known = self._stored_ledger(source, coin, interval)
-        new = ledger.as_dict()
-        if known[0] is None or (known[0].as_dict(), known[1]) != (new, files):
+        name = self.ledger_name(source, coin, interval)
+        new = {**ledger.as_dict(), "files": files}
+        if read_json(self.files, name) != new:
             self.files.sweep(self.place_of("gaps", source, coin))
-            name = self.ledger_name(source, coin, interval)
-            write_json(self.files, name, {**new, "files": files})
+            write_json(self.files, name, new)
 
     def _keep_revision(self, source: Source, coin: str, what: str, columns: dict[str, Any]) -> None:
         """Keep replaced rows in a file named by its content: repeated, it is the same file."""

@@ -1,6 +1,8 @@
 """Copies of long series: found while they are right, left alone otherwise, never missed."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,28 @@ def test_mapped_bars_outlive_the_file(store: KlineStore) -> None:
     store.write_bars(SOURCE, "BTC", make_bars(10, price=5.0))
     assert bars_equal(BARS, held)
     assert MINUTE_MS == held.interval_ms
+
+
+READER = """
+import pathlib, sys
+from tests.unit.suite.service.test_kline_cache import BARS, bars_equal
+from suite.service.kline_store import KlineStore
+store = KlineStore(pathlib.Path(sys.argv[1]))
+print("reading", flush=True)
+for _ in range(15):
+    assert bars_equal(BARS, store.read("BTC"))
+    for path in (store.root / ".cache").glob("*"):
+        path.unlink(missing_ok=True)
+"""
+
+
+@pytest.mark.process
+def test_processes_that_make_and_lose_copies_at_once_read_the_same(store: KlineStore) -> None:
+    """Each deletes what the others have just made, finished or not."""
+    command = [sys.executable, "-c", READER, str(store.root)]
+    root = Path(__file__).parents[4]
+    readers = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) for _ in range(3)]
+    for reader in readers:
+        reader.communicate()
+    assert [0, 0, 0] == [reader.returncode for reader in readers]
+    assert bars_equal(BARS, store.read("BTC"))
