@@ -69,6 +69,11 @@ class CollectorProcess:
         rows = [row for row in self.get("/coverage") or [] if row["coin"] == coin]
         return int(rows[0]["bars"]) if rows else 0
 
+    def last_bar_ms(self, coin: str) -> int:
+        """Open time of the last bar that is closed; cheap to ask, unlike what is stored."""
+        rows = [row for row in self.get("/collection") if row["coin"] == coin]
+        return int(rows[0].get("last_bar_ms") or 0) if rows else 0
+
     def missing(self) -> dict[str, int]:
         """How many bars are missing between those it has, by coin."""
         return {row["coin"]: row["missing_bars"] for row in self.get("/coverage")}

@@ -68,6 +68,7 @@ class Assembly:
         next_ms: open time of the bar that will be closed next.
         missing: what is not there and has not been asked for, by open time.
         late: bars that changed after they were closed.
+        lost: how many of the latest minutes traded, and were not told of.
         confirmed_ms: up to where no doubt is left.
     """
 
@@ -84,6 +85,7 @@ class Assembly:
         self.next_ms = next_ms
         self.missing: dict[int, Missing] = {}
         self.late: list[Candle] = []
+        self.lost = 0
         self._last_close = last_close
         self._forming: dict[int, Candle] = {}
         self._repeats: dict[int, int] = {}
@@ -111,6 +113,7 @@ class Assembly:
         self._known_ids.clear()
         self._newest_ms = self._newest_trade_ms = 0
         self._day_volume = None
+        self.lost = 0
 
     def candle(self, candle: Candle) -> str:
         """Take a candle; say which flaw of the stream it shows, empty for none."""
@@ -214,6 +217,7 @@ class Assembly:
         self._repeats.pop(at_ms, None)
         traded = self._traded.pop(at_ms, None)
         if candle is not None:
+            self.lost = 0
             if traded is not None and traded * (1 - _ROUNDING) > candle.volume + _ROUNDING:
                 connection.flawed("dropped")
             return replace(candle, closed=True)
@@ -226,6 +230,7 @@ class Assembly:
         why = _why(at_ms, connection, traded)
         self.missing[at_ms] = why
         if why is Missing.LOST:
+            self.lost += 1
             connection.flawed("dropped")
         return None
 

@@ -17,7 +17,7 @@ from data_collector.domain.candles import (
 from data_collector.domain.connection import STEP_MS, Connection
 
 _FROZEN: Final = 2
-"""Lost minutes of a coin after which the connection is replaced."""
+"""Lost minutes of a coin, one after the other, after which the connection is replaced."""
 
 
 class Outlet(Protocol):
@@ -77,7 +77,6 @@ class Group:
         self._now_ms = now_ms
         self._contexts: dict[str, AssetContext] = {}
         self._life = _Life()
-        self._lost: dict[str, list[int]] = {}
         self._closed_to_ms = 0
 
     # ---- the listener
@@ -176,24 +175,15 @@ class Group:
         offset_ms = self._now_ms() - connection.clock.now_ms
         self._life.offset_ms = min(offset_ms, self._life.offset_ms or offset_ms)
         for coin, assembly in self.coins.items():
-            before = connection.flaws["dropped"]
             closed = assembly.close(connection)
             if closed:
                 self._outlet.closed(closed)
                 context = self._contexts.pop(coin, None)
                 if context is not None and context.open_interest:
                     self._outlet.interest(coin, closed[-1].end_ms, context.open_interest)
-            if connection.flaws["dropped"] > before:
-                self._replace_if_frozen(coin)
+            if assembly.lost == _FROZEN:
+                self.feed.reconnect(f"{coin} trades, and its candles do not come")
         self._outlet.closing_done()
-
-    def _replace_if_frozen(self, coin: str) -> None:
-        """Get a new connection when this one keeps silent about one coin that trades."""
-        now_ms = self.connection.clock.now_ms
-        lost = [at for at in self._lost.get(coin, ()) if now_ms - at < STEP_MS]
-        self._lost[coin] = [*lost, now_ms]
-        if len(lost) + 1 == _FROZEN:
-            self.feed.reconnect(f"{coin} trades, and its candles do not come")
 
     # ---- control
 
@@ -203,7 +193,7 @@ class Group:
 
     def remove(self, coin: str) -> None:
         """Let go of a coin."""
-        for held in (self.coins, self._contexts, self._lost):
+        for held in (self.coins, self._contexts):
             held.pop(coin, None)
 
     def followed(self) -> Collection[str]:
