@@ -7,9 +7,11 @@ from tests.support.random_traders import COINS, MINUTE, Driver, random_tape
 from perp_engine.commands import Advance, CancelOrder, Deposit, NewOrder, PlaceOrders, PriceWatch
 from perp_engine.engine import Engine
 from perp_engine.events import ActionRejected, ActionSent, Advanced, Event, Fill, OrderOpened
-from perp_engine.rules import PLAIN, Rules
+from perp_engine.past import funding_at, print_at
+from perp_engine.rules import PLAIN, FillAt, Rules
 from perp_engine.tape import Detail, Tape
 from perp_engine.views import FundingStamp
+from suite.bars import DAY_MS
 from suite.checks import InvariantViolated
 from suite.enums import Side, Tif
 from suite.errors import RejectReason
@@ -122,6 +124,22 @@ def test_last_funding_is_the_last_settled_one() -> None:
     second = FundingStamp(time_ms=5 * MINUTE, rate=Rate(-700), interval_ms=3 * MINUTE)
     assert seen == [None, first, first, first, second, second]
     assert engine.last_funding(1) is None
+
+
+@pytest.mark.parametrize("fill_at", list(FillAt))
+@pytest.mark.parametrize("seed", range(6))
+def test_past_is_told_as_it_was_when_it_was_present(fill_at: FillAt, seed: int) -> None:
+    """Prints and funding at every boundary, with bars that are missing and stamps or none."""
+    drawn, rules, start_ms = random_tape(seed, 300), Rules(fill_at=fill_at), DAY_MS
+    stamps = [np.add(rows, [start_ms, 0]) if seed % 2 else rows[:0] for rows in drawn.funding]
+    tape = Tape(start_ms, MINUTE, drawn.bars, tuple(stamps))
+    engine = Engine(COINS[: tape.symbols], tape, 1, rules)
+    while not engine.finished:
+        for symbol in range(tape.symbols):
+            asked = (tape, rules, symbol, engine.now_ms)
+            assert engine.print_price(symbol) == print_at(*asked)
+            assert engine.last_funding(symbol) == funding_at(*asked)
+        engine.apply(Advance(until_bar=engine.bar + 1))
 
 
 def test_equities_and_exposures_are_those_of_each_account() -> None:

@@ -338,6 +338,11 @@ class Engine:
         words = map(Usd, self._scratch.tolist())
         return AccountState(**dict(zip(AccountState.__slots__, words, strict=False)))
 
+    def fee_rates(self, account: int) -> tuple[Rate, Rate]:
+        """Taker and maker fee that an account pays now."""
+        row = self._view[layout.AT_ACCOUNT] + account * layout.ACCOUNT_WORDS
+        return Rate(self._view[row + layout.TAKER]), Rate(self._view[row + layout.MAKER])
+
     def held(self, account: int) -> list[int]:
         """Symbols in which an account has a position, rising."""
         first = self._view[layout.AT_POSITION] + account * layout.POSITION_WORDS + layout.SIZE
@@ -395,8 +400,12 @@ class Engine:
         print_ = self._symbol(symbol, layout.PRINT)
         if print_ == 0:
             return Book(bid=Price(0), ask=Price(0), print=Price(0))
-        half = filling.read_half_spread(self._state, symbol)
+        half = self.half_spread(symbol, Price(print_))
         return Book(bid=Price(print_ - half), ask=Price(print_ + half), print=Price(print_))
+
+    def half_spread(self, symbol: int, price: Price) -> int:
+        """Half of the modelled spread around a price, price units."""
+        return int(filling.read_half_spread(self._state, symbol, price))
 
     def print_price(self, symbol: int) -> Price:
         """Print that the present book stands around; 0 when the data has no bar here."""

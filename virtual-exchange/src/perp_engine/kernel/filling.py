@@ -28,7 +28,6 @@ from perp_engine.kernel.layout import (
     ORDER_SIDE,
     ORDER_SIZE,
     ORDER_SYMBOL,
-    PRINT,
     SEQUENCE,
     SEQUENCE_BAR,
     SIZE,
@@ -65,10 +64,9 @@ def half_spread(m: Words, symbol: int, price: int) -> int:
 
 
 @jit
-def read_half_spread(state: Words, symbol: int) -> int:
-    """Entry point: half of the spread around the present print."""
-    m = words(state)
-    return half_spread(m, symbol, m[symbol_at(m, symbol) + PRINT])
+def read_half_spread(state: Words, symbol: int, price: int) -> int:
+    """Entry point: half of the spread around a price."""
+    return half_spread(words(state), symbol, price)
 
 
 @jit

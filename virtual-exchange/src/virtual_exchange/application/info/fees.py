@@ -13,7 +13,8 @@ from virtual_exchange.application.info.values import usd
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.rate_limits import ActionBudgets
 
-_TIER_DAYS: Final = 14
+_SHOWN_DAYS: Final = 14
+"""Full days whose volumes are told, besides today."""
 _SPOT_TAKER, _SPOT_MAKER = "0.0007", "0.0004"
 """Spot is not traded here; the venue's own base rates. Source: its "Fees" page, read 2026-11."""
 _TO_REFER: Final = "10000.0"
@@ -41,10 +42,11 @@ class FeeReads:
         """`userFees`: the schedule of the world's rules, and where in it the account is."""
         activity = Activity() if account is None else self._activities.of(account)
         today = self._world.now_ms // DAY_MS
-        taker, maker = self._rates(activity, today)
+        engine = self._world.engine
+        taker, maker = self._base() if account is None else engine.fee_rates(account)
         return {
             "dailyUserVlm": [
-                self._day(activity, day) for day in range(today - _TIER_DAYS, today + 1)
+                self._day(activity, day) for day in range(today - _SHOWN_DAYS, today + 1)
             ],
             "feeSchedule": self._schedule(),
             "userCrossRate": _rate(taker),
@@ -59,18 +61,12 @@ class FeeReads:
             "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
         }
 
-    def _rates(self, activity: Activity, today: int) -> tuple[Rate, Rate]:
-        """Taker and maker fee: by the volume of the full days before today, as the engine does."""
+    def _base(self) -> tuple[Rate, Rate]:
+        """Taker and maker fee of who has not traded."""
         rules = self._world.rules
         if not rules.fee_tiers:
             return rules.taker_fee, rules.maker_fee
-        volume = sum(
-            day.taker_usd + day.maker_usd
-            for number, day in activity.days.items()
-            if today - _TIER_DAYS <= number < today
-        )
-        tier = [tier for tier in rules.fee_tiers if tier.volume_usd <= volume][-1]
-        return tier.taker, tier.maker
+        return rules.fee_tiers[0].taker, rules.fee_tiers[0].maker
 
     def _day(self, activity: Activity, number: int) -> dict[str, str]:
         own = activity.days.get(number, DayVolume())
@@ -86,11 +82,7 @@ class FeeReads:
         }
 
     def _schedule(self) -> dict[str, Any]:
-        rules = self._world.rules
-        tiers = rules.fee_tiers
-        cross, add = (
-            (tiers[0].taker, tiers[0].maker) if tiers else (rules.taker_fee, rules.maker_fee)
-        )
+        cross, add = self._base()
         spot = {"spotCross": _SPOT_TAKER, "spotAdd": _SPOT_MAKER}
         vip = [
             {
@@ -99,7 +91,7 @@ class FeeReads:
                 "add": _rate(tier.maker),
                 **spot,
             }
-            for tier in tiers[1:]
+            for tier in self._world.rules.fee_tiers[1:]
         ]
         return {
             "cross": _rate(cross),

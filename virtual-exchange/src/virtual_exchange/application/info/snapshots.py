@@ -2,11 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from perp_engine.rules import FillAt, Rules
-from perp_engine.tape import CLOSE, NO_BAR, OPEN, VOLUME, Tape
-from perp_engine.views import FundingStamp
+from perp_engine.past import funding_at, print_at
 from strategy_core.snapshot import (
     FundingView,
     MarketView,
@@ -16,13 +12,10 @@ from strategy_core.snapshot import (
 )
 from suite.bars import HOUR_MS, INTERVAL_MS, Bars
 from suite.errors import BadRequest, NotFound
-from suite.fixed import RATE_ONE, Rate, mul_div_ceil
-from suite.instrument import Instrument
+from suite.fixed import RATE_ONE
 from virtual_exchange.application.world import World, closed_bars, symbol_of
 
 MAX_KLINES = 5000
-FIRST_INTERVAL_MS = 8 * HOUR_MS
-"""Taken for the interval before the first stamp that is stored."""
 
 
 class MarketData:
@@ -131,7 +124,7 @@ class MarketData:
         if print_ == 0:
             return None
         unit = 10.0**instrument.price_decimals
-        half = half_spread_around(instrument, world.rules, print_)
+        half = world.engine.half_spread(symbol, print_)
         return MarketView(mid=print_ / unit, half_spread=half / unit, last_price=print_ / unit)
 
     def _open_interest(self, symbol: int, at_ms: int) -> float | None:
@@ -140,47 +133,10 @@ class MarketData:
         return open_interest_at(*known[symbol], at_ms) if known else None
 
     def _funding(self, symbol: int, at_ms: int) -> FundingView | None:
-        last = last_funding(self._world.market.tape, self._world.rules, symbol, at_ms)
+        last = funding_at(self._world.market.tape, self._world.rules, symbol, at_ms)
         if last is None:
             return None
         return FundingView(
             rate_hourly=last.rate / RATE_ONE / (last.interval_ms / HOUR_MS),
             settled_at_ms=last.time_ms,
         )
-
-
-def print_at(tape: Tape, rules: Rules, symbol: int, at_ms: int) -> int:
-    """Price the book of a past boundary stood around, 0 when it had none."""
-    bar = (at_ms - tape.start_ms) // tape.interval_ms
-    if not 0 <= bar < tape.length or tape.bars[symbol, VOLUME, bar] == NO_BAR:
-        return 0
-    if rules.fill_at is FillAt.OPEN:
-        return int(tape.bars[symbol, OPEN, bar])
-    last = bar - 1
-    while last >= 0 and tape.bars[symbol, VOLUME, last] == NO_BAR:
-        last -= 1
-    return int(tape.bars[symbol, CLOSE, last] if last >= 0 else tape.bars[symbol, OPEN, bar])
-
-
-def half_spread_around(instrument: Instrument, rules: Rules, price: int) -> int:
-    """Half of the modelled spread around a price, as the engine builds its book."""
-    if rules.half_spread == 0:
-        return 0
-    tick = instrument.tick(price)
-    return max(mul_div_ceil(price, rules.half_spread, RATE_ONE), (tick + 1) // 2)
-
-
-def last_funding(tape: Tape, rules: Rules, symbol: int, at_ms: int) -> FundingStamp | None:
-    """The funding that had been settled last at a time, as the engine settles it."""
-    stamps = tape.funding[symbol]
-    if len(stamps) == 0:
-        stamp = at_ms // HOUR_MS * HOUR_MS
-        if stamp < tape.start_ms:
-            return None
-        return FundingStamp(time_ms=stamp, rate=rules.funding_rate, interval_ms=HOUR_MS)
-    row = int(np.searchsorted(stamps[:, 0], at_ms, side="right")) - 1
-    if row < 0:
-        return None
-    time_ms = int(stamps[row, 0])
-    interval_ms = time_ms - int(stamps[row - 1, 0]) if row else FIRST_INTERVAL_MS
-    return FundingStamp(time_ms=time_ms, rate=Rate(int(stamps[row, 1])), interval_ms=interval_ms)
