@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,3 +124,24 @@ def test_a_broken_bar_shows_as_null_and_never_as_nan() -> None:
     found = indicators(broken)
     assert found["ema_9"] is None
     assert found["volume_average"] is not None
+
+
+def test_document_lists_every_indicator_in_its_order() -> None:
+    """With a formula, a range and a least number of bars that is true."""
+    page = (Path(__file__).parents[3] / "docs" / "indicators.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    assert list(FIELDS) == [row[0].strip("`") for row in rows]
+    assert {4} == {len(row) for row in rows}
+    bars = random_bars(WINDOW)
+    for row in rows:
+        # What lies before the bars a value takes has no part in it, where these are its last ones.
+        if row[1].startswith("mean of the last") or row[0].startswith("`bollinger"):
+            least = int(row[3])
+            changed = bars.close.copy(), bars.volume.copy()
+            for values in changed:
+                values[: WINDOW - least] *= 3.0
+            other = Bars(
+                bars.interval_ms, bars.open_time_ms, bars.open, bars.high, bars.low, *changed
+            )
+            name = row[0].strip("`")
+            assert indicators(bars)[name] == indicators(other)[name], name
