@@ -18,8 +18,8 @@ from virtual_exchange.adapters.processes.jobs import JobProcesses
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.adapters.traders_file import load_traders
 from virtual_exchange.adapters.world_file import world_fields
-from virtual_exchange.application.clock.mover import Mover
 from virtual_exchange.application.jobs import Jobs
+from virtual_exchange.application.mover import Mover
 from virtual_exchange.application.ports import LiveFeed, MarketSource
 from virtual_exchange.application.session import strategies_of, world_request
 from virtual_exchange.application.worlds import DEFAULT, WorldLimits, Worlds

@@ -18,7 +18,6 @@ from suite.fixed import USD_DECIMALS, Size, Usd, parse_fixed
 from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.clock.barrier import Barrier
-from virtual_exchange.application.clock.transit import Transit
 from virtual_exchange.application.clock.views import Views
 from virtual_exchange.application.exchange.door import Door
 from virtual_exchange.application.exchange.identity import Identity
@@ -35,6 +34,7 @@ from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.report.manifest import run_manifest
 from virtual_exchange.application.report.results import canonical_report
 from virtual_exchange.application.stream.streams import Streams
+from virtual_exchange.application.transit import Transit
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
 from virtual_exchange.domain.agents import Agent

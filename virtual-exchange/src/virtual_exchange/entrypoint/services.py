@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from suite.clock import Clock
 from suite.service.tokens import TokenStore
-from virtual_exchange.application.clock.mover import Mover
 from virtual_exchange.application.jobs import Jobs
+from virtual_exchange.application.mover import Mover
 from virtual_exchange.application.worlds import Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 

@@ -7,7 +7,6 @@ import msgspec
 from suite.contracts import hyperliquid_ws as ws
 from suite.errors import SuiteError, one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
-from virtual_exchange.application.clock.transit import Delivery
 from virtual_exchange.application.exchange.answers import Answer as ActionAnswer
 from virtual_exchange.application.exchange.door import Malformed
 from virtual_exchange.application.info.request import UnknownRequest, Unsupported, read_body
@@ -15,6 +14,7 @@ from virtual_exchange.application.info.weights import items_of, weight
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.feeds import message
 from virtual_exchange.application.stream.subscriber import Subscriber
+from virtual_exchange.application.transit import Delivery
 from virtual_exchange.entrypoint.asgi import Call
 
 _PONG: Final = b'{"channel":"pong"}'

@@ -1,1 +1,1 @@
-"""Time of a world: who waits for it, what moves it, and what a wake-up shows."""
+"""Time of a world: who waits for it, and what a wake-up shows."""

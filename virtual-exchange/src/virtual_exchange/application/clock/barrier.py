@@ -29,9 +29,9 @@ from suite.contracts.clock import WaitReply, WaitRequest, Want
 from suite.contracts.venue import Action, ActionReply, CancelOrder, ModifyOrder, PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.clock.participant import NEVER, Participant, Step, Ticket
-from virtual_exchange.application.clock.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.clock.views import Views
 from virtual_exchange.application.exchange.simple import Venue
+from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.world import Stops, World
 
 JOIN_LIMIT_MS = 60_000

@@ -15,17 +15,17 @@ from suite.addresses import normal_address
 from suite.contracts import hyperliquid_exchange as wire
 from suite.contracts.hyperliquid_signing import Source, l1_digest, recover, user_digest
 from suite.errors import RejectReason
+from virtual_exchange.application.bodies import decode_first
 from virtual_exchange.application.book import AccountBook
-from virtual_exchange.application.clock.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.exchange.answers import DONE, Answer, data, err
 from virtual_exchange.application.exchange.identity import Identity
-from virtual_exchange.application.exchange.limits import ActionLimits
 from virtual_exchange.application.exchange.money_actions import MoneyActions
 from virtual_exchange.application.exchange.texts import TEXTS
 from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.exchange.trading import Trading
 from virtual_exchange.application.exchange.twap_actions import TwapActions
-from virtual_exchange.application.info.body import decode_first
+from virtual_exchange.application.limits import ActionLimits
+from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 from suite.addresses import NOBODY
 from suite.bars import DAY_MS
 from suite.fixed import RATE_DECIMALS, Rate, format_fixed
-from virtual_exchange.application.exchange.limits import ActionLimits
-from virtual_exchange.application.info.activity import Activities, Activity, DayVolume
+from virtual_exchange.application.activity import Activities, Activity, DayVolume
 from virtual_exchange.application.info.history import DayWindow
 from virtual_exchange.application.info.values import usd
+from virtual_exchange.application.limits import ActionLimits
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.rate_limits import ActionBudgets
 

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from suite.bars import DAY_MS
+from virtual_exchange.application.activity import Activities
 from virtual_exchange.application.book import AccountBook
-from virtual_exchange.application.info.activity import Activities
 from virtual_exchange.application.info.values import usd
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.record import LedgerUpdate

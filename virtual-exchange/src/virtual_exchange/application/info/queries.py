@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from suite.addresses import is_address, normal_address
+from virtual_exchange.application.activity import Activities
 from virtual_exchange.application.exchange.identity import Identity
-from virtual_exchange.application.exchange.limits import ActionLimits
 from virtual_exchange.application.info import spot as spot_reads
 from virtual_exchange.application.info.accounts import AccountReads
-from virtual_exchange.application.info.activity import Activities
 from virtual_exchange.application.info.fees import FeeReads
 from virtual_exchange.application.info.identities import IdentityReads
 from virtual_exchange.application.info.market import MarketReads
@@ -19,6 +18,7 @@ from virtual_exchange.application.info.request import (
     UnknownRequest,
     Unsupported,
 )
+from virtual_exchange.application.limits import ActionLimits
 from virtual_exchange.application.world import World, account_of, symbol_of
 
 _NO_AUCTION = {

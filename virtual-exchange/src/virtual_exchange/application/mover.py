@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from suite.contracts.clock import WaitReply
 from virtual_exchange.application.clock.participant import Ticket
-from virtual_exchange.application.clock.transit import Delivery
 from virtual_exchange.application.session import Session
+from virtual_exchange.application.transit import Delivery
 from virtual_exchange.application.world import Stops
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """How many actions an account may send, against what it has traded."""
 
-from virtual_exchange.application.info.activity import Activities
+from virtual_exchange.application.activity import Activities
 from virtual_exchange.domain.rate_limits import ActionBudgets
 
 
