@@ -17,7 +17,7 @@ pytestmark = pytest.mark.process
 COINS = ("BTC", "ETH", "SOL")
 SPEED = 1000.0
 """A minute in 60 ms."""
-MINUTES = int(os.environ.get("COLLECTED_MINUTES", "300"))
+MINUTES = int(os.environ.get("COLLECTED_MINUTES", "240"))
 """A day is 1440; `make chaos` collects one."""
 
 
@@ -47,7 +47,7 @@ def test_what_is_collected_live_equals_its_source_without_a_request(
 ) -> None:
     collector = CollectorProcess(tmp_path, venue.url, ",".join(COINS), flush_s=3)
     try:
-        eventually(lambda: collector.bars("SOL") >= MINUTES, limit_s=MINUTES * 0.06 * 3 + 20)
+        eventually(lambda: collector.bars("SOL") >= MINUTES, limit_s=MINUTES * 0.06 * 3 + 60)
         calls = collector.metrics()
         rows = collector.get("/collection")
         assert {"live"} == {row["state"] for row in rows}

@@ -190,7 +190,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
         reason: why it is not better, empty where it is well.
         last_bar_ms: open time of the last closed bar, None before the first.
         lag_ms: between its end and the venue's clock.
-        gaps: stretches that are missing and still asked for.
+        gaps: bars that are missing and will be asked for.
         clock_offset_ms: the venue's clock minus ours.
     """
 

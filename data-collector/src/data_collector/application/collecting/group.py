@@ -172,8 +172,9 @@ class Group:
 
     def _close(self) -> None:
         connection = self.connection
-        offset_ms = self._now_ms() - connection.clock.now_ms
-        self._life.offset_ms = min(offset_ms, self._life.offset_ms or offset_ms)
+        offset_ms = connection.clock.now_ms - self._now_ms()
+        if self._life.offset_ms is None or offset_ms > self._life.offset_ms:
+            self._life.offset_ms = offset_ms  # the one that spent the least time on its way
         for coin, assembly in self.coins.items():
             closed = assembly.close(connection)
             if closed:
