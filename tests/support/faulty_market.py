@@ -88,7 +88,8 @@ async def run(truth: dict[str, Bars], faults: Faults, *, seed: int = 1) -> Outco
         await _settled(running)
         calls, noticed = running.collector.rest_calls, running.collector.flaws
     outcome = _compare(truth, running.store)
-    outcome.requests, outcome.faults, outcome.noticed = calls.get("gap", 0), frames.done, noticed
+    outcome.requests, outcome.noticed = calls.get("gap", 0), noticed
+    outcome.faults = {kind: count for kind, count in frames.done.items() if count}
     return outcome
 
 
