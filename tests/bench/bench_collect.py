@@ -22,7 +22,7 @@ from tests.support.generator_venue import MINUTE_MS, START_MS
 
 COINS, SPEED, SECONDS = 200, 8.0, 30
 CPU_GOAL, MEMORY_GOAL_MB = 0.15, 300
-WEEK_COINS, WEEK_SPEED, WEEK_UPDATES, WEEK_MINUTES = 50, 6000.0, 2, 7 * 1440
+WEEK_COINS, WEEK_SPEED, WEEK_UPDATES, WEEK_MINUTES = 25, 6000.0, 2, 7 * 1440
 GROWTH_GOAL_MB = 10
 
 
@@ -66,7 +66,7 @@ def week() -> None:
         tempfile.TemporaryDirectory() as folder,
         venue(WEEK_COINS, WEEK_SPEED, WEEK_UPDATES) as url,
     ):
-        collector = CollectorProcess(Path(folder), url, names(WEEK_COINS), flush_s=5)
+        collector = CollectorProcess(Path(folder), url, names(WEEK_COINS), flush_s=1)
         sizes: list[tuple[int, float]] = []
         while not sizes or sizes[-1][0] < WEEK_MINUTES:
             time.sleep(5)
