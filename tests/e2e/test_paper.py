@@ -1,13 +1,16 @@
 """A paper world as a process, in the market of another process."""
 
+import os
+import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.processes import Service
+from tests.support.processes import BIN, Service
 from tests.support.sdk import GTC, Sdk, one, set_up
 from tests.support.stores import make_store
 from tests.support.venue_process import VenueUnderTest, eventually
@@ -17,6 +20,10 @@ pytestmark = pytest.mark.process
 SPEED = 60
 """A minute of the market a second, so that minutes end while a test waits."""
 LIMIT_S = 30.0
+TRADERS = """
+traders:
+  - {trader_id: dice, strategy: {kind: random}, symbols: [BTC, ETH], interval: 1m}
+"""
 
 
 def free_port() -> str:
@@ -134,6 +141,37 @@ def test_official_client_trades_live_prices_and_outlives_the_feed(
     eventually(lambda: klines(paper)[-1]["open_time_ms"], lambda found: found > ended, LIMIT_S)
     print(f"paper world: {paper.memory_kb() / 1024:.0f} MB resident")
     assert (0, "") == paper.stop()
+
+
+def test_agent_of_the_suite_trades_on_paper_like_anywhere(tmp_path: Path, feed: Feed) -> None:
+    """The venue wakes it at every minute, with what it needs to decide."""
+    traders = tmp_path / "traders.yaml"
+    traders.write_text(TRADERS)
+    market = ("--clock", "paper", "--feed", feed.service.url, "--symbols", "BTC,ETH")
+    running = Service(tmp_path, *market, "--traders", str(traders))
+    try:
+        healthy(running)
+        agent = subprocess.Popen(
+            [BIN / "strategy-agent", "run", "--config", str(traders), "--trader", "dice"],
+            cwd=tmp_path,
+            env=os.environ | {"TRADING_URL": running.url, "TRADER_TOKEN": running.token("dice")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            eventually(
+                lambda: info(running, "userFills", user="dice"),
+                lambda found: len(found) > 2,
+                LIMIT_S,
+            )
+            assert agent.poll() is None
+        finally:
+            agent.send_signal(signal.SIGTERM)
+            _, errors = agent.communicate(timeout=20)
+        assert "Traceback" not in errors
+    finally:
+        running.kill()
 
 
 def test_feed_that_is_not_there_is_a_reason_not_to_start(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class FakeFeed:
         self.rate: float | None = None
         self.followed = asyncio.Event()
         self.listener: FeedListener | None = None
-        self._time = FeedTime(now_ms=NOW_MS, wall_ms=wall_ms, speed=speed)
+        self.time = FeedTime(now_ms=NOW_MS, wall_ms=wall_ms, speed=speed)
         self._warm_up = warm_up
 
     async def opening(self, coins: Sequence[str]) -> tuple[FeedTime, tuple[FeedCoin, ...]]:
@@ -47,7 +47,7 @@ class FakeFeed:
         for coin in coins:
             bars = random_bars(coin, WARM_UP).rows(WARM_UP - self._warm_up, WARM_UP)
             found.append(FeedCoin(instrument=default_instrument(coin, 2), bars=bars))
-        return self._time, tuple(found)
+        return self.time, tuple(found)
 
     async def minutes(self, coin: str, from_ms: int) -> Bars:
         self.asked.append((coin, from_ms))
@@ -79,7 +79,8 @@ class Paper:
         self.run.received(events)
 
     def trades(self, coin: str, *prices: float, size: float = 1.0) -> None:
-        rows = (Print(time_ms=NOW_MS, price=price, size=size) for price in prices)
+        time_ms = self.feed.time.at(self.clock.now_ms())
+        rows = (Print(time_ms=time_ms, price=price, size=size) for price in prices)
         self.tell(Prints(coin=coin, prints=tuple(rows)))
 
     def connect(self, **prices: float) -> None:

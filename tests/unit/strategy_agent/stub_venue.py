@@ -35,7 +35,8 @@ class Stub:
         return name
 
     async def clock(self, _request: web.Request) -> web.Response:
-        state = ClockState(mode=self.mode, now_ms=0, speed=0.0)  # type: ignore[arg-type]
+        wakes = self.mode != "wall"
+        state = ClockState(mode=self.mode, now_ms=0, speed=0.0, wakes=wakes)  # type: ignore[arg-type]
         return reply(state)
 
     async def info(self, request: web.Request) -> web.Response:

@@ -129,6 +129,7 @@ async def test_missed_minutes_and_settled_rates_can_be_asked_for() -> None:
     found = await feed().minutes("BTC", from_ms)
     assert (10, from_ms) == (len(found), found.open_time_ms[0])
     assert await feed().hourly_rate("BTC") is None
+    assert 0 == len(await feed().minutes("ETH", from_ms))
 
 
 CANDLE = {

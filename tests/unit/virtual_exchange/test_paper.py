@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.support.paper import NOW_MS, WARM_UP, FakeFeed, Paper, minute, open_paper
 from tests.support.waiting import until
+from tests.support.wallets import Wallet, post
 from tests.support.worlds import random_bars
 
 from suite.bars import HOUR_MS, MINUTE_MS
@@ -15,8 +16,9 @@ from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.venue import CancelOrder, LimitType, OrderType, PlaceOrder
 from suite.enums import Tif
 from suite.errors import BadRequest
-from virtual_exchange.domain.live import HourlyRate
+from virtual_exchange.domain.live import HourlyRate, Print, Prints
 
+OWNER = Wallet(31)
 GTC = OrderType(limit=LimitType(tif=Tif.GTC))
 IOC = OrderType(limit=LimitType(tif=Tif.IOC))
 
@@ -152,26 +154,31 @@ async def test_longer_bars_of_a_snapshot_are_made_of_the_minutes_as_they_are_now
     assert 20.0 == paper.session.data.snapshot("BTC")["intervals_data"]["15"]["volume"]
 
 
-async def test_minute_that_was_open_when_the_feed_was_lost_is_asked_for() -> None:
-    """What was told of it may not be all; REST is asked once for each connection."""
+async def test_minutes_that_were_missed_are_asked_for_until_they_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also the one that was open when the feed was lost: what was told of it may not be all."""
+    monkeypatch.setattr("virtual_exchange.application.paper.run._AGAIN_S", 0.001)
     feed = FakeFeed()
     paper = await open_paper(feed=feed)
     task = asyncio.get_running_loop().create_task(paper.run.run())
     await feed.followed.wait()
     paper.connect(BTC=94_000.0)
     await until(lambda: feed.asked)
-    assert [("BTC", NOW_MS)] == feed.asked
+    await until(lambda: not paper.run._missing)
     paper.tell(minute("BTC", NOW_MS, 94_000, 94_050, 93_950, 94_010, 7))
     paper.run.lost("the cable was cut")
     paper.clock.advance_to(6 * MINUTE_MS)
-    feed.later["BTC"] = random_bars("BTC", 3, seed=9, start_ms=NOW_MS)
+    history, asked = paper.session.world.market.history[0], len(feed.asked)
     paper.run.connected()
     paper.tell(minute("BTC", NOW_MS + 5 * MINUTE_MS, 94_000, 94_001, 93_999, 94_000, 1))
-    await until(lambda: len(feed.asked) > 1)
-    history = paper.session.world.market.history[0]
-    await until(lambda: len(history) == WARM_UP + 4)
-    assert [("BTC", NOW_MS)] == feed.asked[1:]
-    assert NOW_MS + MINUTE_MS * np.array([0, 1, 2, 5]) == pytest.approx(history.open_time_ms[-4:])
+    await until(lambda: len(feed.asked) > asked + 2)
+    feed.later["BTC"] = random_bars("BTC", 5, seed=9, start_ms=NOW_MS)
+    await until(lambda: len(history) == WARM_UP + 6)
+    await until(lambda: not paper.run._missing)
+    assert {("BTC", NOW_MS)} == set(feed.asked)
+    assert (np.diff(history.open_time_ms) == MINUTE_MS).all()
+    assert feed.later["BTC"].close[0] == history.close[WARM_UP]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -242,6 +249,21 @@ async def test_feed_that_tells_minutes_only_is_read_by_how_they_grow() -> None:
     assert [940_150, 940_300, 940_050, 940_100, 200_000] == bars[1]
 
 
+async def test_trades_that_are_told_late_fill_nothing() -> None:
+    """A collector that was away tells them all when it is back; they are of the past."""
+    paper = await open_paper()
+    paper.connect(BTC=94_000.0)
+    paper.act(order(size="0.3", price="93990", kind=GTC))
+    past = Print(time_ms=NOW_MS - 30_000, price=90_000.0, size=50.0)
+    paper.tell(Prints(coin="BTC", prints=(past,)))
+    assert "another time" in paper.run.status.text
+    paper.second()
+    assert not paper.session.world.books[0].fills
+    assert "94000.0" == paper.mid("BTC")
+    paper.trades("BTC", 94_001.0)
+    assert not paper.run.status.degraded
+
+
 async def test_minutes_of_another_time_are_not_kept_and_told() -> None:
     """A simulated feed that was started anew is not in the past of this world."""
     paper = await open_paper()
@@ -269,6 +291,22 @@ async def test_waiting_participant_is_woken_and_its_orders_arrive() -> None:
     reply = ticket.result()
     assert (NOW_MS + MINUTE_MS, ("bar",)) == (reply.now_ms, reply.woke_by)
     assert "filled" in status(reply.results[0].response)
+
+
+async def test_slices_of_a_twap_come_every_half_minute() -> None:
+    """As at the venue, though orders meet the market every second."""
+    paper = await open_paper(faucet=Decimal(10_000))
+    paper.connect(BTC=94_000.0)
+    paper.session.identity.welcome(OWNER.address)
+    parts = {"a": 0, "b": True, "s": "0.1", "r": False, "m": 5, "t": False}
+    envelope = OWNER.signed({"type": "twapOrder", "twap": parts}, nonce=1)
+    reply = post(paper.session, envelope)
+    assert {"running": {"twapId": 1}} == reply["response"]["data"]["status"]
+    fills = paper.session.world.books[1].fills
+    paper.second(29)
+    assert 1 == len(fills)
+    paper.second(1 + 8 * 30)
+    assert 10 == len(fills)
 
 
 async def test_cancel_and_finish_of_a_world_are_as_anywhere() -> None:

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.paper import NOW_MS, FakeFeed
+from tests.support.paper import FakeFeed
 from tests.support.served import Served, served
 from tests.support.waiting import until
 from tests.support.wallets import Wallet, item, order
@@ -26,7 +26,8 @@ def feed_of_now() -> FakeFeed:
 
 def trades(feed: FakeFeed, coin: str, price: float, size: float = 1.0) -> None:
     assert feed.listener is not None
-    row = Print(time_ms=NOW_MS, price=price, size=size)
+    time_ms = feed.time.at(SystemClock().now_ms())
+    row = Print(time_ms=time_ms, price=price, size=size)
     feed.listener.received([Prints(coin=coin, prints=(row,))])
 
 

@@ -12,7 +12,7 @@ import msgspec
 from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
 from suite.contracts.venue import Action, ActionReply, Name, Wire
 
-ClockMode = Literal["wall", "lockstep", "paced", "paper"]
+ClockMode = Literal["wall", "lockstep", "paced"]
 Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d"]
 
 
@@ -22,14 +22,16 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         mode: how time moves.
         now_ms: the venue's time, epoch ms.
-        speed: simulated seconds per second, 1 for wall and paper, 0 where only steps move time.
+        speed: simulated seconds per second, 1 for wall time, 0 where only steps move time.
         finished: no bar is left.
+        wakes: `POST /clock/wait` is there; else the agent sleeps by its own clock.
     """
 
     mode: ClockMode
     now_ms: int
     speed: float
     finished: bool = False
+    wakes: bool = True
 
 
 class PriceCross(Wire, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
 
 from strategy_agent.application.ports import Journal, Venue
 from strategy_agent.application.status import Status
@@ -15,8 +14,6 @@ from strategy_core.registry import build
 from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
 from suite.errors import SuiteError, UpstreamRefused
-
-_STEPPED: Final = ("lockstep", "paced")
 
 
 async def run_trader(
@@ -44,7 +41,7 @@ async def run_trader(
         ConfigError: the venue does not trade a symbol, or the strategy is wrong.
         SuiteError: the venue cannot be reached, refuses, or has another kind of time.
     """
-    _check_mode(await venue.clock())
+    _check_clock(await venue.clock())
     instruments = instruments_of(await venue.meta())
     strategy = build(spec, instruments=instruments, seed=seed, plugins=plugins)
     slow = strategy.needs.slow
@@ -71,11 +68,11 @@ async def run_trader(
                 request = outcome
 
 
-def _check_mode(clock: ClockState) -> None:
-    if clock.mode not in _STEPPED:
+def _check_clock(clock: ClockState) -> None:
+    if not clock.wakes:
         raise UpstreamRefused(
-            f"the venue's clock is in mode {clock.mode}, but this strategy-agent trades only where "
-            f"the venue wakes it ({' or '.join(_STEPPED)}): sleeping on the wall clock is missing"
+            f"the venue's clock is in mode {clock.mode} and wakes nobody, but this strategy-agent "
+            "trades only where the venue wakes it: sleeping on the wall clock is missing"
         )
 
 

@@ -24,16 +24,18 @@ from suite.contracts.market_data import FundingRate, Kline
 from suite.errors import NotFound, UpstreamRefused
 from suite.fixed import USD_DECIMALS, Usd, parse_fixed
 from suite.instrument import Instrument, MarginTier, coin_of, default_instrument
+from suite.klines import empty_bars
 from suite.service.feed import MalformedFrame, MinuteBudget, Patience, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 from suite.service.upstream import Upstream
 from virtual_exchange.application.ports import FeedCoin, FeedListener, FeedTime
 from virtual_exchange.domain.live import HourlyRate, LiveEvent, Minute, Print, Prints
 
-_PAGES: Final = 10
-"""Pages of history that are read at the start, 5,000 minutes each: 34 days."""
+_PAGE, _PAGES = 5000, 10
+"""Minutes of a page, and pages of history that are read at the most: 34 days."""
 _LONGEST_PAUSE_S: Final = 5.0
 _INTERVAL: Final = "1m"
+_LATE_MS: Final = 10_000
 
 Number = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,30}(\.[0-9]{1,30})?\Z")]
 T = TypeVar("T")
@@ -132,6 +134,8 @@ class HttpFeed:
         upstream = self._upstream()
         try:
             return await self._pages(upstream, coin, from_ms)
+        except NotFound:
+            return empty_bars(MINUTE_MS)
         finally:
             await upstream.close()
 
@@ -165,11 +169,16 @@ class HttpFeed:
         state = await _found(upstream.read(_clock, "/clock"))
         after_ms = self._clock.now_ms()
         if state is None:
-            return FeedTime(now_ms=after_ms, wall_ms=after_ms)
+            return FeedTime(now_ms=after_ms, wall_ms=after_ms, late_ms=_LATE_MS)
         if state.mode == "lockstep" or state.finished or state.speed <= 0:
             raise UpstreamRefused(f"the time of {self.name} does not go on by itself")
-        wall_ms = (before_ms + after_ms) // 2
-        return FeedTime(now_ms=state.now_ms, wall_ms=wall_ms, speed=state.speed)
+        return FeedTime(
+            now_ms=state.now_ms,
+            wall_ms=(before_ms + after_ms) // 2,
+            speed=state.speed,
+            # it tells a minute of trades when the minute has ended
+            late_ms=2 * MINUTE_MS + int(_LATE_MS * state.speed),
+        )
 
     async def _instruments(self, upstream: Upstream) -> dict[str, Instrument]:
         """Coins as its `/info` lists them; none where it has no such route."""
@@ -197,7 +206,7 @@ class HttpFeed:
                 params["end"] = rows[0].open_time_ms
             page = await upstream.read(_klines, f"/klines/{coin}", params=params)
             rows = page + rows
-            if not page or page[0].open_time_ms <= from_ms:
+            if len(page) < _PAGE:
                 break
         return _bars(rows)
 

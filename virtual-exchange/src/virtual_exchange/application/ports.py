@@ -77,11 +77,13 @@ class FeedTime:
         now_ms: its time.
         wall_ms: wall time at that moment.
         speed: its seconds per second of wall time; 1 unless it is simulated.
+        late_ms: how old, by it, what is told as new may be.
     """
 
     now_ms: int
     wall_ms: int
     speed: float = 1.0
+    late_ms: int = 10_000
 
     def at(self, wall_ms: float) -> int:
         """Its time at a wall time."""

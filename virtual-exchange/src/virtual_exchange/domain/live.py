@@ -100,16 +100,22 @@ class LiveCoin:
         self.price = 0
         self._minute, self._trades = None, False
 
-    def traded(self, prints: Sequence[Print]) -> None:
-        """Take trades in the order in which they came."""
-        if not self._trades:
-            self._trades = True
-            if not self.price:
-                latest = max(prints, key=lambda one: one.time_ms)
-                self._meet(latest.price, 0.0)
-            return
-        for one in prints:
-            self._meet(one.price, one.size)
+    def traded(self, prints: Sequence[Print], since_ms: int) -> bool:
+        """Take trades in the order in which they came; say whether the latest is of the present.
+
+        Args:
+            prints: at least one.
+            since_ms: what was traded before is past, though it is told only now.
+        """
+        latest = max(prints, key=lambda one: one.time_ms)
+        if self._trades:
+            for one in prints:
+                if one.time_ms >= since_ms:
+                    self._meet(one.price, one.size)
+        elif not self.price and latest.time_ms >= since_ms:
+            self._meet(latest.price, 0.0)
+        self._trades = True
+        return latest.time_ms >= since_ms
 
     def told(self, minute: Minute) -> None:
         """Take what a minute has come to; the trades in it, where none are told apart."""

@@ -7,6 +7,7 @@ told a price again, bars are left out: no book, no fills, and the mark stands st
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,10 +31,12 @@ _LOOK_S: Final = 1.0
 _RATES_S: Final = 600.0
 """How often the settled funding is asked for where no rate is told."""
 _AGAIN_S: Final = 5.0
+_ATTEMPTS: Final = 60
+"""How often minutes are asked for that a feed does not have; some were never traded in."""
 _GIVE_BACK_BARS: Final = 3600
 _ASTRAY_MS: Final = 60_000
 """How far the minutes of a feed may be from its clock."""
-_ELSEWHEN: Final = "its minutes are of another time than its clock said at the start"
+_ELSEWHEN: Final = "what it tells is of another time than its clock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ class PaperRun:
         self._told_rates.clear()
         for coin in self._coins:
             coin.lose()
-        now_ms = self._time.at(self._clock.now_ms())
+        now_ms = self._feed_ms()
         for history in self._live.history:
             history.drop_from(now_ms)
         self._note_missing()
@@ -138,7 +141,8 @@ class PaperRun:
                 continue
             match event:
                 case Prints():
-                    self._coins[symbol].traded(event.prints)
+                    since_ms = self._feed_ms() - self._time.late_ms
+                    self._astray = not self._coins[symbol].traded(event.prints, since_ms)
                 case Minute():
                     self._tell(symbol, event)
                 case HourlyRate():
@@ -162,7 +166,7 @@ class PaperRun:
             self._flaws += 1
             return
         self._coins[symbol].told(minute)
-        away_ms = abs(minute.open_time_ms - self._time.at(self._clock.now_ms()))
+        away_ms = abs(minute.open_time_ms - self._feed_ms())
         self._astray = away_ms > _ASTRAY_MS * (1 + self._time.speed)
         if not self._astray:
             self._put(symbol, minute.open_time_ms, minute.values)
@@ -210,6 +214,10 @@ class PaperRun:
         if bar % _GIVE_BACK_BARS == 0:
             self._live.forget_before(bar)
 
+    def _feed_ms(self) -> int:
+        """The feed's time."""
+        return self._time.at(self._clock.now_ms())
+
     def _now_ms(self) -> int:
         """The feed's time, a moment ago."""
         return self._time.at(self._clock.now_ms() - _LATE_MS)
@@ -236,14 +244,22 @@ class PaperRun:
         while True:
             await self._behind.wait()
             self._behind.clear()
-            try:
-                for symbol, from_ms in sorted(self._missing.items()):
-                    self._fill(symbol, await self._feed.minutes(self._names[symbol], from_ms))
-                    if self._missing.get(symbol) == from_ms and self._connected:
-                        del self._missing[symbol]
-            except SuiteError:
+            for _ in range(_ATTEMPTS):
+                with suppress(SuiteError):
+                    await self._ask_for_missing()
+                if not self._missing or self._behind.is_set():
+                    break
                 await asyncio.sleep(_AGAIN_S)
-                self._behind.set()
+
+    async def _ask_for_missing(self) -> None:
+        """Ask once; what the feed does not have yet either stays missing."""
+        for symbol, from_ms in sorted(self._missing.items()):
+            until_ms = self._feed_ms() // MINUTE_MS * MINUTE_MS
+            self._fill(symbol, await self._feed.minutes(self._names[symbol], from_ms))
+            have = len(self._live.history[symbol].between(from_ms, until_ms))
+            unchanged = self._connected and self._missing.get(symbol) == from_ms
+            if unchanged and have * MINUTE_MS >= until_ms - from_ms:
+                del self._missing[symbol]
 
     def _fill(self, symbol: int, bars: Bars) -> None:
         columns = (bars.open_time_ms, bars.open, bars.high, bars.low, bars.close, bars.volume)
