@@ -23,7 +23,7 @@ from data_collector.venues import open_exchange, open_venue
 from suite.service.feed import FeedMetrics, MinuteBudget
 from suite.service.kline_store import KlineStore
 
-_CCXT_NAMES: Final = {"binance": "binanceusdm"}
+_CCXT_NAMES: Final = {("binance", "perp"): "binanceusdm"}
 _CCXT_COINS: Final = 100
 """Coins of a connection of ccxt, which opens more below where the exchange wants it to."""
 
@@ -148,7 +148,8 @@ class _CollectorMetrics:
 def _stream_of(options: CollectionOptions) -> tuple[StreamMaker, int]:
     """Choose the stream of a venue, and how many coins a connection of it takes."""
     name, _, market = options.venue.partition("/")
-    if name == "hyperliquid":
+    market = market or "perp"
+    if (name, market) == ("hyperliquid", "perp"):
         url = hyperliquid_stream.MAINNET_URL
         if options.url is not None:
             url = f"ws{options.url.rstrip('/').removeprefix('http')}/ws"
@@ -159,8 +160,8 @@ def _stream_of(options: CollectionOptions) -> tuple[StreamMaker, int]:
         )
 
     def of_ccxt(coins: Collection[str]) -> CcxtStream:
-        api = open_exchange(_CCXT_NAMES.get(name, name), url=options.url, live=True)
-        return CcxtStream(api, market or "perp", coins, trades=True)
+        api = open_exchange(_CCXT_NAMES.get((name, market), name), url=options.url, live=True)
+        return CcxtStream(api, market, coins)
 
     return of_ccxt, _CCXT_COINS
 

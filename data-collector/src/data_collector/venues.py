@@ -83,8 +83,10 @@ def open_exchange(name: str, *, url: str | None = None, live: bool = False) -> A
         hint = f"; near are {', '.join(near)}" if near else ""
         raise ConfigError(f"no venue {name[:40]!r}: neither {', '.join(_OURS)} nor of ccxt{hint}")
     api = getattr(library, name)()
-    if not api.has.get("watchOHLCV" if live else "fetchOHLCV"):
-        raise ConfigError(f"ccxt has no candles of {name}")
+    # without trades a minute that was lost could not be told from one in which nothing happened
+    for needed in ("watchOHLCV", "watchTrades") if live else ("fetchOHLCV",):
+        if not api.has.get(needed):
+            raise ConfigError(f"ccxt has no {needed} of {name}")
     if url is not None:
         api.urls["api"] = redirected(api.urls["api"], url.rstrip("/"))
     return api

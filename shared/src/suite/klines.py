@@ -20,6 +20,8 @@ COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
 SYNTHETIC_VENUE: Final = "synthetic"
 
 UNKNOWN: Final = "unknown"
+VENUE_HAS_NONE: Final = "venue has none"
+"""Reason of a gap for which the venue was asked; how it came about may follow."""
 """Why bars are missing, where nobody has found out."""
 
 _PART = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
@@ -231,7 +233,7 @@ def merge_bars(old: Bars, new: Bars) -> Merge:
 def merge_funding(
     old: tuple[I64, F64], new: tuple[I64, F64]
 ) -> tuple[tuple[I64, F64], WriteResult]:
-    """Unite rising series of (time_ms, rate); where both have a stamp, the new one."""
+    """Unite rising series of (time_ms, value); where both have a stamp, the new one."""
     times, rates = (np.concatenate([old[i], new[i]]) for i in (0, 1))
     order = np.argsort(times, kind="stable")
     times, rates = times[order], rates[order]
@@ -240,6 +242,13 @@ def merge_funding(
     revised = int((old[1][in_old] != new[1][in_new]).sum())
     result = WriteResult(added=len(new[0]) - len(both), same=len(both) - revised, revised=revised)
     return (times[last], rates[last]), result
+
+
+def replaced_in(old: tuple[I64, F64], new: tuple[I64, F64]) -> tuple[I64, F64]:
+    """Rows of an old series of (time_ms, value) that a new one gives another value."""
+    _, in_old, in_new = np.intersect1d(old[0], new[0], return_indices=True)
+    rows = in_old[old[1][in_old] != new[1][in_new]]
+    return old[0][rows], old[1][rows]
 
 
 INSTRUMENT_FIELDS = ("price_decimals", "sz_decimals", "max_leverage", "leverage_brackets")

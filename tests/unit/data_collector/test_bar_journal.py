@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 from tests.unit.data_collector.market import START_MS, make_bars
 
+from data_collector.adapters import bar_journal
 from data_collector.adapters.bar_journal import BarJournal, Item
 from suite.bars import MINUTE_MS
 from suite.errors import StorageError
@@ -211,6 +213,7 @@ def test_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
 KILLED = """
 import os, pathlib, sys
 from tests.unit.data_collector.test_bar_journal import BATCHES
+from data_collector.adapters import bar_journal
 from data_collector.adapters.bar_journal import BarJournal
 journal = BarJournal(pathlib.Path(sys.argv[1]))
 for items in BATCHES:
@@ -224,3 +227,13 @@ def test_journal_of_a_killed_process_is_free_and_whole(path: Path) -> None:
     root = Path(__file__).parents[3]
     subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=root, check=False)
     assert are_batches(replayed(path), 0, 1, 2)
+
+
+def test_journal_of_another_version_is_refused_by_its_name(path: Path) -> None:
+    """Its frames are whole, and hold something else."""
+    journal = BarJournal(path)
+    journal.append(BATCHES[0])
+    journal.close()
+    path.write_bytes(bar_journal._framed(msgspec.msgpack.encode([{"other": 1}])))
+    with pytest.raises(StorageError, match=rf"{path.name} holds what this version cannot read"):
+        replayed(path)

@@ -51,7 +51,7 @@ async def server() -> AsyncIterator[BinanceServer]:
 
 def stream_of(server: BinanceServer, *coins: str) -> CcxtStream:
     api = open_exchange("binanceusdm", url=server.url, live=True)
-    return CcxtStream(api, "perp", coins, trades=True)
+    return CcxtStream(api, "perp", coins)
 
 
 async def collected(stream: CcxtStream, until: Any) -> list[MarketEvent]:
@@ -126,11 +126,28 @@ async def test_connection_that_ends_is_said(server: BinanceServer) -> None:
     await stream.close()
 
 
-async def test_coin_that_is_not_traded_is_said(server: BinanceServer) -> None:
-    """Before anything is subscribed."""
+async def test_coin_that_is_not_traded_stops_no_other(server: BinanceServer) -> None:
+    """It is left out; where none is left, that is said before anything is subscribed."""
     stream = stream_of(server, "BTC", "ZZZ")
+    await stream.open()
+    await collected(stream, lambda found: ("BTC", 0) in closed(found))
+    await stream.close()
+    stream = stream_of(server, "ZZZ")
     with pytest.raises(NotFound, match="binanceusdm does not trade ZZZ"):
         await stream.open()
+    await stream.close()
+
+
+async def test_answer_that_cannot_be_read_ends_the_connection(
+    server: BinanceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No coin may stop without a word while the others go on."""
+    stream = stream_of(server, "BTC")
+    nothing: dict[str, list[MarketEvent]] = {}
+    monkeypatch.setattr(stream, "_candles", lambda _told: nothing["k"])
+    await stream.open()
+    with pytest.raises(UpstreamUnavailable, match="binanceusdm: KeyError"):
+        await collected(stream, lambda _found: False)
     await stream.close()
 
 

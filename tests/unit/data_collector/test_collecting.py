@@ -135,7 +135,7 @@ async def test_what_the_venue_has_not_either_gets_a_reason_in_the_ledger() -> No
         gaps = [(gap, reason) for _, gap, reason in running.store.reasons]
     minutes = [(17, 19), (22, 23)]
     spans = [Gap(START + first * MINUTE_MS, START + end * MINUTE_MS) for first, end in minutes]
-    assert [(span, "the venue has none (outage)") for span in spans] == gaps
+    assert [(span, "venue has none (outage)") for span in spans] == gaps
 
 
 async def test_a_history_that_does_not_answer_is_asked_again_later() -> None:

@@ -10,7 +10,8 @@ from tests.support.binance_server import BinanceServer, binance, kline_frame
 from tests.support.waiting import until
 from tests.unit.data_collector.market import START_MS, make_bars
 
-from data_collector.collection import CollectionOptions, LiveCollection, stop
+from data_collector.adapters.ccxt_stream import CcxtStream
+from data_collector.collection import CollectionOptions, LiveCollection, _stream_of, stop
 from suite.bars import MINUTE_MS
 from suite.errors import ConfigError, DataGap
 from suite.klines import Source, bars_equal
@@ -65,3 +66,15 @@ async def test_candles_of_an_exchange_of_ccxt_are_collected(
 async def test_a_venue_that_nobody_knows_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no venue 'hyperlqd'"):
         collection(tmp_path, venue="hyperlqd")
+
+
+@pytest.mark.parametrize(
+    ("venue", "exchange"),
+    [("hyperliquid/spot", "hyperliquid"), ("binance/spot", "binance"), ("binance", "binanceusdm")],
+)
+def test_stream_is_of_the_market_that_is_collected(venue: str, exchange: str) -> None:
+    """Candles of perpetuals are no bars of a spot market."""
+    make_stream, _ = _stream_of(CollectionOptions(venue=venue))
+    stream = make_stream(("BTC",))
+    assert isinstance(stream, CcxtStream)
+    assert exchange == stream._api.id

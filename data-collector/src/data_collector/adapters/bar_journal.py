@@ -98,8 +98,14 @@ class BarJournal:
             self._opened()
             data = self._path.read_bytes()
         for payload in _frames(data).payloads:
-            for entry in _decode(payload):
-                yield _item(entry)
+            try:
+                items = [_item(entry) for entry in _decode(payload)]
+            except (msgspec.MsgspecError, ValueError) as error:
+                raise StorageError(
+                    f"{self._path} holds what this version cannot read: {error}; "
+                    "start the version that wrote it, or move the file away"
+                ) from None
+            yield from items
 
     def forget(self) -> None:
         """Drop everything: the store has it.

@@ -29,17 +29,15 @@ class CcxtStream:
         market: `perp` or `spot`.
         coins: what to watch.
         interval: of the candles.
-        trades: whether to watch trades too.
     """
 
     def __init__(
-        self, api: Any, market: str, coins: Iterable[str], *, interval: str = "1m", trades: bool
+        self, api: Any, market: str, coins: Iterable[str], *, interval: str = "1m"
     ) -> None:
         self._api = api
         self._market = market
         self._coins = tuple(coins)
         self._interval = interval
-        self._trades = trades and bool(api.has.get("watchTrades"))
         self._events: asyncio.Queue[list[MarketEvent] | SuiteError] = asyncio.Queue(QUEUE)
         self._tasks: list[asyncio.Task[None]] = []
         self._markets: dict[str, Mapping[str, Any]] = {}
@@ -49,22 +47,20 @@ class CcxtStream:
         """Open time of the last candle that the venue said is closed, by its symbol there."""
 
     async def open(self) -> None:
-        """Load the markets, connect and subscribe.
+        """Load the markets, connect and subscribe to those coins that the venue trades.
 
         Raises:
-            NotFound: the venue does not trade a coin.
+            NotFound: it trades none of them.
             UpstreamUnavailable: there is no connection to be had.
         """
         self._watch_flags()
         markets = markets_of(await self._named(self._api.load_markets()), self._market)
-        missing = [coin for coin in self._coins if coin not in markets]
-        if missing:
-            raise NotFound(f"{self._api.id} does not trade {', '.join(missing)[:200]}")
-        self._markets = {coin: markets[coin] for coin in self._coins}
+        self._markets = {coin: markets[coin] for coin in self._coins if coin in markets}
+        if not self._markets:
+            raise NotFound(f"{self._api.id} does not trade {', '.join(self._coins)[:200]}")
         symbols = [market["symbol"] for market in self._markets.values()]
         self._watch("watchOHLCV", "watch_ohlcv", self._candles, symbols, self._interval)
-        if self._trades:
-            self._watch("watchTrades", "watch_trades", self._prints, symbols)
+        self._watch("watchTrades", "watch_trades", self._prints, symbols)
         if self._api.has.get("watchTickers"):
             self._follow(partial(self._api.watch_tickers, symbols), self._mids)
         await self._connected()
@@ -119,6 +115,9 @@ class CcxtStream:
                     self._put(take(await self._named(wait())))
             except SuiteError as error:
                 self._put(error)
+            except Exception as error:  # noqa: BLE001  whatever it is, the connection has ended with it
+                text = one_line(f"{self._api.id}: {type(error).__name__} {error}")
+                self._put(UpstreamUnavailable(text))
 
         self._tasks.append(asyncio.create_task(follow()))
 

@@ -1,6 +1,5 @@
 """The feeds of a market: one for what is collected, one for prices alone."""
 
-import asyncio
 import random
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -45,7 +44,6 @@ class KlineFeed:
         patience: Patience = PATIENCE,
     ) -> None:
         self._coins: Collection[str] = ()
-        self._wanted = asyncio.Event()
         self.feed: UnifiedWebSocketFeed[MarketEvent] = UnifiedWebSocketFeed(
             name,
             lambda: make_stream(self._coins),
@@ -54,17 +52,20 @@ class KlineFeed:
             patience=patience,
             chance=chance,
         )
+        self.feed.wanted.clear()
 
     async def run(self) -> None:
-        """Connect once there is something to follow, and read until cancelled."""
-        await self._wanted.wait()
+        """Connect while there is something to follow, and read until cancelled."""
         await self.feed.run()
 
     async def follow(self, coins: Collection[str]) -> None:
         """Subscribe to exactly these coins; where that cannot be changed, on a new connection."""
         self._coins = coins
-        if coins:
-            self._wanted.set()
+        if not coins:
+            self.feed.wanted.clear()
+            self.feed.reconnect("nothing to follow")
+            return
+        self.feed.wanted.set()
         stream = self.feed.stream
         if stream is None:
             self.feed.reconnect("other coins")

@@ -37,7 +37,10 @@ class StoredFiles:
     def parts(self) -> Iterator[StoredPart]:
         """List the files of bars, those of a series together, oldest first."""
         for folder in self._files.folders("klines/venue=*/market=*/symbol=*/interval=*"):
-            source, coin, (interval,) = series_of(folder)
+            try:
+                source, coin, (interval,) = series_of(folder)
+            except ValueError:  # of another program
+                continue
             for part in self._store.parts(folder) if interval in INTERVAL_MS else ():
                 yield StoredPart(
                     name=part.file.name,
@@ -66,7 +69,10 @@ class StoredFiles:
     def others(self) -> Iterator[Checked]:
         """Check all files but those of bars: funding, open interest, records, ledgers, ..."""
         for file in self._files.files("funding/venue=*/market=*/symbol=*/part.parquet"):
-            source, coin, _ = series_of(file.name)
+            try:
+                source, coin, _ = series_of(file.name)
+            except ValueError:
+                continue
             yield _check_series(file.name, partial(self._store.funding_at, source, coin))
         for folder in self._files.folders("open_interest/venue=*/market=*/symbol=*"):
             for part in self._store.parts(folder):

@@ -13,14 +13,13 @@ from data_collector.domain.spans import union, without
 from suite.bars import I64, INTERVAL_MS, Bars
 from suite.errors import DataGap, SuiteError, UpstreamRefused
 from suite.gaps import Ledger
-from suite.klines import Gap
+from suite.klines import VENUE_HAS_NONE, Gap
 from suite.moments import format_moment
 
 AT_ONCE: Final = 4
 """Coins that are filled at one time; what they may ask together is the venue's affair."""
 NEAR_BARS: Final = 500
 """Spans that are nearer to each other are asked for as one: a request costs more than bars."""
-NONE: Final = "venue has none"
 """Reason in the gap ledger of what is not asked for again."""
 FUNDING_FROM: Final = "funding_asked_from_ms"
 """Field of a record: since when funding was asked for; before the first stamp there is none."""
@@ -151,7 +150,7 @@ class Backfiller:
     def _missing_bars(self, coin: str, order: Order) -> tuple[Gap, ...]:
         """What is neither stored nor known to be lacking at the venue."""
         ledger = self._store.ledger_now(self._source, coin, order.interval)
-        lacking = [note for note in ledger.notes if note.reason == NONE]
+        lacking = [note for note in ledger.notes if note.reason.startswith(VENUE_HAS_NONE)]
         return without([order.bars_span], [*_runs(ledger), *lacking])
 
     def _write_page(self, filled: Filled, interval: str, cursor_ms: int, bars: Bars) -> None:
@@ -163,7 +162,9 @@ class Backfiller:
         filled.added += result.added
         filled.revised += result.revised
         for gap in _skipped(cursor_ms, bars.open_time_ms, bars.interval_ms):
-            self._store.note_gap(self._source, coin, interval, gap, NONE, asked_ms=self._now_ms())
+            self._store.note_gap(
+                self._source, coin, interval, gap, VENUE_HAS_NONE, asked_ms=self._now_ms()
+            )
 
     def _lacking_bars(self, coin: str, order: Order) -> int:
         """How many bars before the last one stored are missing.

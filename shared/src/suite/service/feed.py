@@ -183,10 +183,12 @@ class UnifiedWebSocketFeed(Generic[T]):
         patience: the limits.
         chance: of the jitter.
         clock_s: seconds of a clock that never goes back.
+        quiet: there may be nothing to tell for long, so that pongs are signs of life, too.
 
     Attributes:
         counts: what it has seen.
         stream: the connection that is open, if one is.
+        wanted: set while there is something to connect for, as it is from the start.
     """
 
     def __init__(
@@ -199,10 +201,14 @@ class UnifiedWebSocketFeed(Generic[T]):
         patience: Patience = PATIENCE,
         chance: random.Random,
         clock_s: Callable[[], float] = time.monotonic,
+        quiet: bool = False,
     ) -> None:
         self.name = name
         self.counts = FeedCounts()
         self.stream: Stream[T] | None = None
+        self.wanted = asyncio.Event()
+        self.wanted.set()
+        self._quiet = quiet
         self._make_stream = make_stream
         self._listener = listener
         self._budget = budget
@@ -257,6 +263,7 @@ class UnifiedWebSocketFeed(Generic[T]):
     async def _connect_again_and_again(self) -> None:
         while True:
             self._enter("waiting")
+            await self.wanted.wait()
             await asyncio.sleep(self._budget.wait_s() + self._pause_s())
             self._ending = _Ending()
             opened_s = self._clock_s()
@@ -320,6 +327,8 @@ class UnifiedWebSocketFeed(Generic[T]):
                 self._offer(lambda: self._listener.flawed("malformed"))
                 continue
             self.counts.messages += 1
+            if self._quiet:
+                self._payload_s = self._clock_s()
             if events:
                 self.counts.events += len(events)
                 self._payload_s = self._clock_s()

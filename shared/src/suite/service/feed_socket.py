@@ -11,6 +11,7 @@ import msgspec
 
 from suite.errors import UpstreamTimeout, UpstreamUnavailable, one_line
 from suite.service.feed import FRAME_LIMIT, MalformedFrame, OversizeFrame
+from suite.service.http import shown
 
 if TYPE_CHECKING:
     import aiohttp
@@ -31,7 +32,8 @@ class FeedSocket:
     def __init__(
         self, url: str, *, frame_limit: int = FRAME_LIMIT, headers: dict[str, str] | None = None
     ) -> None:
-        self.url = url
+        self._url = url
+        self._shown = shown(url)
         self._frame_limit = frame_limit
         self._headers = headers or {}
         self._session: aiohttp.ClientSession | None = None
@@ -49,17 +51,17 @@ class FeedSocket:
         self._session = aiohttp.ClientSession(trust_env=False)
         try:
             self._socket = await self._session.ws_connect(
-                self.url,
+                self._url,
                 headers=self._headers,
                 max_msg_size=self._frame_limit,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                 decode_text=False,
             )
         except TimeoutError:
-            raise UpstreamTimeout(f"no connection to {self.url} in time") from None
+            raise UpstreamTimeout(f"no connection to {self._shown} in time") from None
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
             raise UpstreamUnavailable(
-                one_line(f"no connection to {self.url}: {str(error) or type(error).__name__}")
+                one_line(f"no connection to {self._shown}: {str(error) or type(error).__name__}")
             ) from None
 
     async def send(self, message: Any) -> None:
@@ -74,7 +76,7 @@ class FeedSocket:
             await self._socket.send_str(msgspec.json.encode(message).decode())
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             raise UpstreamUnavailable(
-                one_line(f"the connection to {self.url} has ended: {error}")
+                one_line(f"the connection to {self._shown} has ended: {error}")
             ) from None
 
     async def receive(self) -> bytes:
@@ -94,9 +96,11 @@ class FeedSocket:
         if message.type is WSMsgType.BINARY:
             raise MalformedFrame("a binary message")
         if message.type is WSMsgType.ERROR and getattr(message.data, "code", 0) == _TOO_BIG:
-            raise OversizeFrame(f"{self.url} sent a message of more than {self._frame_limit} bytes")
+            raise OversizeFrame(
+                f"{self._shown} sent a message of more than {self._frame_limit} bytes"
+            )
         code = self._socket.close_code
-        raise UpstreamUnavailable(f"{self.url} has ended the connection, code {code}")
+        raise UpstreamUnavailable(f"{self._shown} has ended the connection, code {code}")
 
     async def close(self) -> None:
         """End it; nothing is waited for longer than a second."""

@@ -6,6 +6,7 @@ round trips. Both libraries are imported when a client is made: they cost 0.1 s 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_TIMEOUT_S = 5.0
+_SECRETS = re.compile(r"(?<=://).*@|\?.*", re.DOTALL)
+"""Parts of an address that are not for messages: keys, which may hold anything, and options."""
+
+
+def shown(url: str) -> str:
+    """Write an address for messages and logs, without what may be secret in it."""
+    return _SECRETS.sub("", url)
 
 
 def bearer(token: str | None) -> dict[str, str]:

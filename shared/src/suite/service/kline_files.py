@@ -55,9 +55,11 @@ def read_columns(files: StoreFiles, name: str, columns: Sequence[str]) -> dict[s
 
 
 def damaged(files: StoreFiles, name: str, why: object) -> StorageError:
-    """Say in one line that a file is damaged."""
+    """Say in one line that a file is damaged, or that it could not be read, which harms nothing."""
     reason = one_line(str(why))[:200] or type(why).__name__
-    return StorageError(f"{files.place}/{name} is damaged: {reason}")
+    refused = isinstance(why, OSError) and why.errno is not None
+    what = "cannot be read" if refused else "is damaged"
+    return StorageError(f"{files.place}/{name} {what}: {reason}")
 
 
 def values_of(column: pa.ChunkedArray[Any]) -> NDArray[Any]:

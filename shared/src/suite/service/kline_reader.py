@@ -74,7 +74,10 @@ class KlineReader:
         """List (source, coin, interval) of everything that has bars, the preferred source first."""
         found = []
         for folder in self.files.folders("klines/venue=*/market=*/symbol=*/interval=*"):
-            source, coin, (interval,) = series_of(folder)
+            try:
+                source, coin, (interval,) = series_of(folder)
+            except ValueError:  # the folder of another program; there is no such venue or market
+                continue
             if interval in INTERVAL_MS and self._has_parts(folder):
                 found.append((source, coin, interval))
         return tuple(sorted(found, key=lambda item: (item[1], item[0].rank, INTERVAL_MS[item[2]])))
@@ -96,6 +99,10 @@ class KlineReader:
         Raises:
             DataGap: no such bars are stored; says what is.
         """
+        if isinstance(source, Source) and self._has_parts(
+            self.interval_folder(source, coin, interval)
+        ):
+            return source
         series = self.series()
         held = [item for item in series if item[1] == coin]
         wanted = [item[0] for item in held if item[2] == interval and _matches(item[0], source)]
@@ -420,6 +427,8 @@ class KlineReader:
 
     def _any_source(self, coin: str, source: Source | str | None) -> Source:
         """The source meant when no interval is named: that of the shortest bars, 1m first."""
+        if isinstance(source, Source):
+            return source
         intervals = [
             item[2] for item in self.series() if item[1] == coin and _matches(item[0], source)
         ]

@@ -41,6 +41,7 @@ from suite.klines import (
     interval_name,
     merge_bars,
     merge_funding,
+    replaced_in,
 )
 from suite.service.kline_files import read_json, write_columns, write_json
 from suite.service.kline_reader import (
@@ -124,7 +125,8 @@ class KlineStore(KlineReader):
             old = self.funding_at(source, coin)
             (times, rates), result = merge_funding(old, (time_ms, rate))
             if result.revised:
-                columns = dict(zip(FUNDING_COLUMNS, old, strict=True))
+                gone = replaced_in(old, (time_ms, rate))
+                columns = dict(zip(FUNDING_COLUMNS, gone, strict=True))
                 self._keep_revision(source, coin, "funding", columns)
             if result.added or result.revised:
                 place = self.place_of("funding", source, coin)
@@ -153,7 +155,8 @@ class KlineStore(KlineReader):
                 old = self.open_interest_in(parts)
                 whole, change = merge_funding(old, rows)
                 if change.revised:
-                    columns = dict(zip(OPEN_INTEREST_COLUMNS, old, strict=True))
+                    gone = replaced_in(old, rows)
+                    columns = dict(zip(OPEN_INTEREST_COLUMNS, gone, strict=True))
                     self._keep_revision(source, coin, "open_interest", columns)
                 is_newer = len(old[0]) == 0 or rows[0][0] > old[0][-1]
                 adds = is_newer and len(parts) < PARTS_MAX

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import ConfigError, StorageError, one_line
+from suite.service.http import shown
 from suite.service.store_files import LocalFiles, StoredFile, StoreFiles
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://.*", re.IGNORECASE | re.DOTALL)
-_SECRETS = re.compile(r"(?<=://)[^/@]*@|\?.*", re.DOTALL)
-"""Parts of an address that are not for messages: keys, options."""
 _writing = threading.Lock()
 
 
@@ -51,7 +50,7 @@ class RemoteFiles:
     """
 
     def __init__(self, url: str) -> None:
-        self.place = _SECRETS.sub("", url).rstrip("/")
+        self.place = shown(url).rstrip("/")
         self.cache = _cache_of(url)
         self._system, path = _filesystem(url, self.place)
         self._root = path.strip("/")

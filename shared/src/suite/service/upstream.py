@@ -27,6 +27,7 @@ from suite.errors import (
     UpstreamUnavailable,
     one_line,
 )
+from suite.service.http import shown
 
 ATTEMPTS: Final = 6
 LONGEST_WAIT_MS: Final = 120_000
@@ -134,6 +135,7 @@ class Upstream:
         self._limit = limit
         self._timeout_s = timeout_s
         self._attempts = attempts
+        self._shown = shown(url)
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0)),
@@ -235,7 +237,7 @@ class Upstream:
             text = f"{self.name} did not answer within {self._timeout_s:g} s"
             raise UpstreamTimeout(text) from None
         except httpx.TransportError as error:
-            text = f"{self.name} cannot be reached at {self._client.base_url}: {error}"
+            text = f"{self.name} cannot be reached at {self._shown}: {error}"
             raise UpstreamUnavailable(one_line(text)) from None
 
     def _fault(self, reply: httpx.Response) -> SuiteError:

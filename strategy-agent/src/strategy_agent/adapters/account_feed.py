@@ -171,6 +171,7 @@ class AccountFeed:
             budget=budget or MinuteBudget(),
             patience=patience,
             chance=chance,
+            quiet=True,
         )
 
     async def run(self) -> None:

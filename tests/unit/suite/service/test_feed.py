@@ -84,7 +84,7 @@ class Ear:
 
 @asynccontextmanager
 async def running(
-    venue: Venue, ear: Ear, clock: Clock, patience: Patience = QUICK
+    venue: Venue, ear: Ear, clock: Clock, patience: Patience = QUICK, *, quiet: bool = False
 ) -> AsyncIterator[UnifiedWebSocketFeed[int]]:
     feed = UnifiedWebSocketFeed[int](
         "test",
@@ -94,6 +94,7 @@ async def running(
         patience=patience,
         chance=random.Random(1),
         clock_s=clock,
+        quiet=quiet,
     )
     task = asyncio.create_task(feed.run())
     try:
@@ -137,6 +138,31 @@ async def test_silence_ends_a_connection_though_pongs_arrive() -> None:
         await until(lambda: 2 == venue.opened)
         assert 1 == feed.counts.stalls
         assert "lost: no payload for 60 s" in ear.heard
+
+
+async def test_pongs_keep_a_connection_that_may_have_nothing_to_tell() -> None:
+    venue, ear, clock = Venue(), Ear(), Clock()
+    async with running(venue, ear, clock, quiet=True) as feed:
+        for _ in range(7):
+            await until(lambda: 1 == venue.opened)
+            clock.now_s += 20.0
+            venue.said.put_nowait(PONG)
+            await until(venue.said.empty)
+        assert (1, 0) == (feed.counts.connects, feed.counts.stalls)
+        clock.now_s += 61.0
+        await until(lambda: 1 == feed.counts.stalls)
+
+
+async def test_nothing_is_connected_while_there_is_nothing_to_connect_for() -> None:
+    venue, ear, clock = Venue(), Ear(), Clock()
+    async with running(venue, ear, clock) as feed:
+        await until(lambda: 1 == venue.opened)
+        feed.wanted.clear()
+        feed.reconnect("nothing to follow")
+        await until(lambda: "waiting" == feed.status()["state"])
+        assert (1, 1) == (venue.opened, venue.closed)
+        feed.wanted.set()
+        await until(lambda: 2 == venue.opened)
 
 
 async def test_payload_keeps_a_connection_and_pings_go_out_every_20_s() -> None:

@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 import respx
 
-from suite.service.http import admin_client, step_session
+from suite.service.http import admin_client, shown, step_session
 
 
 async def test_admin_client_presents_its_token_below_the_worlds_path() -> None:
@@ -30,3 +31,16 @@ def test_importing_the_module_loads_neither_library() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("s3://AKIA:ab/cd@ef@bucket/p?region=x", "s3://bucket/p"),
+        ("https://user:pass@host:8000/w/a", "https://host:8000/w/a"),
+        ("wss://host/ws?token=secret", "wss://host/ws"),
+        ("http://127.0.0.1:8100", "http://127.0.0.1:8100"),
+    ],
+)
+def test_address_is_shown_without_its_secrets(url: str, told: str) -> None:
+    assert told == shown(url)

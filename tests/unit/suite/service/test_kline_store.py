@@ -1,5 +1,6 @@
 """The data hash of the kline store: of what is stored, never of the files it is stored in."""
 
+import errno
 import os
 import shutil
 from dataclasses import replace
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from tests.unit.data_collector.market import START_MS, make_bars
 
+from suite.errors import StorageError
 from suite.klines import COLUMNS, Source
+from suite.service.kline_files import read_columns
 from suite.service.kline_store import KlineStore
 
 SOURCE = Source("binance")
@@ -51,6 +54,48 @@ def test_defect_6_one_changed_value_changes_the_data_hash(tmp_path: Path, column
     assert before != store.content_hash("BTC")
     store.write_bars(SOURCE, "BTC", BARS)
     assert before == store.content_hash("BTC")
+
+
+def test_revision_keeps_what_was_replaced_and_nothing_else(tmp_path: Path) -> None:
+    """A long series that changes often would grow by itself each time."""
+    store = KlineStore(tmp_path)
+    times, rates = START_MS + np.arange(1000, dtype=np.int64) * 3_600_000, np.full(1000, 1e-5)
+    store.write_funding(SOURCE, "BTC", times, rates)
+    store.write_funding(SOURCE, "BTC", times[5:6], np.array([2e-5]))
+    (kept,) = tmp_path.glob("revisions/**/funding/part-*.parquet")
+    columns = read_columns(store.files, str(kept.relative_to(tmp_path)), ("time_ms", "rate"))
+    assert ([int(times[5])], [1e-5]) == (columns["time_ms"].tolist(), columns["rate"].tolist())
+    assert 2e-5 == store.read_funding("BTC", source=SOURCE)[1][5]
+
+
+def test_folder_of_another_program_hides_nothing(tmp_path: Path) -> None:
+    """There is no venue of such a name."""
+    store = fill(tmp_path)
+    other = tmp_path / "klines/venue=Binance!/market=perp/symbol=BTC/interval=1m/date=2025-05"
+    shutil.copytree(next(tmp_path.glob("klines/**/date=*")), other)
+    assert (SOURCE, "BTC", "1m") == KlineStore(tmp_path).series()[0]
+    assert 200 == len(store.read("BTC"))
+
+
+def test_funding_of_a_named_source_needs_no_bars(tmp_path: Path) -> None:
+    """It is there before the first bars of a collection are."""
+    store = KlineStore(tmp_path)
+    store.write_funding(SOURCE, "BTC", np.array([START_MS], np.int64), np.array([0.0001]))
+    assert [0.0001] == store.read_funding("BTC", source=SOURCE)[1].tolist()
+
+
+def test_file_that_cannot_be_opened_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner would throw it away."""
+    store = fill(tmp_path)
+
+    def refuse(_name: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(store.files, "open", refuse)
+    with pytest.raises(StorageError, match=r"cannot be read: .*Too many open files"):
+        store.read("BTC")
 
 
 def _write_with_other_bytes(path: Path) -> None:

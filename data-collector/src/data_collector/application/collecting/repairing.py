@@ -14,7 +14,7 @@ from data_collector.application.ports import History
 from data_collector.domain.assembly import Assembly, Missing, Question
 from suite.bars import HOUR_MS, INTERVAL_MS
 from suite.errors import SuiteError, one_line
-from suite.klines import Gap, concat_bars, gaps_of
+from suite.klines import VENUE_HAS_NONE, Gap, concat_bars, gaps_of
 
 _log = structlog.get_logger()
 _FIRST_PAUSE_S: Final = 2.0
@@ -81,7 +81,7 @@ class Repairer:
         found = dict(zip(bars.open_time_ms.tolist(), rows, strict=True))
         assembly.answer(found)
         absent = {at: why for at, why in question.missing.items() if at not in found}
-        await self._note(coin, absent, "the venue has none ({why})")
+        await self._note(coin, absent, f"{VENUE_HAS_NONE} ({{why}})")
         if question.skipped is not None:
             await self._note_one(coin, Gap(*question.skipped), "older than what venues keep")
         _log.info(
