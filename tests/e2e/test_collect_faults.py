@@ -99,7 +99,7 @@ async def behind(
         store = KlineStore(folder / "data")
         journal = BarJournal(folder / "journal")
         async with collecting(
-            history, *COINS, store=store, journal=journal, make_feed=make
+            history, *COINS, store=store, journal=journal, make_feed=make, settle_s=0.02
         ) as running:
             await until(lambda: running.tail.version("SOL") >= 3, 30)
             yield Behind(proxy, running, feeds)

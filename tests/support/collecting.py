@@ -251,7 +251,7 @@ async def collecting(
         journal=journal,
         tail=tail,
         now_ms=lambda: now_ms,
-        options=CollectorOptions(**options),
+        options=CollectorOptions(**{"settle_s": 0.0, **options}),
     )
     for coin in coins:
         collector.start(coin, ["1m"])

@@ -315,6 +315,29 @@ async def test_a_frozen_coin_gets_a_new_connection() -> None:
         await until(lambda: 13 <= count(running, "ETH"))
 
 
+async def test_a_burst_that_tells_minutes_of_one_coin_before_those_of_the_next_is_no_loss() -> None:
+    past = Past(TRUTH)
+    async with collecting(past, "BTC", "ETH", settle_s=0.02) as running:
+        await connect(running)
+        play(running, 0, 12)
+        for coin, bars in TRUTH.items():
+            for row in range(12, 20):
+                running.feed.tell(told(bars, coin, row, trades=0, volume=0.0))
+                running.feed.tell(told(bars, coin, row))
+        await until(lambda: 18 == count(running) == count(running, "ETH"))
+        assert ([], {}) == (past.asked, running.collector.flaws)
+        running.feed.listener.lost("gone")
+    assert bars_equal(TRUTH["ETH"].rows(0, 18), running.store.bars["ETH", "1m"])
+
+
+async def test_what_was_over_is_closed_when_the_connection_is_lost_at_once() -> None:
+    async with collecting(Past(TRUTH), "BTC", settle_s=5.0) as running:
+        await connect(running, "BTC")
+        play(running, 0, 3, "BTC")
+        running.feed.listener.lost("gone")
+        await until(lambda: 3 == count(running))
+
+
 async def test_a_step_of_our_clock_changes_nothing_but_the_offset_told() -> None:
     async with collecting(Past(TRUTH), "BTC", now_ms=START + 10**10) as running:
         await connect(running, "BTC")

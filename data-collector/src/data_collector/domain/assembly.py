@@ -188,9 +188,14 @@ class Assembly:
 
     # ---- what is closed
 
-    def close(self, connection: Connection) -> list[Candle]:
-        """Close every bar that is over on the venue's clock, oldest first."""
-        now_ms = connection.clock.now_ms
+    def close(self, connection: Connection, now_ms: int | None = None) -> list[Candle]:
+        """Close every bar that is over, oldest first.
+
+        Args:
+            connection: whose bars they are.
+            now_ms: a time that the venue's clock has shown; what it shows when not given.
+        """
+        now_ms = connection.clock.now_ms if now_ms is None else now_ms
         if self.next_ms is None:
             return []
         oldest_ms = (now_ms // self.interval_ms - ASKED_BARS) * self.interval_ms

@@ -35,11 +35,13 @@ class CollectorOptions:
         interval: collected; longer ones are made of it when they are read.
         coins_per_connection: as many as the venue's limit of subscriptions allows.
         flush_s: how long bars stay in the journal before they go to the store.
+        settle_s: how long messages of one moment may take to arrive.
     """
 
     interval: str = "1m"
     coins_per_connection: int = 300
     flush_s: float = 300.0
+    settle_s: float = 0.05
 
 
 @dataclass(slots=True)
@@ -248,7 +250,7 @@ class Collector:
         for group in self._groups:
             if len(group.coins) < self._options.coins_per_connection:
                 return group
-        group = Group(self._step_ms, self, self._now_ms)
+        group = Group(self._step_ms, self, self._now_ms, settle_s=self._options.settle_s)
         group.feed = self._make_feed(f"klines-{len(self._groups) + 1}", group)
         self._groups.append(group)
         if self._tasks is not None:

@@ -1,5 +1,7 @@
 """The coins of one connection: events in, closed bars out."""
 
+import asyncio
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
@@ -60,6 +62,8 @@ class Group:
         interval_ms: of the bars.
         outlet: where results go.
         now_ms: our clock, to measure the venue's against; nothing is decided by it.
+        settle_s: how long messages of one moment may take to arrive, on our clock. A venue sends
+            channel by channel: after a stall, minutes of one coin come before those of the next.
 
     Attributes:
         feed: the connection, set by who makes both.
@@ -69,12 +73,21 @@ class Group:
 
     feed: LiveFeed
 
-    def __init__(self, interval_ms: int, outlet: Outlet, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        interval_ms: int,
+        outlet: Outlet,
+        now_ms: Callable[[], int],
+        *,
+        settle_s: float = 0.0,
+    ) -> None:
         self.connection = Connection()
         self.coins: dict[str, Assembly] = {}
         self._interval_ms = interval_ms
         self._outlet = outlet
         self._now_ms = now_ms
+        self._settle_s = settle_s
+        self._due: deque[int] = deque()
         self._contexts: dict[str, AssetContext] = {}
         self._life = _Life()
         self._closed_to_ms = 0
@@ -88,7 +101,9 @@ class Group:
         self._closed_to_ms = 0
 
     def lost(self, reason: str) -> None:
-        """Forget what was half told."""
+        """Close what was over, and forget what was half told."""
+        while self._due:
+            self._close()
         self._life = _Life(lost=reason)
         for assembly in self.coins.values():
             assembly.cut()
@@ -117,7 +132,11 @@ class Group:
         over_ms = (now_ms - GRACE_MS) // self._interval_ms * self._interval_ms
         if over_ms > self._closed_to_ms and now_ms:
             self._closed_to_ms = over_ms
-            self._close()
+            self._due.append(now_ms)
+            if self._settle_s:
+                asyncio.get_running_loop().call_later(self._settle_s, self._close)
+            else:
+                self._close()
 
     def _candle(self, candle: Candle) -> None:
         assembly = self.coins.get(candle.coin)
@@ -171,12 +190,15 @@ class Group:
         return event if event.time_ms else replace(event, time_ms=self.connection.clock.now_ms)
 
     def _close(self) -> None:
-        connection = self.connection
+        """Close what was over at the oldest moment that is due; nothing when a loss came first."""
+        if not self._due:
+            return
+        now_ms, connection = self._due.popleft(), self.connection
         offset_ms = connection.clock.now_ms - self._now_ms()
         if self._life.offset_ms is None or offset_ms > self._life.offset_ms:
             self._life.offset_ms = offset_ms  # the one that spent the least time on its way
         for coin, assembly in self.coins.items():
-            closed = assembly.close(connection)
+            closed = assembly.close(connection, now_ms)
             if closed:
                 self._outlet.closed(closed)
                 context = self._contexts.pop(coin, None)
