@@ -74,6 +74,7 @@ class LiveCollection:
         history = open_venue(options.venue, url=options.url).history
         source = history.source
         make_stream, coins = _stream_of(options)
+        self._store = store
         self._chance = chance
         self._budget = MinuteBudget(hyperliquid_stream.CONNECTIONS_PER_MINUTE)
         self._make_stream = make_stream
@@ -103,8 +104,11 @@ class LiveCollection:
         """Recover; to be called before anything is read.
 
         Raises:
-            StorageError: what was acknowledged cannot be brought into the store.
+            StorageError: the store cannot be written to, or what was acknowledged cannot be
+                brought into it.
         """
+        with self._store.files.exclusive():
+            pass
         await self.collector.open()
 
     async def run(self) -> None:

@@ -79,7 +79,7 @@ def open_exchange(name: str, *, url: str | None = None, live: bool = False) -> A
 
     library = ccxt.pro if live else ccxt.async_support
     if name not in library.exchanges:
-        near = difflib.get_close_matches(name, [*_OURS, *library.exchanges], 3)
+        near = difflib.get_close_matches(name, list(dict.fromkeys([*_OURS, *library.exchanges])), 3)
         hint = f"; near are {', '.join(near)}" if near else ""
         raise ConfigError(f"no venue {name[:40]!r}: neither {', '.join(_OURS)} nor of ccxt{hint}")
     api = getattr(library, name)()

@@ -76,6 +76,12 @@ class Ledger:
             )
         )
 
+    @property
+    def outside(self) -> tuple[Gap, ...]:
+        """What is known to be missing before the first run and after the last."""
+        edges = np.array([[self.first_open_ms, self.end_ms]]) if len(self.runs) else self.runs
+        return tuple(_without(self.notes, edges))
+
     def with_bars(self, open_time_ms: I64) -> Self:
         """Add bars, stored before or not; what was missing and came is no gap any more."""
         new = Ledger.of(open_time_ms, self.interval_ms).runs
@@ -98,7 +104,6 @@ class Ledger:
     def as_dict(self) -> dict[str, Any]:
         """As it is stored."""
         gaps = self.gaps
-        edges = np.array([[self.first_open_ms, self.end_ms]]) if len(self.runs) else self.runs
         return {
             "interval_ms": self.interval_ms,
             "first_open_ms": self.first_open_ms,
@@ -106,7 +111,7 @@ class Ledger:
             "bars": self.bars,
             "missing_bars": sum(gap.bars(self.interval_ms) for gap in gaps),
             "gaps": [_as_dict(gap) for gap in gaps],
-            "outside": [_as_dict(gap) for gap in _without(self.notes, edges)],
+            "outside": [_as_dict(gap) for gap in self.outside],
         }
 
     @classmethod

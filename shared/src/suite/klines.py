@@ -91,6 +91,7 @@ class Coverage:
         end_ms: close time of the last bar, exclusive.
         bars: how many are stored.
         gaps: what is missing between them, each with the reason that is known of it.
+        outside: what was asked for before the first or after the last of them, and is not there.
     """
 
     source: Source
@@ -99,6 +100,7 @@ class Coverage:
     end_ms: int
     bars: int
     gaps: tuple[Gap, ...]
+    outside: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from tests.unit.data_collector.market import START_MS, make_bars
 from data_collector.adapters.ccxt_stream import CcxtStream
 from data_collector.collection import CollectionOptions, LiveCollection, _stream_of, stop
 from suite.bars import MINUTE_MS
-from suite.errors import ConfigError, DataGap
+from suite.errors import ConfigError, DataGap, StorageError
 from suite.klines import Source, bars_equal
 from suite.service.kline_store import KlineStore
 
@@ -78,3 +78,14 @@ def test_stream_is_of_the_market_that_is_collected(venue: str, exchange: str) ->
     stream = make_stream(("BTC",))
     assert isinstance(stream, CcxtStream)
     assert exchange == stream._api.id
+
+
+async def test_store_that_cannot_be_written_is_told_before_anything_is_collected(
+    tmp_path: Path,
+) -> None:
+    """Else it would look healthy, and keep nothing."""
+    live = collection(tmp_path, venue="hyperliquid", symbols=("BTC",))
+    (tmp_path / "data").write_text("a file where the folder would be")
+    with pytest.raises(StorageError, match="cannot write to"):
+        await live.open()
+    assert [] == [key for key in live.collector.rest_calls if live.collector.rest_calls[key]]

@@ -152,7 +152,7 @@ class Importer:
         )
         findings = _with_ragged(findings, rows)
         if len(bars) == 0:
-            raise ValueError(f"no usable row among {findings.rows}")
+            raise ValueError(f"no usable row among {findings.rows}: {findings.faults}")
         result = self._store.write_bars(what.source, what.coin, bars)
         fields = {
             "source_symbol": what.symbol,
@@ -181,7 +181,7 @@ class Importer:
         times, rates, findings = clean_funding(rows.columns)
         findings = _with_ragged(findings, rows)
         if len(times) == 0:
-            raise ValueError(f"no usable row among {findings.rows}")
+            raise ValueError(f"no usable row among {findings.rows}: {findings.faults}")
         result = self._store.write_funding(what.source, what.coin, times, rates)
         return Outcome(
             name=name,

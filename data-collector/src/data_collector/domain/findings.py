@@ -66,6 +66,18 @@ class Findings:
         false = self.ohlc_violations + self.not_positive + self.off_grid + self.ragged
         return false + self.unfinished
 
+    @property
+    def faults(self) -> str:
+        """What was wrong with rows that were left out, for people; empty where nothing was."""
+        counts = {
+            "off the grid of the interval, or no time": self.off_grid,
+            "not a positive price, or no number": self.not_positive,
+            "high or low that is not": self.ohlc_violations,
+            "not closed yet": self.unfinished,
+            "another number of cells": self.ragged,
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
     def as_dict(self) -> dict[str, Any]:
         """As it goes into a report."""
         return asdict(self)

@@ -118,6 +118,7 @@ def coverage_entry(held: Coverage, coin: str, record: dict[str, Any]) -> dict[st
         "bars": held.bars,
         "missing_bars": sum(gap.bars(step) for gap in held.gaps),
         "gaps": [asdict(gap) for gap in held.gaps],
+        "outside": [asdict(gap) for gap in held.outside],
         "synthetic": bool(record.get("synthetic", False)),
     }
 
@@ -125,8 +126,13 @@ def coverage_entry(held: Coverage, coin: str, record: dict[str, Any]) -> dict[st
 def _reasons(held: Coverage) -> str:
     """How many bars are missing for which reason, the most first; empty where none is known."""
     lost: Counter[str] = Counter()
+    step = INTERVAL_MS[held.interval]
     for gap in held.gaps:
-        lost[gap.reason] += gap.bars(INTERVAL_MS[held.interval])
+        lost[gap.reason] += gap.bars(step)
+    for gap in held.outside:
+        lost[f"{gap.reason} {'before' if gap.end_ms <= held.first_open_ms else 'after'}"] += (
+            gap.bars(step)
+        )
     if set(lost) <= {UNKNOWN}:
         return ""
     return ", ".join(f"{reason} {count:,}" for reason, count in lost.most_common())

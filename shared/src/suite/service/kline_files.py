@@ -36,7 +36,7 @@ def read_columns(files: StoreFiles, name: str, columns: Sequence[str]) -> dict[s
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(files.open(name)) as file:
+        with pq.ParquetFile(files.open(name), page_checksum_verification=True) as file:
             table = file.read(columns=list(columns), use_threads=False)
     except FileNotFoundError:
         raise
@@ -119,7 +119,14 @@ def write_columns(files: StoreFiles, name: str, columns: Mapping[str, NDArray[An
         for column, values in columns.items()
     }
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="lz4", use_dictionary=False, column_encoding=encodings)
+    pq.write_table(
+        table,
+        sink,
+        compression="lz4",
+        use_dictionary=False,
+        column_encoding=encodings,
+        write_page_checksum=True,
+    )
     files.write(name, sink.getvalue())
 
 

@@ -138,6 +138,7 @@ class KlineReader:
             end_ms=ledger.end_ms,
             bars=ledger.bars,
             gaps=ledger.gaps,
+            outside=ledger.outside,
         )
 
     def ledger(self, source: Source, coin: str, interval: str) -> Ledger | None:

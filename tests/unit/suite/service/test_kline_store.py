@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.unit.data_collector.market import START_MS, make_bars
 
 from suite.errors import StorageError
-from suite.klines import COLUMNS, Source
+from suite.klines import COLUMNS, Gap, Source, bars_equal
 from suite.service.kline_files import read_columns
 from suite.service.kline_store import KlineStore
 
@@ -66,6 +67,34 @@ def test_revision_keeps_what_was_replaced_and_nothing_else(tmp_path: Path) -> No
     columns = read_columns(store.files, str(kept.relative_to(tmp_path)), ("time_ms", "rate"))
     assert ([int(times[5])], [1e-5]) == (columns["time_ms"].tolist(), columns["rate"].tolist())
     assert 2e-5 == store.read_funding("BTC", source=SOURCE)[1][5]
+
+
+def test_flipped_bit_is_damage_or_changes_nothing(tmp_path: Path) -> None:
+    """A disk that lies is found by reading: pages have checksums, what is around them has none."""
+    store = fill(tmp_path)
+    path = next(tmp_path.glob("klines/**/part-*.parquet"))
+    whole = path.read_bytes()
+    chance = random.Random(3)
+    found = 0
+    for _ in range(40):
+        spoilt = bytearray(whole)
+        spoilt[chance.randrange(200, len(whole) // 2)] ^= 1 << chance.randrange(8)
+        path.write_bytes(spoilt)
+        try:
+            assert bars_equal(BARS, KlineStore(tmp_path).read("BTC"))
+        except StorageError:
+            found += 1
+    assert found > 30
+    path.write_bytes(whole)
+    assert bars_equal(BARS, store.read("BTC"))
+
+
+def test_what_a_venue_lacked_before_the_first_bar_is_part_of_the_coverage(tmp_path: Path) -> None:
+    """A hole at the edge is none the less a hole."""
+    store = fill(tmp_path)
+    before = Gap(START_MS - 3_600_000, START_MS, "venue has none", 5)
+    store.note_gap(SOURCE, "BTC", "1m", before, "venue has none", asked_ms=5)
+    assert ((before,), ()) == (store.coverage("BTC").outside, store.coverage("BTC").gaps)
 
 
 def test_folder_of_another_program_hides_nothing(tmp_path: Path) -> None:
