@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -72,7 +73,7 @@ class Bars:
         return self.rows(int(first), int(end))
 
 
-def resample(bars: Bars, interval_ms: int) -> tuple[Bars, NDArray[np.bool_]]:
+def resample(bars: Bars, interval_ms: int) -> tuple[Bars, BoolArray]:
     """Aggregate bars into a longer interval, buckets aligned to the UTC epoch.
 
     Args:

@@ -72,7 +72,7 @@ def answers(session: Session) -> list[bytes]:
     found.append(queries.market.trades_between(0, 0, BARS))
     for coin in COINS:
         found += [data.snapshot(coin), data.snapshot(coin, now_ms - 7 * MINUTE_MS)]
-        bars = data.klines(coin, "15m", None, None)
+        bars, _ = data.klines(coin, "15m", None, None)
         found.append([bars.open_time_ms.tolist(), bars.close.tolist(), bars.volume.tolist()])
     found += [queries.accounts.orders.order_rows(0), session.clock_state()]
     return [msgspec.json.encode(answer) for answer in found]

@@ -209,7 +209,7 @@ def test_world_of_this_week_is_played_up_to_now() -> None:
     session = open_memory_world(source(), clock=ManualClock(now_ms), pace="paced", time_shift="now")
     assert now_ms == session.world.now_ms
     assert START_MS + 21 * DAY_MS == session.world.from_ms
-    assert 75 == len(session.data.klines(COINS[0], "1m", None, None))
+    assert 75 == len(session.data.klines(COINS[0], "1m", None, None)[0])
     ended = ManualClock(START_MS + 27 * DAY_MS)
     session = open_memory_world(source(), clock=ended, pace="paced", time_shift="now")
     assert session.world.from_ms == session.world.now_ms

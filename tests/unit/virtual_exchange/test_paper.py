@@ -126,14 +126,14 @@ async def test_minutes_are_shown_as_told_when_they_end_and_put_right_later() -> 
     paper.connect(BTC=94_000.0)
     data = paper.session.data
     paper.tell(minute("BTC", NOW_MS, 94_000.0, 94_050.0, 93_950.0, 94_010.0, 7.0))
-    assert NOW_MS - MINUTE_MS == data.klines("BTC", "1m", None, None).open_time_ms[-1]
+    assert NOW_MS - MINUTE_MS == data.klines("BTC", "1m", None, None)[0].open_time_ms[-1]
     candles = paper.session.queries.market.candles
     (present,) = candles.candles(0, "1m", NOW_MS, NOW_MS + 1000)
     assert ("94050.0", "93950.0", "94000.0", "7.0") == tuple(present[name] for name in "hlcv")
     paper.second(59)
     assert 94_010.0 == data.snapshot("BTC")["intervals_data"]["1"]["close"]
     paper.tell(minute("BTC", NOW_MS, 94_000.0, 94_050.0, 93_950.0, 94_011.0, 7.5))
-    klines = data.klines("BTC", "1m", None, None)
+    klines, _ = data.klines("BTC", "1m", None, None)
     assert (NOW_MS, 94_011.0, 7.5) == (
         klines.open_time_ms[-1],
         klines.close[-1],

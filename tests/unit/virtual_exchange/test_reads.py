@@ -9,6 +9,7 @@ from tests.support.worlds import START_MS, open_memory_world, random_source
 
 from suite.bars import HOUR_MS, MINUTE_MS, Bars
 from suite.contracts.venue import Leg, ModifyOrder, PlaceOrder
+from suite.klines import take_bars
 from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session
 
@@ -39,15 +40,28 @@ def test_candles_that_end_after_now_are_those_up_to_now(session: Session, end_ms
 def test_candle_is_whole_or_absent_wherever_the_range_ends(session: Session) -> None:
     """Never made of the part of its minutes that the range happens to hold."""
     whole = {row["t"]: row for row in hours(session, 0, None)}
-    bars = session.data.klines("BTC", "1h", None, None)
+    bars, complete = session.data.klines("BTC", "1h", None, None)
+    assert complete.all()
     for minutes in range(0, 201, 7):
         end_ms = START_MS + minutes * MINUTE_MS
         for row in hours(session, 0, end_ms):
             assert whole[row["t"]] == row
-        part = session.data.klines("BTC", "1h", None, end_ms)
+        part, _ = session.data.klines("BTC", "1h", None, end_ms)
         assert [t for t in bars.open_time_ms.tolist() if t < end_ms] == part.open_time_ms.tolist()
         assert bars.high[: len(part)].tolist() == part.high.tolist()
         assert bars.volume[: len(part)].tolist() == part.volume.tolist()
+
+
+def test_candle_that_lacks_a_minute_says_so() -> None:
+    """Its volume is of less than its time."""
+    source = random_source("BTC", count=180)
+    bars = source.bars["BTC"]
+    source.bars["BTC"] = take_bars(bars, np.arange(180) != 70)
+    session = open_memory_world(source, allow_partial=True)
+    session.world.play(180)
+    made, complete = session.data.klines("BTC", "1h", None, None)
+    assert [True, False, True] == complete.tolist()
+    assert 3 == len(made)
 
 
 @pytest.mark.parametrize("fill_at", ["open", "close"])

@@ -93,7 +93,12 @@ class MarketSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kline(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `GET /klines/{symbol}`: open-stamped, prices in USD, volume in coins."""
+    """A row of `GET /klines/{symbol}`: open-stamped, prices in USD, volume in coins.
+
+    Attributes:
+        complete: no shorter bar of which it was made is missing; else high, low and volume are of
+            less than its time, and open and close may be of another.
+    """
 
     open_time_ms: int
     open: float
@@ -101,6 +106,7 @@ class Kline(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     close: float
     volume: float
+    complete: bool = True
 
 
 class FundingRate(msgspec.Struct, frozen=True, kw_only=True):

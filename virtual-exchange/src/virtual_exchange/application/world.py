@@ -10,7 +10,7 @@ from perp_engine.commands import Advance, Command, Deposit, PriceWatch
 from perp_engine.engine import Engine
 from perp_engine.events import ActionRejected, Advanced, Event, OrderOpened, OrderRejected
 from perp_engine.rules import Rules
-from suite.bars import F64, HOUR_MS, I64, INTERVAL_MS, Bars, resample
+from suite.bars import F64, HOUR_MS, I64, INTERVAL_MS, Bars, BoolArray, resample
 from suite.checks import InvariantViolated, check
 from suite.errors import Conflict
 from suite.fixed import Price, Rate, Usd
@@ -379,17 +379,23 @@ def symbol_of(world: World, name: str) -> int | None:
         return None
 
 
-def closed_bars(world: World, symbol: int, interval: str, *, from_ms: int, end_ms: int) -> Bars:
+def closed_bars(
+    world: World, symbol: int, interval: str, *, from_ms: int, end_ms: int
+) -> tuple[Bars, BoolArray]:
     """Bars of a coin that opened in [from, end) and are closed by now.
 
     Longer bars are made of all their minutes, wherever the range ends.
+
+    Returns:
+        The bars, and for each whether no minute of it is missing.
     """
     step, now_ms = INTERVAL_MS[interval], world.now_ms
     stored = world.market.history[symbol]
     stored = stored.rows(0, stored.closed_by(now_ms))
     first, end = (-(-edge // step) * step for edge in (from_ms, min(end_ms, now_ms)))
-    bars, _ = resample(stored.between(first, end), step)
-    return bars.rows(0, bars.closed_by(now_ms))
+    bars, complete = resample(stored.between(first, end), step)
+    closed = bars.closed_by(now_ms)
+    return bars.rows(0, closed), complete[:closed]
 
 
 def mid_price(world: World, symbol: int) -> Price:

@@ -1,14 +1,16 @@
 """The data contract: `GET /gpt-latest/{symbol}` and `GET /klines/{symbol}`."""
 
-import msgspec
+from collections.abc import Mapping
+from typing import Any
 
-from suite.bars import Bars
+import msgspec
+from numpy.typing import NDArray
+
 from suite.contracts.market_data import ARROW, Kline, MarketSnapshot
 from suite.errors import BadRequest
+from suite.klines import COLUMNS
 from suite.moments import parse_moment, parse_timestamp
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
-
-_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 
 async def gpt_latest(call: Call) -> Answer:
@@ -28,20 +30,24 @@ async def klines(call: Call) -> Answer:
         start, end = (parse_moment(query[n]) if n in query else None for n in ("start", "end"))
     except ValueError as error:
         raise BadRequest(str(error)) from None
-    bars = call.session.data.klines(call.path("symbol"), query.get("interval", "1m"), start, end)
+    bars, complete = call.session.data.klines(
+        call.path("symbol"), query.get("interval", "1m"), start, end
+    )
     accept = next((v for n, v in call.scope["headers"] if n == b"accept"), b"")
+    columns = {name: getattr(bars, name) for name in COLUMNS} | {"complete": complete}
     if ARROW.encode() in accept:
-        return Answer(body=_arrow(bars), media_type=ARROW.encode())
-    columns = (getattr(bars, name).tolist() for name in _COLUMNS)
-    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
+        return Answer(body=_arrow(columns), media_type=ARROW.encode())
+    cells = (column.tolist() for column in columns.values())
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
     return Answer(body=msgspec.json.encode(rows))
 
 
-def _arrow(bars: Bars) -> bytes:
-    """Encode bars as an Arrow IPC stream."""
+def _arrow(columns: Mapping[str, NDArray[Any]]) -> bytes:
+    """Encode columns as an Arrow IPC stream."""
     import pyarrow as pa
 
-    table = pa.table({name: getattr(bars, name) for name in _COLUMNS})
+    arrays = [pa.array(column) for column in columns.values()]
+    table = pa.Table.from_arrays(arrays, names=list(columns))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

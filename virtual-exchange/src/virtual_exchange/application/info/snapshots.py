@@ -10,7 +10,7 @@ from strategy_core.snapshot import (
     open_interest_at,
     resampled,
 )
-from suite.bars import HOUR_MS, INTERVAL_MS, Bars
+from suite.bars import HOUR_MS, INTERVAL_MS, Bars, BoolArray
 from suite.errors import BadRequest, NotFound
 from suite.fixed import RATE_ONE
 from virtual_exchange.application.world import World, closed_bars, symbol_of
@@ -97,8 +97,13 @@ class MarketData:
             self._series[symbol] = series
         return series
 
-    def klines(self, name: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:
+    def klines(
+        self, name: str, interval: str, start_ms: int | None, end_ms: int | None
+    ) -> tuple[Bars, BoolArray]:
         """Closed bars with open times in [start, end), at most the last 5000 of them.
+
+        Returns:
+            The bars, and for each whether no minute of it is missing.
 
         Raises:
             NotFound: the coin is unknown.
@@ -114,8 +119,8 @@ class MarketData:
         step, end_ms = INTERVAL_MS[interval], world.now_ms if end_ms is None else end_ms
         first = end_ms - (MAX_KLINES + 1) * step
         first = max(first, 0 if start_ms is None else start_ms)
-        bars = closed_bars(world, symbol, interval, from_ms=first, end_ms=end_ms)
-        return bars.rows(max(0, len(bars) - MAX_KLINES), len(bars))
+        bars, complete = closed_bars(world, symbol, interval, from_ms=first, end_ms=end_ms)
+        return bars.rows(max(0, len(bars) - MAX_KLINES), len(bars)), complete[-MAX_KLINES:]
 
     def _view(self, symbol: int, at_ms: int) -> MarketView | None:
         """The book of a boundary of the range; none where nothing traded."""
