@@ -64,6 +64,7 @@ def build(settings: Settings) -> Container:
             store, _state_dir(store, settings), options, now_ms=clock.now_ms, chance=chance
         )
     bars = live.bars if live else store
+    source = live.source if live else None
     inventory = Inventory(bars, store, time.monotonic)
     snapshots = Snapshots(bars, store, inventory, clock.now_ms, time.monotonic)
     if live is not None:
@@ -72,7 +73,7 @@ def build(settings: Settings) -> Container:
         inventory=inventory,
         ranges=Ranges(bars, store, inventory, clock.now_ms),
         snapshots=snapshots,
-        hub=Hub(live.collector if live else None, lambda coin: recent_candles(bars, coin)),
+        hub=Hub(live.collector if live else None, lambda coin: recent_candles(bars, coin, source)),
         collection=live.collector if live else None,
         live=live,
     )

@@ -58,6 +58,7 @@ class LiveCollection:
         chance: of the jitter of reconnecting.
 
     Attributes:
+        source: what is collected is stored as.
         collector: starts, stops, tells.
         bars: the store together with what is not in it yet.
     """
@@ -81,7 +82,7 @@ class LiveCollection:
         self._feeds: list[KlineFeed] = []
         self._metrics: FeedMetrics | None = None
         tail = Tail(source)
-        self.bars = LiveBars(store, tail)
+        self.source = source
         self.collector = Collector(
             history,
             self._make_feed,
@@ -92,6 +93,7 @@ class LiveCollection:
             now_ms=now_ms,
             options=CollectorOptions(coins_per_connection=coins, flush_s=options.flush_s),
         )
+        self.bars = LiveBars(store, tail, self.collector.collects)
         for symbol in options.symbols:
             self.collector.start(symbol, options.intervals)
 

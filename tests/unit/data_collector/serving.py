@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from data_collector.application.ports import BarReader
 from data_collector.application.reading import Inventory, Ranges, recent_candles
 from data_collector.application.snapshots import Snapshots
 from data_collector.application.streaming import Hub
@@ -58,6 +59,9 @@ class MemoryCollection:
             raise NotFound(f"{coin} is not collected")
         self.rows = {key: row for key, row in self.rows.items() if key[0] != coin}
 
+    def collects(self, coin: str) -> bool:
+        return coin in {row["coin"] for row in self.rows.values()}
+
     def status(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self.rows.values()]
 
@@ -77,15 +81,17 @@ def parts_of(
     *,
     now_s: Callable[[], float] | None = None,
     collection: MemoryCollection | None = None,
+    bars: BarReader | None = None,
 ) -> Container:
     """The parts of a collector; unless told otherwise a second passes whenever somebody looks."""
+    bars = bars or store
     now_s = now_s or itertools.count().__next__
-    inventory = Inventory(store, store, now_s)
+    inventory = Inventory(bars, store, now_s)
     return Container(
         inventory=inventory,
-        ranges=Ranges(store, store, inventory, now_ms),
-        snapshots=Snapshots(store, store, inventory, now_ms, now_s),
-        hub=Hub(collection, lambda coin: recent_candles(store, coin)),
+        ranges=Ranges(bars, store, inventory, now_ms),
+        snapshots=Snapshots(bars, store, inventory, now_ms, now_s),
+        hub=Hub(collection, lambda coin: recent_candles(bars, coin, None)),
         collection=collection,
     )
 

@@ -120,6 +120,10 @@ class Collection(Protocol):
         """
         ...
 
+    def collects(self, coin: str) -> bool:
+        """Whether a coin is collected, or will be as soon as that is possible."""
+        ...
+
     def status(self) -> list[dict[str, Any]]:
         """Say of each coin and interval how its collection goes, as `GET /collection` answers."""
         ...

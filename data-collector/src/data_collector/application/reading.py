@@ -62,19 +62,30 @@ class Inventory:
         """List (source, coin, interval), the preferred source first."""
         now_s = self._now_s()
         if self._listed is None or now_s - self._listed[0] >= LIST_S:
-            self._listed = (now_s, self._store.series())
+            return self._listed_anew()
         return self._listed[1]
 
-    def source_of(self, coin: str) -> Source:
-        """Name the preferred source of a coin.
+    def source_of(self, coin: str, *intervals: str) -> Source:
+        """Name the one source that a coin's bars are read from.
+
+        Args:
+            coin: `BTC`.
+            intervals: it has bars of one of them; of any where none is named.
 
         Raises:
-            NotFound: nothing of it is stored; says what is.
+            NotFound: nothing such is stored; says what is.
         """
-        for source, name, _ in self.series():
-            if name == coin:
-                return source
-        raise self._unknown(coin)
+        for series in (self.series, self._listed_anew):
+            for source, name, interval in series():
+                if name == coin and (not intervals or interval in intervals):
+                    return source
+        held = [
+            f"{interval} of {source}" for source, name, interval in self.series() if name == coin
+        ]
+        if not held:
+            raise self._unknown(coin)
+        asked = " or ".join(dict.fromkeys(intervals))
+        raise NotFound(f"{coin} has no stored {asked} bars; stored are {', '.join(held)}")
 
     def coverage(self) -> list[StoredSeries]:
         """List what is stored, as `GET /coverage` answers.
@@ -155,6 +166,11 @@ class Inventory:
             max_leverage=instrument.max_leverage,
         )
 
+    def _listed_anew(self) -> tuple[tuple[Source, str, str], ...]:
+        series = self._store.series()
+        self._listed = (self._now_s(), series)
+        return series
+
     def _coverage(self, source: Source, coin: str, interval: str) -> Coverage:
         """Look a coverage up, and work it out once for each state of the files."""
         key = source, coin, interval
@@ -170,15 +186,20 @@ class Inventory:
         return NotFound(f"no stored bars of {coin[:24]}; stored are {coins or 'none'}")
 
 
-def recent_candles(bars: BarReader, coin: str) -> list[Candle]:
+def recent_candles(bars: BarReader, coin: str, source: Source | None) -> list[Candle]:
     """Read the 1m candles of the last day that has any, from its midnight on.
+
+    Args:
+        bars: where they are.
+        coin: `BTC`.
+        source: of the candles that will follow them, None for the preferred one.
 
     Raises:
         DataGap: there are none.
         StorageError: a file is damaged; names it.
     """
-    end_ms = bars.coverage(coin, "1m").end_ms
-    held = bars.read(coin, "1m", (end_ms - 1) // DAY_MS * DAY_MS)
+    end_ms = bars.coverage(coin, "1m", source=source).end_ms
+    held = bars.read(coin, "1m", (end_ms - 1) // DAY_MS * DAY_MS, source=source)
     rows = zip(*(getattr(held, name).tolist() for name in COLUMNS), strict=True)
     return [
         Candle(
@@ -248,13 +269,16 @@ class Ranges:
         self._inventory = inventory
         self._now_ms = now_ms
 
-    def klines(self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None) -> Bars:
+    def klines(
+        self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None
+    ) -> tuple[Source, Bars]:
         """Read bars with open times in [start, end), at most the last 5000 of them.
 
-        Stored bars of the interval, and elsewhere what the stored 1m bars add up to.
+        Stored bars of the interval, and elsewhere what the stored 1m bars add up to; all of the
+        preferred source among those that have either.
 
         Raises:
-            NotFound: not a symbol.
+            NotFound: not a symbol, or nothing of it is stored; says what is.
             BadRequest: the interval is unknown, or the range ends after now.
             DataGap: nothing is stored in the range; says what is.
         """
@@ -262,41 +286,42 @@ class Ranges:
             names = ", ".join(INTERVAL_MS)
             raise BadRequest(f"unknown interval {interval[:10]!r}; there are {names}")
         coin = self._coin(symbol, start_ms, end_ms)
-        held = {item[2] for item in self._inventory.series() if item[1] == coin}
-        if interval == "1m" or not held & {"1m", interval}:
-            bars = self._store.read(coin, interval, start_ms, end_ms)
+        source = self._inventory.source_of(coin, "1m", interval)
+        if interval == "1m":
+            bars = self._store.read(coin, interval, start_ms, end_ms, source=source)
         else:
-            bars = self._united(coin, interval, held, start_ms, end_ms)
-        return bars.rows(max(0, len(bars) - MAX_ROWS), len(bars))
+            bars = self._united(source, coin, interval, start_ms, end_ms)
+        return source, bars.rows(max(0, len(bars) - MAX_ROWS), len(bars))
 
-    def funding(self, symbol: str, start_ms: int | None, end_ms: int | None) -> tuple[I64, F64]:
+    def funding(
+        self, symbol: str, start_ms: int | None, end_ms: int | None
+    ) -> tuple[Source, I64, F64]:
         """Read settled funding with stamps in [start, end), at most the last 5000.
 
         Raises:
-            NotFound: not a symbol.
+            NotFound: not a symbol, or nothing of it is stored; says what is.
             BadRequest: the range ends after now.
-            DataGap: nothing of the coin is stored.
         """
         coin = self._coin(symbol, start_ms, end_ms)
         end_ms = self._now_ms() + 1 if end_ms is None else end_ms
-        times, rates = self._store.read_funding(coin, start_ms, end_ms)
-        return times[-MAX_ROWS:], rates[-MAX_ROWS:]
+        source = self._inventory.source_of(coin)
+        times, rates = self._store.read_funding(coin, start_ms, end_ms, source=source)
+        return source, times[-MAX_ROWS:], rates[-MAX_ROWS:]
 
     def open_interest(
         self, symbol: str, start_ms: int | None, end_ms: int | None
-    ) -> tuple[I64, F64]:
+    ) -> tuple[Source, I64, F64]:
         """Read open interest with stamps in [start, end), at most the last 5000.
 
         Raises:
-            NotFound: not a symbol.
+            NotFound: not a symbol, or nothing of it is stored; says what is.
             BadRequest: the range ends after now.
-            DataGap: nothing of the coin is stored.
         """
         coin = self._coin(symbol, start_ms, end_ms)
         end_ms = self._now_ms() + 1 if end_ms is None else end_ms
         source = self._inventory.source_of(coin)
         times, values = read_interest(self._interest, coin, start_ms, end_ms, source)
-        return times[-MAX_ROWS:], values[-MAX_ROWS:]
+        return source, times[-MAX_ROWS:], values[-MAX_ROWS:]
 
     def _coin(self, symbol: str, start_ms: int | None, end_ms: int | None) -> str:
         """Name the coin asked for, and refuse ranges that reach beyond now."""
@@ -307,18 +332,18 @@ class Ranges:
         return coin
 
     def _united(
-        self, coin: str, interval: str, held: set[str], start_ms: int | None, end_ms: int | None
+        self, source: Source, coin: str, interval: str, start_ms: int | None, end_ms: int | None
     ) -> Bars:
-        """Bars as stored, and those made of 1m bars where none are."""
+        """Bars as a source has them, and those made of its 1m bars where it has none."""
         step = INTERVAL_MS[interval]
         first = None if start_ms is None else -(-start_ms // step) * step
         parts, faults = [empty_bars(step)], []
         for name in ("1m", interval):
-            if name not in held:
+            if (source, coin, name) not in self._inventory.series():
                 continue
             last = None if end_ms is None else -(-end_ms // step) * step
             try:
-                bars = self._store.read(coin, name, first, last)
+                bars = self._store.read(coin, name, first, last, source=source)
             except DataGap as error:
                 faults.append(error)
                 continue

@@ -175,7 +175,7 @@ class Snapshots:
         """Bring a coin up to the present state of its files."""
         checked_s, loaded = self._now_s(), self._kept.get(coin)
         try:
-            source = self._source(coin)
+            source = self._inventory.source_of(coin, "1m")
             fingerprint = (source, *self._store.fingerprint(coin, "1m", source=source))
             if loaded is None or loaded.fingerprint != fingerprint:
                 loaded = self._read(coin, source, fingerprint)
@@ -222,12 +222,6 @@ class Snapshots:
             market=None,
             open_interest=open_interest_at(*loaded.open_interest[number], at_ms),
         )
-
-    def _source(self, coin: str) -> Source:
-        for source, name, interval in self._inventory.series():
-            if (name, interval) == (coin, "1m"):
-                return source
-        return self._store.coverage(coin, "1m").source  # which says what is stored instead
 
 
 def _minute(time_ms: int) -> int:

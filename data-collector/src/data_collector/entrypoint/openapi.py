@@ -126,13 +126,15 @@ def describe_with(app: FastAPI) -> None:
 
 def _fill(operation: dict[str, Any], doc: Doc, schema: dict[str, Any], example: Any) -> None:
     content: dict[str, Any] = {JSON: {"schema": schema, "example": example}}
+    headers: dict[str, Any] = {"ETag": {"schema": {"type": "string"}}}
     if doc.arrow:
+        headers["X-Source"] = {"schema": {"type": "string"}, "description": "`venue/market`"}
         content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
     text = {"text/plain": {"schema": {"type": "string"}}}
     operation["responses"] = {
         "200": {
             "description": "the answer",
-            "headers": {"ETag": {"schema": {"type": "string"}}},
+            "headers": headers,
             "content": content,
         },
         **({} if doc.guarded else {"304": {"description": "If-None-Match names the answer"}}),

@@ -1,6 +1,7 @@
 """Answers with a name: whoever has one already is told so instead of being sent it again."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -10,13 +11,21 @@ from starlette.responses import Response
 
 from data_collector.application.snapshots import Encoded
 from suite.contracts.market_data import ARROW, JSON
+from suite.klines import Source
 from suite.service.kline_files import array_of
 
 NOT_MODIFIED: Final = 304
+SOURCE: Final = "x-source"
+"""Header that names where rows are from, `venue/market`."""
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def tagged(
-    request: Request, answer: Encoded, *, media_type: str = JSON, vary: bool = False
+    request: Request,
+    answer: Encoded,
+    *,
+    media_type: str = JSON,
+    headers: Mapping[str, str] = _NOTHING,
 ) -> Response:
     """Answer with a strong ETag, or with 304 where the caller has that very body.
 
@@ -24,10 +33,10 @@ def tagged(
         request: what is answered.
         answer: the body and its name.
         media_type: of the body.
-        vary: the same address has another body for another `Accept`.
+        headers: others than those of every answer.
     """
     tag = f'"{answer.digest}"'
-    headers = {"etag": tag, "cache-control": "no-cache"} | ({"vary": "accept"} if vary else {})
+    headers = {"etag": tag, "cache-control": "no-cache", **headers}
     if has_it(request.headers.get("if-none-match"), tag):
         return Response(status_code=NOT_MODIFIED, headers=headers)
     return Response(answer.body, media_type=media_type, headers=headers)
@@ -38,18 +47,21 @@ def json_reply(request: Request, value: object) -> Response:
     return tagged(request, Encoded.of(msgspec.json.encode(value)))
 
 
-def rows_reply(request: Request, columns: Mapping[str, NDArray[Any]]) -> Response:
+def rows_reply(request: Request, source: Source, columns: Mapping[str, NDArray[Any]]) -> Response:
     """Answer with the rows of a table: as JSON, or as an Arrow stream where that is accepted.
 
     Args:
         request: what is answered.
+        source: of the rows.
         columns: int64 and float64 arrays of equal length, by name.
     """
+    headers = {SOURCE: str(source), "vary": "accept"}
     if ARROW in request.headers.get("accept", ""):
-        return tagged(request, Encoded.of(_arrow(columns)), media_type=ARROW, vary=True)
+        answer = Encoded.of(_arrow(columns))
+        return tagged(request, answer, media_type=ARROW, headers=headers)
     names, cells = tuple(columns), (column.tolist() for column in columns.values())
     rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
-    return tagged(request, Encoded.of(msgspec.json.encode(rows)), vary=True)
+    return tagged(request, Encoded.of(msgspec.json.encode(rows)), headers=headers)
 
 
 def has_it(if_none_match: str | None, tag: str) -> bool:

@@ -46,22 +46,22 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
         start: str | None = None,
         end: str | None = None,
     ) -> Response:
-        bars = ranges.klines(symbol, interval, _moment(start), _moment(end))
-        return rows_reply(request, {name: getattr(bars, name) for name in COLUMNS})
+        source, bars = ranges.klines(symbol, interval, _moment(start), _moment(end))
+        return rows_reply(request, source, {name: getattr(bars, name) for name in COLUMNS})
 
     @router.get("/funding/{symbol:path}", summary="Settled funding, at most the last 5000 stamps")
     def get_funding(
         request: Request, symbol: str, start: str | None = None, end: str | None = None
     ) -> Response:
-        times, rates = ranges.funding(symbol, _moment(start), _moment(end))
-        return rows_reply(request, {"time_ms": times, "rate": rates})
+        source, times, rates = ranges.funding(symbol, _moment(start), _moment(end))
+        return rows_reply(request, source, {"time_ms": times, "rate": rates})
 
     @router.get("/open-interest/{symbol:path}", summary="Open interest, at most the last 5000 rows")
     def get_open_interest(
         request: Request, symbol: str, start: str | None = None, end: str | None = None
     ) -> Response:
-        times, values = ranges.open_interest(symbol, _moment(start), _moment(end))
-        return rows_reply(request, {"time_ms": times, "open_interest": values})
+        source, times, values = ranges.open_interest(symbol, _moment(start), _moment(end))
+        return rows_reply(request, source, {"time_ms": times, "open_interest": values})
 
     @router.get("/gpt-latest/{symbol:path}", summary="One coin's market at a moment")
     def get_latest(request: Request, symbol: str, timestamp: str | None = None) -> Response:

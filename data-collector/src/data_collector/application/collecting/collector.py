@@ -136,6 +136,10 @@ class Collector:
             raise NotFound(f"{coin[:24]} is not collected") from None
         self._changes.set()
 
+    def collects(self, coin: str) -> bool:
+        """Whether a coin is collected, or will be as soon as that is possible."""
+        return coin in self._asked
+
     def listen(self, callback: Callable[[MarketEvent], None]) -> Callable[[], None]:
         """Have events told as they come, and closed bars once they are safe.
 

@@ -1,7 +1,7 @@
 """Bars that are acknowledged and not yet in the store, and readers that see both as one."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,7 @@ from data_collector.application.ports import BarReader
 from data_collector.domain.candles import Candle
 from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.errors import DataGap
-from suite.klines import Coverage, Gap, Source, bars_of, empty_bars, gaps_of, merge_bars
-
-_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
+from suite.klines import COLUMNS, Coverage, Gap, Source, bars_of, empty_bars, gaps_of, merge_bars
 
 
 def bars_from(candles: Iterable[Candle], interval_ms: int) -> Bars:
@@ -21,7 +19,7 @@ def bars_from(candles: Iterable[Candle], interval_ms: int) -> Bars:
     rows = {candle.open_time_ms: candle for candle in candles}
     times = sorted(rows)
     table = np.array([rows[at].values for at in times], np.float64).reshape(-1, 5).T
-    return bars_of(interval_ms, dict(zip(_COLUMNS, (times, *table), strict=True)))
+    return bars_of(interval_ms, dict(zip(COLUMNS, (times, *table), strict=True)))
 
 
 class Tail:
@@ -87,32 +85,30 @@ class LiveBars:
     The tail is looked at before the store: a bar that moves from one to the other meanwhile is
     seen twice, which merging undoes, and never missed.
 
+    While a coin is collected, its source comes before all others: what is live is not hidden behind
+    what somebody imported once.
+
     Args:
         store: what was collected before.
         tail: what is not in it yet.
+        collects: whether a coin is being collected.
     """
 
-    def __init__(self, store: BarReader, tail: Tail) -> None:
+    def __init__(self, store: BarReader, tail: Tail, collects: Callable[[str], bool]) -> None:
         self._store = store
         self._tail = tail
+        self._collects = collects
 
     def series(self) -> tuple[tuple[Source, str, str], ...]:
-        """List (source, coin, interval) of everything that has bars."""
+        """List (source, coin, interval) of everything that has bars, the preferred source first."""
         live = [(self._tail.source, coin, self._tail.interval) for coin in self._tail.coins()]
-        stored = self._store.series()
-        if all(item in stored for item in live):
-            return stored
-        return tuple(
-            sorted(
-                {*stored, *live},
-                key=lambda item: (item[1], item[0].rank, INTERVAL_MS[item[2]]),
-            )
-        )
+        return tuple(sorted({*self._store.series(), *live}, key=self._place))
 
     def coverage(
         self, coin: str, interval: str = "1m", *, source: Source | str | None = None
     ) -> Coverage:
         """Say from when to when bars are there and which are missing."""
+        source = self._chosen(coin, interval, source)
         tail = self._tail_of(coin, interval, source)
         if len(tail) == 0:
             return self._store.coverage(coin, interval, source=source)
@@ -147,6 +143,7 @@ class LiveBars:
         source: Source | str | None = None,
     ) -> Bars:
         """Read the bars of a range."""
+        source = self._chosen(coin, interval, source)
         tail = self._tail_of(coin, interval, source)
         if len(tail) == 0:
             return self._store.read(coin, interval, from_ms, to_ms, source=source)
@@ -168,6 +165,7 @@ class LiveBars:
         source: Source | str | None = None,
     ) -> tuple[I64, F64]:
         """Read the settled funding of a range; it is stored at once."""
+        source = self._chosen(coin, None, source)
         try:
             return self._store.read_funding(coin, from_ms, to_ms, source=source)
         except DataGap:
@@ -180,18 +178,29 @@ class LiveBars:
         version = self._tail.version(coin) if source == self._tail.source else 0
         return (version, *self._store.fingerprint(coin, interval, source=source))
 
+    def _place(self, item: tuple[Source, str, str]) -> tuple[Any, ...]:
+        """Where an item stands among those of `series`."""
+        source, coin, interval = item
+        is_live = source == self._tail.source and self._collects(coin)
+        return coin, not is_live, source.rank, INTERVAL_MS[interval]
+
+    def _chosen(
+        self, coin: str, interval: str | None, source: Source | str | None
+    ) -> Source | str | None:
+        """The source that was named, else the preferred one; None where nothing is there."""
+        if source is not None:
+            return source
+        held = (
+            s for s, name, length in self.series() if name == coin and interval in {None, length}
+        )
+        return next(held, None)
+
     def _tail_of(self, coin: str, interval: str, source: Source | str | None) -> Bars:
         """The tail's bars of a coin where its source is the one that is meant."""
         mine = self._tail.source
-        nothing = empty_bars(INTERVAL_MS[interval])
-        if interval != self._tail.interval:
-            return nothing
-        if source is None:
-            ranked = [item[0] for item in self.series() if item[1:] == (coin, interval)]
-            meant = min(ranked, key=lambda item: item.rank, default=None) == mine
-        else:
-            meant = source in {mine, mine.venue, str(mine)}
-        return self._tail.bars(coin) if meant else nothing
+        if interval == self._tail.interval and source in {mine, mine.venue, str(mine)}:
+            return self._tail.bars(coin)
+        return empty_bars(INTERVAL_MS[interval])
 
 
 def _coverage(source: Source, interval: str, times: I64, noted: tuple[Gap, ...] = ()) -> Coverage:
