@@ -1,7 +1,8 @@
 """The collector's WebSocket: what is told, to whom, in which order, and who is dropped."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -50,6 +51,11 @@ class Running:
             raise DataGap("nothing stored")
         return stored
 
+    async def begun(self) -> None:
+        """Wait until what came before has been read for every longer candle."""
+        topics = self.hub._topics.values()
+        await asyncio.gather(*(topic.beginning for topic in topics if topic.beginning))
+
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Socket]:
         socket = Socket()
@@ -62,13 +68,6 @@ class Running:
             await task
 
 
-async def answered(client: Socket) -> None:
-    """Wait until what was said before is dealt with, whatever thread it needed."""
-    said = await client.ask({"method": "ping"})
-    while {"channel": "pong"} not in said:
-        said += await client.take()
-
-
 async def test_candle_is_told_as_it_grows_and_when_it_is_closed() -> None:
     """In the words of the venue, with all digits; other coins and events are not told."""
     running = Running()
@@ -78,7 +77,13 @@ async def test_candle_is_told_as_it_grows_and_when_it_is_closed() -> None:
         running.collection.tell(candle(0, 100.00001), candle(0, coin="ETH"))
         (row,) = await client.take("candle")
         assert (START_MS, START_MS + MINUTE_MS - 1) == (row["t"], row["T"])
-        assert {"s": "BTC", "i": "1m", "n": 4, "closed": False}.items() <= row.items()
+        assert {
+            "s": "BTC",
+            "i": "1m",
+            "n": 4,
+            "closed": False,
+            "complete": True,
+        }.items() <= row.items()
         assert ("100.0", "100.00001", "2.5") == (row["o"], row["c"], row["v"])
         running.collection.tell(candle(1), candle(0, 101.0, closed=True))
         rows = await client.take("candle")
@@ -107,7 +112,7 @@ async def test_longer_candle_is_made_of_the_minutes_before_and_those_told() -> N
     running = Running(*stored)
     async with running.connected() as client:
         await client.subscribe("candle", coin="BTC", interval="15m")
-        await answered(client)
+        await running.begun()
         running.collection.tell(candle(13, 120.0), candle(13, 119.0, closed=True), candle(14))
         (row,) = await client.take("candle")
         assert ("15m", START_MS, False) == (row["i"], row["t"], row["closed"])
@@ -118,6 +123,74 @@ async def test_longer_candle_is_made_of_the_minutes_before_and_those_told() -> N
     assert [(START_MS, "104.0", True), (START_MS + 15 * MINUTE_MS, "70.0", False)] == [
         (row["t"], row["c"], row["closed"]) for row in rows
     ]
+
+
+@pytest.mark.parametrize("absent", [range(5), (7,), (0,)])
+async def test_longer_candle_that_lacks_a_minute_is_not_told_as_closed(
+    absent: Sequence[int],
+) -> None:
+    """It began in the middle, or a minute was lost; it says so until the minutes come after all."""
+    running = Running()
+    async with running.connected() as client:
+        await client.subscribe("candle", coin="BTC", interval="15m")
+        await running.begun()
+        running.collection.tell(candle(5, 95.0))
+        (row,) = await client.take("candle")
+        assert (False, False) == (row["closed"], row["complete"])
+        told = [candle(minute, closed=True) for minute in range(15) if minute not in absent]
+        running.collection.tell(*told[:-1], candle(15), told[-1])
+        rows = await client.take("candle")
+        next_ms = START_MS + 15 * MINUTE_MS
+        assert [(START_MS, False, False), (next_ms, False, True)] == [
+            (row["t"], row["closed"], row["complete"]) for row in rows
+        ]
+        running.collection.tell(*(candle(minute, closed=True) for minute in absent))
+        (row,) = await client.take("candle")
+        assert (START_MS, True, True) == (row["t"], row["closed"], row["complete"])
+
+
+async def test_minute_that_is_told_again_says_nothing_new_about_the_longer_one() -> None:
+    running = Running(*(candle(minute, closed=True) for minute in range(14)))
+    async with running.connected() as client:
+        await client.subscribe("candle", coin="BTC", interval="15m")
+        await running.begun()
+        running.collection.tell(candle(14, closed=True), candle(14), candle(3))
+        assert [True] == [row["closed"] for row in await client.take("candle")]
+
+
+async def test_longer_candle_begins_though_the_first_who_asked_for_it_left() -> None:
+    """While the past was still being read; the others get it all the same."""
+    reading, left = threading.Event(), threading.Event()
+    running = Running()
+
+    def recent(_: str) -> list[Candle]:
+        reading.set()
+        assert left.wait(10)
+        return [candle(minute, closed=True) for minute in range(14)]
+
+    running.hub._recent = recent
+    async with running.connected() as other:
+        async with running.connected() as first:
+            await first.subscribe("candle", coin="BTC", interval="15m")
+            await asyncio.to_thread(reading.wait, 10)
+            await other.subscribe("candle", coin="BTC", interval="15m")
+        left.set()
+        await running.begun()
+        running.collection.tell(candle(14, closed=True))
+        assert [True] == [row["closed"] for row in await other.take("candle")]
+
+
+async def test_coin_that_is_collected_no_longer_can_be_unsubscribed_from() -> None:
+    """Nobody can subscribe to it any more."""
+    running = Running()
+    wanted = {"coin": "BTC", "interval": "1m"}
+    async with running.connected() as client, running.connected() as other:
+        await client.subscribe("candle", **wanted)
+        running.collection.stop("BTC")
+        assert "Invalid subscription" in str(await other.subscribe("candle", **wanted))
+        (answer,) = await client.unsubscribe("candle", **wanted)
+        assert "unsubscribe" == answer["data"]["method"]
+        assert [] == running.collection.listeners
 
 
 async def test_mids_and_trades_are_told() -> None:

@@ -4,8 +4,10 @@ A candle that grows and the mids are states: a slow client gets the latest of th
 and trades are logs: a client gets every one, or is dropped when too many wait.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from data_collector.domain.candles import Candle, MarketEvent, Mids, Print
 from data_collector.domain.forming import Forming
 from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts import hyperliquid_ws as ws
+from suite.errors import SuiteError
 from suite.instrument import coin_of
 
 _encode = msgspec.json.Encoder().encode
@@ -48,6 +51,8 @@ class Topic:
         coin: it is of, empty for all.
         interval_ms: of candles, 0 for others.
         shown_ms: open time of the candle that is its state.
+        forming: makes the candles that are longer than those told.
+        beginning: the task that looks for what came before them.
     """
 
     def __init__(self, key: str, coin: str = "", interval_ms: int = 0) -> None:
@@ -55,6 +60,8 @@ class Topic:
         self.coin = coin
         self.interval_ms = interval_ms
         self.shown_ms = 0
+        self.forming = Forming(coin, interval_ms) if interval_ms > MINUTE_MS else None
+        self.beginning: asyncio.Task[None] | None = None
         self.subscribers: dict[Subscriber, None] = {}
         self._state: Callable[[], bytes] | None = None
         self._encoded: bytes | None = None
@@ -92,30 +99,21 @@ class Hub:
     def __init__(
         self, collection: Collection | None, recent: Callable[[str], Iterable[Candle]]
     ) -> None:
-        self.recent = recent
+        self._recent = recent
         self._collection = collection
         self._topics: dict[str, Topic] = {}
         self._candles: dict[str, dict[int, Topic]] = {}
-        self._forming: dict[str, Forming] = {}
         self._mids: dict[str, str] = {}
         self._leave: Callable[[], None] = lambda: None
 
     def topic(self, wanted: ws.Named) -> Topic | None:
         """Find what a subscription asks for, None where nothing such is collected."""
-        if isinstance(wanted, ws.AllMids):
-            return self._topics.get("allMids") or (Topic("allMids") if self._collection else None)
-        if not isinstance(wanted, ws.Candle | ws.Trades):
+        topic = topic_of(wanted)
+        if topic is None or self._collection is None:
             return None
-        coin = self._coin(wanted.coin)
-        if not coin:
+        if topic.coin and not self._collection.collects(topic.coin):
             return None
-        if isinstance(wanted, ws.Trades):
-            key, interval_ms = f"trades {coin}", 0
-        elif wanted.interval in INTERVAL_MS:
-            key, interval_ms = f"candle {coin} {wanted.interval}", INTERVAL_MS[wanted.interval]
-        else:
-            return None
-        return self._topics.get(key) or Topic(key, coin, interval_ms)
+        return self._topics.get(topic.key, topic)
 
     def add(self, topic: Topic, subscriber: "Subscriber") -> None:
         """Send a topic to somebody from now on."""
@@ -123,16 +121,11 @@ class Hub:
             self._leave = self._collection.listen(self._heard)
         if topic.key not in self._topics and topic.interval_ms:
             self._candles.setdefault(topic.coin, {})[topic.interval_ms] = topic
-            if topic.interval_ms > MINUTE_MS:
-                self._forming[topic.key] = Forming(topic.coin, topic.interval_ms)
+            if topic.forming is not None:
+                topic.beginning = asyncio.create_task(self._begin(topic.coin, topic.forming))
         self._topics[topic.key] = topic
         topic.subscribers[subscriber] = None
         subscriber.mark(topic)
-
-    def begin(self, topic: Topic, closed: Iterable[Candle]) -> None:
-        """Let a longer candle begin with the minutes that came before."""
-        if topic.key in self._forming:
-            self._forming[topic.key].begin(closed)
 
     def remove(self, topic: Topic, subscriber: "Subscriber") -> None:
         """Send it no longer; the last one takes the topic along."""
@@ -140,21 +133,20 @@ class Hub:
         if topic.subscribers or self._topics.get(topic.key) is not topic:
             return
         del self._topics[topic.key]
-        self._forming.pop(topic.key, None)
+        if topic.beginning is not None:
+            topic.beginning.cancel()
         if topic.interval_ms:
             del self._candles[topic.coin][topic.interval_ms]
         if not self._topics:
             self._leave()
             self._mids.clear()
 
-    def _coin(self, symbol: str) -> str:
-        """Name the coin of a symbol, empty where it is not collected."""
-        try:
-            coin = coin_of(symbol)
-        except ValueError:
-            return ""
-        rows = self._collection.status() if self._collection else []
-        return coin if any(row["coin"] == coin for row in rows) else ""
+    async def _begin(self, coin: str, forming: Forming) -> None:
+        """Let longer candles begin with the minutes that came before, whoever waits for them."""
+        closed: Iterable[Candle] = ()
+        with suppress(SuiteError):  # nothing stored yet: they begin with what comes
+            closed = await asyncio.to_thread(self._recent, coin)
+        forming.begin(closed)
 
     def _heard(self, event: MarketEvent) -> None:
         match event:
@@ -174,15 +166,15 @@ class Hub:
     def _candle(self, topic: Topic, interval_ms: int, event: Candle) -> None:
         candle: Candle | None = event
         if interval_ms != event.interval_ms:
-            forming = self._forming.get(topic.key)
-            candle = None if forming is None else forming.take(event)
+            candle = None if topic.forming is None else topic.forming.take(event)
         if candle is None:
             return
-        if candle.closed:
+        is_over = event.closed and event.end_ms == candle.end_ms
+        if candle.closed or is_over:  # what lacks a minute is over without being closed
             if topic.shown_ms <= candle.open_time_ms:
                 topic.forget()
             topic.tell(message("candle", _row(candle)))
-        else:
+        elif topic.shown_ms <= candle.open_time_ms:
             topic.shown_ms = candle.open_time_ms
             topic.show(lambda: message("candle", _row(candle)))
 
@@ -217,12 +209,8 @@ class Subscriber:
         self.error(ws.TOO_MANY_MESSAGES.format(limit=self._limits.messages))
         return True
 
-    def subscribe(self, wanted: ws.Named) -> Topic | None:
-        """Begin to send a channel, or say why not.
-
-        Returns:
-            The topic where it is new to the hub and wants the minutes before it.
-        """
+    def subscribe(self, wanted: ws.Named) -> None:
+        """Begin to send a channel, or say why not."""
         topic = self._hub.topic(wanted)
         if topic is None:
             text = ws.INVALID
@@ -231,18 +219,17 @@ class Subscriber:
         elif len(self._topics) >= self._limits.channels:
             text = ws.TOO_MANY_CHANNELS.format(limit=self._limits.channels)
         else:
-            is_new = not topic.subscribers
             self._topics[topic.key] = topic
             self.put(message("subscriptionResponse", _said("subscribe", wanted)))
             self._hub.add(topic, self)
-            return topic if is_new and topic.interval_ms > MINUTE_MS else None
+            return
         self.error(text.format(json=_encode(wanted).decode()))
-        return None
 
     def unsubscribe(self, unwanted: ws.Named) -> None:
         """Send a channel no longer."""
-        topic = self._hub.topic(unwanted)
-        if topic is None or self._topics.pop(topic.key, None) is None:
+        named = topic_of(unwanted)
+        topic = None if named is None else self._topics.pop(named.key, None)
+        if topic is None:
             text = ws.ALREADY_UNSUBSCRIBED.format(json=_encode(unwanted).decode())
             self.error(text)
             return
@@ -288,6 +275,22 @@ class Subscriber:
         return taken
 
 
+def topic_of(wanted: ws.Named) -> Topic | None:
+    """Name what a subscription is about, whether it is collected or not; None where it is wrong."""
+    if isinstance(wanted, ws.AllMids):
+        return Topic("allMids")
+    if not isinstance(wanted, ws.Candle | ws.Trades):
+        return None
+    try:
+        coin = coin_of(wanted.coin)
+    except ValueError:
+        return None
+    if isinstance(wanted, ws.Trades):
+        return Topic(f"trades {coin}", coin)
+    interval_ms = INTERVAL_MS.get(wanted.interval)
+    return Topic(f"candle {coin} {wanted.interval}", coin, interval_ms) if interval_ms else None
+
+
 def message(channel: str, data: Any) -> bytes:
     """Write a message."""
     return _encode({"channel": channel, "data": data})
@@ -311,6 +314,7 @@ def _row(candle: Candle) -> dict[str, Any]:
         "v": _text(candle.volume),
         "n": candle.trades,
         "closed": candle.closed,
+        "complete": candle.complete,
     }
 
 

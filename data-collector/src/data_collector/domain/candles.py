@@ -17,6 +17,7 @@ class Candle:
         volume: units of the coin.
         trades: in it so far; None where the venue does not say.
         closed: the venue said, or we concluded, that it will not change any more.
+        complete: of one made of shorter ones, none of them is missing from its start to now.
     """
 
     coin: str
@@ -29,6 +30,7 @@ class Candle:
     volume: float
     trades: int | None = None
     closed: bool = False
+    complete: bool = True
 
     @property
     def end_ms(self) -> int:

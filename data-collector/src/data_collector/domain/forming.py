@@ -23,28 +23,33 @@ class Forming:
         self._begun = False
 
     def begin(self, closed: Iterable[Candle]) -> None:
-        """Take closed candles that came before; what is known already stays."""
+        """Take closed candles that came before; what was told as closed since stays."""
         self._begun = True
         for candle in closed:
-            self._bucket(candle).setdefault(candle.open_time_ms, candle)
+            rows = self._bucket(candle)
+            known = rows.get(candle.open_time_ms)
+            if known is None or not known.closed:
+                rows[candle.open_time_ms] = candle
 
     def take(self, candle: Candle) -> Candle | None:
         """Take a candle as it is told, and make the longer one around it.
 
         Returns:
-            The longer candle as of now, closed once its last minute is; None before `begin`, and
-            where the candle is older than all that is still kept.
+            The longer candle as of now, closed once every candle of it is there and closed; None
+            before `begin`, and where nothing new was said or it is older than all that is kept.
         """
         rows = self._bucket(candle)
         known = rows.get(candle.open_time_ms)
-        if known is None or candle.closed or not known.closed:
-            rows[candle.open_time_ms] = candle
+        if known is not None and known.closed and not candle.closed:
+            return None
+        rows[candle.open_time_ms] = candle
         start = candle.open_time_ms - candle.open_time_ms % self._interval_ms
         if start not in self._buckets or not self._begun:
             return None
         inside = [rows[at] for at in sorted(rows)]
         trades = [row.trades for row in inside if row.trades is not None]
-        end_ms = start + self._interval_ms
+        is_complete = len(inside) == (inside[-1].end_ms - start) // candle.interval_ms
+        is_over = inside[-1].end_ms == start + self._interval_ms
         return Candle(
             coin=self._coin,
             interval_ms=self._interval_ms,
@@ -55,7 +60,8 @@ class Forming:
             close=inside[-1].close,
             volume=sum(row.volume for row in inside),
             trades=sum(trades) if len(trades) == len(inside) else None,
-            closed=inside[-1].closed and inside[-1].end_ms == end_ms,
+            closed=is_complete and is_over and all(row.closed for row in inside),
+            complete=is_complete,
         )
 
     def _bucket(self, candle: Candle) -> dict[int, Candle]:

@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from data_collector.application.streaming import Hub, Limits, Subscriber
 from suite.contracts import hyperliquid_ws as ws
-from suite.errors import SuiteError
 from suite.service.tokens import open_to_all
 from suite.service.websocket import WIRE, Gone, Stalled
 
@@ -114,21 +113,15 @@ class _Connection:
             if said["type"] == "websocket.disconnect":
                 return
             if not self._subscriber.heard(now_s()):
-                await self._answer(said.get("text"), said.get("bytes"))
+                self._answer(said.get("text"), said.get("bytes"))
             # Whoever says much at once must not keep the others waiting.
             await asyncio.sleep(0)
 
-    async def _answer(self, text: str | None, binary: bytes | None) -> None:
+    def _answer(self, text: str | None, binary: bytes | None) -> None:
         frame = None if text is None else ws.decode_frame(text)
         match frame:
             case ws.Subscribe():
-                topic = self._subscriber.subscribe(frame.subscription)
-                if topic is not None:
-                    try:
-                        closed = await asyncio.to_thread(self._hub.recent, topic.coin)
-                    except SuiteError:
-                        closed = ()  # nothing stored yet: it begins with what comes
-                    self._hub.begin(topic, closed)
+                self._subscriber.subscribe(frame.subscription)
             case ws.Unsubscribe():
                 self._subscriber.unsubscribe(frame.subscription)
             case ws.Ping():
