@@ -30,7 +30,7 @@ class Result:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection; an answer is complete when its announced length is there."""
+    """One connection; an answer is complete when its announced length is there, 0 if none is."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -45,9 +45,8 @@ class _Connection(asyncio.Protocol):
         head, split, rest = self._buffer.partition(b"\r\n\r\n")
         if not split:
             return
-        lower = head.lower()
-        at = lower.index(b"content-length:") + 15
-        length = int(lower[at:].split(b"\r\n", 1)[0])
+        _, announced, value = head.lower().partition(b"content-length:")
+        length = int(value.split(b"\r\n", 1)[0]) if announced else 0
         if len(rest) < length:
             return
         body, self._buffer = rest[:length], rest[length:]
