@@ -66,7 +66,14 @@ def build(settings: Settings) -> Container:
     bars = live.bars if live else store
     source = live.source if live else None
     inventory = Inventory(bars, store, time.monotonic)
-    snapshots = Snapshots(bars, store, inventory, clock.now_ms, time.monotonic)
+    snapshots = Snapshots(
+        bars,
+        store,
+        inventory,
+        clock.now_ms,
+        time.monotonic,
+        lambda held, coin: live.collector.covered_ms(coin) if live and held == source else 0,
+    )
     if live is not None:
         live.collector.listen(lambda event: _touch(snapshots, event))
     return Container(

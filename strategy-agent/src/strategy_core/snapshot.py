@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from strategy_core.indicators import NOTHING, WINDOW, indicators
 from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS, Bars, resample
+from suite.klines import COLUMNS, concat_bars
 
 INTERVALS: Final = (1, 15, 60, 240, 1440)
 """Minutes of the blocks, in their order."""
@@ -158,7 +159,7 @@ def _block_of(bars: Bars, minutes: int, end: int, *, complete: BoolArray | None)
     }
 
 
-_COLUMNS = ("open", "high", "low", "close", "volume")
+_COLUMNS = COLUMNS[1:]
 
 
 def _rows(bars: Bars) -> list[list[Any]]:
@@ -281,6 +282,27 @@ def resampled(bars: Bars) -> Resampled:
     return parts
 
 
+def _resampled_on(before: Resampled, bars: Bars) -> Resampled:
+    """Make the longer bars of bars that went on; only the last of each can be another than before.
+
+    Args:
+        before: made of the first of them.
+        bars: all of them, the shortest.
+    """
+    made = Resampled({}, {})
+    for minutes, old in before.series.items():
+        if minutes not in before.complete:
+            made.series[minutes] = bars
+            continue
+        kept = max(0, len(old) - 1)
+        first_ms = int(old.open_time_ms[kept]) if len(old) else 0
+        row = int(np.searchsorted(bars.open_time_ms, first_ms))
+        longer, complete = resample(bars.rows(row, len(bars)), minutes * MINUTE_MS)
+        made.series[minutes] = concat_bars([old.rows(0, kept), longer], minutes * MINUTE_MS)
+        made.complete[minutes] = np.concatenate([before.complete[minutes][:kept], complete])
+    return made
+
+
 class SnapshotSeries:
     """All that snapshots of one coin need: its shortest bars, resampled once.
 
@@ -297,10 +319,24 @@ class SnapshotSeries:
         parts = parts or resampled(bars)
         self._symbol = symbol
         self._bars = bars
+        self._parts = parts
         self._series, self._complete = parts.series, parts.complete
         self._blocks: dict[int, tuple[int, Block]] = {}
         self._last_key: tuple[object, ...] = ()
         self._last: dict[str, object] = {}
+
+    @property
+    def bars(self) -> Bars:
+        """The shortest bars."""
+        return self._bars
+
+    def extended(self, bars: Bars) -> "SnapshotSeries":
+        """Describe bars that went on, at the price of what is new.
+
+        Args:
+            bars: all of them; the first are those of this series.
+        """
+        return SnapshotSeries(self._symbol, bars, _resampled_on(self._parts, bars))
 
     @property
     def intervals(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from data_collector.domain.candles import MarketEvent
 from data_collector.main import create_app
 from data_collector.settings import Settings
 from suite.errors import BadRequest, NotFound
+from suite.klines import Source
 from suite.service.kline_store import KlineStore
 
 
@@ -82,6 +83,7 @@ def parts_of(
     now_s: Callable[[], float] | None = None,
     collection: MemoryCollection | None = None,
     bars: BarReader | None = None,
+    covered_ms: Callable[[Source, str], int] = lambda *_: 0,
 ) -> Container:
     """The parts of a collector; unless told otherwise a second passes whenever somebody looks."""
     bars = bars or store
@@ -90,7 +92,7 @@ def parts_of(
     return Container(
         inventory=inventory,
         ranges=Ranges(bars, store, inventory, now_ms),
-        snapshots=Snapshots(bars, store, inventory, now_ms, now_s),
+        snapshots=Snapshots(bars, store, inventory, now_ms, now_s, covered_ms),
         hub=Hub(collection, lambda coin: recent_candles(bars, coin, None)),
         collection=collection,
     )

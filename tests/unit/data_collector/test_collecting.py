@@ -1,6 +1,8 @@
 """A collector: bars are safe before anybody hears of them, and nothing is asked that was told."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -136,6 +138,29 @@ async def test_what_the_venue_has_not_either_gets_a_reason_in_the_ledger() -> No
     minutes = [(17, 19), (22, 23)]
     spans = [Gap(START + first * MINUTE_MS, START + end * MINUTE_MS) for first, end in minutes]
     assert [(span, "venue has none (outage)") for span in spans] == gaps
+
+
+async def test_it_is_told_how_far_a_coin_is_though_its_last_minute_is_missing() -> None:
+    """And never further than can be read: a bar that waits for the disk is not there yet."""
+    absent = {START + row * MINUTE_MS for row in (5, 6, 7)}
+    free = threading.Event()
+
+    class Slow(MemoryJournal):
+        def append(self, items: Sequence[tuple[Source, str, Bars]]) -> None:
+            assert free.wait(10)
+            super().append(items)
+
+    async with collecting(Past(TRUTH, absent), "BTC", "ETH", journal=Slow()) as running:
+        await connect(running, "BTC", "ETH")
+        assert 0 == running.collector.covered_ms("BTC")
+        play(running, 0, 5, "BTC", "ETH")
+        assert START == running.collector.covered_ms("BTC")
+        free.set()
+        await until(lambda: 5 == count(running))
+        assert START + 5 * MINUTE_MS == running.collector.covered_ms("BTC")
+        play(running, 5, 8, "ETH")
+        assert START + 8 * MINUTE_MS == running.collector.covered_ms("BTC")
+        assert START + 5 * MINUTE_MS == running.live.coverage("BTC").end_ms
 
 
 async def test_a_history_that_does_not_answer_is_asked_again_later() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.strategy_core.market import START_MS, drop_rows, poison_after, random_bars
 
 from strategy_core.indicators import FIELDS, indicators
@@ -55,6 +57,29 @@ def test_the_future_changes_no_byte(seed: int) -> None:
         poisoned = built(SnapshotSeries("BTC", poison_after(bars, now_ms)), now_ms)
         cut = built(SnapshotSeries("BTC", bars.rows(0, bars.closed_by(now_ms))), now_ms)
         assert encoded(honest) == encoded(poisoned) == encoded(cut)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cuts=st.lists(st.integers(0, 3000), min_size=1, max_size=5),
+    hole=st.tuples(st.integers(0, 2900), st.integers(0, 200)),
+    skew=st.integers(0, 1439),
+    minute=st.integers(0, 3000),
+)
+def test_a_series_that_went_on_is_the_one_made_anew(
+    cuts: list[int], hole: tuple[int, int], skew: int, minute: int
+) -> None:
+    """Wherever it was cut, whatever is missing, in every byte."""
+    bars = drop_rows(random_bars(3000, start_ms=START_MS + skew * MINUTE_MS), hole[0], sum(hole))
+    series = SnapshotSeries("BTC", bars.rows(0, min(cuts)))
+    for cut in sorted(cuts)[1:]:
+        built(series, START_MS + (skew + minute) * MINUTE_MS)
+        series = series.extended(bars.rows(0, cut))
+    anew = SnapshotSeries("BTC", bars.rows(0, max(cuts)))
+    assert len(anew.bars) == len(series.bars)
+    for moment in (minute, max(cuts), 3000):
+        now_ms = START_MS + (skew + moment) * MINUTE_MS
+        assert encoded(built(anew, now_ms)) == encoded(built(series, now_ms))
 
 
 def test_a_bar_is_visible_exactly_when_it_closes() -> None:

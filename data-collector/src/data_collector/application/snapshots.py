@@ -1,6 +1,7 @@
 """The market of a coin at any stored moment, encoded once for all who ask for it."""
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from strategy_core.snapshot import (
 )
 from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS
 from suite.errors import BadRequest, DataGap, NotFound, SuiteError
-from suite.klines import Source
+from suite.klines import Source, bars_equal
 from suite.moments import format_moment
 
 CHECK_S: Final = 0.5
@@ -62,6 +63,7 @@ class _Loaded:
     Attributes:
         number: differs from that of every other state.
         source: of the bars.
+        covered_ms: until when no bar is still to come, other than one that was missing.
         checked_s: when the files were last found to be in it.
         open_interest: by the number of a stretch of time, read when it is first asked for.
     """
@@ -74,6 +76,7 @@ class _Loaded:
     first_ms: int
     end_ms: int
     funding: tuple[I64, F64]
+    covered_ms: int
     checked_s: float
     open_interest: dict[int, tuple[I64, F64]] = field(default_factory=dict)
 
@@ -90,6 +93,8 @@ class Snapshots:
         inventory: what there is.
         now_ms: the clock.
         now_s: any clock that runs evenly.
+        covered_ms: until when it is decided of every minute that it is there or missing, though no
+            later one may be stored yet; 0 where nobody knows.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class Snapshots:
         inventory: Inventory,
         now_ms: Callable[[], int],
         now_s: Callable[[], float],
+        covered_ms: Callable[[Source, str], int],
     ) -> None:
         self._store = store
         self._interest = interest
@@ -107,8 +113,10 @@ class Snapshots:
         self._now_s = now_s
         self._kept: dict[str, _Loaded] = {}
         self._answers: dict[tuple[str, int], tuple[int, Encoded]] = {}
-        self._loads = 0
+        self._loads = itertools.count(1)
+        self._covered_ms = covered_ms
         self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
 
     def touch(self, coin: str) -> None:
         """Have the coin's files looked at before the next answer."""
@@ -155,10 +163,10 @@ class Snapshots:
         coin, now_ms = _named(symbol), self._now_ms()
         if as_of_ms is not None and as_of_ms > now_ms:
             raise BadRequest(f"timestamp {as_of_ms} is in the future; now is {now_ms}")
-        with self._lock:
+        with self._turn_of(coin):
             loaded = self._load(coin)
             at_ms = _minute(min(loaded.end_ms, now_ms) if as_of_ms is None else as_of_ms)
-            if not loaded.first_ms < at_ms <= loaded.end_ms:
+            if not loaded.first_ms < at_ms <= max(loaded.end_ms, loaded.covered_ms):
                 raise DataGap(
                     f"{coin} has no closed bar for {format_moment(at_ms)}; stored are "
                     f"{format_moment(loaded.first_ms)} to {format_moment(loaded.end_ms)}"
@@ -166,42 +174,60 @@ class Snapshots:
             number, answer = self._answers.get((coin, at_ms), (0, None))
             if answer is None or number != loaded.number:
                 answer = Encoded.of(_encode(self._snapshot(loaded, coin, at_ms)))
-                self._answers.pop((coin, at_ms), None)
-                self._answers[coin, at_ms] = loaded.number, answer
-                _shrink(self._answers, len(self._answers) - _KEPT_ANSWERS)
+                with self._lock:
+                    self._answers.pop((coin, at_ms), None)
+                    self._answers[coin, at_ms] = loaded.number, answer
+                    _shrink(self._answers, len(self._answers) - _KEPT_ANSWERS)
             return answer
+
+    def _turn_of(self, coin: str) -> threading.Lock:
+        """The lock of a coin that there is: what one coin takes, no other waits for."""
+        turn = self._turns.get(coin)
+        if turn is None:
+            self._inventory.source_of(coin, "1m")
+            turn = self._turns.setdefault(coin, threading.Lock())
+        return turn
 
     def _load(self, coin: str) -> _Loaded:
         """Bring a coin up to the present state of its files."""
         checked_s, loaded = self._now_s(), self._kept.get(coin)
         try:
             source = self._inventory.source_of(coin, "1m")
+            covered_ms = self._covered_ms(source, coin)  # before the bars: they are there by then
             fingerprint = (source, *self._store.fingerprint(coin, "1m", source=source))
             if loaded is None or loaded.fingerprint != fingerprint:
-                loaded = self._read(coin, source, fingerprint)
+                loaded = self._read(coin, source, fingerprint, loaded)
         except SuiteError:
-            self._kept.pop(coin, None)
+            with self._lock:
+                self._kept.pop(coin, None)
             raise
-        loaded.checked_s = checked_s
-        self._kept.pop(coin, None)  # the one asked for last is forgotten last
-        self._kept[coin] = loaded
-        minutes = sum(held.minutes for held in self._kept.values())
-        while minutes > _KEPT_MINUTES and len(self._kept) > 1:
-            minutes -= self._kept.pop(next(iter(self._kept))).minutes
+        loaded.covered_ms, loaded.checked_s = covered_ms, checked_s
+        with self._lock:
+            self._kept.pop(coin, None)  # the one asked for last is forgotten last
+            self._kept[coin] = loaded
+            minutes = sum(held.minutes for held in self._kept.values())
+            while minutes > _KEPT_MINUTES and len(self._kept) > 1:
+                minutes -= self._kept.pop(next(iter(self._kept))).minutes
         return loaded
 
-    def _read(self, coin: str, source: Source, fingerprint: tuple[Any, ...]) -> _Loaded:
+    def _read(
+        self, coin: str, source: Source, fingerprint: tuple[Any, ...], before: _Loaded | None
+    ) -> _Loaded:
         bars = self._store.read(coin, "1m", source=source)
-        self._loads += 1
+        if before is not None and bars_equal(bars.rows(0, before.minutes), before.series.bars):
+            series = before.series.extended(bars)
+        else:
+            series = SnapshotSeries(coin, bars)
         return _Loaded(
-            number=self._loads,
+            number=next(self._loads),
             fingerprint=fingerprint,
             source=source,
-            series=SnapshotSeries(coin, bars),
+            series=series,
             minutes=len(bars),
             first_ms=int(bars.open_time_ms[0]),
             end_ms=int(bars.open_time_ms[-1]) + MINUTE_MS,
             funding=self._store.read_funding(coin, source=source),
+            covered_ms=0,
             checked_s=0.0,
         )
 

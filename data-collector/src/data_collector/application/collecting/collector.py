@@ -94,6 +94,7 @@ class Collector:
         self._funding: dict[str, _Funding] = {}
         self._listeners: list[Callable[[MarketEvent], None]] = []
         self._late: list[Candle] = []
+        self._covered: dict[str, int] = {}
         self._changes = asyncio.Event()
         self._closings = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -139,6 +140,10 @@ class Collector:
     def collects(self, coin: str) -> bool:
         """Whether a coin is collected, or will be as soon as that is possible."""
         return coin in self._asked
+
+    def covered_ms(self, coin: str) -> int:
+        """Until when every minute of a coin can be read or is known to be missing; 0 for never."""
+        return self._covered.get(coin, 0)
 
     def listen(self, callback: Callable[[MarketEvent], None]) -> Callable[[], None]:
         """Have events told as they come, and closed bars once they are safe.
@@ -335,8 +340,18 @@ class Collector:
 
     def closing_done(self) -> None:
         """Look for gaps."""
+        self._cover()
         self._closings.set()
 
+    def _cover(self) -> None:
+        """Say how far the coins are, apart from those with bars that cannot be read yet."""
+        waiting = self._writer.waiting()
+        for group in self._groups:
+            for coin, assembly in group.coins.items():
+                if assembly.next_ms is not None and coin not in waiting:
+                    self._covered[coin] = assembly.next_ms
+
     def _tell(self, candles: Sequence[Candle]) -> None:
+        self._cover()
         for candle in candles:
             self.heard(candle)

@@ -11,7 +11,17 @@ from data_collector.application.ports import BarReader
 from data_collector.domain.candles import Candle
 from suite.bars import F64, I64, INTERVAL_MS, Bars
 from suite.errors import DataGap
-from suite.klines import COLUMNS, Coverage, Gap, Source, bars_of, empty_bars, gaps_of, merge_bars
+from suite.klines import (
+    COLUMNS,
+    Coverage,
+    Gap,
+    Source,
+    bars_of,
+    concat_bars,
+    empty_bars,
+    gaps_of,
+    merge_bars,
+)
 
 
 def bars_from(candles: Iterable[Candle], interval_ms: int) -> Bars:
@@ -154,7 +164,11 @@ class LiveBars:
             if len(recent) == 0:
                 raise
             return recent
-        return merge_bars(stored, recent).bars if len(recent) else stored
+        if len(recent) == 0:
+            return stored
+        if int(recent.open_time_ms[0]) > int(stored.open_time_ms[-1]):
+            return concat_bars([stored, recent], stored.interval_ms)
+        return merge_bars(stored, recent).bars
 
     def read_funding(
         self,

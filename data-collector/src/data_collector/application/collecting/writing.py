@@ -65,6 +65,10 @@ class Writer:
         self._waiting.extend(candles)
         self._work.set()
 
+    def waiting(self) -> set[str]:
+        """Name the coins with bars that are not safe yet, and so not to be read."""
+        return {candle.coin for candle in self._waiting}
+
     def put_interest(self, coin: str, time_ms: int, value: float) -> None:
         """Take an open interest; it is stored with the next flush."""
         self._interest.setdefault(coin, {})[time_ms] = value
