@@ -258,9 +258,7 @@ async def collecting(
     await collector.open()
     task = asyncio.create_task(collector.run())
     try:
-        yield Collecting(
-            collector, store, journal, tail, LiveBars(store, tail, collector.collects), feeds
-        )
+        yield Collecting(collector, store, journal, tail, LiveBars(store, tail), feeds)
     finally:
         task.cancel()
         results = await asyncio.gather(task, return_exceptions=True)

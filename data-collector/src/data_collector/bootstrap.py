@@ -15,6 +15,7 @@ from data_collector.collection import CollectionOptions, LiveCollection
 from data_collector.domain.candles import Candle, MarketEvent
 from data_collector.settings import Settings
 from suite.errors import ConfigError
+from suite.klines import Source
 from suite.service.clock import SystemClock
 from suite.service.kline_store import KlineStore, open_store
 
@@ -65,15 +66,15 @@ def build(settings: Settings) -> Container:
         )
     bars = live.bars if live else store
     source = live.source if live else None
-    inventory = Inventory(bars, store, time.monotonic)
-    snapshots = Snapshots(
-        bars,
-        store,
-        inventory,
-        clock.now_ms,
-        time.monotonic,
-        lambda held, coin: live.collector.covered_ms(coin) if live and held == source else 0,
-    )
+
+    def collects(held: Source, coin: str) -> bool:
+        return live is not None and held == source and live.collector.collects(coin)
+
+    def covered_ms(held: Source, coin: str) -> int:
+        return live.collector.covered_ms(coin) if live is not None and held == source else 0
+
+    inventory = Inventory(bars, store, time.monotonic, collects)
+    snapshots = Snapshots(bars, store, inventory, clock.now_ms, time.monotonic, covered_ms)
     if live is not None:
         live.collector.listen(lambda event: _touch(snapshots, event))
     return Container(

@@ -83,6 +83,7 @@ class LiveCollection:
         self._metrics: FeedMetrics | None = None
         tail = Tail(source)
         self.source = source
+        self.bars = LiveBars(store, tail)
         self.collector = Collector(
             history,
             self._make_feed,
@@ -93,7 +94,6 @@ class LiveCollection:
             now_ms=now_ms,
             options=CollectorOptions(coins_per_connection=coins, flush_s=options.flush_s),
         )
-        self.bars = LiveBars(store, tail, self.collector.collects)
         for symbol in options.symbols:
             self.collector.start(symbol, options.intervals)
 

@@ -21,6 +21,9 @@ from suite.errors import BadRequest, NotFound
 from suite.klines import Source
 from suite.service.kline_store import KlineStore
 
+LIVE = Source("hyperliquid")
+"""What `MemoryCollection` collects is stored as."""
+
 
 class Client:
     """Asks an application without a socket."""
@@ -51,7 +54,7 @@ class MemoryCollection:
         if coin == "NOPE":
             raise BadRequest("memory has no coin NOPE")
         for interval in intervals:
-            about = {"coin": coin, "source": "memory/perp", "interval": interval}
+            about = {"coin": coin, "source": str(LIVE), "interval": interval}
             row = {**about, "state": "starting"}
             self.rows.setdefault((coin, interval), row)
 
@@ -87,8 +90,12 @@ def parts_of(
 ) -> Container:
     """The parts of a collector; unless told otherwise a second passes whenever somebody looks."""
     bars = bars or store
+
+    def collects(source: Source, coin: str) -> bool:
+        return collection is not None and source == LIVE and collection.collects(coin)
+
     now_s = now_s or itertools.count().__next__
-    inventory = Inventory(bars, store, now_s)
+    inventory = Inventory(bars, store, now_s, collects)
     return Container(
         inventory=inventory,
         ranges=Ranges(bars, store, inventory, now_ms),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.unit.data_collector.market import NOW_MS, START_MS, make_bars
-from tests.unit.data_collector.serving import Client, MemoryCollection, client_of, parts_of
+from tests.unit.data_collector.serving import LIVE, Client, MemoryCollection, client_of, parts_of
 
 from data_collector.application.collecting.live_bars import LiveBars, Tail
 from data_collector.application.reading import recent_candles
@@ -14,7 +14,7 @@ from suite.bars import HOUR_MS, MINUTE_MS
 from suite.klines import Source
 from suite.service.kline_store import KlineStore
 
-IMPORTED, LIVE = Source("binance"), Source("hyperliquid")
+IMPORTED = Source("binance")
 NEW_MS = START_MS + 60 * MINUTE_MS
 
 
@@ -44,7 +44,7 @@ class Market:
         self.tail = Tail(LIVE)
         self.tail.add([candle(NEW_MS, 106.0)])
         self.collection = MemoryCollection()
-        self.bars = LiveBars(self.store, self.tail, self.collection.collects)
+        self.bars = LiveBars(self.store, self.tail)
         parts = parts_of(self.store, lambda: NOW_MS, collection=self.collection, bars=self.bars)
         self.client = client_of(parts, folder)
 
@@ -69,8 +69,6 @@ def test_what_is_collected_comes_before_what_was_imported(market: Market) -> Non
     assert NEW_MS + MINUTE_MS == client.get("/gpt-latest/BTC").json()["as_of_ms"]
     assert ["hyperliquid"] == [row["venue"] for row in client.get("/symbols").json()]
     assert ["hyperliquid"] == preferred(client)
-    assert (LIVE, 61) == (market.bars.coverage("BTC").source, market.bars.coverage("BTC").bars)
-    assert 1e-4 == market.bars.read_funding("BTC")[1][0]
 
 
 def test_what_is_not_collected_any_more_is_ranked_by_name_again(market: Market) -> None:
@@ -79,7 +77,6 @@ def test_what_is_not_collected_any_more_is_ranked_by_name_again(market: Market) 
     klines = market.client.get("/klines/BTC")
     assert ("binance/perp", 30) == (klines.headers["x-source"], len(klines.json()))
     assert ["binance"] == preferred(market.client)
-    assert IMPORTED == market.bars.coverage("BTC").source
 
 
 def test_a_coin_without_a_collected_bar_is_read_from_what_there_is(market: Market) -> None:

@@ -43,18 +43,29 @@ def coverage_table(
 
 
 class Inventory:
-    """What is stored, listed twice a second at most.
+    """What is stored, listed twice a second at most, and which source of a coin is answered from.
+
+    While a coin is collected, its source comes before all others: what is live is not hidden behind
+    what somebody imported once.
 
     Args:
         store: where bars are.
         records: what is known about coins.
         now_s: any clock that runs evenly.
+        collects: whether a coin of a source is being collected.
     """
 
-    def __init__(self, store: BarReader, records: Records, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: BarReader,
+        records: Records,
+        now_s: Callable[[], float],
+        collects: Callable[[Source, str], bool],
+    ) -> None:
         self._store = store
         self._records = records
         self._now_s = now_s
+        self._collects = collects
         self._listed: tuple[float, tuple[tuple[Source, str, str], ...]] | None = None
         self._covered: dict[tuple[Source, str, str], tuple[tuple[Any, ...], Coverage]] = {}
 
@@ -167,9 +178,11 @@ class Inventory:
         )
 
     def _listed_anew(self) -> tuple[tuple[Source, str, str], ...]:
-        series = self._store.series()
-        self._listed = (self._now_s(), series)
-        return series
+        series = sorted(
+            self._store.series(), key=lambda item: (item[1], not self._collects(*item[:2]))
+        )
+        self._listed = (self._now_s(), tuple(series))
+        return self._listed[1]
 
     def _coverage(self, source: Source, coin: str, interval: str) -> Coverage:
         """Look a coverage up, and work it out once for each state of the files."""

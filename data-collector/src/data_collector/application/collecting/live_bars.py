@@ -1,7 +1,7 @@
 """Bars that are acknowledged and not yet in the store, and readers that see both as one."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -95,24 +95,24 @@ class LiveBars:
     The tail is looked at before the store: a bar that moves from one to the other meanwhile is
     seen twice, which merging undoes, and never missed.
 
-    While a coin is collected, its source comes before all others: what is live is not hidden behind
-    what somebody imported once.
-
     Args:
         store: what was collected before.
         tail: what is not in it yet.
-        collects: whether a coin is being collected.
     """
 
-    def __init__(self, store: BarReader, tail: Tail, collects: Callable[[str], bool]) -> None:
+    def __init__(self, store: BarReader, tail: Tail) -> None:
         self._store = store
         self._tail = tail
-        self._collects = collects
 
     def series(self) -> tuple[tuple[Source, str, str], ...]:
         """List (source, coin, interval) of everything that has bars, the preferred source first."""
         live = [(self._tail.source, coin, self._tail.interval) for coin in self._tail.coins()]
-        return tuple(sorted({*self._store.series(), *live}, key=self._place))
+        return tuple(
+            sorted(
+                {*self._store.series(), *live},
+                key=lambda item: (item[1], item[0].rank, INTERVAL_MS[item[2]]),
+            )
+        )
 
     def coverage(
         self, coin: str, interval: str = "1m", *, source: Source | str | None = None
@@ -191,12 +191,6 @@ class LiveBars:
         """Name the present state of a coin's bars."""
         version = self._tail.version(coin) if source == self._tail.source else 0
         return (version, *self._store.fingerprint(coin, interval, source=source))
-
-    def _place(self, item: tuple[Source, str, str]) -> tuple[Any, ...]:
-        """Where an item stands among those of `series`."""
-        source, coin, interval = item
-        is_live = source == self._tail.source and self._collects(coin)
-        return coin, not is_live, source.rank, INTERVAL_MS[interval]
 
     def _chosen(
         self, coin: str, interval: str | None, source: Source | str | None
