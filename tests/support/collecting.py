@@ -1,7 +1,7 @@
 """A collector over parts in memory, and stand-ins for a venue's past and present."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -185,9 +185,6 @@ class Present:
     def reconnect(self, reason: str) -> None:
         self.reconnects.append(reason)
 
-    def status(self) -> dict[str, Any]:
-        return {}
-
     def tell(self, *events: MarketEvent) -> None:
         self.listener.received(events)
 
@@ -230,7 +227,7 @@ async def collecting(
     store: Any = None,
     journal: Journal | None = None,
     make_feed: FeedMaker | None = None,
-    now_ms: int = 0,
+    now_ms: Callable[[], int] = lambda: 0,
     **options: Any,
 ) -> AsyncIterator[Collecting]:
     """Run a collector; when it is left, everything is in the store."""
@@ -243,14 +240,15 @@ async def collecting(
     store = MemoryStore() if store is None else store
     journal = MemoryJournal() if journal is None else journal
     tail = Tail(history.source, options.get("interval", "1m"))
+    live = LiveBars(store, tail)
     collector = Collector(
         history,
         make_feed or present,
-        reader=store,
+        reader=live,
         store=store,
         journal=journal,
         tail=tail,
-        now_ms=lambda: now_ms,
+        now_ms=now_ms,
         options=CollectorOptions(**{"settle_s": 0.0, **options}),
     )
     for coin in coins:
@@ -258,7 +256,7 @@ async def collecting(
     await collector.open()
     task = asyncio.create_task(collector.run())
     try:
-        yield Collecting(collector, store, journal, tail, LiveBars(store, tail), feeds)
+        yield Collecting(collector, store, journal, tail, live, feeds)
     finally:
         task.cancel()
         results = await asyncio.gather(task, return_exceptions=True)

@@ -110,7 +110,6 @@ async def _settled(running: Collecting) -> None:
         lambda: (
             not (
                 collector._writer._waiting
-                or collector._late
                 or collector._closings.is_set()
                 or any(item._asking for group in collector._groups for item in group.coins.values())
             )

@@ -87,7 +87,7 @@ class LiveCollection:
         self.collector = Collector(
             history,
             self._make_feed,
-            reader=store,
+            reader=self.bars,
             store=store,
             journal=BarJournal(state_dir / "journal" / f"{source.venue}-{source.market}.journal"),
             tail=tail,
@@ -138,7 +138,9 @@ class _CollectorMetrics:
     def collect(self) -> Iterable[Metric]:
         """Make the metrics of this moment."""
         calls = CounterMetricFamily(
-            "data_collector_rest_calls", "Requests to venues.", labels=["reason"]
+            "data_collector_rest_calls",
+            "Questions to venues' histories; a long one takes a request for each page.",
+            labels=["reason"],
         )
         for reason in ("gap", "funding", "instruments"):
             calls.add_metric([reason], self._collector.rest_calls.get(reason, 0))

@@ -56,6 +56,7 @@ class Bench:
         return self
 
     def tell(self, item: Candle) -> str:
+        self.assembly.followed(self.connection.clock.now_ms)
         flaw = self.assembly.candle(item)
         if flaw:
             self.connection.flawed(flaw)
@@ -261,6 +262,73 @@ def test_a_coin_that_stays_frozen_is_not_polled() -> None:
             asked += 1
             bench.assembly.answer(dict.fromkeys(question.missing, (1.0, 1.0, 1.0, 1.0, 1.0)))
     assert 3 == asked
+
+
+def test_silence_before_a_coin_was_followed_is_an_outage_however_long_the_connection_lives() -> (
+    None
+):
+    bench = Bench().at(59.5)
+    bench.assembly = Assembly("BTC", next_ms=START + 30 * MINUTE_MS, last_close=100.0)
+    bench.assembly.followed(bench.connection.clock.now_ms)
+    bench.at(60.2)
+    question = bench.assembly.question(bench.connection)
+    assert question is not None
+    expected = {START + minute * MINUTE_MS: Missing.OUTAGE for minute in range(30, 60)}
+    assert expected == question.missing
+    bench.assembly.answer({})
+    bench.at(62.1)
+    assert [60, 61] == bench.minutes()
+
+
+def test_a_coin_that_nobody_tells_of_is_asked_for_once_an_hour() -> None:
+    bench = Bench(next_ms=START, last_close=100.0)
+    asked = []
+    for minute in range(1, 200):
+        bench.at(minute + 0.1)
+        question = bench.assembly.question(bench.connection)
+        if question is not None:
+            asked.append(minute)
+            bench.assembly.answer(dict.fromkeys(question.missing, (1.0, 1.0, 1.0, 1.0, 1.0)))
+    assert [] == bench.closed
+    assert 3 == len(asked)
+
+
+def test_a_long_outage_is_one_span() -> None:
+    bench = faithful()
+    bench.assembly.cut()
+    bench.connection.begin()
+    bench.at(4000.2)
+    assert 3989 == bench.assembly.gaps
+    question = bench.assembly.question(bench.connection)
+    assert question is not None
+    outage = START + 11 * MINUTE_MS, START + 4000 * MINUTE_MS
+    assert ([outage], {}) == (question.outages, question.minutes)
+
+
+def test_what_is_skipped_is_not_forgotten_with_a_question_that_failed() -> None:
+    bench = Bench(minute=7000, next_ms=START, last_close=100.0)
+    bench.at(7001.2)
+    first = bench.assembly.question(bench.connection)
+    assert first is not None
+    bench.assembly.reopen(first)
+    again = bench.assembly.question(bench.connection)
+    assert again is not None
+    assert first.skipped == again.skipped
+
+
+def test_an_answer_says_which_recent_bars_were_told_otherwise() -> None:
+    bench = faithful()
+    right = candle(9, close=100.5, closed=True)
+    answer = {item.open_time_ms: item.values for item in (candle(8), right)}
+    assert [right] == bench.assembly.answer(answer)
+
+
+def test_bars_there_is_no_room_for_are_asked_for() -> None:
+    bench = faithful()
+    bench.assembly.no_room(bench.closed[-2:])
+    question = bench.assembly.question(bench.connection)
+    assert question is not None
+    assert {START + row * MINUTE_MS: Missing.NO_ROOM for row in (9, 10)} == question.missing
 
 
 def test_a_single_absurd_stamp_does_not_move_the_clock() -> None:

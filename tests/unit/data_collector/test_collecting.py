@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.collecting import (
+    NO_FUNDING,
     SOURCE,
     Collecting,
     MemoryJournal,
@@ -18,11 +20,20 @@ from tests.support.collecting import (
 from tests.support.waiting import until
 from tests.support.worlds import random_bars
 
+from data_collector.application.collecting import collector
 from data_collector.application.collecting.live_bars import bars_from
-from data_collector.domain.candles import AssetContext, Candle, MarketEvent, Mids, Print
-from suite.bars import MINUTE_MS, Bars
+from data_collector.domain.candles import (
+    AssetContext,
+    Candle,
+    Followed,
+    MarketEvent,
+    Mids,
+    Print,
+    Refused,
+)
+from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS, Bars
 from suite.errors import BadRequest, DataGap, NotFound, StorageError, UpstreamUnavailable
-from suite.klines import Coverage, Gap, Source, bars_equal
+from suite.klines import Coverage, Gap, Source, WriteResult, bars_equal
 
 TRUTH = {coin: random_bars(coin, 400) for coin in ("BTC", "ETH")}
 START = int(TRUTH["BTC"].open_time_ms[0])
@@ -207,11 +218,12 @@ async def test_a_late_change_of_a_closed_bar_is_a_revision() -> None:
     async with collecting(Past(TRUTH), "BTC") as running:
         await connect(running, "BTC")
         play(running, 0, 3, "BTC")
+        await until(lambda: 3 == count(running))
         late = told(TRUTH["BTC"], "BTC", 2, trades=12, volume=1e6)
         running.feed.tell(late)
-        await until(lambda: 1 == running.store.result.revised)
-        assert 1e6 == stored(running).volume[2]
-        assert [] == running.journal.items  # it never holds two values of one bar
+        await until(lambda: 1e6 == stored(running).volume[2])
+        assert [1] == [len(bars) for _, _, bars in running.journal.items]  # never two values
+    assert 1 == running.store.result.revised
     assert 1e6 == running.store.bars["BTC", "1m"].volume[2]
 
 
@@ -276,8 +288,9 @@ async def test_open_interest_funding_and_records_are_stored_beside_bars() -> Non
             play(running, row, row + 1, "BTC")
             await asyncio.sleep(0.001)
         await until(lambda: 2 <= running.collector.rest_calls.get("funding", 0))
-    assert [START + 60_000, START + 120_000] == sorted(running.store.interest["BTC"])[:2]
-    assert 1000.0 == running.store.interest["BTC"][START + 60_000]
+    interest = running.store.interest["BTC"]
+    assert 1001.0 == interest[START + 2 * MINUTE_MS]  # it was told 6 s after minute 1 began
+    assert all(at_ms % MINUTE_MS == 0 for at_ms in interest)
     assert START + 3_600_000 == running.store.funding["BTC"][0][-1]
     assert {"sz_decimals": 3} == running.store.records["BTC"]
 
@@ -298,6 +311,169 @@ async def test_coins_are_started_and_stopped_while_it_runs() -> None:
         await until(lambda: 4 == running.tail.version("ETH"))
     assert list(range(6)) == rows(running.store.bars["BTC", "1m"])
     assert list(range(3, 7)) == rows(running.store.bars["ETH", "1m"])
+
+
+async def test_a_coin_that_is_stopped_and_started_again_keeps_what_was_acknowledged() -> None:
+    past = Past(TRUTH)
+    async with collecting(past, "BTC", "ETH") as running:
+        await connect(running)
+        play(running, 0, 20)
+        await until(lambda: 20 == count(running, "ETH"))
+        running.collector.stop("ETH")
+        await until(lambda: ["BTC"] == running.feed.coins)
+        running.collector.start("ETH", ["1m"])
+        await until(lambda: ["BTC", "ETH"] == running.feed.coins)
+        play(running, 20, 22, "BTC")
+        play(running, 22, 24)
+        await until(lambda: 24 == count(running, "ETH"))
+        assert [("ETH", START + 20 * MINUTE_MS, START + 22 * MINUTE_MS)] == past.asked
+    assert bars_equal(TRUTH["ETH"].rows(0, 24), running.store.bars["ETH", "1m"])
+    assert 0 == running.store.result.revised
+
+
+class Refusing(MemoryStore):
+    """A store that refuses what it is told to refuse."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.names = set(names)
+
+    def append_bars(self, source: Source, coin: str, bars: Bars) -> WriteResult:
+        self.refuse("append_bars")
+        return super().append_bars(source, coin, bars)
+
+    def note_gap(self, *args: Any, **more: Any) -> None:
+        self.refuse("note_gap")
+        super().note_gap(*args, **more)
+
+    def coverage(self, coin: str, *args: Any, **more: Any) -> Coverage:
+        self.refuse(f"coverage of {coin}")
+        return super().coverage(coin, *args, **more)
+
+    def refuse(self, name: str) -> None:
+        if name in self.names:
+            raise StorageError("no space left")
+
+
+@pytest.mark.parametrize("name", ["append_bars", "note_gap"])
+async def test_a_gap_that_cannot_be_stored_is_asked_again_and_the_rest_goes_on(name: str) -> None:
+    store, past = Refusing(name), Past(TRUTH, {START + 17 * MINUTE_MS})
+    async with collecting(past, "BTC", store=store) as running:
+        await connect(running, "BTC")
+        play(running, 0, 15, "BTC")
+        running.feed.listener.lost("gone")
+        running.feed.listener.connected()
+        play(running, 20, 22, "BTC")
+        await until(lambda: running.collector.status()[0]["state"] == "not written")
+        assert 5 == running.collector.status()[0]["gaps"]
+        store.names.clear()
+        running.collector._repairer._not_before_s.clear()
+        play(running, 22, 23, "BTC")
+        await until(lambda: 22 == count(running))
+        await until(lambda: 1 == len(store.reasons))
+        assert 2 == len(past.asked)
+
+
+async def test_a_coin_whose_bars_cannot_be_read_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "_RETRY_S", 0.01)
+    store = Refusing("coverage of BTC")
+    async with collecting(Past(TRUTH), "BTC", "ETH", store=store) as running:
+        await until(lambda: running.feeds and ["ETH"] == running.feed.coins)
+        states = {row["coin"]: row["state"] for row in running.collector.status()}
+        assert "not read" == states["BTC"]
+        store.names.clear()
+        await connect(running)
+
+
+async def test_a_late_change_is_safe_although_the_venue_is_slow_to_answer() -> None:
+    class Slow(Past):
+        async def klines(self, *args: Any) -> AsyncIterator[Bars]:
+            self.asked.append(args[:1] + args[2:])
+            await asyncio.Event().wait()
+            yield TRUTH["ETH"]
+
+    store, past = MemoryStore(), Slow(TRUTH)
+    store.append_bars(SOURCE, "ETH", TRUTH["ETH"].rows(0, 1))
+    heard: list[MarketEvent] = []
+    async with collecting(past, "BTC", "ETH", store=store) as running:
+        await connect(running)
+        play(running, 10, 13)
+        await until(lambda: past.asked and 3 == count(running))
+        running.collector.listen(heard.append)
+        late = told(TRUTH["BTC"], "BTC", 11, trades=12, volume=1e6)
+        running.feed.tell(late)
+        await until(lambda: heard)
+    assert [replace(late, closed=True)] == heard
+    assert 1e6 == store.bars["BTC", "1m"].volume[1]
+
+
+async def test_a_funding_question_that_fails_says_nothing_about_the_interval() -> None:
+    class Broken(Past):
+        async def funding(
+            self, coin: str, from_ms: int, to_ms: int
+        ) -> AsyncIterator[tuple[I64, F64]]:
+            if to_ms:
+                raise UpstreamUnavailable("503")
+            yield NO_FUNDING
+
+    async with collecting(Broken(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 3, "BTC")
+        await until(lambda: running.collector.rest_calls.get("funding"))
+        assert HOUR_MS == running.collector._funding["BTC"].interval_ms
+
+
+async def test_a_venue_that_refuses_a_coin_shows_it_and_nothing_is_made_up() -> None:
+    store = MemoryStore()
+    store.append_bars(SOURCE, "ETH", TRUTH["ETH"].rows(0, 1))
+    past = Past(TRUTH)
+    async with collecting(past, "BTC", "ETH", store=store) as running:
+        await connect(running)
+        running.feed.tell(Refused(coin="ETH", reason="no such channel"))
+        play(running, 1, 40, "BTC")
+        await until(lambda: 39 == count(running))
+        row = running.collector.status()[1]
+        assert ("refused", "no such channel") == (row["state"], row["reason"])
+        assert {"refused": 1} == running.collector.flaws
+        running.feed.tell(Followed(coin="ETH"))
+        assert "refused" != running.collector.status()[1]["state"]
+    assert bars_equal(TRUTH["ETH"].rows(0, 1), store.bars["ETH", "1m"])
+
+
+async def test_an_absurd_first_stamp_does_not_begin_a_coin() -> None:
+    async with collecting(Past(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        running.feed.tell(replace(told(TRUTH["BTC"], "BTC", 0), open_time_ms=START * 5))
+        play(running, 0, 3, "BTC")
+        await until(lambda: 3 == count(running))
+        assert {"absurd": 1} == running.collector.flaws
+        assert START + 2 * MINUTE_MS == running.collector.status()[0]["last_bar_ms"]
+
+
+async def test_what_the_venue_has_is_asked_by_our_clock_when_nothing_connects() -> None:
+    past, now = Past(dict(TRUTH)), [START]
+    async with collecting(past, "BTC", "ETH", now_ms=lambda: now[0]) as running:
+        await connect(running)
+        play(running, 0, 3)
+        await until(lambda: running.collector._instruments_due_ms > START)
+        running.feed.listener.lost("the venue does not trade ETH")
+        past.truth = {"BTC": TRUTH["BTC"]}
+        now[0] += DAY_MS
+        running.collector.closing_done()
+        await until(lambda: ["BTC"] == running.feed.coins)
+
+
+async def test_a_growing_candle_of_a_closed_minute_is_not_told() -> None:
+    heard: list[MarketEvent] = []
+    async with collecting(Past(TRUTH), "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 3, "BTC")
+        await until(lambda: 3 == count(running))
+        running.collector.listen(heard.append)
+        running.feed.tell(told(TRUTH["BTC"], "BTC", 1, trades=2))
+        assert [] == heard
 
 
 async def test_what_cannot_be_collected_is_refused_in_one_line() -> None:
@@ -364,7 +540,7 @@ async def test_what_was_over_is_closed_when_the_connection_is_lost_at_once() -> 
 
 
 async def test_a_step_of_our_clock_changes_nothing_but_the_offset_told() -> None:
-    async with collecting(Past(TRUTH), "BTC", now_ms=START + 10**10) as running:
+    async with collecting(Past(TRUTH), "BTC", now_ms=lambda: START + 10**10) as running:
         await connect(running, "BTC")
         play(running, 0, 3, "BTC")
         await until(lambda: 3 == running.tail.version("BTC"))

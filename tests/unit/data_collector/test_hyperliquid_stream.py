@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_collector.adapters.hyperliquid_stream import HyperliquidStream
-from data_collector.domain.candles import AssetContext, Candle, Mids, Print
+from data_collector.domain.candles import (
+    AssetContext,
+    Candle,
+    Followed,
+    Mids,
+    Print,
+    Refused,
+)
 
 CANDLE = {
     "t": 1700000040000,
@@ -83,14 +90,26 @@ def test_mids_best_prices_and_contexts() -> None:
     ] == read("activeAssetCtx", context)
 
 
-@pytest.mark.parametrize("channel", ["pong", "subscriptionResponse", "error", "notification"])
+@pytest.mark.parametrize("channel", ["pong", "notification"])
 def test_what_carries_no_payload_is_none(channel: str) -> None:
     assert [] == read(channel, "text")
+
+
+def test_answers_to_subscriptions_name_the_coin() -> None:
+    wanted = {"type": "candle", "coin": "ETH", "interval": "1m"}
+    answer = {"method": "subscribe", "subscription": wanted}
+    assert [Followed(coin="ETH")] == read("subscriptionResponse", answer)
+    for other in ({"method": "unsubscribe"}, {"subscription": {"type": "allMids"}}):
+        assert [] == read("subscriptionResponse", {**answer, **other})
+    refused = f"Invalid subscription {json.dumps(wanted)}"
+    assert [Refused(coin="ETH", reason=refused)] == read("error", refused)
+    assert [Refused(coin="", reason="too many")] == read("error", "too many")
 
 
 @pytest.mark.parametrize(
     ("channel", "data"),
     [
+        ("subscriptionResponse", "text"),
         ("candle", {**CANDLE, "o": 3000.1}),
         ("candle", {**CANDLE, "o": "1_0"}),
         ("candle", {**CANDLE, "o": "nan"}),

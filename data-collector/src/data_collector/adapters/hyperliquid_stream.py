@@ -5,15 +5,25 @@ virtual-exchange speaks it too.
 """
 
 import asyncio
+import re
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 import structlog
 
-from data_collector.domain.candles import AssetContext, Candle, MarketEvent, Mids, Print
+from data_collector.domain.candles import (
+    AssetContext,
+    Candle,
+    Followed,
+    MarketEvent,
+    Mids,
+    Print,
+    Refused,
+)
 from suite.bars import INTERVAL_MS
 from suite.contracts import hyperliquid_ws as ws
+from suite.errors import one_line
 from suite.service.feed import FRAME_LIMIT, MalformedFrame, MinuteBudget
 from suite.service.feed_socket import FeedSocket
 
@@ -82,12 +92,25 @@ class _Context(msgspec.Struct):
     ctx: _Numbers
 
 
+class _Subscription(msgspec.Struct):
+    type: str
+    coin: str = ""
+
+
+class _Subscribed(msgspec.Struct):
+    method: str
+    subscription: _Subscription
+
+
 _envelope = msgspec.json.Decoder(_Envelope)
 _candle = msgspec.json.Decoder(_Candle)
 _trades = msgspec.json.Decoder(list[_Trade])
 _mids = msgspec.json.Decoder(_Mids)
 _best = msgspec.json.Decoder(_Best)
 _context = msgspec.json.Decoder(_Context)
+_subscribed = msgspec.json.Decoder(_Subscribed)
+_refusal = msgspec.json.Decoder(str)
+_refused_coin = re.compile(r'"coin"\s*:\s*"([^"]{1,24})"')
 
 
 class HyperliquidStream:
@@ -186,8 +209,10 @@ class HyperliquidStream:
                 return (Mids(time_ms=0, prices={coin: float(px) for coin, px in mids.items()}),)
             case "bbo":
                 return (_as_mid(_best.decode(message.data)),)
+            case "subscriptionResponse":
+                return _as_followed(_subscribed.decode(message.data))
             case "error":
-                _log.warning("stream_refused", reason=_text(message.data))
+                return (_as_refused(_refusal.decode(message.data)),)
         return ()
 
 
@@ -246,5 +271,14 @@ def _number(text: str | None) -> float | None:
     return None if text is None else float(text)
 
 
-def _text(data: Any) -> str:
-    return bytes(data).decode(errors="replace")[:300]
+def _as_followed(row: _Subscribed) -> Sequence[MarketEvent]:
+    if (row.method, row.subscription.type) == ("subscribe", "candle"):
+        return (Followed(coin=row.subscription.coin),)
+    return ()
+
+
+def _as_refused(text: str) -> Refused:
+    """Read an error; it quotes what was asked for, if it could be read."""
+    _log.warning("stream_refused", reason=text[:300])
+    coin = _refused_coin.search(text)
+    return Refused(coin=coin[1] if coin else "", reason=one_line(text[:300]))

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from data_collector.application.collecting.ports import FeedListener
 from data_collector.domain.candles import MarketEvent, Mids
@@ -80,10 +80,6 @@ class KlineFeed:
     def reconnect(self, reason: str) -> None:
         """End the present connection and open another."""
         self.feed.reconnect(reason)
-
-    def status(self) -> dict[str, Any]:
-        """Describe it."""
-        return self.feed.status()
 
 
 class PriceFeed:

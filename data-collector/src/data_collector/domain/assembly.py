@@ -25,6 +25,7 @@ ASKED_BARS: Final = 5_000
 _RECENT: Final = 60
 _TRADE_IDS: Final = 2_000
 Values = tuple[float, float, float, float, float]
+Span = tuple[int, int]
 
 _ROUNDING: Final = 1e-9
 _SETTLED_MS: Final = 10_000
@@ -37,6 +38,7 @@ class Missing(StrEnum):
     OUTAGE = "outage"
     LOST = "lost frame"
     SILENT = "silent, unproven"
+    NO_ROOM = "no room"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +47,23 @@ class Question:
 
     Attributes:
         from_ms, to_ms: open times in [from, to).
-        missing: those that are not there, with the reason.
+        interval_ms: of the bars.
+        outages: spans of open times, [start, end), that are not there because nobody listened.
+        minutes: other open times that are not there, with the reason.
         skipped: a range before them that is not asked for, because no venue keeps so much.
     """
 
     from_ms: int
     to_ms: int
-    missing: dict[int, Missing]
-    skipped: tuple[int, int] | None
+    interval_ms: int
+    outages: list[Span]
+    minutes: dict[int, Missing]
+    skipped: Span | None
+
+    @property
+    def missing(self) -> dict[int, Missing]:
+        """Every open time that is not there, with the reason."""
+        return _spread(self.outages, self.interval_ms) | self.minutes
 
 
 class Assembly:
@@ -66,10 +77,11 @@ class Assembly:
 
     Attributes:
         next_ms: open time of the bar that will be closed next.
-        missing: what is not there and has not been asked for, by open time.
         late: bars that changed after they were closed.
         lost: how many of the latest minutes traded, and were not told of.
         confirmed_ms: up to where no doubt is left.
+        followed_since_ms: venue time since which the present connection tells of this coin, 0
+            while nothing shows that it does.
     """
 
     def __init__(
@@ -83,9 +95,11 @@ class Assembly:
         self.coin = coin
         self.interval_ms = interval_ms
         self.next_ms = next_ms
-        self.missing: dict[int, Missing] = {}
         self.late: list[Candle] = []
         self.lost = 0
+        self.followed_since_ms = 0
+        self._outages: list[Span] = []
+        self._minutes: dict[int, Missing] = {}
         self._last_close = last_close
         self._forming: dict[int, Candle] = {}
         self._repeats: dict[int, int] = {}
@@ -99,7 +113,7 @@ class Assembly:
         self._last_ms = (next_ms or 0) - interval_ms
         self._asking = False
         self._asked_ms = 0
-        self._skipped: tuple[int, int] | None = None
+        self._skipped: Span | None = None
         self.confirmed_ms = self._confirmed_before_ms = next_ms or 0
 
     # ---- what is told
@@ -113,7 +127,11 @@ class Assembly:
         self._known_ids.clear()
         self._newest_ms = self._newest_trade_ms = 0
         self._day_volume = None
-        self.lost = 0
+        self.lost = self.followed_since_ms = 0
+
+    def followed(self, now_ms: int) -> None:
+        """Learn that the connection tells of this coin, at a venue time."""
+        self.followed_since_ms = self.followed_since_ms or now_ms
 
     def candle(self, candle: Candle) -> str:
         """Take a candle; say which flaw of the stream it shows, empty for none."""
@@ -198,12 +216,8 @@ class Assembly:
         now_ms = connection.clock.now_ms if now_ms is None else now_ms
         if self.next_ms is None:
             return []
-        oldest_ms = (now_ms // self.interval_ms - ASKED_BARS) * self.interval_ms
-        if self.next_ms < oldest_ms:
-            self._skipped = (min([self.next_ms, *self.missing]), oldest_ms)
-            self.missing.clear()
-            self.next_ms = oldest_ms
-            self.confirmed_ms = max(self.confirmed_ms, oldest_ms)
+        self._skip_before((now_ms // self.interval_ms - ASKED_BARS) * self.interval_ms)
+        self._pass_over_outage(connection, now_ms)
         closed: list[Candle] = []
         while self.next_ms + self.interval_ms + GRACE_MS <= now_ms:
             candle = self._close_one(self.next_ms, connection)
@@ -230,19 +244,75 @@ class Assembly:
             if self._last_close is None:  # nothing is missing before the first bar
                 self.confirmed_ms = at_ms + self.interval_ms
                 return None
-            if connection.faithful and connection.since_ms <= at_ms and not self._open_before:
+            if connection.faithful and self._was_told(at_ms, connection) and not self._open_before:
                 return _without_trades(self.coin, self.interval_ms, at_ms, self._last_close)
-        why = _why(at_ms, connection, traded)
-        self.missing[at_ms] = why
+        why = self._why(at_ms, connection, traded)
+        self._minutes[at_ms] = why
         if why is Missing.LOST:
             self.lost += 1
             connection.flawed("dropped")
         return None
 
+    def _was_told(self, at_ms: int, connection: Connection) -> bool:
+        """Whether the connection has told of this coin since before a time."""
+        return 0 < self.followed_since_ms <= at_ms and 0 < connection.since_ms <= at_ms
+
+    def _why(self, at_ms: int, connection: Connection, traded: float | None) -> Missing:
+        if at_ms < max(connection.since_ms, self.followed_since_ms) or connection.since_ms == 0:
+            return Missing.OUTAGE
+        return Missing.SILENT if traded is None else Missing.LOST
+
+    def _skip_before(self, oldest_ms: int) -> None:
+        """Give up on what no venue keeps."""
+        if self.next_ms is None or self.next_ms >= oldest_ms:
+            return
+        starts = [start for start, _ in (*self._outages, *filter(None, [self._skipped]))]
+        self._skipped = (min([self.next_ms, *self._minutes, *starts]), oldest_ms)
+        self._outages.clear()
+        self._minutes.clear()
+        self.next_ms = oldest_ms
+        self.confirmed_ms = max(self.confirmed_ms, oldest_ms)
+
+    def _pass_over_outage(self, connection: Connection, now_ms: int) -> None:
+        """Note the bars of which nothing can be known as one span, however many they are."""
+        if self.next_ms is None:
+            return
+        start_ms = self.next_ms
+        over_ms = (now_ms - GRACE_MS) // self.interval_ms * self.interval_ms
+        begun_ms = -(-connection.since_ms // self.interval_ms) * self.interval_ms
+        told = [at_ms for at_ms in (*self._forming, *self._traded) if at_ms >= start_ms]
+        end_ms = min([over_ms, begun_ms, *told])
+        if end_ms <= start_ms:
+            return
+        self.next_ms = end_ms
+        if self._last_close is None:  # nothing is missing before the first bar
+            self.confirmed_ms = end_ms
+        else:
+            self.outage(start_ms, end_ms)
+
+    def outage(self, start_ms: int, end_ms: int) -> None:
+        """Have the bars of a range asked for."""
+        self._outages.append((start_ms, end_ms))
+
+    def no_room(self, candles: list[Candle]) -> None:
+        """Take back bars that could not be kept; they are asked for again."""
+        self._minutes.update({candle.open_time_ms: Missing.NO_ROOM for candle in candles})
+
+    @property
+    def missing(self) -> dict[int, Missing]:
+        """What is not there and has not been asked for, by open time."""
+        return _spread(self._outages, self.interval_ms) | self._minutes
+
+    @property
+    def gaps(self) -> int:
+        """How many bars that is."""
+        spread = sum(end - start for start, end in self._outages)
+        return spread // self.interval_ms + len(self._minutes)
+
     @property
     def _open_before(self) -> bool:
         """Whether the close before the next bar may be another than the last one known."""
-        return bool(self.missing) or self._asking
+        return bool(self._minutes or self._outages) or self._asking
 
     # ---- what is asked
 
@@ -250,11 +320,13 @@ class Assembly:
         """Say what is to be asked now; `answer` or `reopen` is called with it before the next.
 
         Lost minutes are asked for at once. Silence without proof and bars within ten minutes of a
-        flaw wait until the connection is faithful, so that one request is enough for all of them.
+        flaw wait until the connection is faithful, and tells of this coin at all, so that one
+        request is enough for all of them.
         """
         if self.next_ms is None or self._asking:
             return None
-        spans = [(at_ms, at_ms + self.interval_ms) for at_ms in self.missing]
+        spans = [(at_ms, at_ms + self.interval_ms) for at_ms in self._minutes]
+        spans += self._outages
         for start_ms, end_ms in connection.doubts:
             span = max(start_ms, self.confirmed_ms), min(end_ms, self.next_ms)
             if span[0] < span[1]:
@@ -262,32 +334,51 @@ class Assembly:
         if not spans:
             return None
         first_ms, end_ms = min(spans)[0], max(end for _, end in spans)
-        now_ms, reasons = connection.clock.now_ms, set(self.missing.values())
+        now_ms, reasons = connection.clock.now_ms, set(self._minutes.values())
         rested = now_ms - self._asked_ms >= FAITH_MS  # a symbol that stays frozen is not polled
-        urgent = Missing.OUTAGE in reasons or (Missing.LOST in reasons and rested)
+        absent = bool(self._outages) or not reasons.isdisjoint({Missing.OUTAGE, Missing.NO_ROOM})
+        urgent = absent or (Missing.LOST in reasons and rested)
         over = not connection.doubts or connection.doubts[-1][1] <= self.next_ms
-        settled = (connection.faithful and over) or now_ms - first_ms > PATIENCE_MS
+        told = connection.faithful and self.followed_since_ms > 0
+        settled = (told and over) or now_ms - first_ms > PATIENCE_MS
         if not (urgent or settled):
             return None
         first_ms -= first_ms % self.interval_ms
-        missing, self.missing, self._asking = self.missing, {}, True
-        self._asked_ms = now_ms
+        minutes, self._minutes = self._minutes, {}
+        outages, self._outages = self._outages, []
+        self._asking, self._asked_ms = True, now_ms
         skipped, self._skipped = self._skipped, None
         self._confirmed_before_ms = self.confirmed_ms
         if settled:
             self.confirmed_ms = self.next_ms
         to_ms = -(-end_ms // self.interval_ms) * self.interval_ms
-        return Question(from_ms=first_ms, to_ms=to_ms, missing=missing, skipped=skipped)
+        return Question(
+            from_ms=first_ms,
+            to_ms=to_ms,
+            interval_ms=self.interval_ms,
+            outages=outages,
+            minutes=minutes,
+            skipped=skipped,
+        )
 
     def reopen(self, question: Question) -> None:
         """Take back a question that was not answered."""
         self._asking = False
-        self.missing = question.missing | self.missing
+        self._minutes = question.minutes | self._minutes
+        self._outages = question.outages + self._outages
+        if question.skipped is not None:
+            start_ms, end_ms = question.skipped
+            self._skipped = (start_ms, max(end_ms, self._skipped[1] if self._skipped else 0))
         self.confirmed_ms = self._confirmed_before_ms
 
-    def answer(self, bars: dict[int, Values]) -> None:
-        """Learn what the venue's own record says, by open time; it knows better than its stream."""
+    def answer(self, bars: dict[int, Values]) -> list[Candle]:
+        """Learn what the venue's own record says, by open time; it knows better than its stream.
+
+        Returns:
+            Recent bars that were told otherwise.
+        """
         self._asking = False
+        corrected: list[Candle] = []
         for at_ms, values in bars.items():
             known = self._recent.get(at_ms)
             if known is not None and known.values != values:
@@ -295,9 +386,11 @@ class Assembly:
                 self._recent[at_ms] = replace(
                     known, open=opened, high=high, low=low, close=close, volume=volume
                 )
+                corrected.append(self._recent[at_ms])
         newest_ms = max(bars, default=0)
         if newest_ms >= self._last_ms:
             self._last_ms, self._last_close = newest_ms, bars[newest_ms][3]
+        return corrected
 
 
 def _without_trades(coin: str, interval_ms: int, at_ms: int, price: float) -> Candle:
@@ -325,7 +418,6 @@ def _progress(candle: Candle) -> tuple[bool, int, float]:
     return candle.closed, *_growth(candle)
 
 
-def _why(at_ms: int, connection: Connection, traded: float | None) -> Missing:
-    if connection.since_ms == 0 or at_ms < connection.since_ms:
-        return Missing.OUTAGE
-    return Missing.SILENT if traded is None else Missing.LOST
+def _spread(spans: list[Span], interval_ms: int) -> dict[int, Missing]:
+    times = (at_ms for start, end in spans for at_ms in range(start, end, interval_ms))
+    return dict.fromkeys(times, Missing.OUTAGE)

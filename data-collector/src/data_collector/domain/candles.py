@@ -98,7 +98,27 @@ class AssetContext:
     day_volume: float | None = None
 
 
-MarketEvent = Candle | Print | Mids | AssetContext
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """The venue says that it will tell the candles of a coin."""
+
+    coin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The venue says that it will not tell something.
+
+    Attributes:
+        coin: of what; empty where the venue does not name it.
+        reason: in its words.
+    """
+
+    coin: str
+    reason: str
+
+
+MarketEvent = Candle | Print | Mids | AssetContext | Followed | Refused
 
 
 def candle_fault(candle: Candle) -> str:

@@ -9,19 +9,21 @@ from typing import Any, Final
 import structlog
 
 from data_collector.application.collecting.group import Group
-from data_collector.application.collecting.live_bars import Tail, bars_from
+from data_collector.application.collecting.live_bars import Tail
 from data_collector.application.collecting.ports import FeedMaker, Journal, LiveStore
 from data_collector.application.collecting.repairing import Repairer
 from data_collector.application.collecting.writing import Writer
 from data_collector.application.ports import BarReader, History
-from data_collector.domain.assembly import ASKED_BARS, Assembly, Missing
+from data_collector.domain.assembly import ASKED_BARS, Assembly
 from data_collector.domain.candles import Candle, MarketEvent
 from suite.bars import DAY_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS
-from suite.errors import BadRequest, DataGap, NotFound
+from suite.errors import BadRequest, DataGap, NotFound, StorageError, one_line
 from suite.instrument import coin_of
 
 _log = structlog.get_logger()
 _TICK_S: Final = 1.0
+_RETRY_S: Final = 10.0
+"""After which a coin is begun again whose stored bars could not be read."""
 _FUNDING_LOOK_BACK_MS: Final = 8 * HOUR_MS
 _SETTLING_MS: Final = MINUTE_MS
 """How long after a settlement it is asked for."""
@@ -58,10 +60,10 @@ class Collector:
     Args:
         history: the venue's past.
         make_feed: opens its present.
-        reader: what is stored.
+        reader: `LiveBars` over the store and the tail: all that was acknowledged.
         store: where bars go in the end.
         journal: where they go first.
-        tail: what is between the two; give it to `LiveBars` too.
+        tail: what is between the two.
         now_ms: our clock; the venue's is told by its stream.
         options: how to collect.
     """
@@ -87,18 +89,20 @@ class Collector:
         self._writer = Writer(
             store, journal, tail, acknowledged=self._tell, flush_s=options.flush_s
         )
-        self._repairer = Repairer(history, store, self._writer, options.interval, now_ms)
+        self._repairer = Repairer(
+            history, store, self._writer, options.interval, now_ms, corrected=self._tell
+        )
         self._asked: dict[str, tuple[str, ...]] = {}
         self._unknown: set[str] = set()
+        self._unread: dict[str, str] = {}
         self._groups: list[Group] = []
         self._funding: dict[str, _Funding] = {}
         self._listeners: list[Callable[[MarketEvent], None]] = []
-        self._late: list[Candle] = []
         self._covered: dict[str, int] = {}
         self._changes = asyncio.Event()
         self._closings = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
-        self._instruments_day = -1
+        self._instruments_due_ms = 0
 
     # ---- control
 
@@ -168,6 +172,8 @@ class Collector:
                 row = groups[coin].status(coin)
             else:
                 row = {"state": "unknown to the venue" if coin in self._unknown else "starting"}
+                if coin in self._unread:
+                    row = {"state": "not read", "reason": self._unread[coin]}
             if self._writer.fault:
                 row["state"], row["reason"] = "not written", self._writer.fault
             about = {"coin": coin, "source": str(self._history.source)}
@@ -176,7 +182,7 @@ class Collector:
 
     @property
     def rest_calls(self) -> dict[str, int]:
-        """Requests to the venue's history by reason."""
+        """Questions to the venue's history by reason; a long one takes a request for each page."""
         return dict(self._repairer.calls)
 
     @property
@@ -210,8 +216,10 @@ class Collector:
 
     async def close(self) -> None:
         """Bring everything into the store; to be called when `run` has ended."""
-        await self._writer.finish()
-        await self._history.close()
+        try:
+            await self._writer.finish()
+        finally:
+            await self._history.close()
 
     async def _follow_changes(self) -> None:
         """Bring connections in line with what is asked for."""
@@ -225,17 +233,30 @@ class Collector:
                 held[coin].remove(coin)
                 touched.append(held[coin])
             for coin in sorted(wanted - set(held)):
-                assembly = await asyncio.to_thread(self._assembly_of, coin)
-                group = self._group_with_room()
-                group.add(assembly)
-                touched.append(group)
+                assembly = await self._begun(coin)
+                if assembly is not None:
+                    group = self._group_with_room()
+                    group.add(assembly)
+                    touched.append(group)
             for group in dict.fromkeys(touched):
                 await group.feed.follow(group.followed())
             if wanted - set(held):
-                self._instruments_day = -1
+                self._instruments_due_ms = 0
+
+    async def _begun(self, coin: str) -> Assembly | None:
+        """Begin a coin; one whose stored bars cannot be read must not stop the others."""
+        try:
+            assembly = await asyncio.to_thread(self._assembly_of, coin)
+        except StorageError as error:
+            self._unread[coin] = one_line(str(error))
+            _log.error("collected_bars_not_read", coin=coin, reason=self._unread[coin])
+            asyncio.get_running_loop().call_later(_RETRY_S, self._changes.set)
+            return None
+        self._unread.pop(coin, None)
+        return assembly
 
     def _assembly_of(self, coin: str) -> Assembly:
-        """Begin where the store ends; what came since, and was never asked for, is an outage."""
+        """Begin where the bars end; what came since, and was never asked for, is an outage."""
         source, interval = self._history.source, self._options.interval
         try:
             held = self._reader.coverage(coin, interval, source=source)
@@ -251,8 +272,7 @@ class Collector:
         oldest_ms = held.end_ms - ASKED_BARS * self._step_ms
         for gap in held.gaps:
             if gap.asked_ms is None and gap.start_ms >= oldest_ms:
-                opened = range(gap.start_ms, gap.end_ms, self._step_ms)
-                assembly.missing.update(dict.fromkeys(opened, Missing.OUTAGE))
+                assembly.outage(gap.start_ms, gap.end_ms)
         return assembly
 
     def _group_with_room(self) -> Group:
@@ -273,9 +293,6 @@ class Collector:
                 async with asyncio.timeout(_TICK_S):
                     await self._closings.wait()
             self._closings.clear()
-            late, self._late = self._late, []
-            for candle in late:
-                await self._writer.correct(candle.coin, bars_from([candle], self._step_ms))
             await self._learn_instruments()
             for group in self._groups:
                 for coin, assembly in list(group.coins.items()):
@@ -290,16 +307,23 @@ class Collector:
                     group.connection.forget_before(settled)
 
     async def _learn_instruments(self) -> None:
-        """Ask once a day, and when there are new coins, what the venue has."""
-        day = max((g.connection.clock.now_ms for g in self._groups), default=0) // DAY_MS
-        if day <= self._instruments_day or self._repairer.rests(""):
+        """Ask what the venue has: when there are new coins, once a day, oftener when cut off.
+
+        A venue that no longer has a coin may refuse the whole connection for it, so our own clock
+        says when; an answer that comes early or late does no harm.
+        """
+        if self._now_ms() < self._instruments_due_ms or self._repairer.rests(""):
             return
-        unknown = await self._repairer.instruments(set(self._asked))
+        asked = set(self._asked)
+        unknown = await self._repairer.instruments(asked)
         if unknown is None:
             return
-        self._instruments_day = day
+        if asked >= set(self._asked):
+            live = all(group.live for group in self._groups)
+            self._instruments_due_ms = self._now_ms() + (DAY_MS if live else HOUR_MS)
         if unknown - self._unknown:
             _log.warning("unknown_to_the_venue", coins=sorted(unknown))
+        if unknown != self._unknown:
             self._unknown = unknown
             self._changes.set()
 
@@ -311,23 +335,22 @@ class Collector:
             funding.from_ms = now_ms - _FUNDING_LOOK_BACK_MS
         elif now_ms < funding.from_ms + funding.interval_ms + _SETTLING_MS:
             return
-        found = await self._repairer.funding(coin, funding.from_ms, now_ms)
-        if found is None:
+        stamps = await self._repairer.funding(coin, funding.from_ms, now_ms)
+        if stamps is None:
+            return
+        if not stamps:
             # None settled yet: the venue's interval is longer than was thought.
             funding.interval_ms = min(_FUNDING_LOOK_BACK_MS, funding.interval_ms + HOUR_MS)
-        else:
-            funding.from_ms, funding.interval_ms = found[0] + 1, found[1]
+            return
+        funding.from_ms = stamps[-1] + 1
+        if len(stamps) > 1:
+            funding.interval_ms = stamps[-1] - stamps[-2]
 
     # ---- the outlet of groups
 
-    def closed(self, candles: Sequence[Candle]) -> None:
+    def closed(self, candles: Sequence[Candle]) -> bool:
         """Have bars made safe."""
-        self._writer.put(candles)
-
-    def changed(self, candle: Candle) -> None:
-        """Have a bar that changed after all replaced, which the store records."""
-        self._late.append(candle)
-        self._closings.set()
+        return self._writer.put(candles)
 
     def interest(self, coin: str, time_ms: int, value: float) -> None:
         """Keep an open interest."""

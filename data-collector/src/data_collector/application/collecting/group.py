@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from data_collector.application.collecting.ports import LiveFeed
@@ -11,34 +11,35 @@ from data_collector.domain.assembly import GRACE_MS, Assembly
 from data_collector.domain.candles import (
     AssetContext,
     Candle,
+    Followed,
     MarketEvent,
     Mids,
     Print,
+    Refused,
     candle_fault,
 )
 from data_collector.domain.connection import STEP_MS, Connection
+from suite.bars import MINUTE_MS
 
 _FROZEN: Final = 2
 """Lost minutes of a coin, one after the other, after which the connection is replaced."""
+_EARLY: Final = 1_000
+"""Events that are kept until the venue's time is known; candles are told again anyway."""
 
 
 class Outlet(Protocol):
     """Where a group puts what it makes."""
 
-    def closed(self, candles: Sequence[Candle]) -> None:
-        """Take bars that will not change any more."""
-        ...
-
-    def changed(self, candle: Candle) -> None:
-        """Take a bar that did after all."""
+    def closed(self, candles: Sequence[Candle]) -> bool:
+        """Take bars that are closed, or that changed after all; False when there is no room."""
         ...
 
     def interest(self, coin: str, time_ms: int, value: float) -> None:
-        """Take the open interest at the end of a minute."""
+        """Take the open interest that was known at the end of a minute."""
         ...
 
     def heard(self, event: MarketEvent) -> None:
-        """Take whatever came, closed bars excepted."""
+        """Take what came of the market, closed bars excepted."""
         ...
 
     def closing_done(self) -> None:
@@ -48,11 +49,18 @@ class Outlet(Protocol):
 
 @dataclass(slots=True)
 class _Life:
-    """What is known of a group's connection besides what it tells."""
+    """What is known of a group's connection besides what it tells.
+
+    Attributes:
+        refused: why the venue would not tell of a coin, by coin; by "" of one it did not name.
+        early: what came before its time was known.
+    """
 
     live: bool = False
     lost: str = ""
     offset_ms: int | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+    early: deque[MarketEvent] = field(default_factory=lambda: deque(maxlen=_EARLY))
 
 
 class Group:
@@ -115,7 +123,7 @@ class Group:
     def received(self, events: Sequence[MarketEvent]) -> None:
         """Take events, then close what is over."""
         prints: dict[str, list[Print]] = {}
-        for event in events:
+        for event in events if self.connection.clock.now_ms else self._timed(events):
             match event:
                 case Candle():
                     self._candle(event)
@@ -126,6 +134,11 @@ class Group:
                 case Mids():
                     self.connection.tell(event.time_ms)
                     self._outlet.heard(self._stamped(event))
+                case Followed():
+                    self._followed(event.coin)
+                case Refused():
+                    self.connection.flawed("refused")
+                    self._life.refused[event.coin] = event.reason
         for coin, items in prints.items():
             self._trades(coin, items)
         now_ms = self.connection.clock.now_ms
@@ -138,6 +151,24 @@ class Group:
             else:
                 self._close()
 
+    def _timed(self, events: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
+        """Keep events until two of them agree on the time: a single stamp may be absurd."""
+        early = self._life.early
+        early.extend(events)
+        for event in events:
+            self.connection.tell(_stamp(event))
+        if not self.connection.clock.now_ms:
+            return ()
+        timed = tuple(early)
+        early.clear()
+        return timed
+
+    def _followed(self, coin: str) -> None:
+        assembly = self.coins.get(coin)
+        if assembly is not None:
+            assembly.followed(self.connection.clock.now_ms)
+            self._life.refused.pop(coin, None)
+
     def _candle(self, candle: Candle) -> None:
         assembly = self.coins.get(candle.coin)
         if assembly is None or candle.interval_ms != self._interval_ms:
@@ -145,14 +176,15 @@ class Group:
         if candle_fault(candle) or self._absurd(candle.open_time_ms):
             self.connection.flawed("absurd")
             return
-        self.connection.tell(candle.end_ms if candle.closed else candle.open_time_ms)
+        self.connection.tell(_stamp(candle))
+        self._followed(candle.coin)
         if flaw := assembly.candle(candle):
             self.connection.flawed(flaw)
         if assembly.late:
-            for late in assembly.late:
-                self._outlet.changed(late)
-            assembly.late.clear()
-        self._outlet.heard(replace(candle, closed=False) if candle.closed else candle)
+            self._keep(assembly, assembly.late)
+            assembly.late = []
+        if assembly.next_ms is not None and candle.open_time_ms >= assembly.next_ms:
+            self._outlet.heard(replace(candle, closed=False))
 
     def _trades(self, coin: str, prints: list[Print]) -> None:
         assembly = self.coins.get(coin)
@@ -183,7 +215,7 @@ class Group:
         if time_ms - clock.now_ms <= STEP_MS:
             return False
         self.connection.tell(time_ms)
-        return clock.now_ms > 0 and time_ms - clock.now_ms > STEP_MS
+        return time_ms - clock.now_ms > STEP_MS
 
     def _stamped(self, event: Any) -> Any:
         """Give an event without a time the latest the venue told."""
@@ -200,15 +232,25 @@ class Group:
         for coin, assembly in self.coins.items():
             closed = assembly.close(connection, now_ms)
             if closed:
-                self._outlet.closed(closed)
+                self._keep(assembly, closed)
                 context = self._contexts.pop(coin, None)
                 if context is not None and context.open_interest:
-                    self._outlet.interest(coin, closed[-1].end_ms, context.open_interest)
+                    known_ms = -(-context.time_ms // MINUTE_MS) * MINUTE_MS
+                    self._outlet.interest(coin, known_ms, context.open_interest)
             if assembly.lost == _FROZEN:
                 self.feed.reconnect(f"{coin} trades, and its candles do not come")
         self._outlet.closing_done()
 
+    def _keep(self, assembly: Assembly, candles: list[Candle]) -> None:
+        if not self._outlet.closed(candles):
+            assembly.no_room(candles)
+
     # ---- control
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a connection."""
+        return self._life.live
 
     def add(self, assembly: Assembly) -> None:
         """Take on a coin."""
@@ -226,19 +268,31 @@ class Group:
     def status(self, coin: str) -> dict[str, Any]:
         """Describe how a coin is doing."""
         assembly, now_ms = self.coins[coin], self.connection.clock.now_ms
+        refused = self._life.refused
+        refusal = "" if assembly.followed_since_ms else refused.get(coin, refused.get("", ""))
         last_ms = None if assembly.next_ms is None else assembly.next_ms - self._interval_ms
         return {
-            "state": self._state(),
+            "state": "refused" if refusal else self._state(assembly),
             "last_bar_ms": last_ms,
             "lag_ms": None if last_ms is None else max(0, now_ms - last_ms - self._interval_ms),
-            "gaps": len(assembly.missing),
+            "gaps": assembly.gaps,
             "clock_offset_ms": self._life.offset_ms,
-            "reason": self._life.lost,
+            "reason": refusal or self._life.lost,
         }
 
-    def _state(self) -> str:
+    def _state(self, assembly: Assembly) -> str:
         if not self._life.live:
             return "reconnecting" if self._life.lost else "connecting"
-        if not self.connection.clock.now_ms:
+        if not assembly.followed_since_ms:
             return "waiting"
         return "live" if self.connection.faithful else "unproven"
+
+
+def _stamp(event: MarketEvent) -> int:
+    """The venue's time that an event tells, 0 for none."""
+    match event:
+        case Candle() if not candle_fault(event):
+            return event.end_ms if event.closed else event.open_time_ms
+        case Print() | Mids() | AssetContext():
+            return event.time_ms
+    return 0

@@ -98,10 +98,6 @@ class LiveFeed(Protocol):
         """End the present connection and open another."""
         ...
 
-    def status(self) -> dict[str, Any]:
-        """Describe it."""
-        ...
-
 
 FeedMaker = Callable[[str, FeedListener], LiveFeed]
 """Makes a feed of a name that tells a listener."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,8 +12,9 @@ from data_collector.application.collecting.ports import LiveStore
 from data_collector.application.collecting.writing import Writer
 from data_collector.application.ports import History
 from data_collector.domain.assembly import Assembly, Missing, Question
-from suite.bars import HOUR_MS, INTERVAL_MS
-from suite.errors import SuiteError, one_line
+from data_collector.domain.candles import Candle
+from suite.bars import INTERVAL_MS
+from suite.errors import StorageError, SuiteError, UpstreamUnavailable, one_line
 from suite.klines import VENUE_HAS_NONE, Gap, concat_bars, gaps_of
 
 _log = structlog.get_logger()
@@ -30,9 +31,11 @@ class Repairer:
         writer: where bars go.
         interval: of the bars.
         now_ms: our clock, for when something was asked.
+        corrected: is told of bars that the venue's record has otherwise than its stream.
 
     Attributes:
-        calls: requests by reason: `gap`, `funding`, `instruments`.
+        calls: questions by reason, `gap`, `funding`, `instruments`; a long one takes a request
+            for each page.
     """
 
     def __init__(
@@ -42,6 +45,8 @@ class Repairer:
         writer: Writer,
         interval: str,
         now_ms: Callable[[], int],
+        *,
+        corrected: Callable[[Sequence[Candle]], None],
     ) -> None:
         self.calls: Counter[str] = Counter()
         self._history = history
@@ -49,6 +54,7 @@ class Repairer:
         self._writer = writer
         self._interval = interval
         self._now_ms = now_ms
+        self._corrected = corrected
         self._step_ms = INTERVAL_MS[interval]
         self._not_before_s: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
@@ -62,32 +68,32 @@ class Repairer:
         coin = assembly.coin
         self.calls["gap"] += 1
         try:
-            pages = [
-                page
-                async for page in self._history.klines(
-                    coin, self._interval, question.from_ms, question.to_ms
-                )
-            ]
+            await self._fill(assembly, question)
         except SuiteError as error:
             assembly.reopen(question)
             self._failed(coin, error)
-            return
-        self._not_before_s.pop(coin, None)
-        del self._failures[coin]
-        bars = concat_bars(pages, self._step_ms).between(question.from_ms, question.to_ms)
+
+    async def _fill(self, assembly: Assembly, question: Question) -> None:
+        coin = assembly.coin
+        from_ms, to_ms = question.from_ms, question.to_ms
+        asking = self._history.klines(coin, self._interval, from_ms, to_ms)
+        pages = [page async for page in asking]
+        bars = concat_bars(pages, self._step_ms).between(from_ms, to_ms)
         result = await self._writer.correct(coin, bars)
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         found = dict(zip(bars.open_time_ms.tolist(), rows, strict=True))
-        assembly.answer(found)
-        absent = {at: why for at, why in question.missing.items() if at not in found}
+        missing = question.missing
+        absent = {at: why for at, why in missing.items() if at not in found}
         await self._note(coin, absent, f"{VENUE_HAS_NONE} ({{why}})")
         if question.skipped is not None:
             await self._note_one(coin, Gap(*question.skipped), "older than what venues keep")
+        self._corrected(assembly.answer(found))
+        self._answered(coin)
         _log.info(
             "gaps_filled",
             coin=coin,
-            missing=len(question.missing),
+            missing=len(missing),
             added=result.added,
             revised=result.revised,
             absent=len(absent),
@@ -116,8 +122,8 @@ class Repairer:
             asked_ms=self._now_ms(),
         )
 
-    async def funding(self, coin: str, from_ms: int, to_ms: int) -> tuple[int, int] | None:
-        """Store the funding settled in a range; return its last stamp and interval, if any.
+    async def funding(self, coin: str, from_ms: int, to_ms: int) -> list[int] | None:
+        """Store the funding settled in a range; return its stamps, None where nobody answered.
 
         Streams tell a rate that is still being made, not what was settled; it is asked for once a
         settlement.
@@ -131,10 +137,7 @@ class Repairer:
                 )
                 stamps.extend(times.tolist())
 
-        await self._attempt("funding", coin, ask)
-        if not stamps:
-            return None
-        return stamps[-1], stamps[-1] - stamps[-2] if len(stamps) > 1 else HOUR_MS
+        return stamps if await self._attempt("funding", coin, ask) else None
 
     async def instruments(self, coins: set[str]) -> set[str] | None:
         """Store the records of coins; return those the venue does not have, None if unknown."""
@@ -142,23 +145,36 @@ class Repairer:
 
         async def ask() -> None:
             records.update(await self._history.instruments())
+            if not records:
+                raise UpstreamUnavailable("the venue lists no instruments")
             for coin in sorted(coins & set(records)):
                 await asyncio.to_thread(
                     self._store.write_record, self._history.source, coin, records[coin]
                 )
 
-        await self._attempt("instruments", "", ask)
-        return coins - set(records) if records else None
+        return coins - set(records) if await self._attempt("instruments", "", ask) else None
 
-    async def _attempt(self, reason: str, coin: str, ask: Callable[[], Awaitable[None]]) -> None:
+    async def _attempt(self, reason: str, coin: str, ask: Callable[[], Awaitable[None]]) -> bool:
+        """Ask; say whether there was an answer, and it is stored."""
         self.calls[reason] += 1
         try:
             await ask()
         except SuiteError as error:
             self._failed(coin, error)
+            return False
+        self._answered(coin)
+        return True
+
+    def _answered(self, coin: str) -> None:
+        self._not_before_s.pop(coin, None)
+        del self._failures[coin]
 
     def _failed(self, coin: str, error: SuiteError) -> None:
+        """Leave a coin alone for a while."""
         self._failures[coin] += 1
         pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures[coin] - 1, 10))
         self._not_before_s[coin] = asyncio.get_running_loop().time() + pause_s
-        _log.warning("history_not_answered", coin=coin, reason=one_line(str(error)))
+        if isinstance(error, StorageError):
+            self._writer.refused(error)
+        else:
+            _log.warning("history_not_answered", coin=coin, reason=one_line(str(error)))

@@ -1,9 +1,9 @@
 """Closed bars on their way to the disk: journal first, then the tail, then the store."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import structlog
@@ -19,15 +19,25 @@ _log = structlog.get_logger()
 _RETRY_S: Final = 1.0
 _TAIL_BARS: Final = 200_000
 """The tail is flushed early beyond this: a fast world closes bars by thousands a second."""
+_WAITING_BARS: Final = 200_000
+"""No more wait in memory for a disk that refuses; what comes then is asked for again later."""
+
+T = TypeVar("T")
 
 
 class Writer:
     """The one who writes; acknowledged is what would survive a loss of power.
 
+    What it has begun it ends: a write goes on where its caller is cancelled meanwhile, because its
+    thread does too, and nothing may be written beside it.
+
     Args:
         store, journal, tail: where bars go.
         acknowledged: is told of bars once they are safe.
         flush_s: how long bars stay in journal and tail.
+
+    Attributes:
+        fault: why the last write was refused, empty when it was not.
     """
 
     def __init__(
@@ -60,10 +70,19 @@ class Writer:
         self._journal.forget()
         return count
 
-    def put(self, candles: Iterable[Candle]) -> None:
-        """Take closed bars; they are safe when `acknowledged` hears of them."""
+    def put(self, candles: Sequence[Candle]) -> bool:
+        """Take closed bars, also those that changed after they were closed.
+
+        They are safe when `acknowledged` hears of them.
+
+        Returns:
+            False when there is no room for them.
+        """
+        if len(self._waiting) + len(candles) > _WAITING_BARS:
+            return False
         self._waiting.extend(candles)
         self._work.set()
+        return True
 
     def waiting(self) -> set[str]:
         """Name the coins with bars that are not safe yet, and so not to be read."""
@@ -83,74 +102,128 @@ class Writer:
                     await self._work.wait()
             self._work.clear()
             try:
-                await self._commit()
                 if loop.time() >= due_s or len(self._tail) > _TAIL_BARS:
+                    await self._flush_and_commit()
                     due_s = loop.time() + self._flush_s
-                    await self.flush()
+                else:
+                    await self.commit()
                 self.fault = ""
             except StorageError as error:
-                self.fault = one_line(str(error))
-                _log.error("collected_bars_not_written", reason=self.fault)
+                self.refused(error)
                 await asyncio.sleep(_RETRY_S)
                 self._work.set()
 
+    def refused(self, error: StorageError) -> None:
+        """Say that something could not be written; the next write that succeeds takes it back."""
+        self.fault = one_line(str(error))
+        _log.error("collected_bars_not_written", reason=self.fault)
+
     async def finish(self) -> None:
         """Write all there is."""
-        await self._commit()
+        await self.commit()
         await self.flush()
+
+    async def commit(self) -> None:
+        """Journal what waits; a journal that refuses is emptied into the store first."""
+        try:
+            await self._alone(self._commit)
+        except StorageError:
+            await self.flush()
+            await self._alone(self._commit)
 
     async def flush(self) -> None:
         """Bring the tail into the store."""
-        async with self._turn:
-            await asyncio.to_thread(self._flush)
+        await self._alone(self._flush)
 
     async def correct(self, coin: str, bars: Bars) -> WriteResult:
-        """Store bars that were asked for, or that changed after they were closed.
+        """Store bars that were asked for; they go to the store at once.
 
-        They go to the store at once. Where the tail has other values, the tail goes there first:
-        so the store keeps what was replaced, and the journal never holds two values of one bar.
+        Where the tail has other values, the tail goes there first: so the store keeps what was
+        replaced, and the journal never holds two values of one bar.
         """
-        await self._commit()
-        async with self._turn:
-            return await asyncio.to_thread(self._correct, coin, bars)
+        await self.commit()
+        return await self._alone(lambda: self._correct(coin, bars))
+
+    async def _flush_and_commit(self) -> None:
+        """Do both, also where the store refuses: bars must be in the journal at least."""
+        try:
+            await self.flush()
+        finally:
+            await self.commit()
+
+    async def _alone(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do some work while no other is done, and to its end even when cancelled meanwhile."""
+
+        async def in_turn() -> T:
+            async with self._turn:
+                return await work()
+
+        task = asyncio.create_task(in_turn())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            while not task.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([task])
+            if (error := task.exception()) is not None:
+                _log.error("collected_bars_not_written", reason=one_line(str(error)))
+            raise
+
+    # ---- in turn
 
     async def _commit(self) -> None:
-        async with self._turn:
-            batch = list(self._waiting)
-            if not batch:
-                return
-            by_coin: dict[str, list[Candle]] = {}
-            for candle in batch:
-                by_coin.setdefault(candle.coin, []).append(candle)
-            items = [
-                (self._tail.source, coin, bars_from(rows, self._step_ms))
-                for coin, rows in by_coin.items()
-            ]
-            await asyncio.to_thread(self._journal.append, items)
-            del self._waiting[: len(batch)]
-            self._tail.add(batch)
-        self._acknowledged(batch)
+        batch = list(self._waiting)
+        if not batch:
+            return
+        latest = {(candle.coin, candle.open_time_ms): candle for candle in batch}
+        by_coin: dict[str, list[Candle]] = {}
+        for candle in latest.values():
+            by_coin.setdefault(candle.coin, []).append(candle)
+        bars = {coin: bars_from(rows, self._step_ms) for coin, rows in by_coin.items()}
+        if any(self._changes(coin, rows) for coin, rows in bars.items()):
+            await self._flush()
+        items = [(self._tail.source, coin, rows) for coin, rows in bars.items()]
+        await asyncio.to_thread(self._journal.append, items)
+        del self._waiting[: len(batch)]
+        self._tail.add(latest.values())
+        self._acknowledged(list(latest.values()))
 
-    def _flush(self) -> None:
-        for coin in self._tail.coins():
-            self._store.append_bars(self._tail.source, coin, self._tail.bars(coin))
+    def _changes(self, coin: str, bars: Bars) -> bool:
+        """Whether a bar in the tail has other values: the store is to record those first."""
+        tail = self._tail.bars(coin)
+        known = take_bars(bars, np.isin(bars.open_time_ms, tail.open_time_ms))
+        return not bars_equal(merge_bars(tail, known).bars, tail)
+
+    async def _flush(self) -> None:
         interest, self._interest = self._interest, {}
-        for coin, values in interest.items():
+        try:
+            await asyncio.to_thread(self._store_tail, interest)
+        finally:
+            for coin, values in interest.items():  # which were not written
+                self._interest[coin] = values | self._interest.get(coin, {})
+
+    def _store_tail(self, interest: dict[str, dict[int, float]]) -> None:
+        """Store the tail, and open interest, which is taken out as it is written."""
+        coins = self._tail.coins()
+        for coin in coins:
+            self._store.append_bars(self._tail.source, coin, self._tail.bars(coin))
+        self._journal.forget()
+        for coin in coins:
+            self._tail.drop(coin)
+        for coin in list(interest):
+            values = interest[coin]
             times = np.array(sorted(values), np.int64)
             self._store.write_open_interest(
                 self._tail.source, coin, times, np.array([values[int(at)] for at in times])
             )
-        self._journal.forget()
-        for coin in self._tail.coins():
-            self._tail.drop(coin)
+            del interest[coin]
 
-    def _correct(self, coin: str, bars: Bars) -> WriteResult:
-        tail = self._tail.bars(coin)
-        known = np.isin(bars.open_time_ms, tail.open_time_ms)
-        if not bars_equal(merge_bars(tail, take_bars(bars, known)).bars, tail):
-            self._flush()
+    async def _correct(self, coin: str, bars: Bars) -> WriteResult:
+        if self._changes(coin, bars):
+            await self._flush()
         else:
-            bars = take_bars(bars, ~known)
+            tail = self._tail.bars(coin)
+            bars = take_bars(bars, ~np.isin(bars.open_time_ms, tail.open_time_ms))
         if len(bars) == 0:
             return WriteResult()
-        return self._store.append_bars(self._tail.source, coin, bars)
+        return await asyncio.to_thread(self._store.append_bars, self._tail.source, coin, bars)
