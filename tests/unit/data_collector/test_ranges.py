@@ -42,6 +42,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> KlineStore:
     store, source = KlineStore(tmp_path_factory.mktemp("store")), Source("binance-usdm")
     store.write_bars(source, "BTC", make_bars(DAYS * 1440 - 720, skip=GAP))
     store.write_bars(source, "kPEPE", make_bars(10))
+    store.write_bars(source, "SOL", make_bars(250, skip=(119, 120)))
+    store.write_bars(source, "SOL", make_bars(1, start_ms=START_MS + 3 * HOUR_MS, step_ms=HOUR_MS))
     times = START_MS + 8 * HOUR_MS * np.arange(6, dtype=np.int64)
     store.write_funding(source, "BTC", times, np.linspace(0.0, 5e-5, 6))
     store.write_open_interest(source, "BTC", times, 1e4 + np.linspace(0.0, 5.0, 6))
@@ -85,6 +87,17 @@ def test_both_encodings_say_the_same_under_names_of_their_own(client: Client, pa
     assert "accept" == plain.headers["vary"] == arrow.headers["vary"]
 
 
+def test_bar_that_lacks_a_minute_says_so(client: Client) -> None:
+    """Wherever the range ends; one that the venue made itself has all of them."""
+    url = "/klines/SOL?interval=1h&start=2025-05-05"
+    expected = [(0, True), (1, False), (2, False), (3, True)]
+    for end, count in (("", 4), ("&end=2025-05-05T02:00", 2), ("&end=2025-05-05T01:59", 2)):
+        rows = client.get(url + end).json()
+        hours = [((row["open_time_ms"] - START_MS) // HOUR_MS, row["complete"]) for row in rows]
+        assert expected[:count] == hours
+    assert all(row["complete"] for row in client.get("/klines/SOL").json())
+
+
 def test_funding_of_a_range_is_served(client: Client) -> None:
     """Stamps from the start on, before the end."""
     start, end = START_MS + 8 * HOUR_MS, START_MS + 24 * HOUR_MS
@@ -116,7 +129,7 @@ def test_coverage_of_a_coin_says_which_share_of_each_day_is_stored(client: Clien
 
 def test_symbols_are_the_coins_with_their_instruments(client: Client) -> None:
     rows = {row["coin"]: row for row in client.get("/symbols").json()}
-    assert ["BTC", "kPEPE"] == list(rows)
+    assert ["BTC", "SOL", "kPEPE"] == list(rows)
     assert ("BTCUSDT", ["1m"], 1) == tuple(
         rows["BTC"][name] for name in ("source_symbol", "intervals", "price_decimals")
     )
@@ -125,9 +138,9 @@ def test_symbols_are_the_coins_with_their_instruments(client: Client) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("/coverage/SOL", 404, "no stored bars of SOL; stored are BTC, kPEPE"),
+        ("/coverage/DOGE", 404, "no stored bars of DOGE; stored are BTC, SOL, kPEPE"),
         ("/coverage/a%20b", 404, "not a symbol"),
-        ("/funding/SOL", 404, "no stored bars of SOL"),
+        ("/funding/DOGE", 404, "no stored bars of DOGE"),
         (f"/funding/BTC?end={NOW_MS + 1}", 400, "is in the future"),
         (f"/klines/BTC?start={NOW_MS + 1}", 400, "is in the future"),
         ("/funding/BTC?start=soon", 400, "not a date"),

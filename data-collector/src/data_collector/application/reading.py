@@ -1,13 +1,15 @@
 """What the store holds, as people and the data contract are told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_collector.application.ports import BarReader, OpenInterestReader, Records
 from data_collector.domain.candles import Candle
-from suite.bars import DAY_MS, F64, I64, INTERVAL_MS, MINUTE_MS, Bars, resample
+from suite.bars import DAY_MS, F64, I64, INTERVAL_MS, MINUTE_MS, Bars, BoolArray, resample
 from suite.contracts.market_data import StoredDays, StoredSeries, Symbol
 from suite.errors import BadRequest, DataGap, NotFound
 from suite.instrument import coin_of
@@ -97,6 +99,15 @@ class Inventory:
             raise self._unknown(coin)
         asked = " or ".join(dict.fromkeys(intervals))
         raise NotFound(f"{coin} has no stored {asked} bars; stored are {', '.join(held)}")
+
+    def end_ms(self, source: Source, coin: str) -> int:
+        """Say when the last 1m bar of a coin ends.
+
+        Raises:
+            DataGap: there is none.
+            StorageError: a file is damaged; names it.
+        """
+        return self._coverage(source, coin, "1m").end_ms
 
     def coverage(self) -> list[StoredSeries]:
         """List what is stored, as `GET /coverage` answers.
@@ -260,6 +271,19 @@ def day_shares(held: Coverage) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows of a range of time.
+
+    Attributes:
+        source: where all of them are from.
+        columns: arrays of equal length, by name.
+    """
+
+    source: Source
+    columns: Mapping[str, NDArray[Any]]
+
+
 class Ranges:
     """Rows of a range of time: closed bars of any interval, settled funding, open interest.
 
@@ -282,13 +306,12 @@ class Ranges:
         self._inventory = inventory
         self._now_ms = now_ms
 
-    def klines(
-        self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None
-    ) -> tuple[Source, Bars]:
+    def klines(self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None) -> Rows:
         """Read bars with open times in [start, end), at most the last 5000 of them.
 
         Stored bars of the interval, and elsewhere what the stored 1m bars add up to; all of the
-        preferred source among those that have either.
+        preferred source among those that have either. `complete` says whether no minute is missing
+        in a bar; one that is stored is what its venue made of all of them.
 
         Raises:
             NotFound: not a symbol, or nothing of it is stored; says what is.
@@ -302,13 +325,13 @@ class Ranges:
         source = self._inventory.source_of(coin, "1m", interval)
         if interval == "1m":
             bars = self._store.read(coin, interval, start_ms, end_ms, source=source)
+            complete = np.ones(len(bars), np.bool_)
         else:
-            bars = self._united(source, coin, interval, start_ms, end_ms)
-        return source, bars.rows(max(0, len(bars) - MAX_ROWS), len(bars))
+            bars, complete = self._united(source, coin, interval, start_ms, end_ms)
+        columns = {name: getattr(bars, name) for name in COLUMNS} | {"complete": complete}
+        return _last_rows(source, columns)
 
-    def funding(
-        self, symbol: str, start_ms: int | None, end_ms: int | None
-    ) -> tuple[Source, I64, F64]:
+    def funding(self, symbol: str, start_ms: int | None, end_ms: int | None) -> Rows:
         """Read settled funding with stamps in [start, end), at most the last 5000.
 
         Raises:
@@ -319,11 +342,9 @@ class Ranges:
         end_ms = self._now_ms() + 1 if end_ms is None else end_ms
         source = self._inventory.source_of(coin)
         times, rates = self._store.read_funding(coin, start_ms, end_ms, source=source)
-        return source, times[-MAX_ROWS:], rates[-MAX_ROWS:]
+        return _last_rows(source, {"time_ms": times, "rate": rates})
 
-    def open_interest(
-        self, symbol: str, start_ms: int | None, end_ms: int | None
-    ) -> tuple[Source, I64, F64]:
+    def open_interest(self, symbol: str, start_ms: int | None, end_ms: int | None) -> Rows:
         """Read open interest with stamps in [start, end), at most the last 5000.
 
         Raises:
@@ -334,7 +355,7 @@ class Ranges:
         end_ms = self._now_ms() + 1 if end_ms is None else end_ms
         source = self._inventory.source_of(coin)
         times, values = read_interest(self._interest, coin, start_ms, end_ms, source)
-        return source, times[-MAX_ROWS:], values[-MAX_ROWS:]
+        return _last_rows(source, {"time_ms": times, "open_interest": values})
 
     def _coin(self, symbol: str, start_ms: int | None, end_ms: int | None) -> str:
         """Name the coin asked for, and refuse ranges that reach beyond now."""
@@ -346,29 +367,37 @@ class Ranges:
 
     def _united(
         self, source: Source, coin: str, interval: str, start_ms: int | None, end_ms: int | None
-    ) -> Bars:
-        """Bars as a source has them, and those made of its 1m bars where it has none."""
+    ) -> tuple[Bars, BoolArray]:
+        """Bars as a source has them, and those made of its 1m bars where it has none.
+
+        Returns:
+            The bars, and for each whether no minute of it is missing.
+        """
         step = INTERVAL_MS[interval]
-        first = None if start_ms is None else -(-start_ms // step) * step
-        parts, faults = [empty_bars(step)], []
+        first, last = (None if at is None else -(-at // step) * step for at in (start_ms, end_ms))
+        made, stored, faults = empty_bars(step), empty_bars(step), []
+        complete = np.zeros(0, np.bool_)
         for name in ("1m", interval):
             if (source, coin, name) not in self._inventory.series():
                 continue
-            last = None if end_ms is None else -(-end_ms // step) * step
             try:
                 bars = self._store.read(coin, name, first, last, source=source)
             except DataGap as error:
                 faults.append(error)
                 continue
-            if name == "1m":
-                end = int(bars.open_time_ms[-1]) + MINUTE_MS
-                bars, _ = resample(bars, step)
-                bars = bars.rows(0, bars.closed_by(end))
-            parts.append(bars)
-        united = parts[0]
-        for part in parts[1:]:
-            united = merge_bars(united, part).bars
-        united = united if end_ms is None else united.between(0, end_ms)
+            if name == interval:
+                stored = bars
+                continue
+            made, complete = resample(bars, step)
+            closed = made.closed_by(self._inventory.end_ms(source, coin))
+            made, complete = made.rows(0, closed), complete[:closed]
+        united = merge_bars(made, stored).bars
         if len(united) == 0:
             raise faults[0] if faults else DataGap(f"{coin} has no whole {interval} bar there")
-        return united
+        lacking = made.open_time_ms[~complete]
+        return united, ~np.isin(united.open_time_ms, np.setdiff1d(lacking, stored.open_time_ms))
+
+
+def _last_rows(source: Source, columns: Mapping[str, NDArray[Any]]) -> Rows:
+    """As many of the rows as one answer has."""
+    return Rows(source=source, columns={name: c[-MAX_ROWS:] for name, c in columns.items()})

@@ -61,6 +61,7 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
             "low": 93990.0,
             "close": 94010.5,
             "volume": 12.345,
+            "complete": True,
         }
     ],
     ("GET", "/funding/{symbol}"): [{"time_ms": _NOW_MS, "rate": 0.0001}],

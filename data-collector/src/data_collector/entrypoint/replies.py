@@ -5,13 +5,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from data_collector.application.reading import Rows
 from data_collector.application.snapshots import Encoded
 from suite.contracts.market_data import ARROW, JSON
-from suite.klines import Source
 from suite.service.kline_files import array_of
 
 NOT_MODIFIED: Final = 304
@@ -47,21 +48,15 @@ def json_reply(request: Request, value: object) -> Response:
     return tagged(request, Encoded.of(msgspec.json.encode(value)))
 
 
-def rows_reply(request: Request, source: Source, columns: Mapping[str, NDArray[Any]]) -> Response:
-    """Answer with the rows of a table: as JSON, or as an Arrow stream where that is accepted.
-
-    Args:
-        request: what is answered.
-        source: of the rows.
-        columns: int64 and float64 arrays of equal length, by name.
-    """
-    headers = {SOURCE: str(source), "vary": "accept"}
+def rows_reply(request: Request, rows: Rows) -> Response:
+    """Answer with the rows of a table: as JSON, or as an Arrow stream where that is accepted."""
+    headers, columns = {SOURCE: str(rows.source), "vary": "accept"}, rows.columns
     if ARROW in request.headers.get("accept", ""):
         answer = Encoded.of(_arrow(columns))
         return tagged(request, answer, media_type=ARROW, headers=headers)
     names, cells = tuple(columns), (column.tolist() for column in columns.values())
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
-    return tagged(request, Encoded.of(msgspec.json.encode(rows)), headers=headers)
+    objects = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+    return tagged(request, Encoded.of(msgspec.json.encode(objects)), headers=headers)
 
 
 def has_it(if_none_match: str | None, tag: str) -> bool:
@@ -75,7 +70,10 @@ def has_it(if_none_match: str | None, tag: str) -> bool:
 def _arrow(columns: Mapping[str, NDArray[Any]]) -> bytes:
     import pyarrow as pa
 
-    table = pa.Table.from_arrays([array_of(c) for c in columns.values()], names=list(columns))
+    arrays = [
+        pa.array(c.tolist()) if c.dtype == np.bool_ else array_of(c) for c in columns.values()
+    ]
+    table = pa.Table.from_arrays(arrays, names=list(columns))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

@@ -11,7 +11,6 @@ from data_collector.application.snapshots import Snapshots
 from data_collector.entrypoint.replies import json_reply, rows_reply, tagged
 from data_collector.entrypoint.shortcut import Shortcut
 from suite.errors import BadRequest
-from suite.klines import COLUMNS
 from suite.moments import parse_moment, parse_timestamp
 
 
@@ -46,22 +45,19 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
         start: str | None = None,
         end: str | None = None,
     ) -> Response:
-        source, bars = ranges.klines(symbol, interval, _moment(start), _moment(end))
-        return rows_reply(request, source, {name: getattr(bars, name) for name in COLUMNS})
+        return rows_reply(request, ranges.klines(symbol, interval, _moment(start), _moment(end)))
 
     @router.get("/funding/{symbol:path}", summary="Settled funding, at most the last 5000 stamps")
     def get_funding(
         request: Request, symbol: str, start: str | None = None, end: str | None = None
     ) -> Response:
-        source, times, rates = ranges.funding(symbol, _moment(start), _moment(end))
-        return rows_reply(request, source, {"time_ms": times, "rate": rates})
+        return rows_reply(request, ranges.funding(symbol, _moment(start), _moment(end)))
 
     @router.get("/open-interest/{symbol:path}", summary="Open interest, at most the last 5000 rows")
     def get_open_interest(
         request: Request, symbol: str, start: str | None = None, end: str | None = None
     ) -> Response:
-        source, times, values = ranges.open_interest(symbol, _moment(start), _moment(end))
-        return rows_reply(request, source, {"time_ms": times, "open_interest": values})
+        return rows_reply(request, ranges.open_interest(symbol, _moment(start), _moment(end)))
 
     @router.get("/gpt-latest/{symbol:path}", summary="One coin's market at a moment")
     def get_latest(request: Request, symbol: str, timestamp: str | None = None) -> Response:
