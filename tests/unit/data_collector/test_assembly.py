@@ -47,7 +47,7 @@ class Bench:
         target = START + round(minute * MINUTE_MS)
         now = self.connection.clock.now_ms or target
         while now < target:
-            now = min(target, now + STEP_MS)
+            now = min(target, now + MINUTE_MS)
             self.connection.tell(now)
         for _ in range(2):
             self.connection.tell(target)
@@ -342,6 +342,20 @@ def test_a_single_absurd_stamp_does_not_move_the_clock() -> None:
     clock.tell(START + 3 * STEP_MS)
     clock.tell(START + 3 * STEP_MS + 5)
     assert START + 3 * STEP_MS + 5 == clock.now_ms
+
+
+def test_a_connection_begins_with_what_it_tells_of_now() -> None:
+    connection = Connection()
+    for minutes in (-18, -17):
+        connection.tell(START + minutes * MINUTE_MS, is_past=True)
+    before = connection.since_ms
+    connection.tell(START - 8 * MINUTE_MS)
+    connection.tell(START)
+    assert (0, START - 8 * MINUTE_MS) == (before, connection.since_ms)
+    for _ in range(2):
+        connection.tell(START + 3 * STEP_MS)
+    assert START + 3 * STEP_MS == connection.since_ms
+    assert not connection.faithful
 
 
 def test_a_connection_is_faithful_after_ten_minutes_of_the_venues_time() -> None:

@@ -42,7 +42,7 @@ class Connection:
 
     Attributes:
         clock: the venue's time over it.
-        since_ms: venue time since which it is watched, 0 before any was told.
+        since_ms: venue time since which it tells everything, 0 before any was told.
         flaws: frames that came twice, out of order, unreadable, or evidently not at all.
         doubts: spans of venue time, [start, end), within `FAITH_MS` of a flaw; rising and apart.
     """
@@ -58,11 +58,21 @@ class Connection:
         self.clock = VenueClock()
         self.since_ms = 0
 
-    def tell(self, time_ms: int) -> None:
-        """Take the stamp of a message."""
+    def tell(self, time_ms: int, *, is_past: bool = False) -> None:
+        """Take the stamp of a message.
+
+        Args:
+            time_ms: of the venue.
+            is_past: it may be of something that was before the connection, as the trades are that
+                a venue tells first of all.
+        """
+        before_ms = self.clock.now_ms
         self.clock.tell(time_ms)
-        if self.since_ms == 0 and self.clock.now_ms:
-            self.since_ms = self.clock.now_ms
+        now_ms = self.clock.now_ms
+        if self.since_ms and now_ms - before_ms > STEP_MS:
+            self.since_ms = now_ms  # of what was between nothing came
+        elif self.since_ms == 0 and not is_past:
+            self.since_ms = now_ms
 
     def flawed(self, reason: str) -> None:
         """Note that not everything came as it was sent."""

@@ -156,7 +156,7 @@ class Group:
         early = self._life.early
         early.extend(events)
         for event in events:
-            self.connection.tell(_stamp(event))
+            self.connection.tell(_stamp(event), is_past=isinstance(event, Print))
         if not self.connection.clock.now_ms:
             return ()
         timed = tuple(early)
@@ -194,7 +194,7 @@ class Group:
         if self._absurd(newest_ms):
             self.connection.flawed("absurd")
             return
-        self.connection.tell(newest_ms)
+        self.connection.tell(newest_ms, is_past=True)
         if flaw := assembly.trades(prints):
             self.connection.flawed(flaw)
         for item in prints:

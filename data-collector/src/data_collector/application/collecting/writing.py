@@ -56,6 +56,7 @@ class Writer:
         self._flush_s = flush_s
         self._step_ms = INTERVAL_MS[tail.interval]
         self._waiting: list[Candle] = []
+        self._newest_ms: dict[str, int] = {}
         self._interest: dict[str, dict[int, float]] = {}
         self._work = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -186,10 +187,14 @@ class Writer:
         await asyncio.to_thread(self._journal.append, items)
         del self._waiting[: len(batch)]
         self._tail.add(latest.values())
+        for coin, rows in bars.items():
+            self._newest_ms[coin] = max(int(rows.open_time_ms[-1]), self._newest_ms.get(coin, 0))
         self._acknowledged(list(latest.values()))
 
     def _changes(self, coin: str, bars: Bars) -> bool:
         """Whether a bar in the tail has other values: the store is to record those first."""
+        if len(bars) == 0 or int(bars.open_time_ms[0]) > self._newest_ms.get(coin, 0):
+            return False
         tail = self._tail.bars(coin)
         known = take_bars(bars, np.isin(bars.open_time_ms, tail.open_time_ms))
         return not bars_equal(merge_bars(tail, known).bars, tail)
@@ -198,6 +203,7 @@ class Writer:
         interest, self._interest = self._interest, {}
         try:
             await asyncio.to_thread(self._store_tail, interest)
+            self._newest_ms.clear()
         finally:
             for coin, values in interest.items():  # which were not written
                 self._interest[coin] = values | self._interest.get(coin, {})
