@@ -24,7 +24,8 @@ class CollectorProcess:
     def __init__(self, folder: Path, venue_url: str, symbols: str, **settings: object) -> None:
         self.folder = folder
         self.data = folder / "data"
-        options = ["--data", str(self.data), "--port", "0", "--collect", "hyperliquid"]
+        port = str(settings.pop("port", 0))
+        options = ["--data", str(self.data), "--port", port, "--collect", "hyperliquid"]
         named = {f"DATA_COLLECTOR_{name.upper()}": str(v) for name, v in settings.items()}
         self._errors = (folder / "collector.log").open("ab")
         self.process = subprocess.Popen(

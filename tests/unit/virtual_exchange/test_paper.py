@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from tests.support.paper import NOW_MS, WARM_UP, FakeFeed, Paper, minute, open_paper
@@ -12,10 +13,12 @@ from tests.support.wallets import Wallet, post
 from tests.support.worlds import random_bars
 
 from suite.bars import HOUR_MS, MINUTE_MS
+from suite.contracts import hyperliquid_ws as ws
 from suite.contracts.clock import WaitRequest, WakeOn, Want
 from suite.contracts.venue import CancelOrder, LimitType, OrderType, PlaceOrder
 from suite.enums import Tif
 from suite.errors import BadRequest
+from virtual_exchange.application.stream.market import MarketStreams
 from virtual_exchange.domain.live import HourlyRate, Print, Prints
 
 OWNER = Wallet(31)
@@ -141,6 +144,28 @@ async def test_minutes_are_shown_as_told_when_they_end_and_put_right_later() -> 
     )
 
 
+async def test_candle_channel_tells_the_open_minute_and_its_end_once() -> None:
+    """As a client hears it, second by second."""
+    paper = await open_paper()
+    paper.connect(BTC=94_000.0)
+    streams = MarketStreams(paper.session.world, paper.session.queries.market, lambda *_a, **_k: 0)
+    maker = streams.maker(ws.Candle(coin="BTC", interval="1m"))
+    assert maker is not None
+    feed, told = maker(), list[Any]()
+    pull = feed.pull(None)
+    for number in range(70):
+        opened = (NOW_MS + paper.clock.now_ms()) // MINUTE_MS * MINUTE_MS
+        paper.tell(minute("BTC", opened, 94_000, 94_010 + number, 93_950, 94_005, number + 1))
+        paper.second()
+        feed.touch()
+        pull = feed.pull(pull.cursor)
+        told += [msgspec.json.decode(message)["data"] for message in pull.messages]
+    first = [row for row in told if row["t"] == NOW_MS]
+    assert ("94068.0", "94005.0", "59.0") == (first[-1]["h"], first[-1]["c"], first[-1]["v"])
+    assert 71 == len(told)
+    assert NOW_MS + MINUTE_MS == told[-1]["t"]
+
+
 async def test_longer_bars_of_a_snapshot_are_made_of_the_minutes_as_they_are_now() -> None:
     """A quarter whose last minute is put right after its end is made anew."""
     paper = await open_paper()
@@ -176,7 +201,7 @@ async def test_minutes_that_were_missed_are_asked_for_until_they_are_there(
     feed.later["BTC"] = random_bars("BTC", 5, seed=9, start_ms=NOW_MS)
     await until(lambda: len(history) == WARM_UP + 6)
     await until(lambda: not paper.run._missing)
-    assert {("BTC", NOW_MS)} == set(feed.asked)
+    assert {("BTC", NOW_MS - MINUTE_MS)} == set(feed.asked)
     assert (np.diff(history.open_time_ms) == MINUTE_MS).all()
     assert feed.later["BTC"].close[0] == history.close[WARM_UP]
     task.cancel()

@@ -150,12 +150,15 @@ class PaperRun:
                     self._set_rate(symbol, event.rate)
 
     def _note_missing(self) -> None:
-        """Remember from when on minutes may be missing, until they were asked for."""
+        """Remember from when on minutes may be missing, until they were asked for.
+
+        The last one that is there is among them: what was told of it may not have been all.
+        """
         for symbol, history in enumerate(self._live.history):
-            ended = self._world.from_ms // MINUTE_MS * MINUTE_MS
+            from_ms = self._world.from_ms // MINUTE_MS * MINUTE_MS
             if len(history):
-                ended = int(history.open_time_ms[-1]) + MINUTE_MS
-            self._missing.setdefault(symbol, ended)
+                from_ms = int(history.open_time_ms[-1])
+            self._missing.setdefault(symbol, from_ms)
 
     def _turn(self, *, live: bool, reason: str) -> None:
         self._connected, self._reason, self._astray = live, reason, False
