@@ -465,6 +465,24 @@ async def test_what_the_venue_has_is_asked_by_our_clock_when_nothing_connects() 
         await until(lambda: ["BTC"] == running.feed.coins)
 
 
+async def test_a_bar_that_the_venue_has_otherwise_is_told_again() -> None:
+    heard: list[MarketEvent] = []
+    past = Past(TRUTH, {START + 16 * MINUTE_MS})
+    async with collecting(past, "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 13, "BTC")
+        running.feed.tell(told(TRUTH["BTC"], "BTC", 13, trades=5, volume=0.0))
+        running.feed.listener.flawed("malformed")
+        play(running, 14, 16, "BTC")
+        await until(lambda: 16 == count(running))
+        running.collector.listen(heard.append)
+        play(running, 17, 30, "BTC")
+        await until(lambda: past.asked)
+        right = told(TRUTH["BTC"], "BTC", 13, trades=5, closed=True)
+        await until(lambda: right in heard)
+        assert right.volume == stored(running).volume[13]
+
+
 async def test_a_growing_candle_of_a_closed_minute_is_not_told() -> None:
     heard: list[MarketEvent] = []
     async with collecting(Past(TRUTH), "BTC") as running:
