@@ -149,6 +149,24 @@ async def test_longer_candle_that_lacks_a_minute_is_not_told_as_closed(
         assert (START_MS, True, True) == (row["t"], row["closed"], row["complete"])
 
 
+async def test_longer_candle_is_closed_with_minutes_that_were_asked_for_meanwhile() -> None:
+    """A minute was lost and filled in: the stream does not tell it, the store has it."""
+    stored = [candle(minute, closed=True) for minute in range(5)]
+    running = Running()
+    running.hub._recent = lambda _: stored
+    async with running.connected() as client:
+        await client.subscribe("candle", coin="BTC", interval="15m")
+        await running.begun()
+        running.collection.tell(*(candle(minute, closed=True) for minute in range(6, 14)))
+        assert [False] == [row["complete"] for row in await client.take("candle")]
+        stored.append(candle(5, closed=True))
+        running.collection.tell(candle(14, closed=True))
+        await running.begun()
+        rows = await client.take("candle")
+        assert [(START_MS, False), (START_MS, True)] == [(row["t"], row["closed"]) for row in rows]
+        assert "37.5" == rows[-1]["v"]
+
+
 async def test_minute_that_is_told_again_says_nothing_new_about_the_longer_one() -> None:
     running = Running(*(candle(minute, closed=True) for minute in range(14)))
     async with running.connected() as client:

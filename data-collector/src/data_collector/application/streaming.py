@@ -51,6 +51,7 @@ class Topic:
         coin: it is of, empty for all.
         interval_ms: of candles, 0 for others.
         shown_ms: open time of the candle that is its state.
+        closed_ms: open time of the last candle that was told as closed.
         forming: makes the candles that are longer than those told.
         beginning: the task that looks for what came before them.
     """
@@ -59,7 +60,7 @@ class Topic:
         self.key = key
         self.coin = coin
         self.interval_ms = interval_ms
-        self.shown_ms = 0
+        self.shown_ms = self.closed_ms = 0
         self.forming = Forming(coin, interval_ms) if interval_ms > MINUTE_MS else None
         self.beginning: asyncio.Task[None] | None = None
         self.subscribers: dict[Subscriber, None] = {}
@@ -148,6 +149,14 @@ class Hub:
             closed = await asyncio.to_thread(self._recent, coin)
         forming.begin(closed)
 
+    async def _look_again(self, topic: Topic, forming: Forming, open_time_ms: int) -> None:
+        """Tell a candle as closed after all, where what it lacked was asked for meanwhile."""
+        await self._begin(topic.coin, forming)
+        candle = forming.made(open_time_ms)
+        if candle is not None and candle.closed and topic.closed_ms != open_time_ms:
+            topic.closed_ms = open_time_ms
+            topic.tell(message("candle", _row(candle)))
+
     def _heard(self, event: MarketEvent) -> None:
         match event:
             case Candle():
@@ -174,6 +183,11 @@ class Hub:
             if topic.shown_ms <= candle.open_time_ms:
                 topic.forget()
             topic.tell(message("candle", _row(candle)))
+            if candle.closed:
+                topic.closed_ms = candle.open_time_ms
+            elif topic.forming is not None:
+                looking = self._look_again(topic, topic.forming, candle.open_time_ms)
+                topic.beginning = asyncio.create_task(looking)
         elif topic.shown_ms <= candle.open_time_ms:
             topic.shown_ms = candle.open_time_ms
             topic.show(lambda: message("candle", _row(candle)))

@@ -43,17 +43,21 @@ class Forming:
         if known is not None and known.closed and not candle.closed:
             return None
         rows[candle.open_time_ms] = candle
-        start = candle.open_time_ms - candle.open_time_ms % self._interval_ms
-        if start not in self._buckets or not self._begun:
+        return self.made(candle.open_time_ms - candle.open_time_ms % self._interval_ms)
+
+    def made(self, open_time_ms: int) -> Candle | None:
+        """Make the longer candle of a time as of now; None before `begin` and of what is gone."""
+        rows = self._buckets.get(open_time_ms)
+        if not rows or not self._begun:
             return None
         inside = [rows[at] for at in sorted(rows)]
         trades = [row.trades for row in inside if row.trades is not None]
-        is_complete = len(inside) == (inside[-1].end_ms - start) // candle.interval_ms
-        is_over = inside[-1].end_ms == start + self._interval_ms
+        is_complete = len(inside) == (inside[-1].end_ms - open_time_ms) // inside[0].interval_ms
+        is_over = inside[-1].end_ms == open_time_ms + self._interval_ms
         return Candle(
             coin=self._coin,
             interval_ms=self._interval_ms,
-            open_time_ms=start,
+            open_time_ms=open_time_ms,
             open=inside[0].open,
             high=max(row.high for row in inside),
             low=min(row.low for row in inside),
