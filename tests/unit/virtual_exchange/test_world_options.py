@@ -101,7 +101,7 @@ def test_world_of_longer_bars_is_made_of_the_stored_minutes() -> None:
     session.barrier.leave(0)
     session.barrier.advance(START_MS + MINUTE_MS)
     assert START_MS + HOUR_MS == session.world.now_ms
-    assert 60 == len(session.data.klines("BTC", "1m", None, None))
+    assert 60 == len(session.data.klines("BTC", "1m", None, None)[0])
 
 
 def test_recorded_path_goes_through_the_minutes() -> None:
