@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from strategy_core.indicators import NOTHING, WINDOW, indicators
-from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS, Bars, resample
+from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS, Bars, BoolArray, resample
 from suite.klines import COLUMNS, concat_bars
 
 INTERVALS: Final = (1, 15, 60, 240, 1440)
@@ -40,7 +39,6 @@ OPEN_INTEREST_AGE_MS: Final = HOUR_MS
 """How old the last reading of open interest may be before it counts as unknown."""
 
 Block = dict[str, Any]
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,9 @@ GRACE_MS: Final = 5_000
 """How long after its end a bar is waited for, on the venue's clock."""
 PATIENCE_MS: Final = 60 * MINUTE_MS
 """How long doubts may wait for the connection to prove faithful before they are asked about."""
-ASKED_BARS: Final = 5_000
-"""The most bars one request is for: what venues keep."""
+ASKED_BARS: Final = 4_998
+"""The most bars one request is for: venues keep 5,000, the forming one is among them, and another
+may begin while they are asked."""
 _RECENT: Final = 60
 _TRADE_IDS: Final = 2_000
 Values = tuple[float, float, float, float, float]
