@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.auditor import audit
 from tests.support.random_traders import COINS, MINUTE, random_tape
@@ -88,6 +88,7 @@ WORLDS: list[tuple[Rules, Callable[[Tape, int], Tape]]] = [
 ]
 
 
+@example(500, WORLDS[1])  # a leg between the trigger and the limit of its entry
 @given(SEEDS, st.sampled_from(WORLDS))
 def test_every_fill_of_wild_traders_passes_the_auditor(
     seed: int, world: tuple[Rules, Callable[[Tape, int], Tape]]

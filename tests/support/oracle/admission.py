@@ -25,11 +25,13 @@ def batch_fault(
     if grouping is Grouping.NONE:
         return None
     coin = orders[0].symbol
-    legs, reference = orders, market.marks[coin]
+    legs, reference = orders, int(market.marks[coin])
     if grouping is Grouping.NORMAL_TPSL:
         entry, legs = orders[0], orders[1:]
-        trigger = entry.trigger.price if entry.trigger else 0
-        reference = expected_price(entry.side, entry.limit_price, trigger, reference)
+        limit, trigger = int(entry.limit_price), entry.trigger
+        if trigger is not None:
+            limit, reference = 0 if trigger.is_market else limit, trigger.price
+        reference = expected_price(entry.side, limit, reference)
     faults = (leg_fault(leg, coin=coin, reference=reference) for leg in legs)
     fault = next((fault for fault in faults if fault), None)
     if fault is None and grouping is Grouping.NORMAL_TPSL:
@@ -76,12 +78,10 @@ def _is_off_grid(market: Market, symbol: int, price: int) -> bool:
     return price < 0 or price % market.tick(symbol, price) != 0
 
 
-def expected_price(side: int, limit: int, trigger: int, mark: int) -> int:
-    """Where an entry trades: when it triggers, at its limit, or at the mark if that is better."""
-    if trigger:
-        return trigger
+def expected_price(side: int, limit: int, market: int) -> int:
+    """Where an entry trades: at the market of its time, or at a limit that is better."""
     better = min if side > 0 else max
-    return better(limit, mark) if limit else mark
+    return better(limit, market) if limit else market
 
 
 def leg_fault(leg: NewOrder, *, coin: int, reference: int) -> RejectReason | None:

@@ -107,8 +107,10 @@ def modify(world: World, account: Account, command: ModifyOrder) -> None:
             entry = account.orders.get(old.entry)
             reference = world.market.marks[old.symbol]
             if entry:
-                trigger = entry.trigger if entry.tpsl else 0
-                reference = admission.expected_price(entry.side, entry.limit, trigger, reference)
+                limit = entry.limit
+                if entry.tpsl is not None:
+                    limit, reference = 0 if entry.is_market else limit, entry.trigger
+                reference = admission.expected_price(entry.side, limit, reference)
             reason = admission.leg_fault(new, coin=old.symbol, reference=reference)
     if reason is None and old is not None:
         ties = Ties(old.entry, old.family, old.of_position, old.waits_for_entry, old)

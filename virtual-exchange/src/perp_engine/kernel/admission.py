@@ -133,14 +133,15 @@ def limit_before_trigger(q: Words, r: int) -> bool:
 def entry_reference(q: Words, r: int, dormant: bool, mark: int) -> int:
     """Price around which the legs of an entry stand: where it trades, as far as that is known.
 
-    A limit that takes at once is how far the client lets the price slip, not where it trades.
+    A limit that takes at once, or when a market trigger fires, is how far the client lets the price
+    slip, not where it trades.
     """
-    price = q[r + ORDER_PRICE]
+    price, market = q[r + ORDER_PRICE], mark
     if dormant:
-        return q[r + ORDER_TRIGGER]
-    if price == 0:
-        return mark
-    return min(price, mark) if q[r + ORDER_SIDE] > 0 else max(price, mark)
+        market = q[r + ORDER_TRIGGER]
+    if price == 0 or (dormant and q[r + ORDER_MARKET] != 0):
+        return market
+    return min(price, market) if q[r + ORDER_SIDE] > 0 else max(price, market)
 
 
 @jit
