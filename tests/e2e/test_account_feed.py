@@ -88,9 +88,13 @@ async def test_a_half_open_connection_is_found_and_replaced_by_one_with_snapshot
     user = address(venue)
     async with fault_proxy(venue.ws_url) as proxy, following(proxy.url, user) as (feed, events):
         await until(lambda: of(events, "webData2"))
-        proxy.pongs_only = True
+        proxy.pongs_only = True  # a venue that stands still has nothing to tell, and answers
+        heard_ms = feed.last_message_ms
+        await until(lambda: feed.last_message_ms > heard_ms + 1500)
+        assert 0 == feed.feed.counts.stalls
+        proxy.silent = True
         await until(lambda: 1 == feed.feed.counts.stalls)
-        proxy.pongs_only = False
+        proxy.silent = proxy.pongs_only = False
         seen = len(events)
         await until(lambda: of(events[seen:], "webData2"))
         assert 2 <= feed.feed.counts.connects
