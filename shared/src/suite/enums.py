@@ -96,6 +96,16 @@ _ALIVE = frozenset(
 )
 
 
+class TraderStatus(StrEnum):
+    """What a trader may do. Paper or real money is a mode, not a status."""
+
+    LIVE = "LIVE"
+    PAUSED = "PAUSED"
+    """Decides, but only for the journal; reduces risk, and opens none."""
+    STOPPED = "STOPPED"
+    """Decides no more; exits go on until it is flat."""
+
+
 class FillCause(StrEnum):
     """Why a trade happened."""
 

@@ -11,9 +11,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from strategy_core.intents import ExitPlan
 from suite.contracts.clock import AccountView, WaitReply, WakeOn, Want
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import Action, ActionReply
+from suite.enums import TraderStatus
 from suite.fixed import Usd, parse_decimal
 from suite.instrument import Instrument, MarginTier
 
@@ -103,6 +105,7 @@ class Observation:
         fills: own fills since the last observation, oldest first.
         verdicts, results: what the guard and then the venue made of the last decision; one result
             for each action that was sent.
+        status: what the trader may do at present.
     """
 
     now_ms: int
@@ -116,6 +119,7 @@ class Observation:
     fills: tuple[UserFill, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     results: tuple[ActionReply, ...] = ()
+    status: TraderStatus = TraderStatus.LIVE
 
     def size_of(self, coin: str) -> Decimal:
         """Signed size of the position in a coin, 0 when flat."""
@@ -128,16 +132,18 @@ class Decision:
     """What to do now, why, and when to be asked again.
 
     Attributes:
-        actions: sent in this order, after the guard.
+        actions: carried out in this order, after the guard.
         reasoning: one or two sentences for the journal.
         until_ms: latest next decision; None for the next boundary of the trader's interval.
         wake_on: what shall wake it earlier.
+        plans: how positions shall end, at most one for each coin.
     """
 
     actions: tuple[Action, ...] = ()
     reasoning: str = ""
     until_ms: int | None = None
     wake_on: WakeOn = NOTHING_EARLIER
+    plans: tuple[ExitPlan, ...] = ()
 
 
 class Strategy(Protocol):

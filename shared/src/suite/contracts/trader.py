@@ -38,6 +38,8 @@ class TraderSpec(Wire, frozen=True, kw_only=True):
         interval: how often it decides, one of `suite.bars.INTERVAL_MS`.
         initial_balance: USD, positive.
         risk: limits of the guard; unknown ones are refused by it.
+        exits: which positions are closed without being asked for, and when.
+        execution: how orders are worked.
     """
 
     trader_id: TraderName
@@ -49,6 +51,8 @@ class TraderSpec(Wire, frozen=True, kw_only=True):
     initial_balance: Decimal = Decimal(10000)
     budget: dict[str, Any] = msgspec.field(default_factory=dict)
     risk: dict[str, Any] = msgspec.field(default_factory=dict)
+    exits: dict[str, Any] = msgspec.field(default_factory=dict)
+    execution: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def account_id(self) -> str:
