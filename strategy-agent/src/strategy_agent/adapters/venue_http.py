@@ -88,6 +88,11 @@ class VenueHttp:
         """`POST /clock/heartbeat`, once: the next one is not far."""
         await self._once("POST", "clock/heartbeat", b"{}")
 
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """None: every reply of this venue is the whole account at the venue's own time."""
+        return ()
+
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()

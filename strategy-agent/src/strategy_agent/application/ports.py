@@ -2,20 +2,19 @@
 
 from typing import Protocol
 
+import msgspec
+
 from strategy_core.journal import DecisionRecord, TraderResult
-from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.venue import Action, ActionReply
 
 
-class Venue(Protocol):
-    """The venue contract, as one account sees it. Every call may raise a `SuiteError`."""
+class Steps(Protocol):
+    """Time as the trader's loop sees it; whether the venue or the agent sleeps is hidden here.
 
-    async def clock(self) -> ClockState:
-        """Ask what time it is and how it moves."""
-        ...
-
-    async def meta(self) -> object:
-        """Ask what can be traded: the venue's `meta`, decoded."""
-        ...
+    Every call may raise a `SuiteError`.
+    """
 
     async def join(self, request: JoinRequest) -> WaitReply:
         """Take part from now on."""
@@ -27,6 +26,92 @@ class Venue(Protocol):
 
     async def heartbeat(self) -> None:
         """Say that a decision is still being made."""
+        ...
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why no new risk may be taken at present, e.g. `stale_account`; empty when all is well."""
+        ...
+
+
+class Venue(Steps, Protocol):
+    """The venue contract where the venue owns time."""
+
+    async def clock(self) -> ClockState:
+        """Ask what time it is and how it moves."""
+        ...
+
+    async def meta(self) -> object:
+        """Ask what can be traded: the venue's `meta`, decoded."""
+        ...
+
+
+class DurableIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """An action that is written down before its first byte goes out.
+
+    Attributes:
+        key: 32 hex digits derived from the decision, equal for equal decisions; the cloid of an
+            order is `0x` and the key. An exchange executes a key at most once.
+        action: what is asked; a re-send carries these very bytes.
+        decided_ms: when it was decided, the venue's time.
+        expires_ms: from when on the exchange must refuse it, wall time, epoch ms.
+    """
+
+    key: str
+    action: Action
+    decided_ms: int
+    expires_ms: int
+
+
+class ExchangeConnection(Protocol):
+    """One account at one exchange: the venue contract, or any exchange of ccxt."""
+
+    async def meta(self) -> object:
+        """Ask what can be traded: in the shape of the venue's `meta`, decoded."""
+        ...
+
+    async def fetch_account(self) -> AccountView:
+        """Ask for positions, balances and open orders: at a (re)connect, never in a cycle."""
+        ...
+
+    async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
+        """Ask for the account's fills since a time, oldest first: at a (re)connect."""
+        ...
+
+    async def send(self, intent: DurableIntent) -> ActionReply:
+        """Send an action; again with the same intent it never acts twice.
+
+        Raises:
+            UpstreamTimeout: the answer never came, or is not the exchange's: whether it was
+                carried out is not known.
+        """
+        ...
+
+    async def resolve(self, intent: DurableIntent) -> ActionReply | None:
+        """Find out what became of an intent whose fate is unknown.
+
+        Returns:
+            The exchange's answer to it; None with proof that it was not and will not be executed.
+
+        Raises:
+            UpstreamTimeout: there is no evidence yet.
+        """
+        ...
+
+
+class IntentLog(Protocol):
+    """Where intents are kept, durably."""
+
+    def begin(self, intent: DurableIntent) -> None:
+        """Write an intent down; on return it survives a power cut."""
+        ...
+
+    def settle(self, key: str, reply: ActionReply | None) -> None:
+        """Note what became of it; None when it was never executed."""
+        ...
+
+    def open_intents(self) -> tuple[DurableIntent, ...]:
+        """Tell the intents whose fate was not noted, oldest first."""
         ...
 
 
