@@ -3,12 +3,14 @@
 from itertools import count
 from typing import Any
 
+import msgspec
 from tests.support.wallets import Wallet, item, order, post, trigger
 from tests.support.worlds import START_MS, MemorySource, random_source
 
 from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, WorldRequest
+from virtual_exchange.application.info.request import InfoBody
 from virtual_exchange.application.session import Session, open_session
 
 WALL_MS = 1_790_000_000_000
@@ -49,6 +51,12 @@ def act(session: Session, *envelopes: Any) -> None:
     for envelope in envelopes:
         reply = post(session, envelope)
         assert "ok" == reply["status"], (reply, envelope["action"])
+
+
+def ask(session: Session, kind: str, user: str | None = OWNER.address, **fields: Any) -> Any:
+    """Read `/info` as a client would; by default of the one who has done everything."""
+    told = session.queries.info(InfoBody(type=kind, user=user, **fields), None)
+    return msgspec.json.decode(msgspec.json.encode(told))
 
 
 def _orders() -> list[Any]:
