@@ -2,80 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
 from tests.support.busy_user import BUILDER, CLOID, busy_user
 from tests.support.sdk import Sdk
+from tests.support.typed_reads import OF_MARKET, account_reads
 from tests.support.venue_process import LIMIT_S, VenueUnderTest
 from typed_core.exceptions import ApiError
 from typed_hyperliquid import Hyperliquid
 
 pytestmark = [pytest.mark.process, pytest.mark.client("typed-hyperliquid")]
 
-SINCE = {"start_time": datetime.fromtimestamp(0, UTC)}
-CANDLES = {
-    "coin": "ETH",
-    "interval": "1m",
-    "start_time": datetime(2025, 5, 5, tzinfo=UTC),
-    "end_time": datetime(2025, 5, 6, tzinfo=UTC),
-}
-OF_MARKET: dict[str, dict[str, Any]] = {
-    "aligned_quote_token_info": {"token": 0},
-    "all_borrow_lend_reserve_states": {},
-    "all_mids": {},
-    "all_perp_metas": {},
-    "candle_snapshot": CANDLES,
-    "exchange_status": {},
-    "funding_history": {"coin": "BTC", **SINCE},
-    "l2_book": {"coin": "ETH", "n_sig_figs": 5, "mantissa": 2},
-    "outcome_meta": {},
-    "outcome_templates": {},
-    "perp_annotation": {"coin": "BTC"},
-    "perp_categories": {},
-    "perp_concise_annotations": {},
-    "perp_deploy_auction_status": {},
-    "perp_dexs": {},
-    "perp_meta": {},
-    "perp_meta_and_asset_ctxs": {},
-    "perps_at_open_interest_cap": {},
-    "predicted_fundings": {},
-    "spot_meta": {},
-    "spot_meta_and_asset_ctxs": {},
-    "spot_pair_deploy_auction_status": {},
-    "token_details": {"token_id": "0xc1fb593aeffbeb02f85e0308e9956a90"},
-    "vault_details": {"vault_address": "0x" + "1" * 40},
-}
-OF_ACCOUNTS: dict[str, dict[str, Any]] = {
-    "active_asset_data": {"coin": "ETH"},
-    "builder_fee_approved": {"builder": BUILDER},
-    "clearinghouse_state": {},
-    "frontend_open_orders": {},
-    "open_orders": {},
-    "order_status": {"oid": CLOID.to_raw()},
-    "spot_clearinghouse_state": {},
-    "spot_deploy_state": {},
-    "staking_delegations": {},
-    "staking_history": {},
-    "staking_rewards": {},
-    "staking_summary": {},
-    "sub_accounts": {},
-    "user_abstraction": {},
-    "user_dex_abstraction": {},
-    "user_fees": {},
-    "user_fills": {"aggregate_by_time": True},
-    "user_fills_by_time": SINCE,
-    "user_funding": SINCE,
-    "user_non_funding_ledger_updates": SINCE,
-    "user_portfolio": {},
-    "user_rate_limit": {},
-    "user_referral": {},
-    "user_role": {},
-    "user_twap_slice_fills": {},
-    "user_vault_equities": {},
-}
+OF_ACCOUNTS = account_reads(builder=BUILDER, cloid=CLOID.to_raw())
 STREAMS: dict[str, dict[str, Any]] = {
     "active_asset_ctx": {"coin": "ETH"},
     "active_asset_data": {"coin": "ETH", "user": ""},

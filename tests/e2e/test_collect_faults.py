@@ -17,7 +17,8 @@ from data_collector.adapters.bar_journal import BarJournal
 from data_collector.adapters.hyperliquid_history import HyperliquidHistory
 from data_collector.adapters.hyperliquid_stream import HyperliquidStream
 from data_collector.adapters.market_feeds import KlineFeed, PriceFeed
-from data_collector.application.collecting.ports import FeedListener
+from data_collector.domain.candles import MarketEvent
+from suite.feeds import FeedListener
 from suite.klines import bars_equal
 from suite.service.feed import MinuteBudget, Patience
 from suite.service.kline_store import KlineStore
@@ -83,7 +84,7 @@ async def behind(
     feeds: list[KlineFeed] = []
     async with fault_proxy(venue.ws_url, faults) as proxy:
 
-        def make(name: str, listener: FeedListener) -> KlineFeed:
+        def make(name: str, listener: FeedListener[MarketEvent]) -> KlineFeed:
             feed = KlineFeed(
                 name,
                 lambda coins: HyperliquidStream(proxy.url, coins=coins),

@@ -10,11 +10,12 @@ import numpy as np
 
 from data_collector.application.collecting.collector import Collector, CollectorOptions
 from data_collector.application.collecting.live_bars import LiveBars, Tail
-from data_collector.application.collecting.ports import FeedListener, FeedMaker, Journal
+from data_collector.application.collecting.ports import FeedMaker, Journal
 from data_collector.application.ports import History
 from data_collector.domain.candles import Candle, MarketEvent
 from suite.bars import F64, I64, INTERVAL_MS, MINUTE_MS, Bars
 from suite.errors import DataGap
+from suite.feeds import FeedListener
 from suite.klines import Coverage, Gap, Source, WriteResult, empty_bars, gaps_of, merge_bars
 
 SOURCE = Source("hyperliquid")
@@ -171,7 +172,7 @@ class Past:
 class Present:
     """A feed whose events the test makes."""
 
-    def __init__(self, listener: FeedListener) -> None:
+    def __init__(self, listener: FeedListener[MarketEvent]) -> None:
         self.listener = listener
         self.coins: Collection[str] = ()
         self.reconnects: list[str] = []
@@ -233,7 +234,7 @@ async def collecting(
     """Run a collector; when it is left, everything is in the store."""
     feeds: list[Present] = []
 
-    def present(_name: str, listener: FeedListener) -> Present:
+    def present(_name: str, listener: FeedListener[MarketEvent]) -> Present:
         feeds.append(Present(listener))
         return feeds[-1]
 

@@ -9,11 +9,12 @@ from tests.support.worlds import START_MS, random_bars
 from suite.bars import MINUTE_MS, Bars
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, WorldRequest
+from suite.feeds import FeedListener
 from suite.instrument import default_instrument
 from suite.klines import empty_bars
 from virtual_exchange.application.paper.opening import open_paper_session
 from virtual_exchange.application.paper.run import PaperRun
-from virtual_exchange.application.ports import FeedCoin, FeedListener, FeedTime
+from virtual_exchange.application.ports import FeedCoin, FeedTime
 from virtual_exchange.application.session import Session, open_session
 from virtual_exchange.domain.live import LiveEvent, Minute, Print, Prints
 from virtual_exchange.domain.market import Market
@@ -38,7 +39,7 @@ class FakeFeed:
         self.asked: list[tuple[str, int]] = []
         self.rate: float | None = None
         self.followed = asyncio.Event()
-        self.listener: FeedListener | None = None
+        self.listener: FeedListener[LiveEvent] | None = None
         self.time = FeedTime(now_ms=NOW_MS, wall_ms=wall_ms, speed=speed)
         self._warm_up = warm_up
 
@@ -56,7 +57,7 @@ class FakeFeed:
     async def hourly_rate(self, coin: str) -> float | None:
         return self.rate
 
-    async def follow(self, coins: Sequence[str], listener: FeedListener) -> None:
+    async def follow(self, coins: Sequence[str], listener: FeedListener[LiveEvent]) -> None:
         self.listener = listener
         self.followed.set()
         await asyncio.Event().wait()

@@ -18,8 +18,9 @@ from data_collector.adapters.hyperliquid_stream import HyperliquidStream
 from data_collector.adapters.market_feeds import KlineFeed, StreamMaker
 from data_collector.application.collecting.collector import Collector, CollectorOptions
 from data_collector.application.collecting.live_bars import LiveBars, Tail
-from data_collector.application.collecting.ports import FeedListener
+from data_collector.domain.candles import MarketEvent
 from data_collector.venues import open_exchange, open_venue
+from suite.feeds import FeedListener
 from suite.service.feed import FeedMetrics, MinuteBudget
 from suite.service.kline_store import KlineStore
 
@@ -120,7 +121,7 @@ class LiveCollection:
         finally:
             await self.collector.close()
 
-    def _make_feed(self, name: str, listener: FeedListener) -> KlineFeed:
+    def _make_feed(self, name: str, listener: FeedListener[MarketEvent]) -> KlineFeed:
         feed = KlineFeed(
             name, self._make_stream, listener, budget=self._budget, chance=self._chance
         )

@@ -1,13 +1,12 @@
 """Every answer of `/info` is read by a client that checks each field."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Self
 
 import msgspec
 import pytest
 from tests.support.busy import BUILDER, CLOID, OWNER, busy_session
-from tests.support.worlds import START_MS
+from tests.support.typed_reads import OF_MARKET, account_reads
 from typed_core.exceptions import ApiError
 from typed_hyperliquid.info import Info
 
@@ -16,62 +15,7 @@ from virtual_exchange.application.session import Session
 
 OWN = {"user": str(OWNER.key.address)}
 NOBODY = {"user": "0x" + "9" * 40}
-SINCE = {"start_time": datetime.fromtimestamp(0, UTC)}
-CANDLES = SINCE | {"end_time": datetime.fromtimestamp((START_MS + 10**9) / 1000, UTC)}
-OF_MARKET: dict[str, dict[str, Any]] = {
-    "all_mids": {},
-    "all_perp_metas": {},
-    "exchange_status": {},
-    "outcome_meta": {},
-    "outcome_templates": {},
-    "perp_categories": {},
-    "perp_concise_annotations": {},
-    "perp_annotation": {"coin": "BTC"},
-    "perp_deploy_auction_status": {},
-    "spot_pair_deploy_auction_status": {},
-    "all_borrow_lend_reserve_states": {},
-    "aligned_quote_token_info": {"token": 0},
-    "perp_dexs": {},
-    "perp_meta": {},
-    "perp_meta_and_asset_ctxs": {},
-    "perps_at_open_interest_cap": {},
-    "predicted_fundings": {},
-    "spot_meta": {},
-    "spot_meta_and_asset_ctxs": {},
-    "token_details": {"token_id": "0xc1fb593aeffbeb02f85e0308e9956a90"},
-    "vault_details": {"vault_address": "0x" + "1" * 40},
-    "funding_history": {"coin": "BTC", **SINCE},
-    "l2_book": {"coin": "ETH", "n_sig_figs": 5, "mantissa": 2},
-    "candle_snapshot": {"coin": "BTC", "interval": "1h", **CANDLES},
-}
-OF_ACCOUNTS: dict[str, dict[str, Any]] = {
-    "active_asset_data": {"coin": "ETH"},
-    "builder_fee_approved": {"builder": BUILDER},
-    "clearinghouse_state": {},
-    "frontend_open_orders": {},
-    "open_orders": {},
-    "order_status": {"oid": CLOID},
-    "spot_clearinghouse_state": {},
-    "spot_deploy_state": {},
-    "staking_delegations": {},
-    "staking_history": {},
-    "staking_rewards": {},
-    "staking_summary": {},
-    "sub_accounts": {},
-    "user_abstraction": {},
-    "user_dex_abstraction": {},
-    "user_fees": {},
-    "user_fills": {"aggregate_by_time": True},
-    "user_fills_by_time": SINCE,
-    "user_funding": SINCE,
-    "user_non_funding_ledger_updates": SINCE,
-    "user_portfolio": {},
-    "user_rate_limit": {},
-    "user_referral": {},
-    "user_role": {},
-    "user_twap_slice_fills": {},
-    "user_vault_equities": {},
-}
+OF_ACCOUNTS = account_reads(builder=BUILDER, cloid=CLOID)
 EMPTY_IN_ANY_CASE = {
     "outcome_templates",
     "perp_categories",

@@ -10,10 +10,10 @@ from tests.support.waiting import until
 from tests.support.wallets import Wallet, item, order
 
 from suite.errors import ConfigError
+from suite.feeds import FeedListener
 from suite.service.clock import SystemClock
-from virtual_exchange.application.ports import FeedListener
 from virtual_exchange.bootstrap import default_world
-from virtual_exchange.domain.live import Print, Prints
+from virtual_exchange.domain.live import LiveEvent, Print, Prints
 from virtual_exchange.settings import Settings
 
 FEED = "http://127.0.0.1:8000"
@@ -31,7 +31,7 @@ def trades(feed: FakeFeed, coin: str, price: float, size: float = 1.0) -> None:
     feed.listener.received([Prints(coin=coin, prints=(row,))])
 
 
-async def connected(feed: FakeFeed) -> FeedListener:
+async def connected(feed: FakeFeed) -> FeedListener[LiveEvent]:
     await feed.followed.wait()
     assert feed.listener is not None
     feed.listener.connected()

@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, runtime_checkable
 
-from data_collector.application.collecting.ports import FeedListener
 from data_collector.domain.candles import MarketEvent, Mids
 from suite.errors import SuiteError, one_line
+from suite.feeds import FeedListener
 from suite.service.feed import PATIENCE, MinuteBudget, Patience, Stream, UnifiedWebSocketFeed
 
 StreamMaker = Callable[[Collection[str]], Stream[MarketEvent]]
@@ -37,7 +37,7 @@ class KlineFeed:
         self,
         name: str,
         make_stream: StreamMaker,
-        listener: FeedListener,
+        listener: FeedListener[MarketEvent],
         *,
         budget: MinuteBudget,
         chance: random.Random,

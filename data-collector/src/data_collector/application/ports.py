@@ -13,12 +13,8 @@ from suite.gaps import Ledger
 from suite.klines import Coverage, Gap, Source, WriteResult
 
 
-class BarWriter(Protocol):
-    """Where market data is put."""
-
-    def write_bars(self, source: Source, coin: str, bars: Bars) -> WriteResult:
-        """Merge bars with what is stored."""
-        ...
+class SeriesWriter(Protocol):
+    """Where what belongs to a coin's bars is put; as `KlineStore`."""
 
     def write_funding(self, source: Source, coin: str, time_ms: I64, rate: F64) -> WriteResult:
         """Merge settled funding with what is stored."""
@@ -26,6 +22,31 @@ class BarWriter(Protocol):
 
     def write_record(self, source: Source, coin: str, fields: Mapping[str, Any]) -> None:
         """Merge fields into a coin's record."""
+        ...
+
+
+class GapWriter(Protocol):
+    """Where the reason of missing bars is put; as `KlineStore`."""
+
+    def note_gap(
+        self,
+        source: Source,
+        coin: str,
+        interval: str,
+        gap: Gap,
+        reason: str,
+        *,
+        asked_ms: int | None = None,
+    ) -> None:
+        """Say why bars are missing; the range may reach beyond what is stored."""
+        ...
+
+
+class BarWriter(SeriesWriter, Protocol):
+    """Where market data is put."""
+
+    def write_bars(self, source: Source, coin: str, bars: Bars) -> WriteResult:
+        """Merge bars with what is stored."""
         ...
 
     def record_at(self, source: Source, coin: str) -> dict[str, Any] | None:
@@ -257,24 +278,11 @@ class History(Protocol):
         ...
 
 
-class FillStore(BarWriter, Protocol):
+class FillStore(BarWriter, GapWriter, Protocol):
     """Where a backfill finds what is stored, and puts what was missing; as `KlineStore`."""
 
     def ledger_now(self, source: Source, coin: str, interval: str) -> Ledger:
         """Read the gap ledger."""
-        ...
-
-    def note_gap(
-        self,
-        source: Source,
-        coin: str,
-        interval: str,
-        gap: Gap,
-        reason: str,
-        *,
-        asked_ms: int | None = None,
-    ) -> None:
-        """Say why bars are missing; the range may reach beyond what is stored."""
         ...
 
     def funding_at(self, source: Source, coin: str) -> tuple[I64, F64]:

@@ -1,8 +1,7 @@
 """`WS /ws` in the dialect of Hyperliquid: candles, mids and trades as they are collected."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -12,31 +11,13 @@ from starlette.types import Receive, Scope, Send
 from data_collector.application.streaming import Hub, Limits, Subscriber
 from suite.contracts import hyperliquid_ws as ws
 from suite.service.tokens import open_to_all
-from suite.service.websocket import WIRE, Gone, Stalled
+from suite.service.websocket import TRY_AGAIN_LATER, WIRE, Gone, Stalled, Wire
 
-TRY_AGAIN_LATER: Final = 1013
 CONNECTIONS: Final = 1000
 _PONG: Final = b'{"channel":"pong"}'
 _SHOWN: Final = 8192
 """How much of a malformed frame is echoed, characters."""
 _log = structlog.get_logger(__name__)
-
-
-class Wire(Protocol):
-    """The way to the peer."""
-
-    async def carry(self, messages: Sequence[bytes], *, limit_s: float) -> None:
-        """Send messages, and wait until there is room for more.
-
-        Raises:
-            Gone: the connection has ended.
-            Stalled: there was no room for so long.
-        """
-        ...
-
-    def end(self, code: int, reason: str) -> None:
-        """Close."""
-        ...
 
 
 class SocketEndpoint:

@@ -23,10 +23,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from suite.errors import SuiteError, UpstreamTimeout, UpstreamUnavailable, one_line
+from suite.feeds import FeedListener
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-T_contra = TypeVar("T_contra", contravariant=True)
 
 FRAME_LIMIT: Final = 1 << 22
 """Bytes of the longest frame a stream takes; a venue's opening snapshot may have a megabyte."""
@@ -68,26 +68,6 @@ class Stream(Protocol[T_co]):
 
     async def close(self) -> None:
         """End it."""
-        ...
-
-
-class Listener(Protocol[T_contra]):
-    """Who is told what a feed receives, in order; its methods return at once."""
-
-    def connected(self) -> None:
-        """A connection is open and subscribed."""
-        ...
-
-    def received(self, events: Sequence[T_contra]) -> None:
-        """Something came over it."""
-        ...
-
-    def flawed(self, reason: str) -> None:
-        """Something came that could not be used: `malformed`, `oversize` or `overflow`."""
-        ...
-
-    def lost(self, reason: str) -> None:
-        """The connection has ended; what came since is unknown."""
         ...
 
 
@@ -195,7 +175,7 @@ class UnifiedWebSocketFeed(Generic[T]):
         self,
         name: str,
         make_stream: Callable[[], Stream[T]],
-        listener: Listener[T],
+        listener: FeedListener[T],
         *,
         budget: MinuteBudget,
         patience: Patience = PATIENCE,

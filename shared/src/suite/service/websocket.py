@@ -16,13 +16,17 @@ import socket
 import struct
 from asyncio.transports import BaseTransport
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 WIRE: Final = "suite.wire"
 """Name of the extension."""
+NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
+TRY_AGAIN_LATER: Final = 1013
+"""Codes of a close frame, RFC 6455 and its registry."""
 SEND_BUFFER_BYTES: Final = 1 << 18
 CLOSE_LIMIT_S: Final = 2.0
 """How long a peer may take to answer a close."""
@@ -36,6 +40,32 @@ class Gone(Exception):
 
 class Stalled(Exception):
     """The peer has not taken what it was sent."""
+
+
+class Wire(Protocol):
+    """The way to the peer: `WebSocketProtocol`, or what an application has in its place."""
+
+    async def carry(self, messages: Sequence[bytes], *, limit_s: float) -> None:
+        """Send text messages, and wait until there is room for more.
+
+        Args:
+            messages: UTF-8.
+            limit_s: how long there may be no room.
+
+        Raises:
+            Gone: the connection has ended.
+            Stalled: there was no room for so long.
+        """
+        ...
+
+    def end(self, code: int, reason: str) -> None:
+        """Close.
+
+        Args:
+            code: of the close frame.
+            reason: in it, at most 123 bytes.
+        """
+        ...
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -67,16 +97,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"].pop(WIRE, None)
 
     async def carry(self, messages: Sequence[bytes], *, limit_s: float) -> None:
-        """Send text messages in one write, and wait until there is room for more.
-
-        Args:
-            messages: UTF-8.
-            limit_s: how long there may be no room.
-
-        Raises:
-            Gone: the connection has ended.
-            Stalled: there was no room for so long.
-        """
+        """Send text messages in one write, and wait until there is room for more."""
         if self.disconnected or self.close_sent or self.transport.is_closing():
             raise Gone
         self.transport.write(frames(messages))
@@ -88,12 +109,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 raise Stalled from None
 
     def end(self, code: int, reason: str) -> None:
-        """Close; a peer that does not answer within the limit is cut off.
-
-        Args:
-            code: of the close frame.
-            reason: in it, at most 123 bytes.
-        """
+        """Close; a peer that does not answer within the limit is cut off."""
         if self.disconnected or self.close_sent or self.transport.is_closing():
             self.cut()
             return

@@ -22,13 +22,14 @@ from suite.contracts import hyperliquid_ws as ws
 from suite.contracts.clock import ClockState
 from suite.contracts.market_data import FundingRate, Kline
 from suite.errors import NotFound, UpstreamRefused
+from suite.feeds import FeedListener
 from suite.fixed import USD_DECIMALS, Usd, parse_fixed
 from suite.instrument import Instrument, MarginTier, coin_of, default_instrument
 from suite.klines import empty_bars
 from suite.service.feed import MalformedFrame, MinuteBudget, Patience, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 from suite.service.upstream import Upstream
-from virtual_exchange.application.ports import FeedCoin, FeedListener, FeedTime
+from virtual_exchange.application.ports import FeedCoin, FeedTime
 from virtual_exchange.domain.live import HourlyRate, LiveEvent, Minute, Print, Prints
 
 _PAGE, _PAGES = 5000, 10
@@ -147,7 +148,7 @@ class HttpFeed:
         finally:
             await upstream.close()
 
-    async def follow(self, coins: Sequence[str], listener: FeedListener) -> None:
+    async def follow(self, coins: Sequence[str], listener: FeedListener[LiveEvent]) -> None:
         """Tell what happens until cancelled."""
         address = f"ws{self.name.removeprefix('http')}/ws"
         feed: UnifiedWebSocketFeed[LiveEvent] = UnifiedWebSocketFeed(

@@ -7,6 +7,7 @@ from typing import Protocol
 from suite.bars import Bars
 from suite.contracts.backtest import BacktestRequest
 from suite.errors import BadRequest
+from suite.feeds import FeedListener
 from suite.instrument import Instrument
 from virtual_exchange.domain.live import LiveEvent
 from virtual_exchange.domain.market import Market
@@ -108,26 +109,6 @@ class FeedCoin:
     hourly_rates: tuple[float, ...] = ()
 
 
-class FeedListener(Protocol):
-    """Who is told what a live market tells, in order; its methods return at once."""
-
-    def connected(self) -> None:
-        """From now on everything is told."""
-        ...
-
-    def received(self, events: Sequence[LiveEvent]) -> None:
-        """Something was told."""
-        ...
-
-    def flawed(self, reason: str) -> None:
-        """Something was told that could not be read."""
-        ...
-
-    def lost(self, reason: str) -> None:
-        """Nothing is told any more, until it is connected again."""
-        ...
-
-
 class LiveFeed(Protocol):
     """A live market.
 
@@ -161,7 +142,7 @@ class LiveFeed(Protocol):
         """
         ...
 
-    async def follow(self, coins: Sequence[str], listener: FeedListener) -> None:
+    async def follow(self, coins: Sequence[str], listener: FeedListener[LiveEvent]) -> None:
         """Tell what happens until cancelled; connections that end are made again."""
         ...
 

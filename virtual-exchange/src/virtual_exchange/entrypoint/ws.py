@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -12,16 +11,21 @@ from starlette.types import Receive, Scope, Send
 
 from suite.errors import NotFound
 from suite.service.tokens import open_to_all
-from suite.service.websocket import WIRE, Gone, Stalled
+from suite.service.websocket import (
+    GOING_AWAY,
+    NORMAL,
+    TRY_AGAIN_LATER,
+    WIRE,
+    Gone,
+    Stalled,
+    Wire,
+)
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.subscriber import ConnectionLimits, Subscriber
 from virtual_exchange.entrypoint.asgi import Call
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.entrypoint.ws_requests import Requests
 
-NORMAL: Final = 1000
-GOING_AWAY: Final = 1001
-TRY_AGAIN_LATER: Final = 1013
 _log = structlog.get_logger(__name__)
 
 
@@ -37,23 +41,6 @@ class Patience:
 
     stall_s: float = 10.0
     silence_s: float | None = None
-
-
-class Wire(Protocol):
-    """The way to the peer."""
-
-    async def carry(self, messages: Sequence[bytes], *, limit_s: float) -> None:
-        """Send messages, and wait until there is room for more.
-
-        Raises:
-            Gone: the connection has ended.
-            Stalled: there was no room for so long.
-        """
-        ...
-
-    def end(self, code: int, reason: str) -> None:
-        """Close."""
-        ...
 
 
 class SocketEndpoint:

@@ -1,14 +1,16 @@
 """What collecting needs from outside."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Protocol
 
+from data_collector.application.ports import GapWriter, SeriesWriter
 from data_collector.domain.candles import MarketEvent
 from suite.bars import F64, I64, Bars
-from suite.klines import Gap, Source, WriteResult
+from suite.feeds import FeedListener
+from suite.klines import Source, WriteResult
 
 
-class LiveStore(Protocol):
+class LiveStore(SeriesWriter, GapWriter, Protocol):
     """Where collected data ends up; as `KlineStore`."""
 
     def append_bars(self, source: Source, coin: str, bars: Bars) -> WriteResult:
@@ -19,27 +21,6 @@ class LiveStore(Protocol):
         self, source: Source, coin: str, time_ms: I64, value: F64
     ) -> WriteResult:
         """Merge open interest with what is stored."""
-        ...
-
-    def write_funding(self, source: Source, coin: str, time_ms: I64, rate: F64) -> WriteResult:
-        """Merge settled funding with what is stored."""
-        ...
-
-    def write_record(self, source: Source, coin: str, fields: Mapping[str, Any]) -> None:
-        """Merge fields into a coin's record."""
-        ...
-
-    def note_gap(
-        self,
-        source: Source,
-        coin: str,
-        interval: str,
-        gap: Gap,
-        reason: str,
-        *,
-        asked_ms: int | None = None,
-    ) -> None:
-        """Say why bars are missing."""
         ...
 
 
@@ -63,26 +44,6 @@ class Journal(Protocol):
         ...
 
 
-class FeedListener(Protocol):
-    """Who is told what comes over a connection, in order."""
-
-    def connected(self) -> None:
-        """A connection is open and subscribed."""
-        ...
-
-    def received(self, events: Sequence[MarketEvent]) -> None:
-        """Something came."""
-        ...
-
-    def flawed(self, reason: str) -> None:
-        """Something came that could not be used."""
-        ...
-
-    def lost(self, reason: str) -> None:
-        """The connection has ended."""
-        ...
-
-
 class LiveFeed(Protocol):
     """One connection to a venue, kept alive."""
 
@@ -99,5 +60,5 @@ class LiveFeed(Protocol):
         ...
 
 
-FeedMaker = Callable[[str, FeedListener], LiveFeed]
+FeedMaker = Callable[[str, FeedListener[MarketEvent]], LiveFeed]
 """Makes a feed of a name that tells a listener."""
