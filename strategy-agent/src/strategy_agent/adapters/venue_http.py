@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest, Want
 from suite.errors import (
     Conflict,
     NotFound,
@@ -32,6 +32,8 @@ _LONGEST_PAUSE_S: Final = 2.0
 _TEXT_LIMIT: Final = 200
 _SECONDS: Final = re.compile(r"[0-9]{1,6}")
 _JSON: Final = {"content-type": "application/json"}
+_INTERRUPTED: Final = "joined again"
+"""What the venue says to a wait that a join has ended, and whose orders it had carried out."""
 
 
 class VenueHttp:
@@ -67,6 +69,9 @@ class VenueHttp:
         self._clock = msgspec.json.Decoder(ClockState)
         self._reply = msgspec.json.Decoder(WaitReply)
         self._any = msgspec.json.Decoder()
+        self._first = 0
+        self._joining: asyncio.Task[WaitReply] | None = None
+        self._want: Want | None = None
 
     async def clock(self) -> ClockState:
         """`GET /clock`."""
@@ -77,12 +82,51 @@ class VenueHttp:
         return await self._call("POST", "info", {"type": "meta"}, self._any)
 
     async def join(self, request: JoinRequest) -> WaitReply:
-        """`POST /clock/join`."""
-        return await self._call("POST", "clock/join", request, self._reply)
+        """`POST /clock/join`; the venue counts steps from 1 again."""
+        reply = await self._call("POST", "clock/join", request, self._reply)
+        self._first = 0
+        return reply
 
     async def wait(self, request: WaitRequest) -> WaitReply:
         """`POST /clock/wait`; answered when the trader wakes."""
-        return await self._call("POST", "clock/wait", request, self._reply)
+        self._want = request.want
+        try:
+            return await self._wait(request)
+        finally:
+            self._want = None
+
+    def wake(self) -> None:
+        """Join again, which ends the wait at the venue."""
+        if self._want is not None and self._joining is None:
+            self._joining = asyncio.create_task(self._join_again(self._want))
+
+    async def _wait(self, request: WaitRequest) -> WaitReply:
+        """Wait; where a wake-up came between, what it brought is the newer state."""
+        reply: WaitReply | None = None
+        while reply is None:
+            self._first = self._first or request.step_seq
+            number = request.step_seq - self._first + 1
+            step = msgspec.structs.replace(request, step_seq=number)
+            try:
+                reply = await self._call("POST", "clock/wait", step, self._reply)
+            except Conflict as fault:
+                if (joining := self._taken()) is None:
+                    raise
+                joined = await joining
+                if _INTERRUPTED in str(fault):
+                    return joined
+                # The wake-up was there before this step, none of whose orders has been looked at.
+        if (joining := self._taken()) is not None:
+            return msgspec.structs.replace(await joining, results=reply.results)
+        return msgspec.structs.replace(reply, step_seq=request.step_seq)
+
+    async def _join_again(self, want: Want) -> WaitReply:
+        reply = await self.join(JoinRequest(want=want))
+        return msgspec.structs.replace(reply, woke_by=("asked",))
+
+    def _taken(self) -> "asyncio.Task[WaitReply] | None":
+        joining, self._joining = self._joining, None
+        return joining
 
     async def heartbeat(self) -> None:
         """`POST /clock/heartbeat`, once: the next one is not far."""
@@ -95,6 +139,8 @@ class VenueHttp:
 
     async def close(self) -> None:
         """Close the connections."""
+        if (joining := self._taken()) is not None:
+            joining.cancel()
         await self._session.close()
 
     async def _call(

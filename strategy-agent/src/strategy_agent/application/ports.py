@@ -28,6 +28,13 @@ class Steps(Protocol):
         """Say that a decision is still being made."""
         ...
 
+    def wake(self) -> None:
+        """End the present `wait` at once, woken by `asked`; nothing without one.
+
+        Its reply may lack the results of the orders that went out with it.
+        """
+        ...
+
     @property
     def trouble(self) -> tuple[str, ...]:
         """Why no new risk may be taken at present, e.g. `stale_account`; empty when all is well."""
