@@ -24,7 +24,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from strategy_core.port import ZERO, Instruments, Observation, Verdict
-from strategy_core.sizing import MIN_NOTIONAL, round_size_down
+from strategy_core.sizing.targets import MIN_NOTIONAL, round_size_down
 from suite.contracts.venue import (
     Action,
     AdjustMargin,

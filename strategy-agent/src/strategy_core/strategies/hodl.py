@@ -8,7 +8,7 @@ import msgspec
 from strategy_core import building
 from strategy_core.building import Setup
 from strategy_core.port import ZERO, Decision, Needs, Observation
-from strategy_core.sizing import plan_target
+from strategy_core.sizing.targets import plan_target
 from suite.contracts.venue import Action, SetLeverage
 
 

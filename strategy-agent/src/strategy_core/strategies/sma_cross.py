@@ -9,10 +9,11 @@ import numpy as np
 from strategy_core import building
 from strategy_core.building import Setup
 from strategy_core.port import ZERO, Decision, Needs, Observation
-from strategy_core.sizing import (
+from strategy_core.sizing.targets import (
     MIN_NOTIONAL,
     Protection,
     market_order,
+    round_price_down,
     size_for,
 )
 from strategy_core.snapshot import SHOWN_BARS
@@ -136,7 +137,4 @@ class SmaCross:
 
 def _leg(instrument: Instrument, price: Decimal, fraction: float) -> Leg:
     """A price at a distance, on the lattice of valid order prices."""
-    exact = price * (1 + Decimal(str(fraction)))
-    units = int(exact.scaleb(instrument.price_decimals))
-    units -= units % instrument.tick(units)
-    return Leg(price=Decimal(units).scaleb(-instrument.price_decimals))
+    return Leg(price=round_price_down(instrument, price * (1 + Decimal(str(fraction)))))
