@@ -4,7 +4,9 @@ A venue is an async context manager that yields a `Venue`: an HTTP client with a
 whose market is open. A new one is added to `VENUES` and changes nothing below.
 """
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +42,15 @@ class Venue:
         reply = await self.client.post(f"/exchange/{name}", json={"coin": self.coin, **body})
         assert reply.status_code == 200, reply.text
         return msgspec.json.decode(reply.content, type=ActionReply)
+
+    async def keyed(
+        self, name: str, key: str, expires_ms: int | None = None, **body: Any
+    ) -> httpx.Response:
+        headers = {"idempotency-key": key}
+        if expires_ms is not None:
+            headers["expires-after"] = str(expires_ms)
+        content = {"coin": self.coin, **body} if name != "noop" else {}
+        return await self.client.post(f"/exchange/{name}", json=content, headers=headers)
 
     async def status(self, name: str, **body: Any) -> Any:
         response: Any = (await self.act(name, **body)).response
@@ -197,6 +208,97 @@ async def test_leverage_is_set_or_refused(venue: Venue) -> None:
     assert (await venue.act("leverage", leverage=3, is_cross=True)).status == "ok"
     refused = await venue.act("leverage", leverage=1000, is_cross=True)
     assert ActionReply(status="err", response="Invalid leverage value") == refused
+
+
+async def test_request_with_a_key_acts_at_most_once(venue: Venue) -> None:
+    """A repetition is told what the first was told, and both which key that was."""
+    order: dict[str, Any] = {"is_buy": True, "sz": "0.01", "limit_px": 0}
+    first, again = [await venue.keyed("order", "once 1", **order) for _ in range(2)]
+    assert [200, 200] == [first.status_code, again.status_code]
+    assert first.content == again.content
+    assert 1 == len(await venue.info("userFills"))
+    for reply, replayed in ((first, "false"), (again, "true")):
+        assert "once 1" == reply.headers["idempotency-key"]
+        assert replayed == reply.headers["idempotent-replayed"]
+
+
+async def test_requests_with_a_key_at_the_same_time_act_once(venue: Venue) -> None:
+    """Those that come while the first is under way are told what becomes of it."""
+    order: dict[str, Any] = {"is_buy": True, "sz": "0.01", "limit_px": 0}
+    replies = await asyncio.gather(*(venue.keyed("order", "crowd", **order) for _ in range(5)))
+    assert 1 == len({reply.content for reply in replies})
+    assert 1 == len(await venue.info("userFills"))
+
+
+async def test_refusal_belongs_to_its_key_too(venue: Venue) -> None:
+    """What was refused once is not tried again when it would be possible."""
+    closing: dict[str, Any] = {"is_buy": False, "sz": "0.01", "limit_px": 0, "reduce_only": True}
+    refused = await venue.keyed("order", "refused", **closing)
+    await venue.act("order", is_buy=True, sz="0.01", limit_px=0)
+    again = await venue.keyed("order", "refused", **closing)
+    assert "error" in refused.json()["response"]["data"]["statuses"][0]
+    assert refused.content == again.content
+    assert 1 == len(await venue.info("userFills"))
+
+
+async def test_key_of_another_request_is_refused(venue: Venue) -> None:
+    """Another body, another action: 409 and one line; nothing was done."""
+    await venue.keyed("leverage", "taken", leverage=3)
+    for name, body in (
+        ("leverage", {"leverage": 4}),
+        ("order", {"is_buy": True, "sz": "0.01", "limit_px": 0}),
+    ):
+        refused = await venue.keyed(name, "taken", **body)
+        assert 409 == refused.status_code
+        assert "Idempotency-Key" in refused.text
+        assert "\n" not in refused.text
+    assert [] == await venue.info("userFills")
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 65, "tab\tbed"])
+async def test_impossible_key_is_refused(venue: Venue, key: str) -> None:
+    """400, rather than an order without the promise that was asked for."""
+    assert 400 == (await venue.keyed("order", key, is_buy=True, sz="0.01")).status_code
+    assert [] == await venue.info("userFills")
+
+
+async def test_request_that_has_expired_is_refused_by_the_venue(venue: Venue) -> None:
+    """An answer, not an error: whoever has it knows that nothing happened; the key says so too."""
+    now_ms = time.time_ns() // 1_000_000
+    order: dict[str, Any] = {"is_buy": True, "sz": "0.01", "limit_px": 0}
+    late = await venue.keyed("order", "late", expires_ms=now_ms - 5_000, **order)
+    expected = ActionReply(status="err", response="Action already expired")
+    assert expected == msgspec.json.decode(late.content, type=ActionReply)
+    assert late.content == (await venue.keyed("noop", "late")).content
+    assert [] == await venue.info("userFills")
+    in_time = await venue.keyed("order", "in time", expires_ms=now_ms + 60_000, **order)
+    assert "ok" == in_time.json()["status"]
+    assert 1 == len(await venue.info("userFills"))
+
+
+async def test_noop_ends_a_key_that_was_never_used(venue: Venue) -> None:
+    """Its answer is the proof: the request is not carried out, whenever it comes."""
+    for _ in range(2):
+        proof = await venue.keyed("noop", "lost")
+        assert {"status": "ok", "response": {"type": "default"}} == proof.json()
+        assert "false" == proof.headers["idempotent-replayed"]
+    late = await venue.keyed("order", "lost", is_buy=True, sz="0.01", limit_px=0)
+    assert 409 == late.status_code
+    assert [] == await venue.info("userFills")
+
+
+async def test_noop_tells_what_became_of_the_request(venue: Venue) -> None:
+    """Evidence where the answer was lost."""
+    order = await venue.keyed("order", "found", is_buy=True, sz="0.01", limit_px=0)
+    told = await venue.keyed("noop", "found")
+    assert order.content == told.content
+    assert "true" == told.headers["idempotent-replayed"]
+    assert 1 == len(await venue.info("userFills"))
+
+
+async def test_noop_without_a_key_is_refused(venue: Venue) -> None:
+    """There is nothing that it could end."""
+    assert 400 == (await venue.client.post("/exchange/noop", json={})).status_code
 
 
 async def test_malformed_and_misshapen_bodies_have_the_venues_texts(venue: Venue) -> None:

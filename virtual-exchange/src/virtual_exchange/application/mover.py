@@ -70,7 +70,7 @@ class Mover:
         """
         if session.paced and not delivery.arrived:
             future = asyncio.get_running_loop().create_future()
-            delivery.listener = lambda: None if future.done() else future.set_result(None)
+            delivery.on_arrival(lambda: None if future.done() else future.set_result(None))
             await future
         if delivery.fault is not None:
             raise delivery.fault

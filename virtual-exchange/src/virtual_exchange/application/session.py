@@ -21,6 +21,7 @@ from virtual_exchange.application.clock.barrier import Barrier
 from virtual_exchange.application.clock.views import Views
 from virtual_exchange.application.exchange.door import Door
 from virtual_exchange.application.exchange.identity import Identity
+from virtual_exchange.application.exchange.keys import RequestKeys
 from virtual_exchange.application.exchange.simple import Venue
 from virtual_exchange.application.exchange.trading import Trading
 from virtual_exchange.application.exchange.transfers import Transfers
@@ -54,6 +55,7 @@ class Session:
     Attributes:
         request: what it was built from.
         strategies: `{"kind": ..., "params": ...}` by account, for the report.
+        keys: of the requests that carry one.
         paper: what moves it with a live market, None where its market is recorded.
     """
 
@@ -68,6 +70,7 @@ class Session:
     transfers: Transfers
     streams: Streams
     trading: Trading
+    keys: RequestKeys
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
     paper: PaperRun | None = None
     _reports: dict[bool, bytes] = field(default_factory=dict)
@@ -241,6 +244,7 @@ def open_session(
         transfers=Transfers(world),
         streams=streams,
         trading=trading,
+        keys=RequestKeys(clock),
     )
 
 

@@ -34,12 +34,16 @@ class Delivery(Generic[T]):
     answer: T
     arrived: bool = False
     fault: SuiteError | None = None
-    listener: Callable[[], None] | None = None
+    listeners: tuple[Callable[[], None], ...] = ()
 
     def carry_out(self) -> None:
         """Do it now."""
         self.answer = self.act()
         self._settle()
+
+    def on_arrival(self, listener: Callable[[], None]) -> None:
+        """Tell when it has arrived, or never will."""
+        self.listeners = (*self.listeners, listener)
 
     def lose(self, fault: SuiteError) -> None:
         """Give it up."""
@@ -48,8 +52,9 @@ class Delivery(Generic[T]):
 
     def _settle(self) -> None:
         self.arrived = True
-        if self.listener is not None:
-            self.listener()
+        listeners, self.listeners = self.listeners, ()
+        for listener in listeners:
+            listener()
 
 
 def answered(answer: T) -> Delivery[T]:

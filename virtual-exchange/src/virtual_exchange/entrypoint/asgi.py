@@ -40,6 +40,7 @@ class Answer:
     status: int = 200
     media_type: bytes = JSON
     stream: AsyncIterator[bytes] | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(slots=True)
@@ -78,6 +79,17 @@ class Call:
     def query(self) -> dict[str, str]:
         """The query string; of a repeated name the last."""
         return parse_query(self.scope)
+
+    def header(self, name: bytes) -> str | None:
+        """A header, by its name in lower case; None when it was not sent.
+
+        Raises:
+            BadRequest: it was sent more than once.
+        """
+        found = [value for key, value in self.scope["headers"] if key == name]
+        if len(found) > 1:
+            raise BadRequest(f"{name.decode()}: sent more than once")
+        return str(found[0].decode("latin-1")) if found else None
 
     def decode(self, decoder: "msgspec.json.Decoder[T]") -> T:
         """Read the body.
@@ -129,13 +141,14 @@ class Doc:
 
     Attributes:
         request, response: types of the bodies, None where there is none.
-        query: names of query parameters, with their meaning.
+        query, headers: names of query parameters and headers, with their meaning.
     """
 
     summary: str
     request: Any = None
     response: Any = None
     query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +198,7 @@ class Endpoint:
             self._refuse_unknown_query(scope)
         body = await _read(receive) if scope["method"] == "POST" else b""
         answer = await self._route.handler(Call(scope, self._services, body, grant, receive))
-        headers = [(b"content-type", answer.media_type)]
+        headers = [(b"content-type", answer.media_type), *answer.headers]
         if answer.stream is None:
             headers.append((b"content-length", b"%d" % len(answer.body)))
         else:

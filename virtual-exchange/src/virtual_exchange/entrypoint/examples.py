@@ -193,6 +193,7 @@ EXAMPLES: Final[dict[tuple[str, str], Example]] = {
     ("POST", "/exchange/isolated-margin"): Example(
         request={"coin": "BTC", "margin": "25"}, response=_DONE
     ),
+    ("POST", "/exchange/noop"): Example(response=_DONE),
     ("GET", "/exchange/orders"): Example(
         response=[
             {

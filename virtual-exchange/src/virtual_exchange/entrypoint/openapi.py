@@ -79,6 +79,10 @@ def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
                 {"name": n, "in": "query", "description": text, "schema": {"type": "string"}}
                 for n, text in doc.query.items()
             ),
+            *(
+                {"name": n, "in": "header", "description": text, "schema": {"type": "string"}}
+                for n, text in doc.headers.items()
+            ),
         ],
         "responses": {
             _MADE.get((route.method, route.path), "200"): ok,

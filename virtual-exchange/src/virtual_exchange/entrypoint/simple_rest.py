@@ -1,5 +1,11 @@
-"""`/exchange/order` and its siblings: one action, the venue's answer."""
+"""`/exchange/order` and its siblings: one action, the venue's answer.
 
+With `Idempotency-Key` a request is carried out at most once; the answer repeats the key, so that
+nobody takes another's answer for it. Source: the IETF HTTP API draft "The Idempotency-Key HTTP
+Header Field", read 2026-11.
+"""
+
+import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -17,12 +23,19 @@ from suite.contracts.venue import (
 )
 from suite.errors import BadRequest, Forbidden, NotFound
 from suite.ids import AccountId
+from virtual_exchange.application.exchange.keys import Kept
+from virtual_exchange.application.transit import Delivery, answered
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _OID: Final = re.compile(r"[0-9]{1,16}")
+_KEY: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
+_TIME_MS: Final = re.compile(r"[0-9]{1,16}")
+_EXPIRED: Final = ActionReply(status="err", response="Action already expired")
+_KEY_TEXT: Final = "1 to 64 printable ASCII characters: the request acts at most once"
+_EXPIRES_TEXT: Final = "epoch ms by the wall clock: a request that comes later is refused"
 
 
-def _acting(kind: type[Action]) -> Callable[[Call], Awaitable[Answer]]:
+def _acting(name: str, kind: type[Action]) -> Callable[[Call], Awaitable[Answer]]:
     """Make the handler of an action."""
     decoder = msgspec.json.Decoder(kind)
 
@@ -30,11 +43,55 @@ def _acting(kind: type[Action]) -> Callable[[Call], Awaitable[Answer]]:
         session = call.session
         account = call.account(session)
         action = call.decode(decoder)
+        key, expires_ms = _key(call), _expires_ms(call)
         session.barrier.touch(account)
-        delivery = session.barrier.send(account, action)
-        return answer(await call.services.mover.arrival(session, delivery))
+
+        def send() -> Delivery[ActionReply]:
+            if expires_ms is not None and call.services.clock.now_ms() > expires_ms:
+                return answered(_EXPIRED)
+            return session.barrier.send(account, action)
+
+        if key is None:
+            return answer(await call.services.mover.arrival(session, send()))
+        fingerprint = hashlib.sha256(f"{name}\n".encode() + call.body).digest()
+        return await _told(call, key, session.keys.once(account, key, fingerprint, send))
 
     return act
+
+
+async def noop(call: Call) -> Answer:
+    """`POST /exchange/noop`: use a key up, or tell what became of the request that used it."""
+    session = call.session
+    account = call.account(session)
+    key = _key(call)
+    if key is None:
+        raise BadRequest("Idempotency-Key: missing; a noop ends the key that it names")
+    session.barrier.touch(account)
+    return await _told(call, key, session.keys.noop(account, key))
+
+
+async def _told(call: Call, key: str, kept: Kept) -> Answer:
+    """Answer a request with a key once it is known what became of it."""
+    told = answer(await call.services.mover.arrival(call.session, kept.delivery))
+    replayed = b"true" if kept.replayed else b"false"
+    told.headers = ((b"idempotency-key", key.encode()), (b"idempotent-replayed", replayed))
+    return told
+
+
+def _key(call: Call) -> str | None:
+    key = call.header(b"idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise BadRequest(f"Idempotency-Key: must be {_KEY_TEXT.partition(':')[0]}")
+    return key
+
+
+def _expires_ms(call: Call) -> int | None:
+    text = call.header(b"expires-after")
+    if text is None:
+        return None
+    if not _TIME_MS.fullmatch(text):
+        raise BadRequest(f"Expires-After: {text[:20]!r} is not a time in epoch ms")
+    return int(text)
 
 
 async def orders(call: Call) -> Answer:
@@ -63,9 +120,14 @@ ROUTES = (
         Route(
             method="POST",
             path=f"/exchange/{name}",
-            handler=_acting(kind),
+            handler=_acting(name, kind),
             scope="trade",
-            doc=Doc(summary=summary, request=kind, response=ActionReply),
+            doc=Doc(
+                summary=summary,
+                request=kind,
+                response=ActionReply,
+                headers={"Idempotency-Key": _KEY_TEXT, "Expires-After": _EXPIRES_TEXT},
+            ),
         )
         for name, kind, summary in (
             ("order", PlaceOrder, "Place an order, with stop_loss or take_profit as one group"),
@@ -74,6 +136,17 @@ ROUTES = (
             ("leverage", SetLeverage, "Choose the leverage of a coin"),
             ("isolated-margin", AdjustMargin, "Add margin to an isolated position, or remove it"),
         )
+    ),
+    Route(
+        method="POST",
+        path="/exchange/noop",
+        handler=noop,
+        scope="trade",
+        doc=Doc(
+            summary="Use a key up: no request with it is carried out any more",
+            response=ActionReply,
+            headers={"Idempotency-Key": f"{_KEY_TEXT}; required"},
+        ),
     ),
     Route(
         method="GET",

@@ -75,7 +75,7 @@ class Requests:
             self._respond(number, _failed(f"{WRONG_SHAPE}: {error}" if error.is_json else NOT_JSON))
             return
         if self._session.paced and not delivery.arrived:
-            delivery.listener = lambda: self._respond(number, _told(delivery))
+            delivery.on_arrival(lambda: self._respond(number, _told(delivery)))
         else:
             self._respond(number, _told(delivery))
 
