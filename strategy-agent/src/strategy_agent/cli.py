@@ -47,7 +47,7 @@ def run(
     from strategy_agent.settings import Settings
 
     settings = Settings.load(port=control_port)
-    specs = choose(load_traders(config), trader)
+    specs = choose(load_traders(config).traders, trader)
     statuses = [Status(spec.trader_id, spec.strategy.kind) for spec in specs]
     if control_port is not None:
         from strategy_agent.entrypoint.control import start
@@ -95,7 +95,7 @@ def check(config: Config) -> int:
     from suite.errors import ConfigError
 
     try:
-        specs = load_traders(config)
+        specs = load_traders(config).traders
     except TradersFileError as error:
         for problem in error.problems:
             typer.echo(problem)

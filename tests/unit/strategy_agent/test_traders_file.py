@@ -134,7 +134,7 @@ def test_values_come_from_the_env_file_too(tmp_path: Path, monkeypatch: pytest.M
                     "strategy: {kind: flat}, symbols: [BTC]}]")  # fmt: skip
     env_file.write_text("A_NAME=file\nB_NAME=file\n")
     monkeypatch.setenv("B_NAME", "environment")
-    assert load_traders(path, env_file)[0].name == "file environment"
+    assert load_traders(path, env_file).traders[0].name == "file environment"
 
 
 def test_traders_are_chosen_by_id_in_the_order_asked() -> None:
@@ -144,3 +144,62 @@ def test_traders_are_chosen_by_id_in_the_order_asked() -> None:
     for wrong in ("", "a,a", "z"):
         with pytest.raises(BadRequest):
             choose(specs, wrong)
+
+
+BAD = """\
+# a comment
+traders:
+  - trader_id: a
+    strategy: {kind: flat}
+    symbols: [BTC]
+    interval: 16m
+    risk:
+      max_levrage: 2
+      max_actions: 0
+
+  - strategy: {kind: hodl}
+    symbols:
+      - BTC
+      - 7
+  - trader_id: c
+    name: ${NOPE}
+    strategy:
+      kind: sma_cross
+      params: {fast: 3,
+        slwo: 9}
+    symbols: [ETH]
+    symbols: [SOL]
+  - {trader_id: a, strategy: {kind: flat}, symbols: [BTC]}
+"""
+
+
+def test_every_problem_of_a_file_has_its_line(tmp_path: Path) -> None:
+    """In the order of the file; a key that is there twice is one too."""
+    path = tmp_path / "traders.yaml"
+    path.write_text(BAD)
+    with pytest.raises(TradersFileError) as caught:
+        load_traders(path)
+    assert [
+        (6, "traders[a].interval"),
+        (8, "traders[a].risk.max_levrage"),
+        (9, "traders[a].risk.max_actions"),
+        (11, "traders[1].trader_id"),
+        (14, "traders[1].symbols[1]"),
+        (16, "traders[c].name"),
+        (20, "traders[c].strategy.params.slwo"),
+        (22, "traders[c].symbols"),
+        (23, "trader_id"),
+        (23, "account"),
+    ] == [
+        (int(text.split(":")[0].removeprefix("line ")), text.split(": ")[1])
+        for text in caught.value.problems
+    ]
+
+
+def test_what_stands_in_the_file_is_kept_beside_what_it_means(tmp_path: Path) -> None:
+    path = tmp_path / "traders.yaml"
+    path.write_text(
+        "traders: [{trader_id: a, name: '${PATH}', strategy: {kind: flat}, symbols: [B]}]"
+    )
+    document = load_traders(path)
+    assert "${PATH}" == document.written["a"]["name"] != document.traders[0].name

@@ -1,15 +1,15 @@
 """`traders.yaml` from disk."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from strategy_core.registry import problems
-from suite.contracts.trader import TraderSpec, near, parse_traders
-from suite.errors import BadRequest, ConfigError
+from suite.contracts.trader import TraderSpec, near
+from suite.errors import BadRequest
+from suite.service.traders_file import TradersDocument, read_traders_file
 
 
-def load_traders(path: Path, env_file: Path = Path(".env")) -> tuple[TraderSpec, ...]:
+def load_traders(path: Path, env_file: Path = Path(".env")) -> TradersDocument:
     """Read and check the whole file.
 
     Args:
@@ -17,21 +17,10 @@ def load_traders(path: Path, env_file: Path = Path(".env")) -> tuple[TraderSpec,
         env_file: further values for `${NAME}`; the environment wins.
 
     Raises:
-        ConfigError: the file cannot be read, or something in it is wrong; all of it is told.
+        ConfigError: the file cannot be read, or something in it is wrong; all of it is told, with
+            lines.
     """
-    import yaml
-    from dotenv import dotenv_values
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    stored = {name: value for name, value in dotenv_values(env_file).items() if value is not None}
-    return parse_traders(document, {**stored, **os.environ}, check=problems).traders
+    return read_traders_file(path, check=problems, env_file=env_file)
 
 
 def choose(specs: Sequence[TraderSpec], names: str) -> tuple[TraderSpec, ...]:

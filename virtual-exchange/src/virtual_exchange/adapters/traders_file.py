@@ -1,13 +1,13 @@
 """`traders.yaml` from disk."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from strategy_core.registry import problems
-from suite.contracts.trader import TraderSpec, parse_traders
+from suite.contracts.trader import TradersFileError, TraderSpec
 from suite.errors import ConfigError
 from suite.instrument import coin_of
+from suite.service.traders_file import read_traders_file
 from virtual_exchange.application.market.disguise import renamed
 
 
@@ -34,17 +34,7 @@ def load_traders(path: Path) -> tuple[TraderSpec, ...]:
     Raises:
         ConfigError: it cannot be read, or something in it is wrong; all of it, in one line.
     """
-    import yaml
-
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not text") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from None
-    try:
-        return parse_traders(document, os.environ, check=problems).traders
-    except ConfigError as error:
+        return read_traders_file(path, check=problems).traders
+    except TradersFileError as error:
         raise ConfigError(f"{path}: {error}") from None
