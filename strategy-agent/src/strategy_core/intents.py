@@ -3,12 +3,10 @@
 from decimal import Decimal
 from typing import TypeAlias
 
-import msgspec
-
-from suite.contracts.venue import Action, Leg
+from suite.contracts.venue import Action, Leg, Wire
 
 
-class Passive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="passive"):
+class Passive(Wire, frozen=True, kw_only=True, tag="passive", tag_field="type"):
     """Work an order post-only at the touch, moved with it, for as long as it may take.
 
     Attributes:
@@ -21,7 +19,7 @@ class Passive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     edge: Decimal = Decimal(0)
 
 
-class Sliced(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="sliced"):
+class Sliced(Wire, frozen=True, kw_only=True, tag="sliced", tag_field="type"):
     """Work an order in equal market slices, none larger than its share of the volume.
 
     Attributes:
@@ -33,9 +31,7 @@ class Sliced(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     participation: Decimal = Decimal("0.05")
 
 
-class ParentOrder(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="parent"
-):
+class ParentOrder(Wire, frozen=True, kw_only=True, tag="parent", tag_field="type"):
     """An order that the loop works by sending child orders.
 
     Attributes:
@@ -53,7 +49,7 @@ class ParentOrder(
     take_profit: Leg | None = None
 
 
-class ExitPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExitPlan(Wire, frozen=True, kw_only=True):
     """How a position of one coin shall end, beside the orders that protect it at the venue.
 
     A plan counts from the moment it is given until the position is flat; a later one for the same

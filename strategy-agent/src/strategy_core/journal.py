@@ -11,11 +11,12 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One turn of the loop.
 
     Attributes:
-        decision: 1, 2, 3, ...; also the `step_seq` that carried it.
+        decision: 1, 2, 3, ..., over all restarts.
         now_ms: the venue's time.
         woke_by: why the trader was woken.
         equity: account value before the decision, USD.
         reasoning: the strategy's own words.
+        fault: why there was no decision; empty when there was one.
         actions: as decided, with the ids they were given.
         verdicts: the guard's, one for each action, as text.
         results: the venue's answers to the actions that passed; None when none came back.
@@ -27,6 +28,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     woke_by: tuple[str, ...]
     equity: Decimal
     reasoning: str
+    fault: str = ""
     actions: tuple[Action, ...]
     verdicts: tuple[str, ...]
     results: tuple[ActionReply, ...] | None

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from tests.unit.strategy_core.market import START_MS
 
+from strategy_core.deciding import DecideRequest, decide
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.loop import trade
+from strategy_core.loop import Answer, Request, TraderMemory, Turn, trade
 from strategy_core.port import Instruments, Strategy
 from strategy_core.registry import build
 from strategy_core.snapshot import SnapshotSeries
@@ -197,23 +198,27 @@ def drive(
     *,
     strategy: Strategy | None = None,
     seed: int = 0,
+    memory: TraderMemory | None = None,
     between: Callable[[int], None] = lambda _: None,
 ) -> Run:
     """Run the loop of a trader against the venue; `between` is called before each step."""
     records: list[DecisionRecord] = []
     mind = strategy or build(spec, instruments=INSTRUMENTS, seed=seed)
-    loop = trade(spec, mind, instruments=INSTRUMENTS, record=records.append)
-    request = next(loop)
-    assert isinstance(request, JoinRequest)
-    reply = venue.join(request)
+    loop = trade(spec, mind.needs, instruments=INSTRUMENTS, memory=memory, record=records.append)
+    request: Request = next(loop)
     while True:
+        match request:
+            case JoinRequest():
+                answer: Answer = Turn(reply=venue.join(request))
+            case WaitRequest():
+                between(request.step_seq)
+                answer = Turn(reply=venue.wait(request))
+            case DecideRequest():
+                answer = decide(mind, request.observation)
         try:
-            step = loop.send(reply)
+            request = loop.send(answer)
         except StopIteration as end:
             return Run(end.value, records)
-        assert isinstance(step, WaitRequest)
-        between(step.step_seq)
-        reply = venue.wait(step)
 
 
 def minutes(count: int) -> int:

@@ -1,8 +1,10 @@
 """The trader loop, driven by a scripted venue."""
 
+import re
 import subprocess
 import sys
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,10 +12,10 @@ from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, drive, m
 from tests.unit.strategy_core.market import START_MS
 
 from strategy_core.journal import DecisionRecord
-from strategy_core.loop import cloid_for, next_boundary_ms, trade
+from strategy_core.loop import TraderMemory, Turn, cloid_for, next_boundary_ms, trade
 from strategy_core.port import Decision, Needs, Observation, observe
 from suite.bars import MINUTE_MS
-from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, WakeOn
+from suite.contracts.clock import JoinRequest, WaitReply, WakeOn
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder
 
 
@@ -98,10 +100,11 @@ def test_a_decision_without_an_answer_is_still_recorded() -> None:
     """A process that stops in the middle of a step leaves the decision it had made."""
     records: list[DecisionRecord] = []
     venue = FakeVenue(steps=9)
-    loop = trade(spec_of("flat"), Scripted(), instruments=INSTRUMENTS, record=records.append)
+    loop = trade(spec_of("flat"), Needs(), instruments=INSTRUMENTS, record=records.append)
     request = next(loop)
-    assert not isinstance(request, WaitRequest)
-    loop.send(venue.join(request))
+    assert isinstance(request, JoinRequest)
+    loop.send(Turn(reply=venue.join(request)))
+    loop.send(Decision())
     loop.close()
     assert [(1, None)] == [(record.decision, record.results) for record in records]
 
@@ -124,15 +127,56 @@ def test_a_reply_without_an_account_keeps_the_last_one() -> None:
     assert Decimal(0) == observe(bare, account=None, verdicts=()).equity
 
 
-def test_a_failing_strategy_fails_loudly() -> None:
-    """The loop hides no bug; the process contains it."""
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (ZeroDivisionError("by 0"), "ZeroDivisionError: by 0"),
+        (None, "decide returned NoneType, not a Decision"),
+        (Decision(until_ms=float("nan")), "until_ms nan, not a time in whole milliseconds"),  # type: ignore[arg-type]
+        (Decision(actions=(7,)), r"wrong actions: Expected `object`, got `int` - at `\$\[0\]`"),  # type: ignore[arg-type]
+        (Decision(actions=(PlaceOrder(coin=3, is_buy=True, sz=Decimal(1)),)), "wrong actions: Exp"),  # type: ignore[arg-type]
+        (Decision(wake_on=3), "wrong wake_on"),  # type: ignore[arg-type]
+    ],
+)
+def test_whatever_a_strategy_does_wrong_is_a_fault(answer: Any, reason: str) -> None:
+    """It decides nothing in this turn, and the journal says why."""
 
     class Broken(Scripted):
         def decide(self, observation: Observation) -> Decision:
-            raise ZeroDivisionError
+            if isinstance(answer, Exception):
+                raise answer
+            return answer  # type: ignore[no-any-return]
 
-    with pytest.raises(ZeroDivisionError):
-        drive(FakeVenue(steps=1), spec_of("flat"), strategy=Broken())
+    venue = FakeVenue(steps=1)
+    run = drive(venue, spec_of("flat"), strategy=Broken())
+    assert re.search(reason, run.records[0].fault)
+    assert () == venue.requests[0].orders
+
+
+def test_values_of_a_wrong_type_that_can_be_read_are_read() -> None:
+    """A float becomes the decimal of its text, a list a tuple."""
+    loose = PlaceOrder(coin="BTC", is_buy=True, sz=0.1)  # type: ignore[arg-type]
+    venue = FakeVenue(steps=1)
+    drive(venue, spec_of("flat"), strategy=Scripted(Decision(actions=[loose])))  # type: ignore[arg-type]
+    (order,) = venue.requests[0].orders
+    assert isinstance(order, PlaceOrder)
+    assert Decimal("0.1") == order.sz
+
+
+def test_ids_go_on_after_a_restart() -> None:
+    """What was remembered gives every later order an id of its own."""
+    memory = TraderMemory()
+    ids = []
+    for _ in range(2):
+        venue = FakeVenue(steps=1)
+        drive(
+            venue, spec_of("flat"), strategy=Scripted(Decision(actions=(buy("1"),))), memory=memory
+        )
+        memory = msgspec.json.decode(msgspec.json.encode(memory), type=TraderMemory)
+        (order,) = venue.requests[0].orders
+        assert isinstance(order, PlaceOrder)
+        ids.append(order.cloid)
+    assert [cloid_for("t", 1, 0), cloid_for("t", 2, 0)] == ids
 
 
 def test_an_observation_is_read_once_into_decimals() -> None:

@@ -12,11 +12,14 @@ import pytest
 from tests.support.stores import make_store
 from tests.support.worlds import START_MS, random_source
 
+from strategy_core.loop import Turn
+from strategy_core.port import Decision, Observation
+from strategy_core.strategies.hodl import Hodl
 from suite.bars import HOUR_MS
 from suite.checks import InvariantViolated
 from suite.clock import ManualClock
 from suite.contracts.backtest import BacktestRequest, JobState, PlannedOrder
-from suite.contracts.clock import JoinRequest, WaitReply
+from suite.contracts.clock import JoinRequest
 from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.contracts.venue import Leg
 from suite.errors import (
@@ -91,25 +94,26 @@ def test_trader_that_cannot_be_is_refused_before_anything_runs() -> None:
         world_request(traders("hodl"), symbols=("SOL",))
 
 
-@pytest.mark.parametrize(
-    ("bug", "told"),
-    [
-        (InvariantViolated("money was lost"), (InvariantViolated, "^money was lost$")),
-        (ValueError("no price"), (SuiteError, "^trader hodl failed at .*: ValueError: no price$")),
-    ],
-)
-def test_trader_that_fails_is_named_and_a_broken_promise_goes_through(
-    bug: Exception, told: tuple[type[Exception], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one is the operator's business, the other stops the program."""
+def test_strategy_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backtest with a strategy that did not decide would mean nothing."""
 
-    def loop(*_: Any, **__: Any) -> Generator[JoinRequest, WaitReply, None]:
+    def decide(_strategy: Hodl, _observation: Observation) -> Decision:
+        raise ValueError("no price")
+
+    monkeypatch.setattr(Hodl, "decide", decide)
+    with pytest.raises(SuiteError, match=r"^trader hodl failed at .*: ValueError: no price$"):
+        run("hodl")
+
+
+def test_broken_promise_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stops the program; no trader is to blame."""
+
+    def loop(*_: Any, **__: Any) -> Generator[JoinRequest, Turn, None]:
         yield JoinRequest()
-        raise bug
+        raise InvariantViolated("money was lost")
 
     monkeypatch.setattr(backtest, "trade", loop)
-    kind, text = told
-    with pytest.raises(kind, match=text):
+    with pytest.raises(InvariantViolated, match=r"^money was lost$"):
         run("hodl")
 
 

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from strategy_agent.application.ports import Journal, Venue
 from strategy_agent.application.status import Status
 from strategy_core.building import StrategyKind
+from strategy_core.deciding import DecisionFault, decide
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.loop import Trading, trade
-from strategy_core.port import instruments_of
+from strategy_core.loop import Answer, Request, Trading, Turn, trade
+from strategy_core.port import Strategy, instruments_of
 from strategy_core.registry import build
-from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.clock import ClockState, JoinRequest, WaitRequest
 from suite.contracts.trader import TraderSpec
 from suite.errors import SuiteError, UpstreamRefused
 
@@ -44,28 +45,42 @@ async def run_trader(
     _check_clock(await venue.clock())
     instruments = instruments_of(await venue.meta())
     strategy = build(spec, instruments=instruments, seed=seed, plugins=plugins)
-    slow = strategy.needs.slow
 
     def record(decision: DecisionRecord) -> None:
         status.decisions, status.now_ms = decision.decision, decision.now_ms
         status.equity = str(decision.equity)
         journal.decided(decision)
 
-    loop = trade(spec, strategy, instruments=instruments, record=record)
+    loop = trade(spec, strategy.needs, instruments=instruments, record=record)
     with contextlib.closing(loop):
-        request: JoinRequest | WaitRequest = next(loop)
+        request: Request = next(loop)
         async with _heartbeats(venue, status, heartbeat_s):
             while True:
-                reply = await _ask(venue, request)
-                status.state = "running"
-                outcome = (
-                    await asyncio.to_thread(_step, loop, reply) if slow else _step(loop, reply)
+                outcome = _step(
+                    loop, await _answer(venue, strategy, request, trader_id=spec.trader_id)
                 )
+                status.state = "running"
                 if isinstance(outcome, TraderResult):
                     status.state, status.equity = "ended", str(outcome.equity)
                     journal.ended(outcome)
                     return outcome
                 request = outcome
+
+
+async def _answer(venue: Venue, strategy: Strategy, request: Request, *, trader_id: str) -> Answer:
+    """Carry out what the loop asks for."""
+    match request:
+        case JoinRequest():
+            return Turn(reply=await venue.join(request), trouble=venue.trouble)
+        case WaitRequest():
+            return Turn(reply=await venue.wait(request), trouble=venue.trouble)
+    if strategy.needs.slow:
+        decision = await asyncio.to_thread(decide, strategy, request.observation)
+    else:
+        decision = decide(strategy, request.observation)
+    if isinstance(decision, DecisionFault):
+        raise SuiteError(f"trader {trader_id} failed: {decision.reason}")
+    return decision
 
 
 def _check_clock(clock: ClockState) -> None:
@@ -76,16 +91,10 @@ def _check_clock(clock: ClockState) -> None:
         )
 
 
-async def _ask(venue: Venue, request: JoinRequest | WaitRequest) -> WaitReply:
-    if isinstance(request, WaitRequest):
-        return await venue.wait(request)
-    return await venue.join(request)
-
-
-def _step(loop: Trading, reply: WaitReply) -> JoinRequest | WaitRequest | TraderResult:
-    """Move the loop on; StopIteration must not cross a thread or a coroutine."""
+def _step(loop: Trading, answer: Answer) -> Request | TraderResult:
+    """Move the loop on; StopIteration must not cross a coroutine."""
     try:
-        return loop.send(reply)
+        return loop.send(answer)
     except StopIteration as end:
         result: TraderResult = end.value
         return result

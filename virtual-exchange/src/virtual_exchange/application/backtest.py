@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from strategy_core import registry
-from strategy_core.loop import Trading, trade
-from strategy_core.port import instruments_of
-from suite.checks import InvariantViolated
+from strategy_core.deciding import DecideRequest, DecisionFault, decide
+from strategy_core.loop import Answer, Trading, Turn, trade
+from strategy_core.port import Strategy, instruments_of
 from suite.clock import Clock
 from suite.contracts.backtest import BacktestRequest, PlannedOrder
 from suite.contracts.clock import JoinRequest, WaitReply
@@ -42,6 +42,7 @@ class _Runner:
 
     spec: TraderSpec
     account: int
+    strategy: Strategy
     loop: Trading
     ticket: Ticket | None = None
 
@@ -73,7 +74,8 @@ def run_backtest(
     for spec in masked_traders(traders, session.mask):
         strategy = registry.build(spec, instruments=instruments, seed=request.seed)
         account = session.world.by_id[AccountId(spec.account_id)].index
-        runners.append(_Runner(spec, account, trade(spec, strategy, instruments=instruments)))
+        loop = trade(spec, strategy.needs, instruments=instruments)
+        runners.append(_Runner(spec, account, strategy, loop))
     for runner in runners:
         first = next(runner.loop)
         if not isinstance(first, JoinRequest):
@@ -99,20 +101,23 @@ def _drive(session: Session, runners: list[_Runner], progress: Progress) -> None
 
 
 def _turn(session: Session, runner: _Runner, reply: WaitReply) -> None:
-    """Let a trader decide on a reply, and put it to sleep again."""
+    """Let a trader decide on a reply, and put it to sleep again.
+
+    Raises:
+        SuiteError: its strategy failed; a backtest of it would mean nothing.
+    """
+    answer: Answer = Turn(reply=reply)
     try:
-        request = runner.loop.send(reply)
+        while isinstance(request := runner.loop.send(answer), DecideRequest):
+            answer = decide(runner.strategy, request.observation)
+            if isinstance(answer, DecisionFault):
+                raise SuiteError(
+                    f"trader {runner.spec.trader_id} failed at {reply.now_ms}: {answer.reason}"
+                )
     except StopIteration:
         runner.ticket = None
         session.barrier.leave(runner.account)
         return
-    except (SuiteError, InvariantViolated):
-        raise
-    except Exception as error:
-        raise SuiteError(
-            f"trader {runner.spec.trader_id} failed at {reply.now_ms}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
     if isinstance(request, JoinRequest):
         raise Conflict(f"{runner.spec.trader_id} joined twice")
     runner.ticket = session.barrier.wait(runner.account, request)
