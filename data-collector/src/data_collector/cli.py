@@ -24,6 +24,16 @@ cli = typer.Typer(
     help="Bring market data into a kline store, generate some, check it and serve it.",
 )
 
+
+@cli.callback()
+def refuse_unknown_settings() -> None:
+    """Before any command: a misspelt variable would be as if it were not set."""
+    from data_collector.settings import Settings
+    from suite.service.settings import refuse_unknown_names
+
+    refuse_unknown_names(Settings)
+
+
 Data = Annotated[
     str,
     typer.Option(

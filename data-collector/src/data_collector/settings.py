@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import NoDecode
 
-from suite.service.settings import ServiceSettings, settings_config
+from suite.service.settings import BaseUrl, ServiceSettings, settings_config
 
 
 class Settings(ServiceSettings):
@@ -27,5 +27,5 @@ class Settings(ServiceSettings):
     collect: str = ""
     symbols: Annotated[tuple[str, ...], NoDecode] = ()
     intervals: Annotated[tuple[str, ...], NoDecode] = ("1m",)
-    url: str | None = Field(default=None, pattern="^https?://")
+    url: BaseUrl | None = None
     flush_s: float = Field(default=300.0, gt=0)

@@ -12,6 +12,7 @@ from data_collector.application.ports import History
 from data_collector.domain.ccxt_markets import redirected
 from suite.errors import ConfigError
 from suite.service.clock import SystemClock
+from suite.service.http import is_base_url, shown
 
 _OURS: Final = ("hyperliquid", "binance")
 
@@ -44,8 +45,8 @@ def open_venue(name: str, *, url: str | None = None) -> Venue:
     market = market or "perp"
     if market not in {"perp", "spot"}:
         raise ConfigError(f"no market {market[:20]!r}; there are perp and spot")
-    if url is not None and not url.startswith(("http://", "https://")):
-        raise ConfigError(f"not an address: {url[:60]!r}; write http://host:port")
+    if url is not None and not is_base_url(url):
+        raise ConfigError(f"--url {shown(url)[:60]!r} is no address; write http://host:port")
     if (name, market) == ("hyperliquid", "perp"):
         found = hyperliquid_history.HyperliquidHistory(url or hyperliquid_history.MAINNET)
         return Venue(history=found, lacks=hyperliquid_history.LACKS)

@@ -27,6 +27,18 @@ def parse_moment(value: str | int) -> int:
     return moment_ms
 
 
+def parse_range(start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    """Read both ends of a range; None where one is not given.
+
+    Raises:
+        ValueError: one is no moment, or the start is after the end.
+    """
+    start_ms, end_ms = (None if text is None else parse_moment(text) for text in (start, end))
+    if start_ms is not None and end_ms is not None and start_ms > end_ms:
+        raise ValueError(f"start {start_ms} is after end {end_ms}")
+    return start_ms, end_ms
+
+
 def _date_ms(text: str) -> int | None:
     """Read an ISO date, or date and time; None when it is none."""
     if not text.isascii():

@@ -14,6 +14,8 @@ from data_collector.cli import cli
 from suite.service.cli import run_command
 from suite.service.kline_store import KlineStore
 
+BACKFILL = ["backfill", "--venue", "hyperliquid", "--symbols", "BTC", "--from", "2025-05-05"]
+
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as left:
@@ -131,6 +133,13 @@ def test_import_of_nothing_makes_the_exit_code_one(
         (["compact"], 2, "no folder"),
         (["serve"], 2, "no folder"),
         (["serve", "--host", "0.0.0.0"], 2, ""),
+        (
+            ["serve", "--url", "foo"],
+            2,
+            "DATA_COLLECTOR_URL: not an address; write http://host:port",
+        ),
+        ([*BACKFILL, "--url", "foo"], 2, "--url 'foo' is no address; write http://host:port"),
+        ([*BACKFILL, "--url", "http://?key=secret"], 2, "--url 'http://' is no address"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )
@@ -164,6 +173,30 @@ def test_store_in_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     path.write_text("")
     assert 2 == run("generate", "--days", 1, "--data", path)
     assert "is not a folder" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["coverage"],
+        ["verify"],
+        ["generate", "--days", 1],
+        BACKFILL,
+        ["serve"],
+    ],
+)
+def test_misspelt_variable_is_refused_by_every_command(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[object],
+) -> None:
+    """It would be as if it were not set."""
+    monkeypatch.setenv("DATA_COLLECTOR_DATAA", "elsewhere")
+    assert 2 == run(*arguments, "--data", tmp_path / "data")
+    expected = "data-collector: unknown setting DATA_COLLECTOR_DATAA, did you mean DATA_COLLECTOR_"
+    assert one_line(capsys.readouterr().err).startswith(expected)
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.process

@@ -62,6 +62,18 @@ def test_old_address_starts_a_collection_and_names_a_task(
     assert [15, 60, 240, 1440] == default["intervals"]
 
 
+def test_query_that_does_not_exist_starts_nothing(
+    client: Client, collection: MemoryCollection, operator: dict[str, str]
+) -> None:
+    """Who may not start anything is told that first."""
+    path = "/collection/BTC?interval=1h"
+    assert 401 == client.ask("POST", path).status_code
+    reply = client.ask("POST", path, operator)
+    assert (400, True) == (reply.status_code, "'interval'; there are intervals" in reply.text)
+    assert 400 == client.get("/collection?coin=BTC").status_code
+    assert {} == collection.rows
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "/collection/BTC"), ("DELETE", "/collection/BTC"), ("GET", "/start-collection/BTC")],

@@ -12,6 +12,7 @@ from tests.unit.data_collector.serving import Client, client_of, parts_of
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.contracts.market_data import (
     ARROW,
+    JSON,
     FundingRate,
     Kline,
     MarketSnapshot,
@@ -87,6 +88,24 @@ def test_both_encodings_say_the_same_under_names_of_their_own(client: Client, pa
     assert "accept" == plain.headers["vary"] == arrow.headers["vary"]
 
 
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (f"{ARROW};q=0", JSON),
+        (f"{ARROW};q=0, */*", JSON),
+        (f"application/json, {ARROW}; q=0.5", JSON),
+        (f"application/json;q=0.5, {ARROW}", ARROW),
+        (f"{ARROW}, */*", ARROW),
+        ("*/*", JSON),
+    ],
+)
+def test_arrow_is_sent_to_whoever_names_it_and_wants_it(
+    client: Client, accept: str, expected: str
+) -> None:
+    reply = client.get("/klines/BTC?interval=1h", {"accept": accept})
+    assert expected == reply.headers["content-type"]
+
+
 def test_bar_that_lacks_a_minute_says_so(client: Client) -> None:
     """Wherever the range ends; one that the venue made itself has all of them."""
     url = "/klines/SOL?interval=1h&start=2025-05-05"
@@ -144,6 +163,12 @@ def test_symbols_are_the_coins_with_their_instruments(client: Client) -> None:
         (f"/funding/BTC?end={NOW_MS + 1}", 400, "is in the future"),
         (f"/klines/BTC?start={NOW_MS + 1}", 400, "is in the future"),
         ("/funding/BTC?start=soon", 400, "not a date"),
+        ("/klines/BTC?start=2025-05-06&end=2025-05-05", 400, "is after end"),
+        ("/funding/BTC?start=2025-05-06&end=2025-05-05", 400, "is after end"),
+        ("/open-interest/BTC?start=2025-05-06&end=2025-05-05", 400, "is after end"),
+        ("/klines/BTC?limit=3", 400, "'limit'; there are interval, start, end"),
+        ("/gpt-latest/BTC?as_of_ms=1", 400, "'as_of_ms'; there are timestamp"),
+        ("/symbols?coin=BTC", 400, "'coin'; there are none"),
     ],
 )
 def test_wrong_request_gets_one_clear_line(

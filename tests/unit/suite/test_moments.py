@@ -3,7 +3,7 @@
 import pytest
 
 from suite.bars import DAY_MS, MINUTE_MS
-from suite.moments import LATEST_MS, format_moment, parse_moment, parse_timestamp
+from suite.moments import LATEST_MS, format_moment, parse_moment, parse_range, parse_timestamp
 
 START_MS = 1_746_403_200_000
 """2025-05-05, a midnight."""
@@ -92,3 +92,15 @@ def test_what_is_no_timestamp_is_refused(text: str) -> None:
 def test_moments_are_written_for_people() -> None:
     assert "2025-05-05" == format_moment(START_MS)
     assert "2025-05-05 00:01" == format_moment(START_MS + MINUTE_MS)
+
+
+def test_range_has_both_ends_one_or_none() -> None:
+    assert (START_MS, START_MS + DAY_MS) == parse_range("2025-05-05", "2025-05-06")
+    assert (START_MS, START_MS) == parse_range("2025-05-05", "2025-05-05")
+    assert (None, START_MS) == parse_range(None, "2025-05-05")
+    assert (None, None) == parse_range(None, None)
+
+
+def test_range_that_runs_backwards_is_refused() -> None:
+    with pytest.raises(ValueError, match=f"start {START_MS} is after end {START_MS - DAY_MS}"):
+        parse_range("2025-05-05", "2025-05-04")

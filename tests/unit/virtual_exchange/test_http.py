@@ -12,6 +12,7 @@ from tests.support.served import Served, served
 from tests.support.worlds import START_MS, MemorySource, random_source
 
 from suite.bars import HOUR_MS, MINUTE_MS
+from suite.contracts.market_data import ARROW, JSON
 from suite.service.app import undeclared_write_routes
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
@@ -150,6 +151,7 @@ async def test_future_of_the_data_contract_is_refused(venue: Served) -> None:
         ("start=86400000", 200),
         ("start=0&end=0", 200),
         ("start=1970-01-01", 200),
+        ("start=2&end=1", 400),
         ("start=-1", 400),
         ("start=1_0", 400),
         ("start=%D9%A1%D9%A2", 400),
@@ -165,6 +167,14 @@ async def test_number_is_a_moment_of_the_data_contract(
     assert status == reply.status_code, reply.text
     if status == 200:
         assert (0 if "end" in query else 60) == len(reply.json())
+
+
+@pytest.mark.parametrize(("accept", "expected"), [(ARROW, ARROW), (f"{ARROW};q=0", JSON)])
+async def test_klines_are_arrow_for_whoever_wants_it(
+    venue: Served, accept: str, expected: str
+) -> None:
+    reply = await venue.client.get("/klines/BTC", headers={"accept": accept})
+    assert expected == reply.headers["content-type"]
 
 
 async def test_numbers_of_a_step_are_in_one_notation(venue: Served) -> None:

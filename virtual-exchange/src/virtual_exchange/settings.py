@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import NoDecode
 
-from suite.service.settings import ServiceSettings, settings_config
+from suite.service.settings import BaseUrl, ServiceSettings, settings_config
 
 
 class Settings(ServiceSettings):
@@ -49,7 +49,7 @@ class Settings(ServiceSettings):
     range_from: str | None = None
     range_to: str | None = None
     clock: Literal["lockstep", "paced", "paper"] = "paced"
-    feed: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    feed: BaseUrl | None = None
     feed_silence_s: float = Field(default=15.0, ge=1, le=3600)
     speed: float = Field(default=60.0, gt=0, le=1_000_000)
     accounts: Annotated[tuple[str, ...], NoDecode] = ()

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from data_collector.application.ports import Collection
 from data_collector.application.reading import coin_asked
+from data_collector.entrypoint.queries import KNOWN_QUERY
 from data_collector.entrypoint.replies import json_reply
 from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts.market_data import Collected, CollectionResult, CollectionStarted
@@ -37,9 +38,11 @@ def make_router(collection: Collection | None) -> APIRouter:
             raise Conflict("this service does not collect; start it with --collect VENUE")
         return collection
 
-    controls = [Depends(live), Depends(require(ADMIN))]
+    controls = [Depends(live), Depends(require(ADMIN)), KNOWN_QUERY]
 
-    @router.get("/collection", summary="What is collected, and how it goes")
+    @router.get(
+        "/collection", summary="What is collected, and how it goes", dependencies=[KNOWN_QUERY]
+    )
     async def get_collection(request: Request) -> Response:
         return json_reply(request, rows_of(collection) if collection else [])
 
@@ -74,7 +77,11 @@ def make_router(collection: Collection | None) -> APIRouter:
         )
         return json_reply(request, answer)
 
-    @router.get("/task-result/{task_id}", summary="Whether a collection has brought its first bars")
+    @router.get(
+        "/task-result/{task_id}",
+        summary="Whether a collection has brought its first bars",
+        dependencies=[KNOWN_QUERY],
+    )
     async def get_task(request: Request, task_id: str) -> Response:
         coin, *names = task_id.split("-")
         rows = [row for row in rows_of(live(), coin) if row.interval in names]

@@ -14,6 +14,7 @@ from data_collector.application.reading import Rows
 from data_collector.application.snapshots import Encoded
 from suite.contracts.market_data import ARROW, JSON
 from suite.service.kline_files import array_of
+from suite.service.requests import prefers
 
 NOT_MODIFIED: Final = 304
 SOURCE: Final = "x-source"
@@ -51,7 +52,7 @@ def json_reply(request: Request, value: object) -> Response:
 def rows_reply(request: Request, rows: Rows) -> Response:
     """Answer with the rows of a table: as JSON, or as an Arrow stream where that is accepted."""
     headers, columns = {SOURCE: str(rows.source), "vary": "accept"}, rows.columns
-    if ARROW in request.headers.get("accept", ""):
+    if prefers(request.headers.get("accept", ""), ARROW, JSON):
         answer = Encoded.of(_arrow(columns))
         return tagged(request, answer, media_type=ARROW, headers=headers)
     names, cells = tuple(columns), (column.tolist() for column in columns.values())

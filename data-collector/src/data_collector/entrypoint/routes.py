@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from data_collector.application.reading import Inventory, Ranges
 from data_collector.application.snapshots import Snapshots
+from data_collector.entrypoint.queries import KNOWN_QUERY
 from data_collector.entrypoint.replies import json_reply, rows_reply, tagged
 from data_collector.entrypoint.shortcut import Shortcut
 from suite.errors import BadRequest
-from suite.moments import parse_moment, parse_timestamp
+from suite.moments import parse_range, parse_timestamp
 
 
 def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Snapshots) -> None:
@@ -23,7 +24,7 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
         ranges: rows of a range of time.
         snapshots: the market at a moment.
     """
-    router = APIRouter()
+    router = APIRouter(dependencies=[KNOWN_QUERY])
 
     @router.get("/coverage", summary="What is stored: from, to, bars, gaps, where it came from")
     def get_coverage(request: Request) -> Response:
@@ -45,19 +46,19 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
         start: str | None = None,
         end: str | None = None,
     ) -> Response:
-        return rows_reply(request, ranges.klines(symbol, interval, _moment(start), _moment(end)))
+        return rows_reply(request, ranges.klines(symbol, interval, *_range(start, end)))
 
     @router.get("/funding/{symbol:path}", summary="Settled funding, at most the last 5000 stamps")
     def get_funding(
         request: Request, symbol: str, start: str | None = None, end: str | None = None
     ) -> Response:
-        return rows_reply(request, ranges.funding(symbol, _moment(start), _moment(end)))
+        return rows_reply(request, ranges.funding(symbol, *_range(start, end)))
 
     @router.get("/open-interest/{symbol:path}", summary="Open interest, at most the last 5000 rows")
     def get_open_interest(
         request: Request, symbol: str, start: str | None = None, end: str | None = None
     ) -> Response:
-        return rows_reply(request, ranges.open_interest(symbol, _moment(start), _moment(end)))
+        return rows_reply(request, ranges.open_interest(symbol, *_range(start, end)))
 
     @router.get("/gpt-latest/{symbol:path}", summary="One coin's market at a moment")
     def get_latest(request: Request, symbol: str, timestamp: str | None = None) -> Response:
@@ -71,8 +72,8 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
     app.include_router(router)
 
 
-def _moment(text: str | None) -> int | None:
+def _range(start: str | None, end: str | None) -> tuple[int | None, int | None]:
     try:
-        return None if text is None else parse_moment(text)
+        return parse_range(start, end)
     except ValueError as error:
         raise BadRequest(str(error)) from None

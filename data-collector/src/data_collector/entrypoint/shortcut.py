@@ -47,9 +47,10 @@ class Shortcut(BaseRoute):
     def _ready(self, symbol: str, query: bytes) -> Encoded | None:
         timestamp = None
         if query:
-            timestamp = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get(
-                "timestamp"
-            )
+            asked = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+            timestamp = asked.pop("timestamp", None)
+            if asked:
+                return None
         try:
             as_of_ms = None if timestamp is None else parse_timestamp(timestamp)
         except ValueError:

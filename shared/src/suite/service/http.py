@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_TIMEOUT_S = 5.0
+_BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 _SECRETS = re.compile(r"(?<=://).*@|\?.*", re.DOTALL)
 """Parts of an address that are not for messages: keys, which may hold anything, and options."""
+
+
+def is_base_url(text: str) -> bool:
+    """Whether paths can be put behind a text: `http://host:port`, with or without a path."""
+    return _BASE_URL.fullmatch(text) is not None
 
 
 def shown(url: str) -> str:

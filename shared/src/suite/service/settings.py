@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -32,8 +33,19 @@ from pydantic_settings import (
 )
 
 from suite.errors import ConfigError
+from suite.service.http import is_base_url
 
 BODY_LIMIT_BYTES = 1 << 20
+
+
+def _base_url(text: str) -> str:
+    if not is_base_url(text):
+        raise PydanticCustomError("address", "not an address; write http://host:port")
+    return text
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+"""Address of a service, to which paths are added."""
 
 
 def settings_config(prefix: str) -> SettingsConfigDict:
@@ -130,6 +142,20 @@ class ServiceSettings(BaseSettings):
             raise ConfigError(f"bad settings: {problems}") from None
 
 
+def refuse_unknown_names(settings_cls: type[BaseSettings]) -> None:
+    """Look in the environment and in `.env` for names that begin as a service's and are none.
+
+    Raises:
+        ConfigError: a name is unknown.
+    """
+    config = settings_cls.model_config
+    if prefix := config.get("env_prefix", ""):
+        known = {name.upper() for name in known_names(settings_cls)}
+        for name in sorted(_present_names(config.get("env_file"))):
+            if name.upper().startswith(prefix) and name.upper() not in known:
+                raise ConfigError(f"unknown setting {name}{_hint(name.upper(), known)}")
+
+
 class _RefuseUnknownNames(PydanticBaseSettingsSource):
     """A source that gives nothing and refuses names with the service's prefix that no field has."""
 
@@ -144,12 +170,7 @@ class _RefuseUnknownNames(PydanticBaseSettingsSource):
         Raises:
             ConfigError: a name is unknown.
         """
-        prefix = self.config.get("env_prefix", "")
-        if prefix:
-            known = {name.upper() for name in _known_names(self.settings_cls, prefix)}
-            for name in sorted(_present_names(self.config.get("env_file"))):
-                if name.upper().startswith(prefix) and name.upper() not in known:
-                    raise ConfigError(f"unknown setting {name}{_hint(name.upper(), known)}")
+        refuse_unknown_names(self.settings_cls)
         return {}
 
 
@@ -183,7 +204,9 @@ def _alias_names(field: FieldInfo) -> list[str]:
     return [alias] if isinstance(alias, str) else []
 
 
-def _known_names(settings_cls: type[BaseSettings], prefix: str) -> Iterator[str]:
+def known_names(settings_cls: type[BaseSettings]) -> Iterator[str]:
+    """Name the variables of a service's settings."""
+    prefix = settings_cls.model_config.get("env_prefix", "")
     for name, field in settings_cls.model_fields.items():
         yield from _alias_names(field) or [f"{prefix}{name}"]
 

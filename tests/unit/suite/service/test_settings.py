@@ -6,13 +6,14 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 
 from suite.errors import ConfigError
-from suite.service.settings import ServiceSettings, settings_config, shared_name
+from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
 
 
 class Settings(ServiceSettings):
     model_config = settings_config("DEMO_")
 
     port: int = 8100
+    upstream: BaseUrl | None = None
     trading_url: str = Field(default="", validation_alias=shared_name("TRADING_URL"))
     api_key: SecretStr = SecretStr("")
 
@@ -92,3 +93,20 @@ def test_settings_are_frozen_and_hide_secrets(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_loopback_is_recognised(host: str, *, expected: bool) -> None:
     assert Settings.load(host=host).is_loopback is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["foo", "http://", "https:///path", "ftp://host", "http://a b", "http://host?x=1", "//h"],
+)
+def test_address_that_is_none_is_refused_without_being_shown(text: str) -> None:
+    """Paths are put behind it, so it has a host and no options."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.load(upstream=text)
+    expected = "bad settings: DEMO_UPSTREAM: not an address; write http://host:port"
+    assert expected == str(caught.value)
+
+
+def test_address_may_have_a_path() -> None:
+    for text in ("http://127.0.0.1:8100", "https://host/w/abc/"):
+        assert text == Settings.load(upstream=text).upstream

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from suite.errors import BadRequest, Forbidden
 from suite.ids import AccountId
 from suite.service.faults import decode_body
+from suite.service.requests import refuse_unknown_query
 from suite.service.tokens import Grant
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.world import DEFAULT_NAME
@@ -195,7 +196,7 @@ class Endpoint:
         """Authorize, read the body, handle, answer."""
         grant = self._authorize(scope)
         if scope["query_string"] and scope["method"] == "GET":
-            self._refuse_unknown_query(scope)
+            refuse_unknown_query(parse_query(scope), self._route.doc.query)
         body = await _read(receive) if scope["method"] == "POST" else b""
         answer = await self._route.handler(Call(scope, self._services, body, grant, receive))
         headers = [(b"content-type", answer.media_type), *answer.headers]
@@ -208,13 +209,6 @@ class Endpoint:
             async for piece in answer.stream:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": answer.body})
-
-    def _refuse_unknown_query(self, scope: Scope) -> None:
-        known = self._route.doc.query
-        for name in parse_query(scope):
-            if name not in known:
-                there = ", ".join(known) or "none"
-                raise BadRequest(f"unknown query parameter {name[:40]!r}; there are {there}")
 
     def _authorize(self, scope: Scope) -> Grant | None:
         realm = self._route.realm(scope["path_params"])

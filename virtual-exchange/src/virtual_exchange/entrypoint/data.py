@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 from numpy.typing import NDArray
 
-from suite.contracts.market_data import ARROW, Kline, MarketSnapshot
+from suite.contracts.market_data import ARROW, JSON, Kline, MarketSnapshot
 from suite.errors import BadRequest
 from suite.klines import COLUMNS
-from suite.moments import parse_moment, parse_timestamp
+from suite.moments import parse_range, parse_timestamp
+from suite.service.requests import prefers
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 
@@ -27,7 +28,7 @@ async def klines(call: Call) -> Answer:
     """`GET /klines/{symbol}`, as JSON or, when asked for in `Accept`, as an Arrow stream."""
     query = call.query()
     try:
-        start, end = (parse_moment(query[n]) if n in query else None for n in ("start", "end"))
+        start, end = parse_range(query.get("start"), query.get("end"))
     except ValueError as error:
         raise BadRequest(str(error)) from None
     bars, complete = call.session.data.klines(
@@ -35,7 +36,7 @@ async def klines(call: Call) -> Answer:
     )
     accept = next((v for n, v in call.scope["headers"] if n == b"accept"), b"")
     columns = {name: getattr(bars, name) for name in COLUMNS} | {"complete": complete}
-    if ARROW.encode() in accept:
+    if prefers(accept.decode("latin-1"), ARROW, JSON):
         return Answer(body=_arrow(columns), media_type=ARROW.encode())
     cells = (column.tolist() for column in columns.values())
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
