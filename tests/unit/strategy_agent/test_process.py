@@ -128,7 +128,7 @@ def test_several_traders_in_one_process_fail_alone(venue: Callable[..., str], ag
                  TRADING_URL=venue(), TRADER_TOKENS=tokens, TRADER_TOKEN="token-b")  # fmt: skip
     assert done.returncode == 1
     assert {"a: ended", "b: ended"} == {line[:8] for line in done.stdout.splitlines()}
-    assert "c: ZeroDivisionError: by design" in done.stderr
+    assert "c: trader c failed: ZeroDivisionError: by design" in done.stderr
     assert "d: traders[d].symbols: the venue does not trade DOGE" in done.stderr
     assert "e: traders[e].strategy.kind: cannot load plugin:absent:Bad" in done.stderr
     assert len(done.stderr.splitlines()) == 3
