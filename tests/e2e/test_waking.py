@@ -1,19 +1,18 @@
 """A trader that sleeps at a real venue is woken from outside."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.support.venue_calls import venue_calls
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 from strategy_agent.adapters.venue_http import VenueHttp
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, Want
 from suite.contracts.venue import PlaceOrder
-from suite.service.http import step_session
 
 pytestmark = pytest.mark.process
 
@@ -30,13 +29,7 @@ def venue(tmp_path: Path) -> Iterator[VenueUnderTest]:
 
 @asynccontextmanager
 async def connected(venue: VenueUnderTest) -> AsyncIterator[VenueHttp]:
-    adapter = VenueHttp(
-        step_session(venue.url, token=venue.token("alice")),
-        venue.url,
-        connect_window_s=5,
-        retry_window_s=5,
-        jitter=random.Random(1),
-    )
+    adapter = VenueHttp(venue_calls(venue.url, venue.token("alice")))
     try:
         yield adapter
     finally:

@@ -13,7 +13,15 @@ from strategy_agent.settings import Settings
 from strategy_core.building import StrategyKind
 from suite.contracts.trader import TraderSpec
 from suite.errors import ConfigError
+from suite.service.calls import ServiceCalls
 from suite.service.http import step_session
+
+_TOKEN_HINT = "is TRADER_TOKEN the token of this trader?"  # noqa: S105 - a question
+_HINTS = {
+    401: _TOKEN_HINT,
+    403: _TOKEN_HINT,
+    404: "does TRADING_URL name the right world?",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,28 @@ class Container:
         """Let go of connections and files."""
         await self.venue.close()
         self.journal.close()
+
+
+def venue_calls(
+    settings: Settings, spec: TraderSpec, *, timeout_s: float | None = None
+) -> ServiceCalls:
+    """Make the way to the venue of a trader; to be called inside a running event loop.
+
+    Args:
+        settings: of the process.
+        spec: the trader.
+        timeout_s: of one request; none for steps, whose answer comes when the trader wakes.
+    """
+    url = settings.trading_url
+    return ServiceCalls(
+        step_session(url, token=settings.token_of(spec.trader_id), timeout_s=timeout_s),
+        url,
+        name="the venue",
+        hints=_HINTS,
+        connect_window_s=settings.connect_window_s,
+        retry_window_s=settings.retry_window_s,
+        jitter=random.Random(f"{settings.seed} {spec.trader_id}"),  # noqa: S311 - pauses only
+    )
 
 
 def build(
@@ -51,11 +81,5 @@ def build(
         raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
     plugins = load_plugins(spec)
     journal = JournalFile(journal_dir, spec.trader_id) if journal_dir else NoJournal()
-    venue = VenueHttp(
-        step_session(settings.trading_url, token=settings.token_of(spec.trader_id)),
-        settings.trading_url,
-        connect_window_s=settings.connect_window_s,
-        retry_window_s=settings.retry_window_s,
-        jitter=random.Random(f"{settings.seed} {spec.trader_id}"),  # noqa: S311 - pauses only
-    )
+    venue = VenueHttp(venue_calls(settings, spec))
     return Container(spec=spec, venue=venue, journal=journal, status=status, plugins=plugins)

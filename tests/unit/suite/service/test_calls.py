@@ -1,4 +1,4 @@
-"""What an answer of the venue that is no answer means."""
+"""What an answer of a service that is no answer means."""
 
 import random
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from strategy_agent.adapters.venue_http import VenueHttp
+from suite.service.calls import ServiceCalls
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,14 @@ from strategy_agent.adapters.venue_http import VenueHttp
      ("9" * 5000, 1000), ("Wed, 21 Oct 2026 07:28:00 GMT", 1000)],
 )  # fmt: skip
 def test_wait_that_is_asked_for_is_seconds_in_ascii_digits(after: str, wait_ms: int) -> None:
-    venue = VenueHttp(
-        cast("Any", None), "here", connect_window_s=1, retry_window_s=1, jitter=random.Random(1)
+    calls = ServiceCalls(
+        cast("Any", None),
+        "here",
+        name="the venue",
+        hints={},
+        connect_window_s=1,
+        retry_window_s=1,
+        jitter=random.Random(1),
     )
     answer = SimpleNamespace(status=429, reason="", headers={"retry-after": after})
-    assert wait_ms == venue._fault(cast("Any", answer), b"slow down").retry_after_ms
+    assert wait_ms == calls.fault(cast("Any", answer), b"slow down").retry_after_ms
