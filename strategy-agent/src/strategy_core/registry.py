@@ -9,6 +9,7 @@ import numpy as np
 from strategy_core.building import Setup, StrategyKind, kind_of
 from strategy_core.guard import RiskLimits
 from strategy_core.port import Instruments, Strategy
+from strategy_core.strategies.fixed_spread import FixedSpread
 from strategy_core.strategies.flat import Flat
 from strategy_core.strategies.hodl import Hodl
 from strategy_core.strategies.random_targets import RandomTargets
@@ -18,6 +19,7 @@ from suite.contracts.trader import TraderSpec, near, read_struct
 from suite.errors import ConfigError
 
 KINDS: Final[Mapping[str, StrategyKind]] = {
+    "fixed_spread": kind_of(FixedSpread),
     "flat": kind_of(Flat),
     "hodl": kind_of(Hodl),
     "random": kind_of(RandomTargets),
