@@ -71,13 +71,15 @@ def strategies() -> None:
     """
     import msgspec
 
-    from strategy_core.guard import RiskLimits
     from strategy_core.registry import KINDS
+    from strategy_core.risk.limits import RiskLimits
 
     for name, kind in KINDS.items():
         typer.echo(f"{name}: {kind.summary}")
         for field in msgspec.structs.fields(kind.params):
             typer.echo(f"  {field.name} = {field.default}")
+        for limit, value in kind.risk.items():
+            typer.echo(f"  risk.{limit} = {value}")
     typer.echo("plugin:package.module:Class: a strategy of your own")
     typer.echo("risk of every trader:")
     for field in msgspec.structs.fields(RiskLimits):

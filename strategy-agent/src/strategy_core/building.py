@@ -1,7 +1,7 @@
 """What a strategy is built from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -42,18 +42,21 @@ class StrategyKind:
         params: its parameters, a frozen msgspec struct.
         make: builds one from its circumstances and its parameters; nothing may happen yet.
         summary: what it does, in one line.
+        risk: limits that its traders have unless they say otherwise; never a plugin's to set.
     """
 
     params: type[msgspec.Struct]
     make: Callable[[Setup, Any], Strategy]
     summary: str
+    risk: Mapping[str, Any] = field(default_factory=dict)
 
 
-def kind_of(strategy: Any) -> StrategyKind:
+def kind_of(strategy: Any, *, risk: Mapping[str, Any] | None = None) -> StrategyKind:
     """Describe a class of strategies.
 
     Args:
         strategy: a class with a nested struct `Params`, made by `Class(setup, params)`.
+        risk: limits of its own in place of the usual defaults.
 
     Raises:
         ConfigError: it is no such class.
@@ -65,4 +68,4 @@ def kind_of(strategy: Any) -> StrategyKind:
     if not callable(getattr(strategy, "decide", None)):
         raise ConfigError(f"{strategy.__qualname__} has no method decide")
     summary = (strategy.__doc__ or "").strip().split("\n")[0]
-    return StrategyKind(params=params, make=strategy, summary=summary)
+    return StrategyKind(params=params, make=strategy, summary=summary, risk=risk or {})

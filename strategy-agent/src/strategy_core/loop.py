@@ -23,9 +23,12 @@ from typing import TypeAlias
 import msgspec
 
 from strategy_core.deciding import DecideRequest, DecisionFault
-from strategy_core.guard import RiskLimits, guard
+from strategy_core.intents import ParentOrder
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.port import Decision, Instruments, Needs, Observation, Verdict, observe
+from strategy_core.registry import limits_of
+from strategy_core.risk.gate import RiskGate
+from strategy_core.risk.memory import RiskMemory
 from suite.bars import INTERVAL_MS
 from suite.checks import InvariantViolated
 from suite.contracts.clock import AccountView, JoinRequest, WaitReply, WaitRequest, Want
@@ -56,9 +59,11 @@ class TraderMemory(msgspec.Struct, kw_only=True):
 
     Attributes:
         turns: how many there were, over all restarts.
+        risk: what the gate remembers.
     """
 
     turns: int = 0
+    risk: RiskMemory = msgspec.field(default_factory=RiskMemory)
 
 
 Request: TypeAlias = JoinRequest | WaitRequest | DecideRequest
@@ -154,7 +159,9 @@ class _Trader:
         self._memory = memory
         self._instruments = instruments
         self._record = record
-        self._limits = msgspec.convert(spec.risk, RiskLimits)
+        self._gate = RiskGate(
+            limits_of(spec), symbols=spec.symbols, instruments=instruments, memory=memory.risk
+        )
         self._interval_ms = INTERVAL_MS[spec.interval]
         self._account: AccountView | None = None
         self._verdicts: tuple[Verdict, ...] = ()
@@ -181,13 +188,7 @@ class _Trader:
         self._decisions += 1
         self._memory.turns += 1
         actions = tuple(self._named(leg, action) for leg, action in enumerate(decision.actions))
-        guarded = guard(
-            actions,
-            observation,
-            limits=self._limits,
-            symbols=self._spec.symbols,
-            instruments=self._instruments,
-        )
+        guarded = self._gate.judge(actions, observation)
         self._verdicts = guarded.verdicts
         self._sent += len(guarded.actions)
         self._pending = DecisionRecord(
@@ -206,7 +207,7 @@ class _Trader:
             step_seq=self._steps,
             until_ms=self._until_ms(decision, observation.now_ms),
             wake_on=decision.wake_on,
-            orders=guarded.actions,
+            orders=tuple(a for a in guarded.actions if not isinstance(a, ParentOrder)),
             want=self.want,
         )
 

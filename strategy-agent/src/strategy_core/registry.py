@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from strategy_core.building import Setup, StrategyKind, kind_of
-from strategy_core.guard import RiskLimits
 from strategy_core.port import Instruments, Strategy
+from strategy_core.risk.limits import YARDSTICK, RiskLimits
 from strategy_core.strategies.fixed_spread import FixedSpread
 from strategy_core.strategies.flat import Flat
 from strategy_core.strategies.hodl import Hodl
@@ -21,7 +22,7 @@ from suite.errors import ConfigError
 KINDS: Final[Mapping[str, StrategyKind]] = {
     "fixed_spread": kind_of(FixedSpread),
     "flat": kind_of(Flat),
-    "hodl": kind_of(Hodl),
+    "hodl": kind_of(Hodl, risk=YARDSTICK),
     "random": kind_of(RandomTargets),
     "sma_cross": kind_of(SmaCross),
 }
@@ -75,7 +76,16 @@ def problems(spec: TraderSpec, plugins: Mapping[str, StrategyKind] | None = None
     `plugins` is not looked into: importing it is the process's work.
     """
     found = _problems_of_strategy(spec, {**KINDS, **(plugins or {})}, leave_plugins=plugins is None)
-    return found + read_struct(RiskLimits, spec.risk, place="risk")[1]
+    return found + read_struct(RiskLimits, _risk(spec), place="risk")[1]
+
+
+def limits_of(spec: TraderSpec) -> RiskLimits:
+    """Limits of a trader: what it says, else its kind's own, else the defaults.
+
+    Raises:
+        msgspec.ValidationError: `spec.risk` is wrong; `problems` says it better.
+    """
+    return msgspec.convert(_risk(spec), RiskLimits)
 
 
 def read_params(kind: StrategyKind, raw: Mapping[str, Any]) -> tuple[Any, list[str]]:
@@ -87,6 +97,11 @@ def generator_for(trader_id: str, seed: int) -> np.random.Generator:
     """Seed a trader's own stream; equal on every machine."""
     digest = hashlib.sha256(f"{seed}\n{trader_id}".encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
+
+
+def _risk(spec: TraderSpec) -> dict[str, Any]:
+    kind = KINDS.get(spec.strategy.kind)
+    return {**(kind.risk if kind else {}), **spec.risk}
 
 
 def _problems_of_strategy(

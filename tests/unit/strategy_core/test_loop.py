@@ -57,7 +57,7 @@ def test_a_strategy_may_choose_its_own_wake_up() -> None:
 
 def test_orders_get_ids_made_from_trader_decision_and_leg() -> None:
     """An order's id repeats when its decision is repeated; an id of the strategy's own is kept."""
-    own = msgspec.structs.replace(buy("0.1"), cloid="0x" + "a" * 32)
+    own = msgspec.structs.replace(buy("0.2"), cloid="0x" + "a" * 32)
     venue = FakeVenue(steps=1)
     drive(venue, spec_of("flat"), strategy=Scripted(Decision(actions=(buy("0.1"), own))))
     first, second = venue.requests[0].orders
@@ -167,11 +167,10 @@ def test_ids_go_on_after_a_restart() -> None:
     """What was remembered gives every later order an id of its own."""
     memory = TraderMemory()
     ids = []
-    for _ in range(2):
+    for size in ("1", "2"):
         venue = FakeVenue(steps=1)
-        drive(
-            venue, spec_of("flat"), strategy=Scripted(Decision(actions=(buy("1"),))), memory=memory
-        )
+        mind = Scripted(Decision(actions=(buy(size),)))
+        drive(venue, spec_of("flat"), strategy=mind, memory=memory)
         memory = msgspec.json.decode(msgspec.json.encode(memory), type=TraderMemory)
         (order,) = venue.requests[0].orders
         assert isinstance(order, PlaceOrder)

@@ -1,4 +1,4 @@
-"""The guard, as a table: what is held, what is asked, what is let through."""
+"""The gate, as a table: what is held, what is asked, what is let through."""
 
 from decimal import Decimal
 
@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, account_view
 
-from strategy_core.guard import RiskLimits, guard
+from strategy_core.intents import Intent
 from strategy_core.port import Observation, Verdict, observe
+from strategy_core.risk.gate import Guarded, RiskGate
+from strategy_core.risk.limits import RiskLimits
+from strategy_core.risk.memory import RiskMemory
 from suite.contracts.clock import WaitReply
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import (
@@ -23,7 +26,7 @@ from suite.contracts.venue import (
 )
 from suite.enums import Tpsl
 
-LIMITS = RiskLimits(max_leverage=2.0, max_coin_exposure=1.5, max_actions=5)
+LIMITS = RiskLimits(max_leverage=2.0, max_coin_exposure=1.5, max_actions=5, max_order_notional=20.0)
 
 
 def see(
@@ -46,10 +49,13 @@ def test_number_of_the_venue_is_read_in_one_notation(odd: str) -> None:
         see(mids={"BTC": odd})
 
 
-def judge(observation: Observation, *actions: Action) -> tuple[tuple[Action, ...], list[str]]:
-    done = guard(
-        actions, observation, limits=LIMITS, symbols=("BTC", "ETH"), instruments=INSTRUMENTS
-    )
+def pass_gate(observation: Observation, *actions: Action) -> Guarded:
+    gate = RiskGate(LIMITS, symbols=("BTC", "ETH"), instruments=INSTRUMENTS, memory=RiskMemory())
+    return gate.judge(actions, observation)
+
+
+def judge(observation: Observation, *actions: Action) -> tuple[tuple[Intent, ...], list[str]]:
+    done = pass_gate(observation, *actions)
     assert len(done.verdicts) == len(actions)
     return done.actions, [str(verdict) for verdict in done.verdicts]
 
@@ -89,7 +95,7 @@ TABLE = [
     ({}, (), order("20", px="99"), f"clamped(20 -> 15.00000): {COIN}"),
     ({"BTC": "15"}, (), order("1"), f"rejected({COIN})"),
     ({"ETH": "150"}, (), order("6"), f"clamped(6 -> 5.00000): {LEVER}"),
-    ({"ETH": "-150", "BTC": "5"}, (), order("0.00001"), f"rejected({LEVER})"),
+    ({"ETH": "-150", "BTC": "5"}, (), order("0.2"), f"rejected({LEVER})"),
     # reducing is always allowed, from any size, and a flip as far as the limit
     ({"BTC": "80"}, (), order("-80"), "accepted"),
     ({"BTC": "80"}, (), order("-10", reduce=True), "accepted"),
@@ -131,8 +137,8 @@ def test_one_action_gets_its_verdict(
 
 def test_orders_of_one_decision_share_the_limit() -> None:
     """The second order sees the first as filled; both together stay within the limit."""
-    actions, verdicts = judge(see(), order("10"), order("10"), order("100", "ETH"))
-    assert ["accepted", f"clamped(10 -> 5.00000): {COIN}"] == verdicts[:2]
+    actions, verdicts = judge(see(), order("10"), order("11"), order("100", "ETH"))
+    assert ["accepted", f"clamped(11 -> 5.00000): {COIN}"] == verdicts[:2]
     assert f"clamped(100 -> 50.0000): {LEVER}" == verdicts[2]
     assert [Decimal(10), Decimal(5), Decimal(50)] == [
         action.sz for action in actions if isinstance(action, PlaceOrder)
@@ -180,14 +186,14 @@ def test_an_account_under_water_can_only_reduce() -> None:
 
 def test_too_many_actions_are_cut_off() -> None:
     """The first five go out, the sixth is told why not."""
-    actions, verdicts = judge(see(), *[order("1")] * 6)
+    actions, verdicts = judge(see(), *[order(f"1.{n}") for n in range(6)])
     assert len(actions) == 5
     assert verdicts[5] == "rejected(too_many_actions)"
 
 
 def test_verdicts_name_what_was_asked_and_what_was_let_through() -> None:
     """They are fed back to the strategy as values."""
-    done = guard([order("20")], see(), limits=LIMITS, symbols=("BTC",), instruments=INSTRUMENTS)
+    done = pass_gate(see(), order("20"))
     expected = Verdict(
         action=0, outcome="clamped", rule=COIN, before=Decimal(20), after=Decimal(15)
     )

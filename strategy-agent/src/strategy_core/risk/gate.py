@@ -1,0 +1,227 @@
+"""The gate that every action passes: a verdict on each, `accepted`, `clamped` or `rejected`.
+
+One bad action never blocks the others. What only reduces risk passes every limit and every status:
+a reduce-only order is at most made as small as what it could reduce, and while there is no new
+risk, the part of any other order that closes is let through as reduce-only. The rules and their
+order are in `strategy_core.risk.rules`, the worst case that exposure is judged by in
+`strategy_core.risk.exposure`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from strategy_core.intents import Intent, ParentOrder
+from strategy_core.port import Instruments, Observation, Verdict
+from strategy_core.risk.closing import actions_for, flatten
+from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
+from strategy_core.risk.judge import Judge
+from strategy_core.risk.limits import DAY_MS, RiskLimits
+from strategy_core.risk.memory import RiskMemory
+from strategy_core.risk.reading import read
+from strategy_core.risk.status import EventKind, StatusChange, StatusEvent, StatusMachine
+from suite.contracts.venue import Action, PlaceOrder
+from suite.enums import TraderStatus
+
+ACTOR: Final = "risk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """The outcome: what may be sent, and one verdict for each intent asked."""
+
+    actions: tuple[Intent, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+class RiskGate:
+    """Limits, statuses and memory of one trader."""
+
+    def __init__(
+        self,
+        limits: RiskLimits,
+        *,
+        symbols: Sequence[str],
+        instruments: Instruments,
+        memory: RiskMemory,
+    ) -> None:
+        """Go on from a memory.
+
+        Args:
+            limits: of the trader.
+            symbols: coins it may trade.
+            instruments: lattice of each coin.
+            memory: a new one, or the one that was kept; changed in place.
+        """
+        self._limits = limits
+        self._symbols = tuple(symbols)
+        self._instruments = instruments
+        self._memory = memory
+        self._machine = StatusMachine(memory.state, symbols=symbols)
+
+    @property
+    def status(self) -> TraderStatus:
+        """What the trader may do at present."""
+        return self._machine.status
+
+    @property
+    def memory(self) -> RiskMemory:
+        """What to keep for a restart."""
+        return self._memory
+
+    def begin(
+        self, observation: Observation, *, trouble: tuple[str, ...] = ()
+    ) -> tuple[StatusChange, ...]:
+        """Take in what is observed before deciding: equity, day, losses, troubles.
+
+        Args:
+            observation: of this turn; its fills are counted, so each turn is begun once.
+            trouble: causes present now: `stale_account`, `stale_market`, `reconciling`,
+                `kill_latch`, and with a coin, for that coin alone, `unknown_order:BTC`.
+
+        Returns:
+            What changed of the status and its causes, in order.
+        """
+        seen, odd = read(observation)
+        now_ms, limits, memory = seen.now_ms, self._limits, self._memory
+        memory.learn(seen.fills, limits)
+        changes = list(
+            self._machine.look(
+                (*trouble, *(["venue"] if odd else [])),
+                now_ms=now_ms,
+                heal_ms=int(limits.heal_s * 1000),
+            )
+        )
+        if not odd:
+            changes += self._watch_equity(seen.equity, now_ms)
+        if memory.executions >= limits.max_executions:
+            changes.append(
+                self._tell(EventKind.EXECUTIONS, now_ms, f"{memory.executions} without a person")
+            )
+        if memory.state.closing and not odd and not seen.positions:
+            changes.append(self._tell(EventKind.FLAT, now_ms, "all positions are closed"))
+        return tuple(change for change in changes if change.changed)
+
+    def duties(self, observation: Observation) -> tuple[Action, ...]:
+        """What the status asks for now, before anything the strategy wants.
+
+        Returns:
+            Cancellations of what may not rest, then the closing of positions where it is due; the
+            same again until it is done.
+        """
+        seen = read(observation).observation
+        closing = flatten(seen) if self._memory.state.closing else ()
+        return (*actions_for(self.status, seen), *closing)
+
+    def command(
+        self, command: Command, *, now_ms: int, preflight_passed: bool = False
+    ) -> StatusChange:
+        """Obey a person or another program.
+
+        Args:
+            command: what to do.
+            now_ms: the venue's time.
+            preflight_passed: the checks before a start were made and passed; a stopped trader
+                needs them.
+
+        Returns:
+            What changed; `refused` says why nothing was allowed to.
+        """
+        memory = self._memory
+        event = StatusEvent(
+            kind=_EVENT_OF[type(command)],
+            at_ms=now_ms,
+            actor=command.actor,
+            reason=command.reason,
+            cause=command.cause if isinstance(command, Pause) else "user",
+            closes=isinstance(command, Stop) and command.flatten,
+            preflight_passed=preflight_passed,
+        )
+        was_stopped = memory.state.stopped
+        change = self._machine.apply(event)
+        if isinstance(command, Resume) and change.changed:
+            memory.executions = 0
+            memory.pause_high_water = memory.equity
+            if was_stopped:
+                memory.high_water = memory.equity
+        return change
+
+    def judge(
+        self,
+        intents: Sequence[Intent],
+        observation: Observation,
+        *,
+        pending: Sequence[PlaceOrder | ParentOrder] = (),
+    ) -> Guarded:
+        """Judge the intents of one decision, in their order.
+
+        Args:
+            intents: as decided.
+            observation: what the decision was based on.
+            pending: orders under way that the observation does not show.
+
+        Returns:
+            What may be sent, in the same order, and the verdicts.
+        """
+        seen, odd = read(observation)
+        self._memory.forget_before(
+            seen.now_ms, window_ms=int(self._limits.duplicate_window_s * 1000)
+        )
+        bench = Judge(
+            self._limits,
+            symbols=self._symbols,
+            instruments=self._instruments,
+            memory=self._memory,
+            observation=seen,
+            pending=pending,
+            in_doubt=bool(odd),
+        )
+        passed: list[Intent] = []
+        verdicts: list[Verdict] = []
+        for index, intent in enumerate(intents):
+            verdict, allowed = bench.judge(index, intent)
+            verdicts.append(verdict)
+            if verdict.outcome != "rejected":
+                passed.append(allowed)
+        return Guarded(actions=tuple(passed), verdicts=tuple(verdicts))
+
+    def _watch_equity(self, equity: Decimal, now_ms: int) -> list[StatusChange]:
+        """Compare the equity with the day's and the highest; an account never seen has none."""
+        memory, limits = self._memory, self._limits
+        changes: list[StatusChange] = []
+        if equity <= 0 and memory.high_water <= 0:
+            return changes
+        memory.equity = equity
+        memory.high_water = max(memory.high_water, equity)
+        memory.pause_high_water = max(memory.pause_high_water, equity)
+        day = now_ms // DAY_MS
+        if day > memory.day:
+            memory.day, memory.day_start = day, equity
+            changes.append(self._tell(EventKind.NEW_DAY, now_ms, "a new day, UTC"))
+        for kind, start, limit, closes in (
+            (EventKind.DAY_LOSS, memory.day_start, limits.max_day_loss,
+             limits.at_day_loss == "close"),
+            (EventKind.DRAWDOWN_PAUSE, memory.pause_high_water, limits.drawdown_pause, False),
+            (EventKind.DRAWDOWN_STOP, memory.high_water, limits.drawdown_stop, True),
+        ):  # fmt: skip
+            least = start * (1 - Decimal(str(limit)))
+            if equity <= least and self._machine.status is not TraderStatus.STOPPED:
+                reason = f"equity {equity:f} <= {least:f} USD"
+                changes.append(self._tell(kind, now_ms, reason, closes=closes))
+        return changes
+
+    def _tell(
+        self, kind: EventKind, now_ms: int, reason: str, *, closes: bool = False
+    ) -> StatusChange:
+        return self._machine.apply(
+            StatusEvent(kind=kind, at_ms=now_ms, actor=ACTOR, reason=reason, closes=closes)
+        )
+
+
+_EVENT_OF = {
+    Pause: EventKind.PAUSE,
+    Resume: EventKind.RESUME,
+    Stop: EventKind.STOP,
+    Flatten: EventKind.FLATTEN,
+}

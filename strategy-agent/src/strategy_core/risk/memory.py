@@ -1,0 +1,80 @@
+"""What the gate remembers, so that a restart goes on where it was."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from strategy_core.port import ZERO
+from strategy_core.risk.limits import MINUTE_MS, RiskLimits
+from strategy_core.risk.status import StatusState
+from suite.contracts.hyperliquid_info import UserFill
+from suite.fixed import parse_decimal
+
+
+class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Changed in place by the gate; JSON by msgspec.
+
+    Attributes:
+        day: UTC day of `day_start`, days since 1970; -1 before the first observation.
+        day_start: equity at the first observation of the day, USD.
+        high_water: highest equity, USD; that of the pause starts anew when a person resumes.
+        equity: last seen, USD.
+        order_times: when orders that may add went out in the last minute, venue's time, ms.
+        recent: when orders went out lately, by their content.
+        cool_downs: until when a coin takes no new risk, ms.
+        results: of trades still open, by coin, USD after fees.
+        losses: losing trades in a row, by coin.
+        executions: fills that opened or added since a person last started or resumed the trader.
+    """
+
+    day: int = -1
+    day_start: Decimal = ZERO
+    high_water: Decimal = ZERO
+    pause_high_water: Decimal = ZERO
+    equity: Decimal = ZERO
+    order_times: list[int] = msgspec.field(default_factory=list)
+    recent: dict[str, int] = msgspec.field(default_factory=dict)
+    cool_downs: dict[str, int] = msgspec.field(default_factory=dict)
+    results: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    losses: dict[str, int] = msgspec.field(default_factory=dict)
+    executions: int = 0
+    state: StatusState = msgspec.field(default_factory=StatusState)
+
+    def forget_before(self, now_ms: int, *, window_ms: int) -> None:
+        """Let go of what no longer counts; what a clock set back left ahead counts from now."""
+        self.order_times = [min(t, now_ms) for t in self.order_times if t > now_ms - MINUTE_MS]
+        self.recent = {
+            key: min(t, now_ms) for key, t in self.recent.items() if t > now_ms - window_ms
+        }
+        self.cool_downs = {coin: t for coin, t in self.cool_downs.items() if t > now_ms}
+
+    def learn(self, fills: Iterable[UserFill], limits: RiskLimits) -> None:
+        """Count executions and losing trades; a trade lasts from flat to flat.
+
+        Args:
+            fills: new ones, oldest first, with readable numbers.
+            limits: how many losses in a row, and how long a coin then rests.
+        """
+        for fill in fills:
+            start, size = parse_decimal(fill.startPosition), parse_decimal(fill.sz)
+            signed = size if fill.side == "B" else -size
+            if start * signed >= 0 or abs(signed) > abs(start):
+                self.executions += 1
+            earned = parse_decimal(fill.closedPnl) - parse_decimal(fill.fee)
+            self.results[fill.coin] = self.results.get(fill.coin, ZERO) + earned
+            if start and start * (start + signed) <= 0:
+                self._close(fill, limits)
+
+    def _close(self, fill: UserFill, limits: RiskLimits) -> None:
+        lost = self.results.pop(fill.coin) < 0
+        self.losses[fill.coin] = self.losses.get(fill.coin, 0) + 1 if lost else 0
+        minutes = 0
+        if self.losses[fill.coin] >= limits.loss_streak:
+            self.losses[fill.coin] = 0
+            minutes = limits.loss_cool_down_minutes
+        if isinstance(fill.liquidation, msgspec.Struct):
+            minutes = max(minutes, limits.liquidation_cool_down_minutes)
+        until_ms = fill.time + minutes * MINUTE_MS
+        if minutes and until_ms > self.cool_downs.get(fill.coin, 0):
+            self.cool_downs[fill.coin] = until_ms
