@@ -15,7 +15,6 @@ talks HTTP and the backtest that calls the engine drive the same loop:
 Everything it does follows from the answers alone: equal answers, equal requests.
 """
 
-import hashlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -25,6 +24,7 @@ import msgspec
 from strategy_core.deciding import DecideRequest, DecisionFault
 from strategy_core.intents import ParentOrder
 from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.orders.identity import cloid_for
 from strategy_core.port import Decision, Instruments, Needs, Observation, Verdict, observe
 from strategy_core.registry import limits_of
 from strategy_core.risk.gate import RiskGate
@@ -132,18 +132,6 @@ def next_boundary_ms(now_ms: int, interval_ms: int) -> int:
     return (now_ms // interval_ms + 1) * interval_ms
 
 
-def cloid_for(trader_id: str, decision: int, leg: int) -> str:
-    """Derive the client order id of an order, so that a repeated decision repeats its ids.
-
-    Args:
-        trader_id: whose order.
-        decision: number of the decision.
-        leg: index of the action within it.
-    """
-    digest = hashlib.sha256(f"{trader_id}\n{decision}\n{leg}".encode()).hexdigest()
-    return f"0x{digest[:32]}"
-
-
 class _Trader:
     """What the loop remembers from one turn to the next."""
 
@@ -231,7 +219,8 @@ class _Trader:
     def _named(self, leg: int, action: Action) -> Action:
         """Give an order its id; a strategy may have given one itself."""
         if isinstance(action, PlaceOrder) and action.cloid is None:
-            cloid = cloid_for(self._spec.trader_id, self._memory.turns, leg)
+            spec = self._spec
+            cloid = cloid_for(spec.account_id, spec.trader_id, self._memory.turns, leg)
             return msgspec.structs.replace(action, cloid=cloid)
         return action
 

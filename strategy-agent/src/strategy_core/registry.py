@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from strategy_core.building import Setup, StrategyKind, kind_of
+from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Instruments, Strategy
 from strategy_core.risk.limits import YARDSTICK, RiskLimits
 from strategy_core.strategies.fixed_spread import FixedSpread
@@ -70,12 +71,13 @@ def build(
 
 
 def problems(spec: TraderSpec, plugins: Mapping[str, StrategyKind] | None = None) -> list[str]:
-    """List what is wrong with a trader's strategy and risk, each as `key: reason`.
+    """List what is wrong with a trader's strategy, execution and risk, each as `key: reason`.
 
     Made to be the `check` of `suite.contracts.trader.parse_traders`. A plugin that is not among
     `plugins` is not looked into: importing it is the process's work.
     """
     found = _problems_of_strategy(spec, {**KINDS, **(plugins or {})}, leave_plugins=plugins is None)
+    found += read_struct(ExecutionRules, spec.execution, place="execution")[1]
     return found + read_struct(RiskLimits, _risk(spec), place="risk")[1]
 
 

@@ -12,7 +12,8 @@ from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, drive, m
 from tests.unit.strategy_core.market import START_MS
 
 from strategy_core.journal import DecisionRecord
-from strategy_core.loop import TraderMemory, Turn, cloid_for, next_boundary_ms, trade
+from strategy_core.loop import TraderMemory, Turn, next_boundary_ms, trade
+from strategy_core.orders.identity import cloid_for
 from strategy_core.port import Decision, Needs, Observation, observe
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import JoinRequest, WaitReply, WakeOn
@@ -63,9 +64,8 @@ def test_orders_get_ids_made_from_trader_decision_and_leg() -> None:
     first, second = venue.requests[0].orders
     assert isinstance(first, PlaceOrder)
     assert isinstance(second, PlaceOrder)
-    assert cloid_for("t", 1, 0) == first.cloid
+    assert cloid_for("t", "t", 1, 0) == first.cloid
     assert own.cloid == second.cloid
-    assert len({cloid_for(t, d, n) for t in "ab" for d in (1, 11) for n in (1, 11)}) == 8
 
 
 def test_the_guard_is_fed_back_and_one_bad_action_blocks_no_other() -> None:
@@ -175,7 +175,7 @@ def test_ids_go_on_after_a_restart() -> None:
         (order,) = venue.requests[0].orders
         assert isinstance(order, PlaceOrder)
         ids.append(order.cloid)
-    assert [cloid_for("t", 1, 0), cloid_for("t", 2, 0)] == ids
+    assert [cloid_for("t", "t", 1, 0), cloid_for("t", "t", 2, 0)] == ids
 
 
 def test_an_observation_is_read_once_into_decimals() -> None:
