@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.quoting import START_MS, TIER, D, seen
+from tests.support.quoting import ETH, START_MS, TIER, D, seen, snapshot
 
 from strategy_core.building import Setup
-from strategy_core.port import Observation
+from strategy_core.port import Observation, Strategy
 from strategy_core.quoting.prices import (
     Inventory,
     Market,
@@ -19,10 +19,8 @@ from strategy_core.quoting.prices import (
     least_spread,
     quotes_of,
 )
-from strategy_core.quoting.stamps import hourly_rate
 from strategy_core.registry import KINDS, read_params
 from strategy_core.sizing.targets import MIN_NOTIONAL
-from strategy_core.strategies.fixed_spread import FixedSpread
 from suite.bars import MINUTE_MS
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import CancelOrder, ModifyOrder, PlaceOrder
@@ -185,10 +183,21 @@ def test_a_spread_is_refused_exactly_when_it_is_below_cost(
 
 
 @MANY
-@given(fractions("-0.02", "0.02", 9), st.sampled_from([1, 2, 4, 8]))
-def test_rates_of_any_interval_are_compared_by_the_hour(rate: Decimal, hours: int) -> None:
-    """The same money an hour is the same rate."""
-    assert hourly_rate(rate * hours, interval_hours=hours) == rate
+@given(fractions("-0.02", "0.02", 9), st.sampled_from([1, 2, 4, 8]), fractions("-2", "2"))
+def test_equal_rates_by_the_hour_give_equal_quotes_whatever_the_interval(
+    rate: Decimal, hours: int, held: Decimal
+) -> None:
+    """Away from a stamp only the rate of an hour counts; floats of the division do not show."""
+    units = int(rate.scaleb(9))
+
+    def answer(interval: int) -> Any:
+        shown = snapshot(rate_hourly=units * interval / 10**9 / interval)
+        size = (held / 8).quantize(D("0.0001"))
+        return maker("funding_rate", book=True, funding_hours=interval).decide(
+            seen(now_ms=START_MS, held=str(size), shown=shown)
+        )
+
+    assert answer(1) == answer(hours)
 
 
 # ---- whole turns --------------------------------------------------------------------------------
@@ -213,19 +222,7 @@ def test_after_any_turn_only_good_quotes_rest(steps: Any, levels: int) -> None:
 
     What stays at the venue when cancels, moves and placements have been carried out is looked at.
     """
-    read, _ = read_params(
-        KINDS["fixed_spread"],
-        {"order_notional": 100, "max_inventory": 500, "book": False, "levels": levels},
-    )
-    instrument = Instrument(coin="ETH", sz_decimals=4, tiers=TIER)
-    setup = Setup(
-        trader_id="t",
-        symbols=("ETH",),
-        instruments={"ETH": instrument},
-        interval_ms=MINUTE_MS,
-        generator=np.random.default_rng(0),
-    )
-    strategy, now_ms, cents = FixedSpread(setup, read), START_MS, 200_000
+    strategy, now_ms, cents = maker("fixed_spread", book=False, levels=levels), START_MS, 200_000
     for wait_ms, move, held, orders in steps:
         now_ms, cents = now_ms + wait_ms, cents + move
         mid = Decimal(cents).scaleb(-2)
@@ -245,6 +242,21 @@ def test_after_any_turn_only_good_quotes_rest(steps: Any, levels: int) -> None:
         limit = D(500) / mid
         assert not (bids and observation.size_of("ETH") >= limit)
         assert not (asks and observation.size_of("ETH") <= -limit)
+
+
+def maker(kind: str, **params: Any) -> Strategy:
+    """100 USD a quote of ETH, 500 USD at most."""
+    values = {"order_notional": 100, "max_inventory": 500, **params}
+    read, found = read_params(KINDS[kind], values)
+    assert found == []
+    setup = Setup(
+        trader_id="t",
+        symbols=("ETH",),
+        instruments={"ETH": ETH},
+        interval_ms=MINUTE_MS,
+        generator=np.random.default_rng(0),
+    )
+    return KINDS[kind].make(setup, read)
 
 
 def resting_of(oid: int, order: tuple[bool, int, int], placed_ms: int) -> OpenOrder:

@@ -13,6 +13,7 @@ from strategy_core.port import Instruments, Strategy
 from strategy_core.risk.limits import YARDSTICK, RiskLimits
 from strategy_core.strategies.fixed_spread import FixedSpread
 from strategy_core.strategies.flat import Flat
+from strategy_core.strategies.funding_rate import FundingRate
 from strategy_core.strategies.hodl import Hodl
 from strategy_core.strategies.random_targets import RandomTargets
 from strategy_core.strategies.sma_cross import SmaCross
@@ -23,6 +24,7 @@ from suite.errors import ConfigError
 KINDS: Final[Mapping[str, StrategyKind]] = {
     "fixed_spread": kind_of(FixedSpread),
     "flat": kind_of(Flat),
+    "funding_rate": kind_of(FundingRate),
     "hodl": kind_of(Hodl, risk=YARDSTICK),
     "random": kind_of(RandomTargets),
     "sma_cross": kind_of(SmaCross),

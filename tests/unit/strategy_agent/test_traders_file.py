@@ -58,7 +58,7 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
          "traders[a].strategy.parms: unknown key, did you mean params?"),
         ({"strategy": {"kind": "flatt"}},
          ("traders[a].strategy.kind: 'flatt' is not one of "
-          "fixed_spread, flat, hodl, random, sma_cross, did you mean flat?")),
+          "fixed_spread, flat, funding_rate, hodl, random, sma_cross, did you mean flat?")),
         ({"risk": {"max_levrage": 2}},
          "traders[a].risk.max_levrage: unknown key, did you mean max_leverage?"),
         ({"name": "${NOPE}"}, "traders[a].name: environment variable NOPE is not set"),

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.worlds import MemorySource, path_bars, random_source
+from tests.support.worlds import START_MS, MemorySource, path_bars, random_source
 
 from perp_engine.events import Fill
-from suite.bars import MINUTE_MS
+from suite.bars import HOUR_MS, MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.enums import OrderStatus, Side
@@ -102,6 +102,31 @@ def test_a_random_market_never_sees_the_maker_take_or_exceed_its_limit(
     for fill in account.fills:
         position += int(fill.side) * fill.size
         assert abs(position) * fill.price <= 510 * USD_ONE
+
+
+@pytest.mark.parametrize("rate", [0.0004, -0.0004])
+@pytest.mark.parametrize("hours", [1, 8])
+def test_funding_is_collected_whoever_pays_it_and_how_often(rate: float, hours: int) -> None:
+    """The same hourly rate both ways: shorts are held where longs pay, longs where shorts do."""
+    source = random_source("ETH", count=3000)
+    stamps = np.arange(1, 50 // hours + 1) * hours * HOUR_MS + START_MS
+    source.funding["ETH"] = stamps, np.full(len(stamps), rate * hours / 8)
+    spec = maker("funding_rate", funding_hours=hours, jump=0.0)
+    account = run(spec, source)
+    assert sum(paid.usd for paid in account.funding) > 0
+    assert len(account.funding) > 4
+    sizes = [paid.size for paid in account.funding]
+    assert sum(size * rate < 0 for size in sizes) > 0.8 * len(sizes)
+
+
+def test_a_flip_of_the_rate_is_survived() -> None:
+    """Longs pay for a day, then shorts: the account ends on the side that is paid."""
+    source = random_source("ETH", count=3000)
+    stamps = np.arange(1, 50) * HOUR_MS + START_MS
+    source.funding["ETH"] = stamps, np.where(np.arange(1, 50) < 24, 0.00005, -0.00005)
+    account = run(maker("funding_rate", jump=0.0), source)
+    sizes = [paid.size for paid in account.funding]
+    assert sizes[20] < 0 < sizes[-1]
 
 
 def test_the_run_repeats_to_the_byte() -> None:

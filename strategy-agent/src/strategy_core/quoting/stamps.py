@@ -7,11 +7,6 @@ from strategy_core.port import ZERO
 from suite.bars import HOUR_MS
 
 
-def hourly_rate(rate: Decimal, *, interval_hours: int) -> Decimal:
-    """Spread the rate of an interval over its hours, so that venues can be compared."""
-    return rate / interval_hours
-
-
 class FundingStamps:
     """What one coin's snapshots have told of its funding.
 

@@ -69,8 +69,8 @@ class FixedSpread:
         funding_hours: Annotated[int, msgspec.Meta(ge=1, le=24)] = 1
 
         def __post_init__(self) -> None:
-            least = least_spread(maker_fee=_exact(self.maker_fee), adverse=_exact(self.adverse))
-            if _exact(self.spread) < least:
+            least = least_spread(maker_fee=exact(self.maker_fee), adverse=exact(self.adverse))
+            if exact(self.spread) < least:
                 raise ValueError(
                     f"spread {self.spread:g} is below 2 * maker_fee + 2 * adverse = "
                     f"{float(least):g}: every round trip would lose (SPREAD_BELOW_COST)"
@@ -88,25 +88,25 @@ class FixedSpread:
             """Put them as the maker works with them."""
             return Settings(
                 terms=Terms(
-                    spread=_exact(self.spread),
-                    maker_fee=_exact(self.maker_fee),
-                    adverse=_exact(self.adverse),
-                    skew=_exact(self.inventory_skew),
+                    spread=exact(self.spread),
+                    maker_fee=exact(self.maker_fee),
+                    adverse=exact(self.adverse),
+                    skew=exact(self.inventory_skew),
                     levels=self.levels,
-                    level_step=_exact(self.level_step),
-                    level_decay=_exact(self.level_decay),
-                    volatility_factor=_exact(self.volatility_factor),
+                    level_step=exact(self.level_step),
+                    level_decay=exact(self.level_decay),
+                    volatility_factor=exact(self.volatility_factor),
                 ),
                 tolerance=Tolerance(
-                    price=_exact(self.refresh_tolerance),
-                    size=_exact(self.size_tolerance),
+                    price=exact(self.refresh_tolerance),
+                    size=exact(self.size_tolerance),
                     age_ms=self.max_age_ms,
                 ),
                 timing=Timing(
                     fill_delay_ms=self.fill_delay_ms,
                     refresh_pause_ms=self.refresh_pause_ms,
                     stale_ms=self.stale_ms,
-                    jump=_exact(self.jump),
+                    jump=exact(self.jump),
                     jump_window_ms=self.jump_window_ms,
                     stamp_pause_ms=self.stamp_pause_ms,
                 ),
@@ -138,6 +138,6 @@ def maker_of(setup: Setup, params: FixedSpread.Params, *, opinion: Opinion) -> M
     )
 
 
-def _exact(number: float) -> Decimal:
+def exact(number: float) -> Decimal:
     """The decimal that was written."""
     return Decimal(repr(number))
