@@ -57,8 +57,8 @@ class DurableIntent(msgspec.Struct, frozen=True, kw_only=True):
     """An action that is written down before its first byte goes out.
 
     Attributes:
-        key: 32 hex digits derived from the decision, equal for equal decisions; the cloid of an
-            order is `0x` and the key. An exchange executes a key at most once.
+        key: 32 hex digits derived from the decision, equal for equal decisions; an order without a
+            cloid of its own has `0x` and the key. An exchange executes a key at most once.
         action: what is asked; a re-send carries these very bytes.
         decided_ms: when it was decided, the venue's time.
         expires_ms: from when on the exchange must refuse it, wall time, epoch ms.
@@ -70,7 +70,31 @@ class DurableIntent(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
 
 
-class ExchangeConnection(Protocol):
+class OrderDoor(Protocol):
+    """Where the orders of one account go."""
+
+    async def send(self, intent: DurableIntent) -> ActionReply:
+        """Send an action; again with the same intent it never acts twice.
+
+        Raises:
+            UpstreamTimeout: the answer never came, or is not the exchange's: whether it was
+                carried out is not known.
+        """
+        ...
+
+    async def resolve(self, intent: DurableIntent) -> ActionReply | None:
+        """Find out what became of an intent whose fate is unknown; it is not sent again after that.
+
+        Returns:
+            The exchange's answer to it; None with proof that it was not and will not be executed.
+
+        Raises:
+            UpstreamTimeout: there is no evidence yet.
+        """
+        ...
+
+
+class ExchangeConnection(OrderDoor, Protocol):
     """One account at one exchange: the venue contract, or any exchange of ccxt."""
 
     async def meta(self) -> object:
@@ -85,40 +109,46 @@ class ExchangeConnection(Protocol):
         """Ask for the account's fills since a time, oldest first: at a (re)connect."""
         ...
 
-    async def send(self, intent: DurableIntent) -> ActionReply:
-        """Send an action; again with the same intent it never acts twice.
-
-        Raises:
-            UpstreamTimeout: the answer never came, or is not the exchange's: whether it was
-                carried out is not known.
-        """
-        ...
-
-    async def resolve(self, intent: DurableIntent) -> ActionReply | None:
-        """Find out what became of an intent whose fate is unknown.
-
-        Returns:
-            The exchange's answer to it; None with proof that it was not and will not be executed.
-
-        Raises:
-            UpstreamTimeout: there is no evidence yet.
-        """
-        ...
-
 
 class IntentLog(Protocol):
     """Where intents are kept, durably."""
 
+    @property
+    def generation(self) -> int:
+        """How often the log was opened, this time included; never the same twice."""
+        ...
+
     def begin(self, intent: DurableIntent) -> None:
-        """Write an intent down; on return it survives a power cut."""
+        """Write an intent down; on return it survives a power cut.
+
+        Raises:
+            StorageError: it could not be written.
+        """
         ...
 
     def settle(self, key: str, reply: ActionReply | None) -> None:
-        """Note what became of it; None when it was never executed."""
+        """Note what became of it; None when it was never executed. May be lost in a crash."""
+        ...
+
+    def holds(self, intent: DurableIntent) -> bool:
+        """Whether this very intent was written down and its fate not noted."""
         ...
 
     def open_intents(self) -> tuple[DurableIntent, ...]:
         """Tell the intents whose fate was not noted, oldest first."""
+        ...
+
+
+class RiskLatch(Protocol):
+    """Forbids new risk once it is engaged, until a human clears it."""
+
+    @property
+    def engaged(self) -> bool:
+        """New risk is forbidden."""
+        ...
+
+    def engage(self, reason: str) -> None:
+        """Forbid new risk, also after a restart."""
         ...
 
 

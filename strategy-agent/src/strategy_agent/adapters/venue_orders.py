@@ -1,0 +1,165 @@
+"""The orders of one account at a venue of the suite, over HTTP.
+
+An answer counts only when it is the venue's own, in the venue contract's shape, and repeats the key
+of its request; anything else leaves the fate of the request unknown.
+"""
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from strategy_agent.application.ports import DurableIntent
+from suite.contracts.clock import AccountView
+from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
+from suite.contracts.venue import (
+    Action,
+    ActionReply,
+    AdjustMargin,
+    CancelOrder,
+    ModifyOrder,
+    PlaceOrder,
+    SetLeverage,
+)
+from suite.errors import SuiteError, UpstreamTimeout
+from suite.service.calls import Answered, ServiceCalls
+
+_T = TypeVar("_T")
+
+_PAGE: Final = 2000
+"""Fills of one answer."""
+_DONE: Final = ActionReply(status="ok", response={"type": "default"})
+_KINDS: Final[dict[type[Action], frozenset[str]]] = {
+    PlaceOrder: frozenset({"order"}),
+    CancelOrder: frozenset({"cancel"}),
+    ModifyOrder: frozenset({"order", "default"}),
+    SetLeverage: frozenset({"default"}),
+    AdjustMargin: frozenset({"default"}),
+}
+"""What an answer may be to: a native modification is answered `default`."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Page(msgspec.Struct):
+    clearinghouseState: ClearinghouseState  # noqa: N815 - the wire's own names
+    openOrders: tuple[OpenOrder, ...]  # noqa: N815
+
+
+class _Statuses(msgspec.Struct):
+    statuses: tuple[dict[str, object] | str, ...]
+
+
+class _Response(msgspec.Struct):
+    type: str
+    data: _Statuses | None = None
+
+
+class VenueOrders:
+    """A venue as the orders of one account see it.
+
+    Args:
+        calls: of the venue, with the account's token; a request must have a limit of time.
+    """
+
+    def __init__(self, calls: ServiceCalls) -> None:
+        self.calls = calls
+        self._any = msgspec.json.Decoder()
+        self._page = msgspec.json.Decoder(_Page)
+        self._fills = msgspec.json.Decoder(tuple[UserFill, ...])
+        self._reply = msgspec.json.Decoder(ActionReply)
+
+    async def meta(self) -> object:
+        """`POST /info` of type `meta`."""
+        return await self._info({"type": "meta"}, self._any)
+
+    async def fetch_account(self) -> AccountView:
+        """`POST /info` of type `webData2`: positions, balances and orders of the same moment."""
+        page = await self._info({"type": "webData2"}, self._page)
+        return AccountView(state=page.clearinghouseState, open_orders=page.openOrders)
+
+    async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
+        """`POST /info` of type `userFillsByTime`, page by page, oldest first."""
+        found: dict[int, UserFill] = {}
+        while True:
+            asked = {"type": "userFillsByTime", "startTime": start_ms}
+            page = await self._info(asked, self._fills)
+            fresh = [fill for fill in page if fill.tid not in found]
+            found.update((fill.tid, fill) for fill in fresh)
+            if len(page) < _PAGE or not fresh:
+                return tuple(found.values())
+            start_ms = page[-1].time
+
+    async def send(self, intent: DurableIntent) -> ActionReply:
+        """`POST /exchange/order` or a sibling, with the intent's key and expiry.
+
+        Raises:
+            UpstreamTimeout: there is no answer of the venue.
+        """
+        name = str(type(intent.action).__struct_config__.tag)
+        headers = {"Idempotency-Key": intent.key, "Expires-After": str(intent.expires_ms)}
+        answered = await self._post(name, _encode(intent.action), headers)
+        self._check_key(answered, intent.key)
+        return self._own(answered, intent.action)
+
+    async def resolve(self, intent: DurableIntent) -> ActionReply | None:
+        """`POST /exchange/noop` with the intent's key.
+
+        Raises:
+            UpstreamTimeout: there is no answer of the venue.
+        """
+        answered = await self._post("noop", b"{}", {"Idempotency-Key": intent.key})
+        if self._check_key(answered, intent.key):
+            return self._own(answered, intent.action)
+        if self._decoded(answered) != _DONE:
+            raise self._unknown("a noop was answered with something else")
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.calls.close()
+
+    async def _info(self, body: object, decoder: msgspec.json.Decoder[_T]) -> _T:
+        reason = body["type"] if isinstance(body, dict) else "info"
+        return await self.calls.read("POST", "info", body, decoder, reason=reason)
+
+    async def _post(self, name: str, content: bytes, headers: dict[str, str]) -> Answered:
+        path = f"exchange/{name}"
+        try:
+            return await self.calls.once("POST", path, content, reason=name, headers=headers)
+        except SuiteError as fault:
+            raise UpstreamTimeout(str(fault), retry_after_ms=fault.retry_after_ms) from None
+
+    def _check_key(self, answered: Answered, key: str) -> bool:
+        """Check whose answer this is; say whether it is that of an earlier request."""
+        if answered.headers.get("Idempotency-Key") != key:
+            raise self._unknown("the answer does not repeat the key of its request")
+        replayed = answered.headers.get("Idempotent-Replayed")
+        if replayed not in {"true", "false"}:
+            raise self._unknown("the answer does not say whether it is that of an earlier request")
+        return replayed == "true"
+
+    def _own(self, answered: Answered, action: Action) -> ActionReply:
+        """Read the venue's answer to an action."""
+        reply = self._decoded(answered)
+        if reply.status == "err":
+            if not isinstance(reply.response, str):
+                raise self._unknown("a refusal without a text")
+            return reply
+        try:
+            response = msgspec.convert(reply.response, _Response)
+        except msgspec.ValidationError as error:
+            raise self._unknown(str(error)) from None
+        told = response.type == "default" or (response.data and response.data.statuses)
+        if response.type not in _KINDS[type(action)] or not told:
+            raise self._unknown(f"an answer of type {response.type[:20]!r} to another action")
+        return reply
+
+    def _decoded(self, answered: Answered) -> ActionReply:
+        try:
+            return self._reply.decode(answered.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._unknown(str(error)) from None
+
+    def _unknown(self, text: str) -> UpstreamTimeout:
+        said = f"what {self.calls.name} at {self.calls.url} answered is not the venue contract's"
+        return UpstreamTimeout(f"{said}: {text}")

@@ -1,0 +1,396 @@
+"""Orders on their way to an exchange: none is lost, and none is executed twice.
+
+Every action is an intent that is durable before its first byte leaves. Only the exchange's own
+answer tells what became of it; whatever else comes back (a timeout, a reset, a 5xx, a reply that is
+no answer) leaves its fate unknown. An unknown fate ends by evidence alone: the same bytes are sent
+again while the action is young and still wanted, else the exchange is asked to end the key, which
+brings its answer or the proof that it never acted. Until then the coin takes no new risk; what
+reduces risk always passes.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from strategy_agent.application.budget import RateBudget
+from strategy_agent.application.ports import DurableIntent, IntentLog, OrderDoor, RiskLatch
+from suite.checks import InvariantViolated
+from suite.clock import Clock
+from suite.contracts.venue import (
+    Action,
+    ActionReply,
+    AdjustMargin,
+    CancelOrder,
+    ModifyOrder,
+    PlaceOrder,
+    SetLeverage,
+)
+from suite.errors import StorageError, SuiteError
+
+NEVER_EXECUTED: Final = "not executed: its answer was lost, and it was ended before it could act"
+_REMEMBERED: Final = 1024
+_LONGEST_ASKED_S: Final = 120.0
+"""A venue that wants to be left alone for longer is asked again after this."""
+
+Late = Callable[[DurableIntent, ActionReply | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long what is waited for.
+
+    Attributes:
+        expires_ms: after its decision, until the exchange must refuse an action.
+        entry_wanted_ms, exit_wanted_ms: how long an action is sent again, then its key is ended.
+        turn_s: how long a turn waits for the fates of its actions.
+        first_pause_s, longest_pause_s: between two tries, doubling, with jitter.
+    """
+
+    expires_ms: int = 15_000
+    entry_wanted_ms: int = 3_000
+    exit_wanted_ms: int = 12_000
+    turn_s: float = 5.0
+    first_pause_s: float = 0.25
+    longest_pause_s: float = 5.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went out, and what it was about.
+
+    Attributes:
+        decided: intents that were written down.
+        sent: intents whose first byte left; never more than decided.
+        sent_again: the same bytes, again.
+        asked: keys that the exchange was asked to end.
+        held_back: actions that never became an intent.
+        unknown: intents whose fate was unknown for a time.
+        never_executed: intents that were proven dead.
+    """
+
+    decided: int = 0
+    sent: int = 0
+    sent_again: int = 0
+    asked: int = 0
+    held_back: int = 0
+    unknown: int = 0
+    never_executed: int = 0
+
+
+def adds_risk(action: Action) -> bool:
+    """Whether an action may make the account's worst case worse."""
+    match action:
+        case PlaceOrder() | ModifyOrder():
+            return not action.reduce_only
+        case AdjustMargin():
+            return action.margin <= 0
+        case SetLeverage():
+            return True
+        case CancelOrder():
+            return False
+
+
+def key_of(trader_id: str, *, generation: int, decided_ms: int, turn: int, leg: int) -> str:
+    """Derive the key of an action from its decision.
+
+    Args:
+        trader_id: whose it is.
+        generation: of the intent log; turns begin anew with it.
+        decided_ms: when it was decided, the venue's time.
+        turn: number of the decision.
+        leg: place of the action in it.
+    """
+    decision = f"{trader_id}\n{generation}\n{decided_ms}\n{turn}\n{leg}"
+    return hashlib.sha256(decision.encode()).hexdigest()[:32]
+
+
+class OrderDelivery:
+    """The last hop of one trader's orders.
+
+    Args:
+        door: to the exchange.
+        log: of intents; those that are open in it are resolved before anything new leaves.
+        clock: wall time, by which actions expire.
+        trader_id: whose orders they are.
+        latch: forbids new risk.
+        budget: of requests.
+        jitter: source of the random part of pauses.
+        patience: how long what is waited for.
+
+    Attributes:
+        counts: what went out.
+        late: told of each fate that became known after its turn had been answered with `sent`, and
+            of those of an earlier run; None is proof that it was never executed.
+    """
+
+    def __init__(
+        self,
+        door: OrderDoor,
+        log: IntentLog,
+        clock: Clock,
+        *,
+        trader_id: str,
+        latch: RiskLatch,
+        budget: RateBudget,
+        jitter: random.Random,
+        patience: Patience | None = None,
+    ) -> None:
+        self.counts = Counts()
+        self.late: Late = lambda _intent, _reply: None
+        self._door = door
+        self._log = log
+        self._clock = clock
+        self._trader_id = trader_id
+        self._latch = latch
+        self._budget = budget
+        self._jitter = jitter
+        self._patience = patience or Patience()
+        self._unlogged: dict[str, DurableIntent] = {}
+        self._sent: set[str] = set()
+        self._fates: dict[str, asyncio.Task[ActionReply | None]] = {}
+        self._told: OrderedDict[str, ActionReply] = OrderedDict()
+        self._unknown: dict[str, DurableIntent] = {i.key: i for i in log.open_intents()}
+        self._before = tuple(self._unknown)
+        self._owed = set(self._before)
+
+    @property
+    def unknown(self) -> Mapping[str, DurableIntent]:
+        """The oldest intent of unknown fate of each coin that has one."""
+        oldest: dict[str, DurableIntent] = {}
+        for intent in self._unknown.values():
+            oldest.setdefault(intent.action.coin, intent)
+        return oldest
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why no new risk may be taken on any coin; empty when all is well."""
+        found = []
+        if self._latch.engaged:
+            found.append("kill_latch")
+        if self._unrecovered():
+            found.append("unresolved_intents")
+        return tuple(found)
+
+    async def recover(self) -> None:
+        """Find out what became of the intents that were open before; the venue must answer.
+
+        Whoever does not wait for it may: `carry_out` holds everything back until it is done.
+        """
+        for key in self._unrecovered():
+            self._follow(self._unknown[key], again=False)
+        await self._await([key for key in self._before if key in self._fates], None)
+
+    async def carry_out(
+        self, actions: Sequence[Action], *, turn: int, decided_ms: int
+    ) -> tuple[ActionReply, ...]:
+        """Send the actions of one decision, in their order.
+
+        Args:
+            actions: what passed the gate.
+            turn: number of the decision; the same turn with the same time never acts twice.
+            decided_ms: when it was decided, the venue's time.
+
+        Returns:
+            One answer for each action: the exchange's own; `err` with a text that begins with
+            `held back` when it never left; `sent` while its fate is unknown.
+        """
+        deadline = asyncio.get_running_loop().time() + self._patience.turn_s
+        if self._unrecovered():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.recover(), self._patience.turn_s)
+        keys: list[str] = []
+        for leg, action in enumerate(actions):
+            key = key_of(
+                self._trader_id,
+                generation=self._log.generation,
+                decided_ms=decided_ms,
+                turn=turn,
+                leg=leg,
+            )
+            keys.append(key)
+            if key not in self._told and key not in self._unknown:
+                await self._act(key, action, decided_ms, deadline)
+        await self._await([key for key in keys if key in self._fates], deadline)
+        return tuple(self._answer(*pair) for pair in zip(keys, actions, strict=True))
+
+    async def close(self) -> None:
+        """Stop asking; what is unknown is resolved by the next to open the log."""
+        tasks = tuple(self._fates.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # one action
+
+    async def _act(self, key: str, action: Action, decided_ms: int, deadline: float) -> None:
+        if adds_risk(action):
+            same_coin = [k for k, i in self._unknown.items() if i.action.coin == action.coin]
+            await self._await([k for k in same_coin if k in self._fates], deadline)
+        reason = self._why_not(action)
+        if reason:
+            self._hold_back(key, reason)
+            return
+        if isinstance(action, PlaceOrder) and action.cloid is None:
+            action = msgspec.structs.replace(action, cloid=f"0x{key}")
+        intent = DurableIntent(
+            key=key,
+            action=action,
+            decided_ms=decided_ms,
+            expires_ms=self._clock.now_ms() + self._patience.expires_ms,
+        )
+        if not self._begin(intent):
+            return
+        # unknown from here on: whatever ends this call, only an answer ends that
+        self._unknown[key] = intent
+        try:
+            reply = await self._send(intent)
+        except SuiteError as fault:
+            self.counts.unknown += 1
+            self._follow(intent, again=True, asked_ms=fault.retry_after_ms)
+        except BaseException:
+            self.counts.unknown += 1
+            self._follow(intent, again=True)
+            raise
+        else:
+            self._settle(intent, reply)
+
+    def _why_not(self, action: Action) -> str:
+        """Tell why an action may not leave; empty when it may."""
+        if self._unrecovered():
+            return "intents of an earlier run are not resolved yet"
+        if not adds_risk(action):
+            self._budget.take(exits=True)
+            return ""
+        if self._latch.engaged:
+            return "the kill latch is engaged"
+        if action.coin in self.unknown:
+            return f"the fate of another order of {action.coin} is unknown"
+        if not self._budget.take(exits=False):
+            return "what is left of the request budget is for exits"
+        return ""
+
+    def _hold_back(self, key: str, reason: str) -> None:
+        self.counts.held_back += 1
+        self._tell(key, ActionReply(status="err", response=f"held back: {reason}"))
+
+    def _begin(self, intent: DurableIntent) -> bool:
+        """Make an intent durable; an exit goes out even where the disk refuses."""
+        try:
+            self._log.begin(intent)
+        except StorageError as fault:
+            if adds_risk(intent.action):
+                self._hold_back(intent.key, str(fault))
+                return False
+            self._unlogged[intent.key] = intent
+        self.counts.decided += 1
+        return True
+
+    async def _send(self, intent: DurableIntent) -> ActionReply:
+        """Let an action leave: exactly those that were decided, and whose fate is open."""
+        if not self._log.holds(intent) and self._unlogged.get(intent.key) != intent:
+            self._latch.engage(f"an action was about to leave without an intent: {intent.key}")
+            raise InvariantViolated(f"no open intent for {intent.key}")
+        if intent.key in self._sent:
+            self.counts.sent_again += 1
+        else:
+            self._sent.add(intent.key)
+            self.counts.sent += 1
+        return await self._door.send(intent)
+
+    # what became of it
+
+    def _follow(self, intent: DurableIntent, *, again: bool, asked_ms: int | None = None) -> None:
+        """Begin to find out what became of an intent.
+
+        Args:
+            intent: of unknown fate.
+            again: it may be sent again.
+            asked_ms: how long the exchange wants to be left alone.
+        """
+        if intent.key not in self._fates:
+            fate = asyncio.ensure_future(self._fate(intent, again=again, asked_ms=asked_ms))
+            self._fates[intent.key] = fate
+
+    async def _fate(
+        self, intent: DurableIntent, *, again: bool, asked_ms: int | None
+    ) -> ActionReply | None:
+        tries = 0
+        while True:
+            await asyncio.sleep(self._pause_s(tries, asked_ms))
+            again = again and self._still_wanted(intent)
+            self._budget.take(exits=True)
+            try:
+                if again:
+                    reply: ActionReply | None = await self._send(intent)
+                else:
+                    self.counts.asked += 1
+                    reply = await self._door.resolve(intent)
+                break
+            except SuiteError as fault:
+                asked_ms = fault.retry_after_ms
+            tries += 1
+        del self._fates[intent.key]
+        self._settle(intent, reply)
+        return reply
+
+    def _pause_s(self, tries: int, asked_ms: int | None) -> float:
+        if asked_ms is not None:
+            return min(asked_ms / 1000, _LONGEST_ASKED_S)
+        patience = self._patience
+        pause_s = min(patience.longest_pause_s, patience.first_pause_s * 2.0 ** min(tries, 30))
+        return pause_s * self._jitter.uniform(0.5, 1.5)
+
+    def _still_wanted(self, intent: DurableIntent) -> bool:
+        """Whether an action is young enough, and still allowed, to be sent again."""
+        patience, risky = self._patience, adds_risk(intent.action)
+        age_ms = self._clock.now_ms() - (intent.expires_ms - patience.expires_ms)
+        wanted_ms = patience.entry_wanted_ms if risky else patience.exit_wanted_ms
+        return age_ms <= wanted_ms and not (risky and self._latch.engaged)
+
+    def _settle(self, intent: DurableIntent, reply: ActionReply | None) -> None:
+        if self._unlogged.pop(intent.key, None) is None:
+            with contextlib.suppress(StorageError):  # it is asked for again after a restart
+                self._log.settle(intent.key, reply)
+        self.counts.never_executed += reply is None
+        del self._unknown[intent.key]
+        self._sent.discard(intent.key)
+        self._tell(intent.key, reply or ActionReply(status="err", response=NEVER_EXECUTED))
+        if intent.key in self._owed:
+            self._owed.discard(intent.key)
+            self.late(intent, reply)
+
+    def _tell(self, key: str, reply: ActionReply) -> None:
+        self._told[key] = reply
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+
+    def _answer(self, key: str, action: Action) -> ActionReply:
+        """Answer an action as far as its fate is known."""
+        if key in self._unknown:
+            self._owed.add(key)
+            kind = "cancel" if isinstance(action, CancelOrder) else "order"
+            return ActionReply(status="ok", response={"type": kind, "data": {"statuses": ["sent"]}})
+        return self._told[key]
+
+    def _unrecovered(self) -> list[str]:
+        """Keys of an earlier run whose fate is not known yet."""
+        return [key for key in self._before if key in self._unknown]
+
+    async def _await(self, keys: Sequence[str], deadline: float | None) -> None:
+        """Wait for fates, at most until a time of the loop; a bug in finding one out is raised."""
+        fates = [self._fates[key] for key in keys]
+        if not fates:
+            return
+        left_s = None
+        if deadline is not None:
+            left_s = max(0.0, deadline - asyncio.get_running_loop().time())
+        done, _ = await asyncio.wait(fates, timeout=left_s)
+        for fate in done:
+            fate.result()
