@@ -75,6 +75,10 @@ class VenueUnderTest:
         with urllib.request.urlopen(request, timeout=LIMIT_S) as reply:
             return json.load(reply)
 
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=LIMIT_S) as reply:
+            return json.load(reply)
+
     def token(self, name: str) -> str:
         assert self.folder is not None
         return (self.folder / "var" / "tokens" / f"{name}.token").read_text().strip()
@@ -93,14 +97,24 @@ def running_venue(
     *options: str,
     coins: tuple[str, ...] = COINS,
     minutes: int = MINUTES,
-    speed: float = SPEED,
+    speed: float | None = SPEED,
     **settings: object,
 ) -> Iterator[VenueUnderTest]:
-    """Serve synthetic markets at many times the speed of life."""
+    """Serve synthetic markets, by default at many times the speed of life.
+
+    Args:
+        folder: working directory of the process.
+        options: of the command.
+        coins: of the market.
+        minutes: of it.
+        speed: of a world that moves by itself; None where the options choose another clock.
+        settings: of the service.
+    """
     store = make_store(folder / "var" / "data", *coins, minutes=minutes)
     command = [str(Path(sys.executable).with_name("virtual-exchange")), "serve", "--port", "0"]
     named = {"faucet": 100_000, **settings}
-    choice = ("--symbols", ",".join(coins), "--clock", "paced", "--speed", f"{speed:g}")
+    clock = () if speed is None else ("--clock", "paced", "--speed", f"{speed:g}")
+    choice = ("--symbols", ",".join(coins), *clock)
     with subprocess.Popen(
         [*command, "--data", str(store), *choice, *options],
         cwd=folder,

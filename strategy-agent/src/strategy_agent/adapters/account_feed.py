@@ -1,73 +1,106 @@
-"""One account as the venue pushes it: state, fills, order updates, funding.
+"""One account as the venue pushes it: state, fills, order updates, funding, and mid prices.
 
-Nothing is polled: the venue's full-state channel (`webData2`) comes by itself, and whoever keeps a
-picture of the account compares it with every push.
+Nothing is polled: the venue's full-state channel (`webData2`) comes by itself. All channels share
+one connection, with the mids first and the full state last, so that a state comes after what led
+to it; the mids also show that a connection over which the account has nothing to tell is alive.
 
 Source: venue documentation "WebSocket", read 2026-11.
 """
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
-from suite.clock import Clock
-from suite.contracts import hyperliquid_ws as ws
-from suite.service.feed import (
-    PATIENCE,
-    MalformedFrame,
-    MinuteBudget,
-    Patience,
-    UnifiedWebSocketFeed,
+from strategy_agent.application.account_events import (
+    AccountEvent,
+    FillsPush,
+    FundingPayment,
+    FundingsPush,
+    LedgerPush,
+    LedgerRow,
+    MidsPush,
+    OrderChange,
+    OrdersPush,
+    StatePush,
 )
+from strategy_agent.application.ports import AccountListener
+from suite.contracts import hyperliquid_ws as ws
+from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
+from suite.service.feed import MalformedFrame, MinuteBudget, Patience, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 from suite.service.http import bearer
 
-Channel = Literal["webData2", "userFills", "orderUpdates", "userFundings"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountEvent:
-    """One push about an account.
-
-    Attributes:
-        channel: what kind it is.
-        data: as the venue sent it.
-        snapshot: it repeats what was before the connection, and is not news.
-    """
-
-    channel: Channel
-    data: Any
-    snapshot: bool
+ACCOUNT_PATIENCE: Final = Patience(ping_s=5.0, silence_s=15.0, open_s=15.0)
+"""A dead connection is found, and replaced, before its account counts as stale after 20 s."""
 
 
 class _State(msgspec.Struct):
-    clearinghouseState: dict[str, Any]  # noqa: N815 - the wire's own names
-    openOrders: list[dict[str, Any]]  # noqa: N815
+    clearinghouseState: ClearinghouseState  # noqa: N815 - the wire's own names
+    openOrders: tuple[OpenOrder, ...]  # noqa: N815
     serverTime: int  # noqa: N815
 
 
 class _Fills(msgspec.Struct):
-    fills: list[dict[str, Any]]
+    fills: tuple[UserFill, ...]
+    isSnapshot: bool = False  # noqa: N815
 
 
 class _Fundings(msgspec.Struct):
-    fundings: list[dict[str, Any]]
+    fundings: tuple[FundingPayment, ...]
+    isSnapshot: bool = False  # noqa: N815
 
 
-_SHAPES: Final[dict[Channel, Any]] = {
-    "webData2": _State,
-    "userFills": _Fills,
-    "orderUpdates": list[dict[str, Any]],
-    "userFundings": _Fundings,
-}
+class _Ledger(msgspec.Struct):
+    nonFundingLedgerUpdates: tuple[LedgerRow, ...]  # noqa: N815
+    isSnapshot: bool = False  # noqa: N815
+
+
+class _Mids(msgspec.Struct):
+    mids: dict[str, str]
 
 
 class _Envelope(msgspec.Struct):
     channel: str
-    data: Any = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def _state(data: _State) -> AccountEvent:
+    return StatePush(
+        state=data.clearinghouseState, open_orders=data.openOrders, server_ms=data.serverTime
+    )
+
+
+def _fills(data: _Fills) -> AccountEvent:
+    return FillsPush(fills=data.fills, snapshot=data.isSnapshot)
+
+
+def _orders(data: tuple[OrderChange, ...]) -> AccountEvent:
+    return OrdersPush(changes=data)
+
+
+def _fundings(data: _Fundings) -> AccountEvent:
+    return FundingsPush(fundings=data.fundings, snapshot=data.isSnapshot)
+
+
+def _ledger(data: _Ledger) -> AccountEvent:
+    return LedgerPush(rows=data.nonFundingLedgerUpdates, snapshot=data.isSnapshot)
+
+
+def _mids(data: _Mids) -> AccountEvent:
+    return MidsPush(mids=data.mids)
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_READERS: Final[dict[str, tuple[msgspec.json.Decoder[Any], Callable[[Any], AccountEvent]]]] = {
+    "webData2": (msgspec.json.Decoder(_State), _state),
+    "userFills": (msgspec.json.Decoder(_Fills), _fills),
+    "orderUpdates": (msgspec.json.Decoder(tuple[OrderChange, ...]), _orders),
+    "userFundings": (msgspec.json.Decoder(_Fundings), _fundings),
+    "userNonFundingLedgerUpdates": (msgspec.json.Decoder(_Ledger), _ledger),
+    "allMids": (msgspec.json.Decoder(_Mids), _mids),
+}
 
 
 class AccountStream:
@@ -92,10 +125,12 @@ class AccountStream:
         await self._socket.open()
         user = self._user
         for wanted in (
-            ws.WebData2(user=user),
+            ws.AllMids(),
             ws.UserFills(user=user),
             ws.OrderUpdates(user=user),
             ws.UserFundings(user=user),
+            ws.UserLedger(user=user),
+            ws.WebData2(user=user),
         ):
             await self._socket.send(ws.Subscribe(subscription=wanted))
 
@@ -104,20 +139,14 @@ class AccountStream:
         data = await self._socket.receive()
         self._heard()
         try:
-            message = msgspec.json.decode(data, type=_Envelope)
-            shape = _SHAPES.get(message.channel)  # type: ignore[call-overload]
-            if shape is None:
+            message = _envelope.decode(data)
+            reader = _READERS.get(message.channel)
+            if reader is None:
                 return ()
-            msgspec.convert(message.data, shape)
+            decoder, make = reader
+            return (make(decoder.decode(message.data)),)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise MalformedFrame(str(error)) from None
-        snapshot = isinstance(message.data, dict) and bool(message.data.get("isSnapshot"))
-        event = AccountEvent(
-            channel=message.channel,  # type: ignore[arg-type]
-            data=message.data,
-            snapshot=snapshot,
-        )
-        return (event,)
 
     async def ping(self) -> None:
         """Ask for a pong."""
@@ -134,17 +163,13 @@ class AccountFeed:
     Args:
         url: of the venue's WebSocket, that of a world included: `ws://host:8100/w/abc/ws`.
         user: address of the account.
-        callback: is told of every push, in order; returns at once.
-        clock: of the process.
+        listener: is told of everything, in order.
         chance: of the jitter of pauses.
         token: bearer token, where the venue wants one.
         budget: of connections, shared with other feeds of the process.
         patience: the limits.
 
     Attributes:
-        last_message_ms: when anything came last, pongs included; 0 before. Older than 20 s means
-            that the account is not known any more.
-        live: a connection is open.
         feed: what keeps the connection; for metrics.
     """
 
@@ -152,22 +177,17 @@ class AccountFeed:
         self,
         url: str,
         user: str,
-        callback: Callable[[AccountEvent], None],
+        listener: AccountListener,
         *,
-        clock: Clock,
         chance: random.Random,
         token: str | None = None,
         budget: MinuteBudget | None = None,
-        patience: Patience = PATIENCE,
+        patience: Patience = ACCOUNT_PATIENCE,
     ) -> None:
-        self.last_message_ms = 0
-        self.live = False
-        self._callback = callback
-        self._clock = clock
         self.feed: UnifiedWebSocketFeed[AccountEvent] = UnifiedWebSocketFeed(
             f"account-{user[:10]}",
-            lambda: AccountStream(url, user, heard=self._heard, token=token),
-            self,
+            lambda: AccountStream(url, user, heard=listener.heard, token=token),
+            listener,
             budget=budget or MinuteBudget(),
             patience=patience,
             chance=chance,
@@ -178,21 +198,6 @@ class AccountFeed:
         """Connect and read until cancelled."""
         await self.feed.run()
 
-    def connected(self) -> None:
-        """Note that pushes come from now on, snapshots first."""
-        self.live = True
-
-    def received(self, events: Sequence[AccountEvent]) -> None:
-        """Hand events on."""
-        for event in events:
-            self._callback(event)
-
-    def flawed(self, reason: str) -> None:
-        """The next full state makes up for what could not be read."""
-
-    def lost(self, reason: str) -> None:
-        """Note that nothing comes."""
-        self.live = False
-
-    def _heard(self) -> None:
-        self.last_message_ms = self._clock.now_ms()
+    def reconnect(self, reason: str) -> None:
+        """End the present connection and open another."""
+        self.feed.reconnect(reason)

@@ -1,13 +1,16 @@
 """What driving a trader needs from outside."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 
+from strategy_agent.application.account_events import AccountEvent
 from strategy_core.journal import DecisionRecord, TraderResult
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import Action, ActionReply
+from suite.feeds import FeedListener
 
 
 class Steps(Protocol):
@@ -107,6 +110,70 @@ class ExchangeConnection(OrderDoor, Protocol):
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         """Ask for the account's fills since a time, oldest first: at a (re)connect."""
+        ...
+
+
+class AccountReads(Protocol):
+    """The venue's own answers about one account; every call may raise a `SuiteError`."""
+
+    async def fetch_account(self) -> AccountView:
+        """Ask for positions, balances and open orders."""
+        ...
+
+    async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
+        """Ask for the account's fills since a time, that time included."""
+        ...
+
+
+class AccountStream(Protocol):
+    """The pushes about one account, over one connection after the other."""
+
+    async def run(self) -> None:
+        """Connect, read and tell until cancelled."""
+        ...
+
+    def reconnect(self, reason: str) -> None:
+        """End the present connection and open another, which begins with snapshots."""
+        ...
+
+
+class AccountListener(FeedListener[AccountEvent], Protocol):
+    """Who is told of an account's pushes."""
+
+    def heard(self) -> None:
+        """Something came, if only a pong."""
+        ...
+
+
+class MarketData(Protocol):
+    """Market data of the data contract."""
+
+    async def snapshot(self, coin: str, at_ms: int) -> dict[str, Any]:
+        """Ask for the market-data snapshot of a coin at a time, which may be older than that.
+
+        Raises:
+            SuiteError: there is none to be had.
+        """
+        ...
+
+
+class Delivery(Protocol):
+    """The way of a trader's actions to its exchange."""
+
+    async def carry_out(
+        self, actions: Sequence[Action], *, decided_ms: int
+    ) -> tuple[ActionReply, ...]:
+        """Send actions in their order; one answer for each."""
+        ...
+
+    @property
+    def unknown_coins(self) -> tuple[str, ...]:
+        """Coins with an order of which it is not known whether the exchange has it."""
+        ...
+
+    @property
+    def in_flight(self) -> bool:
+        """An action is on its way, or its fate is unknown."""
         ...
 
 

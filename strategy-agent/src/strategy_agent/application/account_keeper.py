@@ -1,0 +1,192 @@
+"""Keeps an account's cache true: hears its stream, asks once after each connection, has it healed.
+
+Nothing is polled. The venue is read when a connection has been opened, and when an operator wants
+it; `rest_calls` says how often and why.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from strategy_agent.application.account_events import AccountEvent, MidsPush
+from strategy_agent.application.account_state import AccountStateCache
+from strategy_agent.application.live_mids import LiveMids
+from strategy_agent.application.ports import AccountReads, AccountStream
+from suite.errors import SuiteError
+
+CONNECT: Final = "connect"
+OPERATOR: Final = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperPatience:
+    """How long a keeper waits for what, seconds.
+
+    Attributes:
+        tick_s: between looks at ages and differences.
+        first_pause_s, longest_pause_s: before a read that failed, or did not explain the account,
+            is repeated.
+        reads: after so many reads that do not explain it, the difference is told instead.
+        first_heal_s, longest_heal_s: before an account that differs is connected to anew again.
+    """
+
+    tick_s: float = 0.5
+    first_pause_s: float = 0.25
+    longest_pause_s: float = 20.0
+    reads: int = 4
+    first_heal_s: float = 30.0
+    longest_heal_s: float = 600.0
+
+
+class AccountKeeper:
+    """Listens to one account's stream on behalf of its cache.
+
+    Args:
+        cache: what is kept.
+        reads: the venue's own answers about the account.
+        chance: of the jitter of pauses.
+        mids: prices that come over the same connection.
+        patience: see there.
+
+    Attributes:
+        rest_calls: requests to the venue by reason: `connect`, `operator`.
+        failed_reads: that were not answered.
+        flaws: messages that could not be read.
+    """
+
+    def __init__(
+        self,
+        cache: AccountStateCache,
+        reads: AccountReads,
+        *,
+        chance: random.Random,
+        mids: LiveMids | None = None,
+        patience: KeeperPatience | None = None,
+    ) -> None:
+        self.cache = cache
+        self.mids = mids or LiveMids()
+        self.rest_calls: Counter[str] = Counter()
+        self.failed_reads = 0
+        self.flaws: Counter[str] = Counter()
+        self._reads = reads
+        self._chance = chance
+        self._patience = patience or KeeperPatience()
+        self._connection = 0
+        self._wanted = asyncio.Event()
+
+    async def run(self, stream: AccountStream) -> None:
+        """Keep the cache true until cancelled.
+
+        Args:
+            stream: tells this keeper.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stream.run())
+            tasks.create_task(self._reconcile_again_and_again())
+            tasks.create_task(self._look_after(stream))
+
+    async def refresh(self) -> None:
+        """Ask the venue for the account, because an operator wants it.
+
+        Raises:
+            SuiteError: it does not answer.
+        """
+        await self._read(OPERATOR)
+
+    # what the stream tells
+
+    def connected(self) -> None:
+        """Have the connection held against a read."""
+        self._connection += 1
+        self.cache.connected()
+        self._wanted.set()
+
+    def received(self, events: Sequence[AccountEvent]) -> None:
+        """Hand events on."""
+        for event in events:
+            if isinstance(event, MidsPush):
+                self.mids.received(event.mids)
+            else:
+                self.cache.received(event)
+
+    def heard(self) -> None:
+        """Note a sign of life."""
+        self.cache.heard()
+
+    def flawed(self, reason: str) -> None:
+        """Count it; what it said is missing now, which the next full states show."""
+        self.flaws[reason] += 1
+
+    def lost(self, reason: str) -> None:
+        """Note that nothing comes."""
+        self._connection += 1
+        self.cache.lost()
+
+    # how
+
+    async def _reconcile_again_and_again(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await self._reconcile(self._connection)
+
+    async def _reconcile(self, connection: int) -> None:
+        """Read the account until the reads explain what the stream told, or it is another one."""
+        patience, pause_s, unexplained = self._patience, self._patience.first_pause_s, 0
+        while connection == self._connection:
+            if not self.cache.ready:
+                await asyncio.sleep(min(patience.tick_s, 0.02))
+                continue
+            try:
+                if await self._read(CONNECT, connection):
+                    return
+                unexplained += 1
+                wait_s = pause_s
+            except SuiteError as fault:
+                self.failed_reads += 1
+                wait_s = max(pause_s, (fault.retry_after_ms or 0) / 1000)
+            if unexplained >= patience.reads:
+                self.cache.settle()
+                return
+            await asyncio.sleep(wait_s * self._chance.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, patience.longest_pause_s)
+
+    async def _read(self, reason: str, connection: int | None = None) -> bool:
+        """Ask for account and fills, and merge the answers; say whether they explain it.
+
+        Fills first: of a fill between the two answers the stream tells, not the account.
+        """
+        self.rest_calls[reason] += 1
+        fills = await self._reads.fetch_fills(self.cache.agreed_ms)
+        self.rest_calls[reason] += 1
+        view = await self._reads.fetch_account()
+        if connection is not None and connection != self._connection:
+            return False
+        return self.cache.reconciled(view, fills)
+
+    async def _look_after(self, stream: AccountStream) -> None:
+        """Connect anew where a connection tells nothing, or the account differs from its story."""
+        patience, cache = self._patience, self.cache
+        now_s = asyncio.get_running_loop().time
+        heal_s, next_heal_s = patience.first_heal_s, 0.0
+        while True:
+            await asyncio.sleep(patience.tick_s)
+            state = cache.state
+            if not state.live:
+                continue
+            if cache.push_age_ms > cache.limits.push_s * 1000:
+                stream.reconnect("no state of the account came")
+            elif not state.reconciling and any(_needs_fills(key) for key in state.differences):
+                if now_s() >= next_heal_s:
+                    stream.reconnect("the account differs")
+                    next_heal_s = now_s() + heal_s
+                    heal_s = min(2 * heal_s, patience.longest_heal_s)
+            elif not state.reconciling and not state.differences and now_s() >= next_heal_s:
+                heal_s = patience.first_heal_s
+
+
+def _needs_fills(difference: str) -> bool:
+    return difference.startswith(("position", "cash"))

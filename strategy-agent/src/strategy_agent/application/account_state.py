@@ -1,0 +1,393 @@
+"""What is known of an account right now: one immutable object, read without waiting.
+
+    cache.state.view            positions, balances, open orders, as the venue writes them
+    cache.state.fills           the latest fills, oldest first
+    cache.trouble               why it must not be relied on for new risk
+
+The cache is told what the venue pushes (`received`) and never asks for anything itself. It swaps
+`state` whole, so who reads it holds a consistent picture for as long as it likes.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from strategy_agent.application.account_events import (
+    AccountChange,
+    AccountEvent,
+    FillsPush,
+    FundingPayment,
+    FundingsPush,
+    LedgerPush,
+    OrderChange,
+    OrdersPush,
+    StatePush,
+    signed_size,
+)
+from strategy_agent.application.account_picture import (
+    AccountPicture,
+    check_numbers,
+    held_in,
+    is_perp,
+)
+from strategy_agent.application.account_view import view_with
+from strategy_agent.application.doubts import Doubts
+from strategy_agent.application.fill_book import FillBook
+from suite.clock import Clock
+from suite.contracts.clock import AccountView
+from suite.contracts.hyperliquid_info import UserFill
+from suite.errors import one_line
+from suite.fixed import parse_decimal
+
+_FUNDINGS_SHOWN: Final = 500
+_NOTES: Final = 100
+_NEVER_S: Final = float("-inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """All that is known of an account at one time.
+
+    Attributes:
+        version: rises with every change of content.
+        view: positions, balances and open orders; None while the venue has told nothing.
+        fills: the latest, oldest first; bounded.
+        fundings: the latest payments, oldest first; bounded.
+        as_of_ms: the venue's time of the last full state, 0 before it.
+        heard_ms: wall time when anything was heard last, pongs included; 0 before.
+        live: a connection is open.
+        reconciling: the connection has not been held against the venue's own reads yet.
+        differences: what the venue has otherwise than its own messages say.
+    """
+
+    version: int = 0
+    view: AccountView | None = None
+    fills: tuple[UserFill, ...] = ()
+    fundings: tuple[FundingPayment, ...] = ()
+    as_of_ms: int = 0
+    heard_ms: int = 0
+    live: bool = False
+    reconciling: bool = True
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateLimits:
+    """How old and how different what is known may be.
+
+    Attributes:
+        silence_s: since any message, pongs included.
+        push_s: since the last full state: a connection may answer and tell nothing.
+        looks: full states in a row that show the same difference.
+        dwell_s: and how long it must last.
+        cash_tolerance: USD by which cash may differ without a word; it is taken over then.
+    """
+
+    silence_s: float = 20.0
+    push_s: float = 60.0
+    looks: int = 2
+    dwell_s: float = 1.0
+    cash_tolerance: Decimal = Decimal("0.01")
+
+
+class AccountStateCache:
+    """The account of one trader.
+
+    Args:
+        clock: wall time, for what is shown.
+        limits: see there.
+        in_flight: whether an action is on its way to the venue; a difference may be its effect.
+        now_s: seconds of a clock that never goes back; ages are measured with it.
+
+    Attributes:
+        state: what is known; replaced whole, never changed.
+        listeners: called with every change; they return at once.
+        counts: what has been seen: `pushes`, `late_pushes`, `fills`, `orders`, `malformed`, and
+            `adopted` cash.
+        book: fills that counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        limits: StateLimits | None = None,
+        in_flight: Callable[[], bool] = lambda: False,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.state = AccountState()
+        self.listeners: list[Callable[[AccountChange], None]] = []
+        self.counts: Counter[str] = Counter()
+        self.book = FillBook()
+        self.limits = limits or StateLimits()
+        self._clock = clock
+        self._now_s = now_s
+        self._picture = AccountPicture()
+        self._push: StatePush | None = None
+        self._begun = self._fills_known = False
+        self._begun_ms = 0
+        self._first_push = False
+        self._cash_is_sure = False
+        self._agreed_ms = 0
+        self._fundings: dict[tuple[int, str], FundingPayment] = {}
+        self._moved_ms = 0
+        self._unseen: list[UserFill] = []
+        self._doubts = Doubts(
+            looks=self.limits.looks,
+            dwell_s=self.limits.dwell_s,
+            in_flight=in_flight,
+            now_s=now_s,
+        )
+        self._lies: dict[str, None] = {}
+        self._flaws: dict[str, None] = {}
+        self._heard_s = self._pushed_s = _NEVER_S
+
+    # what is asked of it
+
+    @property
+    def age_ms(self) -> float:
+        """Since anything was heard; infinite before."""
+        return (self._now_s() - self._heard_s) * 1000
+
+    @property
+    def push_age_ms(self) -> float:
+        """Since the last full state; infinite before."""
+        return (self._now_s() - self._pushed_s) * 1000
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why nothing may be risked on it: `reconciling`, `stale_account`, `account_differs`."""
+        state, limits, found = self.state, self.limits, []
+        if state.reconciling:
+            found.append("reconciling")
+        if self.age_ms > limits.silence_s * 1000 or self.push_age_ms > limits.push_s * 1000:
+            found.append("stale_account")
+        if state.differences:
+            found.append("account_differs")
+        return tuple(found)
+
+    @property
+    def agreed_ms(self) -> int:
+        """The venue's time up to which nothing is missing, 0 before it is known."""
+        return self._agreed_ms
+
+    @property
+    def differences(self) -> int:
+        """How many differences were ever confirmed."""
+        return self._doubts.total
+
+    @property
+    def ready(self) -> bool:
+        """The connection has told what came before it, so it may be held against a read."""
+        return self._begun and not self._first_push
+
+    # what it is told
+
+    def connected(self) -> None:
+        """A connection is open; all that is told from now on begins with snapshots."""
+        self._first_push = True
+        self._doubts.clear()
+        self._pushed_s = self._heard_s = self._now_s()
+        self.state = replace(self.state, live=True, reconciling=True)
+
+    def lost(self) -> None:
+        """The connection has ended; what happens until the next one is unknown."""
+        self.state = replace(self.state, live=False, reconciling=True)
+
+    def heard(self) -> None:
+        """Anything came, a pong for example."""
+        self._heard_s = self._now_s()
+        self.state = replace(self.state, heard_ms=self._clock.now_ms())
+
+    def received(self, event: AccountEvent) -> None:
+        """Take in what the venue pushed, whatever it is."""
+        try:
+            match event:
+                case StatePush():
+                    self._take_state(event)
+                case FillsPush():
+                    self._take_fills(event.fills)
+                    self._fills_known |= event.snapshot
+                    self._begin()
+                case OrdersPush(changes=changes):
+                    self._take_orders(changes)
+                case FundingsPush(fundings=fundings):
+                    self._take_fundings(fundings)
+                case LedgerPush():
+                    self._take_ledger(event)
+        except (ValueError, ArithmeticError) as error:
+            self.counts["malformed"] += 1
+            self._note(self._flaws, one_line(f"malformed {type(event).__name__}: {error}"))
+
+    def reconciled(self, view: AccountView, fills: tuple[UserFill, ...]) -> bool:
+        """Merge what the venue answered when it was asked, after a connection was opened.
+
+        Args:
+            view: the account.
+            fills: since `agreed_ms`.
+
+        Returns:
+            Whether positions are explained; when not, ask again: what was asked later may hold
+            more. After some tries, give in with `settle`.
+        """
+        self.received(FillsPush(fills=fills))
+        push = StatePush(state=view.state, open_orders=view.open_orders, server_ms=view.state.time)
+        self.received(push)
+        shown = self._push
+        if shown is None or not self._begun:
+            return False
+        if any(key.startswith("position") for key in self._found(shown)):
+            return False
+        self.settle()
+        return True
+
+    def settle(self) -> None:
+        """Call the connection reconciled; what still differs goes on to be told."""
+        self.state = replace(self.state, reconciling=False)
+        self._publish()
+
+    def adopt(self) -> None:
+        """Believe the venue's last full state as it is; for an operator who has looked."""
+        if self._push is not None:
+            self._picture.take_positions(self._push)
+            self._picture.take_cash(self._push)
+            self._picture.take_orders(self._push)
+        self._unseen.clear()
+        self._doubts.clear()
+        self._lies.clear()
+        self._flaws.clear()
+        self._publish()
+
+    # how
+
+    def _take_fills(self, fills: tuple[UserFill, ...]) -> None:
+        lied = len(self.book.conflicts)
+        new = self.book.add(fills)
+        if len(self.book.conflicts) > lied:
+            time_ms, coin, tid = self.book.conflicts[-1]
+            self._note(self._lies, f"fill {coin} {tid} of {time_ms} was told in two ways")
+        if not new:
+            return
+        self.counts["fills"] += len(new)
+        news = [fill for fill in new if self._begun and fill.time >= self._begun_ms]
+        for fill in news:
+            self._picture.fill(fill)
+        self._unseen += [fill for fill in news if is_perp(fill.coin)]
+        if self._push is not None:
+            self._forget_seen(self._push)
+        self._publish(AccountChange(fills=tuple(news)))
+
+    def _take_orders(self, changes: tuple[OrderChange, ...]) -> None:
+        self.counts["orders"] += len(changes)
+        told = tuple(change for change in changes if self._picture.order(change))
+        self._publish(AccountChange(orders=told))
+
+    def _take_fundings(self, fundings: tuple[FundingPayment, ...]) -> None:
+        new = [paid for paid in fundings if (paid.time, paid.coin) not in self._fundings]
+        if not new:
+            return
+        for paid in new:
+            parse_decimal(paid.usdc)
+        for paid in new:
+            if self._begun and paid.time > self._begun_ms:
+                self._picture.funding(paid)
+            self._fundings[(paid.time, paid.coin)] = paid
+        while len(self._fundings) > 2 * _FUNDINGS_SHOWN:
+            del self._fundings[next(iter(self._fundings))]
+        self._publish()
+
+    def _take_ledger(self, event: LedgerPush) -> None:
+        """Money moved otherwise: the cash of the next state is as good as any."""
+        moved_ms = max((row.time for row in event.rows), default=0)
+        if moved_ms > self._moved_ms:
+            self._moved_ms = moved_ms
+            self._cash_is_sure = False
+
+    def _take_state(self, push: StatePush) -> None:
+        self._pushed_s = self._now_s()
+        if self._push is not None and push.server_ms < self._push.server_ms:
+            self.counts["late_pushes"] += 1
+            return
+        check_numbers(push)
+        self.counts["pushes"] += 1
+        self._push = push
+        if not self._begun:
+            self._begin()
+        elif self._first_push:
+            self._picture.take_orders(push)
+        self._first_push = False
+        if self._begun:
+            self._judge(push)
+        self._publish()
+
+    def _begin(self) -> None:
+        """Begin the picture once the fills before the connection and a full state are there."""
+        push = self._push
+        if self._begun or push is None or not self._fills_known:
+            return
+        self._picture.begin(push, self.book.recent)
+        self._begun, self._begun_ms = True, push.server_ms
+
+    def _found(self, push: StatePush) -> dict[str, str]:
+        return self._picture.differences(push, cash_tolerance=self.limits.cash_tolerance)
+
+    def _judge(self, push: StatePush) -> None:
+        """Tell differences that last from those that are only the order of messages."""
+        found = self._found(push)
+        if "cash" not in found:
+            self._cash_is_sure |= push.server_ms > self._moved_ms
+        elif not self._cash_is_sure:
+            del found["cash"]
+            self.counts["adopted"] += 1
+            self._picture.take_cash(push)
+        self._doubts.look(found)
+        if not found:
+            self._agreed_ms = push.server_ms
+            self._flaws.clear()
+        self._forget_seen(push)
+        if any(told.startswith("order") for told in self._doubts.confirmed):
+            self._picture.take_orders(push)
+
+    def _forget_seen(self, push: StatePush) -> None:
+        """Keep those fills ahead of the state that it does not have yet."""
+        if not self._unseen:
+            return
+        pushed = held_in(push)
+        kept: list[UserFill] = []
+        for coin in dict.fromkeys(fill.coin for fill in self._unseen):
+            ahead = [fill for fill in self._unseen if fill.coin == coin]
+            offset = self._picture.sizes[coin] - pushed.get(coin, Decimal(0))
+            missing = Decimal(0)
+            for count in range(len(ahead) + 1):
+                if missing == offset:
+                    kept += ahead[len(ahead) - count :]
+                    break
+                if count < len(ahead):
+                    missing += signed_size(ahead[len(ahead) - 1 - count])
+        self._unseen = sorted(kept, key=lambda fill: fill.time)
+
+    def _note(self, where: dict[str, None], what: str) -> None:
+        if len(where) < _NOTES:
+            where[what] = None
+        self._publish()
+
+    def _publish(self, change: AccountChange | None = None) -> None:
+        """Swap the state for the present one, and tell who listens."""
+        push, before = self._push, self.state
+        view = None
+        if push is not None:
+            view = view_with(push.state, tuple(self._picture.orders.values()), self._unseen)
+        self.state = replace(
+            before,
+            version=before.version + 1,
+            view=view,
+            fills=self.book.recent,
+            fundings=tuple(self._fundings.values())[-_FUNDINGS_SHOWN:],
+            as_of_ms=0 if push is None else push.server_ms,
+            differences=(*self._doubts.confirmed, *self._lies, *self._flaws),
+        )
+        for listener in self.listeners:
+            listener(change or AccountChange())

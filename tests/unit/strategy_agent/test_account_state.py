@@ -1,0 +1,309 @@
+"""The cache of an account: what it shows, what it doubts, what it never does."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+from tests.support.account_wire import (
+    change,
+    fill,
+    fills,
+    funding,
+    ledger,
+    order,
+    position,
+    push,
+    state,
+)
+
+from strategy_agent.application.account_events import AccountChange, AccountEvent, FillsPush
+from strategy_agent.application.account_state import AccountStateCache, StateLimits
+from suite.clock import ManualClock
+from suite.contracts.clock import AccountView
+
+
+@dataclass
+class Told:
+    """A cache and its time."""
+
+    now_s: float = 100.0
+    busy: bool = False
+    changes: list[AccountChange] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cache = AccountStateCache(
+            clock=ManualClock(5),
+            limits=StateLimits(cash_tolerance=Decimal(0)),
+            in_flight=lambda: self.busy,
+            now_s=lambda: self.now_s,
+        )
+        self.cache.listeners.append(self.changes.append)
+        self.cache.connected()
+
+    def tell(self, *events: AccountEvent) -> None:
+        for event in events:
+            self.cache.heard()
+            self.cache.received(event)
+
+    def begin(self, *events: AccountEvent) -> "Told":
+        """Connect to an account with what was before, and reconcile."""
+        self.tell(*(events or (fills(snapshot=True), push(at=10))))
+        self.cache.settle()
+        return self
+
+    def twice(self, event: AccountEvent) -> None:
+        """Tell it, and again more than a second later."""
+        self.tell(event)
+        self.now_s += 1.5
+        self.tell(event)
+
+    def trouble(self) -> tuple[str, ...]:
+        return self.cache.trouble
+
+    @property
+    def sizes(self) -> dict[str, str]:
+        view = self.cache.state.view
+        assert view is not None
+        return {row.position.coin: row.position.szi for row in view.state.assetPositions}
+
+    @property
+    def oids(self) -> list[int]:
+        view = self.cache.state.view
+        assert view is not None
+        return [one.oid for one in view.open_orders]
+
+
+BOUGHT = fill(1, at=20)
+AFTER = position("ETH", "1.0")
+
+
+def test_nothing_is_assumed_before_the_venue_has_told_something() -> None:
+    told = Told()
+    assert told.cache.state.view is None
+    assert ("reconciling",) == told.trouble()
+    assert not told.cache.ready
+
+
+def test_a_fill_shows_at_once_and_the_state_before_it_does_not_undo_it() -> None:
+    told = Told().begin()
+    told.tell(fills(BOUGHT))
+    assert {"ETH": "1.0"} == told.sizes
+    told.tell(push(at=19), push(at=20))
+    assert {"ETH": "1.0"} == told.sizes
+    told.tell(push(AFTER, at=21, cash="900.0"))
+    assert {"ETH": "1.0"} == told.sizes
+    assert () == told.trouble()
+    assert (21, 21) == (told.cache.state.as_of_ms, told.cache.agreed_ms)
+
+
+def test_a_late_state_is_counted_and_nothing_else() -> None:
+    told = Told().begin()
+    told.tell(push(AFTER, at=30, cash="900.0"), fills(fill(1, at=25)))
+    version = told.cache.state.version
+    told.tell(push(at=20))
+    assert ({"ETH": "1.0"}, version) == (told.sizes, told.cache.state.version)
+    assert 1 == told.cache.counts["late_pushes"]
+
+
+def test_a_fill_told_by_stream_snapshot_and_read_counts_once() -> None:
+    told = Told().begin()
+    told.tell(fills(BOUGHT), fills(BOUGHT, snapshot=True))
+    view = AccountView(state=state(AFTER, cash="900.0", time=21), open_orders=())
+    assert told.cache.reconciled(view, (BOUGHT,))
+    assert ({"ETH": "1.0"}, 1) == (told.sizes, len(told.cache.state.fills))
+    assert [(BOUGHT,)] == [one.fills for one in told.changes if one.fills]
+
+
+def test_what_was_before_the_first_connection_is_history_and_no_news() -> None:
+    old = fill(1, at=5)
+    told = Told().begin(fills(old, snapshot=True), push(AFTER, at=10))
+    assert ((old,), []) == (told.cache.state.fills, [one for one in told.changes if one.fills])
+    told.tell(push(AFTER, at=11))
+    assert () == told.trouble()
+
+
+def test_a_state_before_the_snapshot_of_fills_begins_nothing() -> None:
+    told = Told()
+    told.tell(push(AFTER, at=10))
+    ready = [told.cache.ready]
+    told.tell(fills(fill(1, at=5), snapshot=True))
+    assert [False, True] == [*ready, told.cache.ready]
+    assert {"ETH": "1.0"} == told.sizes
+
+
+def test_a_position_that_its_fills_do_not_explain_is_not_believed_at_the_start() -> None:
+    """Cold start: the newest fill left 1.0, the venue reports 3.0."""
+    told = Told()
+    told.tell(fills(fill(1, at=5), snapshot=True), push(position("ETH", "3.0"), at=10))
+    view = AccountView(state=state(position("ETH", "3.0"), time=11), open_orders=())
+    assert not told.cache.reconciled(view, ())
+    assert ("reconciling",) == told.trouble()
+    told.cache.settle()
+    told.now_s += 2
+    told.tell(push(position("ETH", "3.0"), at=12))
+    assert ("account_differs",) == told.trouble()
+
+
+@pytest.mark.parametrize(
+    ("lost", "seen", "healed_by"),
+    [
+        ("position ETH: 1", push(AFTER, at=30, cash="900.0"), fills(BOUGHT, snapshot=True)),
+        ("cash: -0.5", push(at=30, cash="999.5"), funding("-0.5", at=25)),
+    ],
+)
+def test_a_lost_message_is_found_at_the_second_state_and_heals_when_it_comes(
+    lost: str, seen: AccountEvent, healed_by: AccountEvent
+) -> None:
+    told = Told().begin()
+    told.tell(push(at=11))  # cash is sure from here
+    told.tell(seen)
+    assert () == told.trouble()
+    told.now_s += 1.5
+    told.tell(seen)
+    assert ("account_differs",) == told.trouble()
+    assert lost in told.cache.state.differences
+    told.tell(healed_by, seen)
+    assert () == told.trouble()
+
+
+def test_the_venues_position_shows_where_the_picture_has_nothing_newer() -> None:
+    told = Told().begin()
+    told.tell(push(AFTER, at=30, cash="900.0"))
+    assert {"ETH": "1.0"} == told.sizes
+
+
+def test_a_difference_with_an_action_in_flight_waits() -> None:
+    told = Told().begin()
+    told.busy = True
+    told.twice(push(AFTER, at=30, cash="900.0"))
+    assert () == told.trouble()
+    told.busy = False
+    told.tell(push(AFTER, at=31, cash="900.0"))
+    told.busy = True
+    assert ("account_differs",) == told.trouble()
+
+
+def test_orders_follow_their_updates_and_an_end_is_final() -> None:
+    told = Told().begin()
+    told.tell(change(order(7)), change(order(7, "0.4"), at=11))
+    assert [7] == told.oids
+    told.tell(change(order(7, "0.0"), "filled", at=12), change(order(7), at=12))
+    assert [] == told.oids
+    waited_for = [one.status for change_ in told.changes for one in change_.orders]
+    assert ["open", "filled"] == waited_for  # resting it was no news
+
+
+def test_a_lost_update_of_an_order_is_found_told_and_healed_by_the_state_itself() -> None:
+    told = Told().begin()
+    told.tell(push(at=30, orders=(order(7),)))
+    assert [] == told.oids
+    told.now_s += 1.5
+    told.tell(push(at=31, orders=(order(7),)))
+    assert ("account_differs",) == told.trouble()
+    assert [7] == told.oids
+    told.tell(push(at=32, orders=(order(7),)))
+    assert () == told.trouble()
+    assert 1 == told.cache.differences
+
+
+def test_a_state_older_than_an_order_neither_removes_nor_revives_it() -> None:
+    told = Told().begin()
+    told.tell(change(order(7), at=40))
+    told.twice(push(at=35))
+    assert ([7], ()) == (told.oids, told.trouble())
+    told.tell(change(order(7), "canceled", at=45))
+    told.twice(push(at=44, orders=(order(7),)))
+    assert ([], ()) == (told.oids, told.trouble())
+
+
+def test_money_that_moved_otherwise_is_taken_over_without_a_word() -> None:
+    told = Told().begin()
+    told.tell(push(at=11), ledger(25))
+    told.twice(push(at=30, cash="1500.0"))
+    assert () == told.trouble()
+    told.twice(push(at=31, cash="1600.0"))
+    assert ("account_differs",) == told.trouble()
+
+
+@pytest.mark.parametrize(
+    ("event", "word"),
+    [
+        (fills(fill(2, at=30, fee="nan")), "malformed"),
+        (push(at=30, cash="much"), "malformed"),
+        (change(order(3, "1e"), at=30), "malformed"),
+        (funding("", at=30), "malformed"),
+        (fills(fill(1, at=20, size="9.0")), "two ways"),
+    ],
+)
+def test_a_venue_that_lies_is_doubted_with_a_reason_and_crashes_nothing(
+    event: AccountEvent, word: str
+) -> None:
+    told = Told().begin()
+    told.tell(fills(BOUGHT), event)
+    assert ("account_differs",) == told.trouble()
+    assert word in told.cache.state.differences[-1]
+    assert {"ETH": "1.0"} == told.sizes
+    told.tell(push(AFTER, at=31, cash="900.0"))
+    assert (word == "two ways") == bool(told.trouble())
+    told.cache.adopt()
+    assert () == told.trouble()
+
+
+def test_one_trade_told_under_two_ids_is_a_difference_until_an_operator_looks() -> None:
+    told = Told().begin()
+    told.tell(fills(BOUGHT, fill(2, at=20)))
+    told.twice(push(AFTER, at=30, cash="900.0"))
+    assert ("account_differs",) == told.trouble()
+    told.cache.adopt()
+    told.twice(push(AFTER, at=31, cash="900.0"))
+    assert ({"ETH": "1.0"}, ()) == (told.sizes, told.trouble())
+
+
+def test_ages_make_it_stale_and_pongs_alone_keep_it_alive_only_for_so_long() -> None:
+    told = Told().begin()
+    told.now_s += 20.5
+    assert ("stale_account",) == told.trouble()
+    told.cache.heard()
+    assert () == told.trouble()
+    told.now_s += 40
+    told.cache.heard()
+    assert ("stale_account",) == told.trouble()
+    told.tell(push(at=11))
+    assert () == told.trouble()
+
+
+def test_a_lost_connection_reconciles_before_it_is_trusted_again() -> None:
+    told = Told().begin()
+    told.cache.lost()
+    assert not told.cache.state.live
+    assert ("reconciling",) == told.trouble()
+    told.cache.connected()
+    told.tell(fills(BOUGHT, snapshot=True), push(AFTER, at=30, cash="900.0"))
+    assert ("reconciling",) == told.trouble()
+    view = AccountView(state=state(AFTER, cash="900.0", time=30), open_orders=())
+    assert told.cache.reconciled(view, ())
+    assert () == told.trouble()
+
+
+def test_a_read_that_lags_behind_its_own_fills_does_not_count() -> None:
+    told = Told().begin()
+    told.cache.connected()
+    told.tell(push(AFTER, at=30, cash="900.0"))
+    view = AccountView(state=state(AFTER, cash="900.0", time=30), open_orders=())
+    assert not told.cache.reconciled(view, ())
+    assert told.cache.reconciled(view, (BOUGHT,))
+
+
+def test_the_wallet_of_spot_does_not_touch_perpetuals() -> None:
+    told = Told().begin()
+    told.tell(FillsPush(fills=(fill(9, "@1", at=20), fill(10, "PURR/USDC", at=20))))
+    told.twice(push(at=30))
+    assert ({}, ()) == (told.sizes, told.trouble())
+
+
+def test_what_somebody_holds_never_changes() -> None:
+    told = Told().begin()
+    before = told.cache.state
+    told.tell(fills(BOUGHT))
+    assert () == before.fills
+    assert before.version < told.cache.state.version
