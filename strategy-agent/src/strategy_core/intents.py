@@ -54,6 +54,7 @@ class ExitPlan(Wire, frozen=True, kw_only=True):
 
     A plan counts from the moment it is given until the position is flat; a later one for the same
     coin replaces what it sets and leaves the entry's own record (time, risk, confidence) alone.
+    What it says of the last bar close (confidence, structure, trend) counts for that close only.
 
     Attributes:
         confidence: probability of a win now, 0 to 1; None where the strategy has none.
@@ -63,6 +64,9 @@ class ExitPlan(Wire, frozen=True, kw_only=True):
         structure, trend: market structure and trend alignment mirrored to the position's side,
             -1 to 1, at the last bar close; None where unknown.
         zone_edge: far edge of the order block the entry leaned on, USD.
+        stop, target: where the entry's own protection stands, USD; the stop makes its initial risk.
+            Not needed where the entry carries them as legs.
+        swing: last confirmed swing behind the position, a low for a long, USD.
     """
 
     coin: str
@@ -72,6 +76,9 @@ class ExitPlan(Wire, frozen=True, kw_only=True):
     structure: float | None = None
     trend: float | None = None
     zone_edge: Decimal | None = None
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    swing: Decimal | None = None
 
 
 Intent: TypeAlias = Action | ParentOrder

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from strategy_core.building import Setup, StrategyKind, kind_of
+from strategy_core.exits.rules import ExitRules
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Instruments, Strategy
 from strategy_core.risk.limits import YARDSTICK, RiskLimits
@@ -73,13 +74,14 @@ def build(
 
 
 def problems(spec: TraderSpec, plugins: Mapping[str, StrategyKind] | None = None) -> list[str]:
-    """List what is wrong with a trader's strategy, execution and risk, each as `key: reason`.
+    """List what is wrong with strategy, execution, exits and risk, each as `key: reason`.
 
     Made to be the `check` of `suite.contracts.trader.parse_traders`. A plugin that is not among
     `plugins` is not looked into: importing it is the process's work.
     """
     found = _problems_of_strategy(spec, {**KINDS, **(plugins or {})}, leave_plugins=plugins is None)
     found += read_struct(ExecutionRules, spec.execution, place="execution")[1]
+    found += read_struct(ExitRules, spec.exits, place="exits")[1]
     return found + read_struct(RiskLimits, _risk(spec), place="risk")[1]
 
 

@@ -43,6 +43,12 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
         ({"interval": "16m"},
          ("traders[a].interval: '16m' is not one of 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h, "
           "1d")),
+        ({"exits": {"smart": "yes"}}, "traders[a].exits.smart: expected `bool`, got `str`"),
+        ({"exits": {"smarts": True}},
+         "traders[a].exits.smarts: unknown key, did you mean smart?"),
+        ({"exits": {"loss_max": 2}}, "traders[a].exits.loss_max: expected `float` <= 1.0"),
+        ({"exits": {"margin_usage_max": 0.5}},
+         ("traders[a].exits: margin_usage_safe (0.7) must be below margin_usage_max (0.5)")),
         ({"initial_balance": 0},
          "traders[a].initial_balance: must be above 0 and at most 1e11 USD"),
         ({"initial_balance": "NaN"},
