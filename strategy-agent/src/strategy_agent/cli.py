@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from strategy_agent.authoring import add_commands
 from suite.service.cli import EXIT_FAILURE, run_command
 
 cli = typer.Typer(
@@ -105,6 +106,9 @@ def check(config: Config) -> int:
         raise ConfigError(f"{config} has {count} problem{'s' if count > 1 else ''}") from None
     typer.echo(f"{config}: {len(specs)} traders, all well")
     return 0
+
+
+add_commands(cli)
 
 
 def main() -> None:

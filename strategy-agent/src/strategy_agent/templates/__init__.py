@@ -1,0 +1,1 @@
+"""What `strategy-agent new` writes."""
