@@ -102,9 +102,10 @@ class ExitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def is_on(self, kind: ExitKind) -> bool:
         """Whether a condition is looked at, if only in the part that is on by default."""
-        return self.asked_for(kind) or (self.said(kind) is None and kind in ON_BY_DEFAULT)
+        said = self.said(kind)
+        return said if said is not None else self.smart or kind in ON_BY_DEFAULT
 
     def said(self, kind: ExitKind) -> bool | None:
         """What the trader says about a condition, None for nothing."""
-        said: bool | None = getattr(self, kind.value)
+        said: bool | None = getattr(self, kind)
         return said

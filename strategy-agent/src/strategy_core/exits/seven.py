@@ -113,23 +113,35 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """All seven conditions at one moment, and the first that fires."""
-
-    fired: ExitKind | None
-    readings: tuple[Reading, ...]
-
-
 Values = Mapping[str, object]
 Judged = tuple[bool, Values]
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The conditions at one moment.
+
+    Attributes:
+        fired: the first that fires; None for none.
+        facts, rules: what was judged, and by what.
+    """
+
+    fired: ExitKind | None
+    facts: PositionFacts
+    rules: ExitRules
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """All seven at that moment, whatever fired; written out only when somebody asks."""
+        return tuple(_read(kind, self.facts, self.rules) for kind in ExitKind)
+
+
 def evaluate(facts: PositionFacts, rules: ExitRules) -> Evaluation:
-    """Judge all seven conditions; the first in their order that fires wins."""
-    readings = tuple(_read(kind, facts, rules) for kind in ExitKind)
-    fired = next((reading.kind for reading in readings if reading.fires), None)
-    return Evaluation(fired, readings)
+    """Judge the seven conditions in their order; the first that fires wins."""
+    for kind, condition in CONDITIONS.items():
+        if rules.is_on(kind) and condition(facts, rules)[0]:
+            return Evaluation(kind, facts, rules)
+    return Evaluation(None, facts, rules)
 
 
 def forced_liquidation(facts: PositionFacts, rules: ExitRules) -> Judged:
@@ -264,6 +276,7 @@ CONDITIONS: Final[Mapping[ExitKind, Callable[[PositionFacts, ExitRules], Judged]
     ExitKind.PARTIAL_TAKE_PROFIT: partial_take_profit,
     ExitKind.TRAILING_TAKE_PROFIT: trailing_take_profit,
 }
+"""In their strict order."""
 
 
 def _read(kind: ExitKind, facts: PositionFacts, rules: ExitRules) -> Reading:

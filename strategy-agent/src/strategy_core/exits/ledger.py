@@ -1,0 +1,196 @@
+"""Follow each position from its first fill to flat: by fills where they are shown, else reports."""
+
+from decimal import Decimal
+
+from strategy_core.exits.kinds import ExitState, OtherClose
+from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord
+from strategy_core.port import ZERO, Observation, PositionView
+from suite.contracts.hyperliquid_info import UserFill
+from suite.fixed import parse_decimal
+
+TIDS_KEPT = 512
+"""Fills remembered, so that one told again after a restart is not counted again."""
+NEAR_PRICE = Decimal("0.001")
+"""How far beyond its price a stop may fill and still be told by it, fraction of the price."""
+BPS = 10_000
+
+
+def follow(memory: ExitMemory, observation: Observation) -> tuple[ExitRecord, ...]:
+    """Bring the memory up to an observation.
+
+    Args:
+        memory: changed in place.
+        observation: its fills are counted once, however often they are shown.
+
+    Returns:
+        The positions that have come to their end, in the order in which they did.
+    """
+    records: list[ExitRecord] = []
+    seen = set(memory.tids)
+    for fill in observation.fills:
+        if fill.tid not in seen:
+            seen.add(fill.tid)
+            memory.tids.append(fill.tid)
+            _count(memory, fill, records)
+    del memory.tids[:-TIDS_KEPT]
+    for coin in sorted({*memory.coins, *observation.positions}):
+        _compare(memory, coin, observation, records)
+    return tuple(records)
+
+
+def _count(memory: ExitMemory, fill: UserFill, records: list[ExitRecord]) -> None:
+    """Take one fill into account."""
+    start, size = parse_decimal(fill.startPosition), parse_decimal(fill.sz)
+    signed = size if fill.side == "B" else -size
+    price, end = parse_decimal(fill.px), start + signed
+    held = memory.coins.get(fill.coin)
+    fee = parse_decimal(fill.fee)
+    if held is not None and held.side * signed < 0:
+        reduced = min(size, held.size)
+        _reduce(held, fill, reduced, price)
+        held.fees += fee
+        if end * held.side <= 0:
+            records.append(_close(memory, held, fill.time, _kind(held, fill, price)))
+            if end:
+                _open(memory, fill.coin, end, price=price, at_ms=fill.time)
+        return
+    if end:
+        if held is None:
+            held = _open(memory, fill.coin, end, price=price, at_ms=fill.time)
+        held.fees += fee
+        held.size = abs(end)
+        held.size_max = max(held.size_max, held.size)
+
+
+def _compare(
+    memory: ExitMemory, coin: str, observation: Observation, records: list[ExitRecord]
+) -> None:
+    """Bring one coin in line with the venue's report of its position."""
+    position, held = observation.positions.get(coin), memory.coins.get(coin)
+    if held is not None and (position is None or position.size * held.side < 0):
+        records.append(_close(memory, held, observation.now_ms, OtherClose.UNSEEN.value))
+        held = None
+    if position is None:
+        return
+    if held is None:
+        at_ms = observation.now_ms
+        held = _open(memory, coin, position.size, price=position.entry_px, at_ms=at_ms)
+    _report(held, position)
+
+
+def _report(held: CoinMemory, position: PositionView) -> None:
+    """Take over what the venue says of an open position."""
+    if not held.leverage:  # reported for the first time: the average of the whole entry is known
+        held.leverage = max(1, position.leverage)
+        held.unit_risk = None
+    held.entry_price = position.entry_px
+    held.size = abs(position.size)
+    held.size_max = max(held.size_max, held.size)
+    if held.unit_risk is None:
+        held.unit_risk = _unit_risk(held)
+
+
+def _open(
+    memory: ExitMemory, coin: str, size: Decimal, *, price: Decimal, at_ms: int
+) -> CoinMemory:
+    """Begin a position; a plan that was given for it stays."""
+    held = memory.coming.pop(coin, None) or CoinMemory(coin=coin, noted_ms=at_ms)
+    memory.coins[coin] = held
+    memory.opened += 1
+    held.number = memory.opened
+    held.state = ExitState.OPEN
+    held.side = 1 if size > 0 else -1
+    held.opened_at_ms = at_ms
+    held.entry_price = held.best = held.worst = price
+    held.size = held.size_max = abs(size)
+    held.unit_risk = _unit_risk(held)
+    held.confidence_at_entry = held.plan.confidence if held.plan else None
+    return held
+
+
+def _unit_risk(held: CoinMemory) -> Decimal | None:
+    """Distance of the first stop from the entry, USD; None without one on the right side."""
+    if held.stop_asked is None:
+        return None
+    distance = held.side * (held.entry_price - held.stop_asked)
+    return distance if distance > 0 else None
+
+
+def _reduce(held: CoinMemory, fill: UserFill, size: Decimal, price: Decimal) -> None:
+    """Book what one fill has closed."""
+    held.closed += size
+    held.closed_notional += size * price
+    held.realized += parse_decimal(fill.closedPnl)
+    held.size -= size
+    held.see(price)
+    pending = held.pending
+    if pending is not None and _closes_for(held, fill) == pending.kind:
+        pending.filled += size
+        pending.notional += size * price
+
+
+def _kind(held: CoinMemory, fill: UserFill, price: Decimal) -> str:
+    """Say what closed a position, by the fill that did."""
+    own = _closes_for(held, fill)
+    if own is not None:
+        return own
+    if fill.liquidation:
+        return OtherClose.LIQUIDATION.value
+    slack = price * NEAR_PRICE
+    if held.stop_asked is not None and held.side * (price - held.stop_asked) <= slack:
+        return OtherClose.STOP_LOSS.value
+    if held.target_asked is not None and held.side * (held.target_asked - price) <= slack:
+        return OtherClose.TAKE_PROFIT.value
+    return OtherClose.STRATEGY.value
+
+
+def _closes_for(held: CoinMemory, fill: UserFill) -> str | None:
+    """Name the exit that a fill belongs to, None where it is none of ours.
+
+    While an exit is on its way the order manager may carry it on under ids of its own; the legs of
+    an entry have none.
+    """
+    cloid = _cloid(fill)
+    own = held.ids.get(cloid)
+    if own is None and cloid and held.pending is not None:
+        own = held.pending.kind.value
+    return own
+
+
+def _cloid(fill: UserFill) -> str:
+    return fill.cloid if isinstance(fill.cloid, str) else ""
+
+
+def _close(memory: ExitMemory, held: CoinMemory, at_ms: int, kind: str) -> ExitRecord:
+    """Sum a position up and forget it."""
+    del memory.coins[held.coin]
+    exit_price = held.closed_notional / held.closed if held.closed else held.entry_price
+    net = held.realized - held.fees - held.funding
+    risk = held.unit_risk * held.size_max if held.unit_risk is not None else None
+    margin = held.size_max * held.entry_price / max(1, held.leverage)
+    pending = held.pending if held.pending and held.pending.kind == kind else None
+    slippage = None
+    if pending is not None and pending.filled:
+        paid = pending.notional / pending.filled
+        slippage = held.side * (pending.decision_price - paid) / pending.decision_price * BPS
+    return ExitRecord(
+        coin=held.coin,
+        kind=kind,
+        side=held.side,
+        opened_at_ms=held.opened_at_ms,
+        closed_at_ms=at_ms,
+        holding_ms=at_ms - held.opened_at_ms,
+        size=held.size_max,
+        entry_price=held.entry_price,
+        exit_price=exit_price,
+        realized=held.realized,
+        fees=held.fees,
+        funding=held.funding,
+        net=net,
+        gain_in_risks=net / risk if risk else None,
+        roe=net / margin if margin else ZERO,
+        adverse=max(ZERO, held.side * (held.entry_price - held.worst) / held.entry_price),
+        favorable=max(ZERO, held.side * (held.best - held.entry_price) / held.entry_price),
+        slippage_bps=slippage,
+        conditions=pending.readings if pending else (),
+    )

@@ -1,0 +1,167 @@
+"""Where an account stands: how much of its equity keeps positions open, and what would end them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from strategy_core.port import ZERO, Instruments, Observation, PositionView
+from suite.contracts.clock import AccountView
+from suite.fixed import RATE_ONE, USD_ONE, parse_decimal
+from suite.instrument import Instrument
+
+EVERYTHING = Decimal("Infinity")
+"""Share of an equity that is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """One position and what stands behind it.
+
+    Attributes:
+        size: signed, units of the coin.
+        mark: USD.
+        rate: maintenance, fraction of the notional; None when unknown.
+        equity: of the pool behind it, USD: the account's, or the position's own margin.
+        maintenance: of that pool, USD.
+        liquidation_price: as the venue tells it, USD.
+        told: whether the venue told it; else it is worked out.
+        funding: paid since the position was opened, USD; negative when received.
+    """
+
+    size: Decimal
+    mark: Decimal
+    rate: Decimal | None
+    equity: Decimal
+    maintenance: Decimal
+    liquidation_price: Decimal | None = None
+    told: bool = False
+    funding: Decimal = ZERO
+
+    @property
+    def usage(self) -> Decimal | None:
+        """Maintenance over equity, 1 at liquidation; None when unknown."""
+        if self.rate is None:
+            return None
+        return self.maintenance / self.equity if self.equity > 0 else EVERYTHING
+
+    def price_at(self, usage: Decimal) -> Decimal | None:
+        """Price of the coin at which maintenance reaches a share of equity, all else equal.
+
+        Both change with the price p: `M + |q| r (p - p0) = usage * (E + q (p - p0))`.
+
+        Args:
+            usage: maintenance over equity; 1 is liquidation.
+
+        Returns:
+            USD; None when no price above 0 does it.
+
+        Source: venue documentation, "Liquidations", read 2026-11, solved for the price.
+        """
+        if self.rate is None:
+            return None
+        slope = abs(self.size) * self.rate - usage * self.size
+        if not slope:
+            return None
+        price = self.mark + (usage * self.equity - self.maintenance) / slope
+        return price if price > 0 else None
+
+    @property
+    def liquidation(self) -> Decimal | None:
+        """Price, USD, at which the venue would act; None when there is none."""
+        return self.liquidation_price if self.told else self.price_at(Decimal(1))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All positions of an account at one time."""
+
+    exposures: Mapping[str, Exposure] = field(default_factory=dict)
+
+    @property
+    def usage(self) -> Decimal | None:
+        """Highest usage of any pool; None without a known one."""
+        known = [item.usage for item in self.exposures.values() if item.usage is not None]
+        return max(known) if known else None
+
+
+def standing_of(
+    observation: Observation,
+    instruments: Instruments,
+    account: AccountView | None,
+    *,
+    marks_are_old: bool,
+) -> Standing:
+    """Work out where an account stands.
+
+    Args:
+        observation: what is known.
+        instruments: margin tiers of each coin.
+        account: the venue's own report, where there is one: isolated margin, liquidation prices
+            and funding come from it. Without one every position counts as cross.
+        marks_are_old: read each mark from the position's own report.
+    """
+    marks = {
+        coin: _mark(position, observation, marks_are_old=marks_are_old)
+        for coin, position in observation.positions.items()
+    }
+    rates = {
+        coin: maintenance_rate(instruments[coin], abs(position.size) * marks[coin])
+        if coin in instruments
+        else None
+        for coin, position in observation.positions.items()
+    }
+    reports = (
+        {row.position.coin: row.position for row in account.state.assetPositions}
+        if (account)
+        else {}
+    )
+    isolated = {coin for coin, report in reports.items() if report.leverage.type == "isolated"}
+    maintenance = sum(
+        (
+            abs(position.size) * marks[coin] * (rates[coin] or ZERO)
+            for coin, position in observation.positions.items()
+            if coin not in isolated
+        ),
+        ZERO,
+    )
+    equity = observation.equity
+    if account is not None:
+        equity = parse_decimal(account.state.crossMarginSummary.accountValue)
+    exposures: dict[str, Exposure] = {}
+    for coin, position in observation.positions.items():
+        report, rate = reports.get(coin), rates[coin]
+        alone = coin in isolated and report is not None
+        exposures[coin] = Exposure(
+            size=position.size,
+            mark=marks[coin],
+            rate=rate,
+            equity=parse_decimal(report.marginUsed) if alone and report else equity,
+            maintenance=abs(position.size) * marks[coin] * (rate or ZERO) if alone else maintenance,
+            liquidation_price=_price(report.liquidationPx) if report else None,
+            told=report is not None,
+            funding=parse_decimal(report.cumFunding.sinceOpen) if report else ZERO,
+        )
+    return Standing(exposures)
+
+
+def maintenance_rate(instrument: Instrument, notional: Decimal) -> Decimal:
+    """Maintenance rate of the tier that a notional lies in, as a fraction.
+
+    Args:
+        instrument: of the coin.
+        notional: USD.
+    """
+    reached = [tier for tier in instrument.tiers if tier.lower_bound_usd <= notional * USD_ONE]
+    return Decimal((reached or instrument.tiers)[-1].maintenance) / RATE_ONE
+
+
+def _mark(position: PositionView, observation: Observation, *, marks_are_old: bool) -> Decimal:
+    """Mark of a coin; from the position's own gain where there is no fresh one."""
+    mid = observation.mids.get(position.coin)
+    if mid is not None and mid > 0 and not marks_are_old:
+        return mid
+    return position.entry_px + position.unrealized_pnl / position.size
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else parse_decimal(text)
