@@ -149,7 +149,7 @@ class AccountKeeper:
                 self.failed_reads += 1
                 wait_s = max(pause_s, (fault.retry_after_ms or 0) / 1000)
             if unexplained >= patience.reads:
-                self.cache.settle()
+                self.cache.give_in()
                 return
             await asyncio.sleep(wait_s * self._chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, patience.longest_pause_s)

@@ -99,11 +99,12 @@ class AccountStateCache:
     Args:
         clock: wall time, for what is shown.
         limits: see there.
-        in_flight: whether an action is on its way to the venue; a difference may be its effect.
         now_s: seconds of a clock that never goes back; ages are measured with it.
 
     Attributes:
         state: what is known; replaced whole, never changed.
+        in_flight: says whether an action is on its way to the venue; a difference may be its
+            effect.
         listeners: called with every change; they return at once.
         counts: what has been seen: `pushes`, `late_pushes`, `fills`, `orders`, `malformed`, and
             `adopted` cash.
@@ -115,10 +116,10 @@ class AccountStateCache:
         *,
         clock: Clock,
         limits: StateLimits | None = None,
-        in_flight: Callable[[], bool] = lambda: False,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state = AccountState()
+        self.in_flight: Callable[[], bool] = lambda: False
         self.listeners: list[Callable[[AccountChange], None]] = []
         self.counts: Counter[str] = Counter()
         self.book = FillBook()
@@ -138,7 +139,6 @@ class AccountStateCache:
         self._doubts = Doubts(
             looks=self.limits.looks,
             dwell_s=self.limits.dwell_s,
-            in_flight=in_flight,
             now_s=now_s,
         )
         self._lies: dict[str, None] = {}
@@ -231,7 +231,7 @@ class AccountStateCache:
 
         Returns:
             Whether positions are explained; when not, ask again: what was asked later may hold
-            more. After some tries, give in with `settle`.
+            more. After some tries, `give_in`.
         """
         self.received(FillsPush(fills=fills))
         push = StatePush(state=view.state, open_orders=view.open_orders, server_ms=view.state.time)
@@ -241,13 +241,13 @@ class AccountStateCache:
             return False
         if any(key.startswith("position") for key in self._found(shown)):
             return False
-        self.settle()
+        self._settle()
         return True
 
-    def settle(self) -> None:
-        """Call the connection reconciled; what still differs goes on to be told."""
-        self.state = replace(self.state, reconciling=False)
-        self._publish()
+    def give_in(self) -> None:
+        """Call the connection reconciled although it is not explained, and tell what differs."""
+        self._doubts.confirm()
+        self._settle()
 
     def adopt(self) -> None:
         """Believe the venue's last full state as it is; for an operator who has looked."""
@@ -262,6 +262,10 @@ class AccountStateCache:
         self._publish()
 
     # how
+
+    def _settle(self) -> None:
+        self.state = replace(self.state, reconciling=False)
+        self._publish()
 
     def _take_fills(self, fills: tuple[UserFill, ...]) -> None:
         lied = len(self.book.conflicts)
@@ -343,7 +347,7 @@ class AccountStateCache:
             del found["cash"]
             self.counts["adopted"] += 1
             self._picture.take_cash(push)
-        self._doubts.look(found)
+        self._doubts.look(found, in_flight=self.in_flight())
         if not found:
             self._agreed_ms = push.server_ms
             self._flaws.clear()

@@ -21,32 +21,28 @@ class Doubts:
     Args:
         looks: states in a row.
         dwell_s: seconds from the first to the last of them.
-        in_flight: whether an action is on its way to the venue.
         now_s: seconds of a clock that never goes back.
 
     Attributes:
         total: how many were ever confirmed.
     """
 
-    def __init__(
-        self,
-        *,
-        looks: int,
-        dwell_s: float,
-        in_flight: Callable[[], bool],
-        now_s: Callable[[], float],
-    ) -> None:
+    def __init__(self, *, looks: int, dwell_s: float, now_s: Callable[[], float]) -> None:
         self.total = 0
         self._looks = looks
         self._dwell_s = dwell_s
-        self._in_flight = in_flight
         self._now_s = now_s
         self._suspects: dict[str, _Suspect] = {}
 
-    def look(self, found: Mapping[str, str]) -> None:
-        """Take in what differs at present, by how much."""
+    def look(self, found: Mapping[str, str], *, in_flight: bool) -> None:
+        """Take in what differs at present.
+
+        Args:
+            found: what differs, and by how much.
+            in_flight: an action is on its way to the venue: nothing is confirmed now.
+        """
         before, self._suspects = self._suspects, {}
-        now_s, quiet = self._now_s(), not self._in_flight()
+        now_s = self._now_s()
         for key, offset in found.items():
             suspect = before.get(key)
             if suspect is None or suspect.offset != offset:
@@ -54,10 +50,16 @@ class Doubts:
             else:
                 suspect.looks += 1
             lasts = suspect.looks >= self._looks and now_s - suspect.since_s >= self._dwell_s
-            if lasts and quiet and not suspect.confirmed:
+            if lasts and not in_flight and not suspect.confirmed:
                 suspect.confirmed = True
                 self.total += 1
             self._suspects[key] = suspect
+
+    def confirm(self) -> None:
+        """Confirm what differs at present, without waiting."""
+        for suspect in self._suspects.values():
+            self.total += not suspect.confirmed
+            suspect.confirmed = True
 
     @property
     def confirmed(self) -> Iterable[str]:

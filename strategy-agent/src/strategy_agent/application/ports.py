@@ -1,6 +1,6 @@
 """What driving a trader needs from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -148,11 +148,15 @@ class AccountListener(FeedListener[AccountEvent], Protocol):
 class MarketData(Protocol):
     """Market data of the data contract."""
 
-    async def snapshot(self, coin: str, at_ms: int) -> dict[str, Any]:
-        """Ask for the market-data snapshot of a coin at a time, which may be older than that.
+    async def snapshot(self, coin: str, at_ms: int | None) -> dict[str, Any]:
+        """Ask for the market-data snapshot of a coin.
+
+        Args:
+            coin: its name.
+            at_ms: a minute that has closed; None for the newest there is.
 
         Raises:
-            SuiteError: there is none to be had.
+            SuiteError: there is none, or not of that time yet.
         """
         ...
 
@@ -161,19 +165,19 @@ class Delivery(Protocol):
     """The way of a trader's actions to its exchange."""
 
     async def carry_out(
-        self, actions: Sequence[Action], *, decided_ms: int
+        self, actions: Sequence[Action], *, turn: int, decided_ms: int
     ) -> tuple[ActionReply, ...]:
-        """Send actions in their order; one answer for each."""
+        """Send the actions of a decision in their order; one answer for each."""
         ...
 
     @property
-    def unknown_coins(self) -> tuple[str, ...]:
-        """Coins with an order of which it is not known whether the exchange has it."""
+    def unknown(self) -> Mapping[str, DurableIntent]:
+        """Intents of unknown fate, the oldest of each coin that has one."""
         ...
 
     @property
-    def in_flight(self) -> bool:
-        """An action is on its way, or its fate is unknown."""
+    def trouble(self) -> tuple[str, ...]:
+        """Why no new risk may be taken on any coin, e.g. `kill_latch`; empty when all is well."""
         ...
 
 

@@ -1,0 +1,319 @@
+"""Steps at a venue that wakes nobody: the agent sleeps by its own clock, and by what it is told.
+
+    steps = LocalSteps(time=..., cache=..., mids=..., delivery=..., market=..., user=...)
+    reply = await steps.join(JoinRequest(...))
+    reply = await steps.wait(WaitRequest(...))
+
+A reply is put together from what is known: the account from its cache, mids from the stream,
+snapshots from the data contract. Nothing is asked of the venue, and nothing polled.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from strategy_agent.application.account_events import AccountChange
+from strategy_agent.application.account_state import AccountStateCache
+from strategy_agent.application.live_mids import LiveMids
+from strategy_agent.application.ports import Delivery, MarketData
+from strategy_agent.application.venue_time import VenueTime
+from suite.bars import INTERVAL_MS, MINUTE_MS
+from suite.contracts.clock import JoinRequest, PriceCross, WaitReply, WaitRequest, WakeOn, Want
+from suite.contracts.hyperliquid_info import FillLiquidation, UserFill
+from suite.contracts.venue import ActionReply
+from suite.errors import SuiteError, UpstreamTimeout
+from suite.fixed import is_decimal, parse_decimal
+
+_RETRY_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLimits:
+    """How long what may take, and how old it may be.
+
+    Attributes:
+        ready_s: until the account must be known at a join.
+        market_ms: age of prices and of snapshots, of the venue's time.
+        grace_s: for a snapshot that has the minute just closed; a collector needs a moment.
+    """
+
+    ready_s: float = 30.0
+    market_ms: int = MINUTE_MS
+    grace_s: float = 5.0
+
+
+class LocalSteps:
+    """Steps of one trader; a `Steps`.
+
+    Args:
+        time: of the venue.
+        cache: of the trader's account, kept by somebody; its fills and orders end waits.
+        mids: prices, told by the same stream.
+        delivery: carries out what was decided.
+        market: snapshots.
+        user: address of the account.
+        limits: see there.
+        fills_since_ms: fills from this time on that were there before the process are told at the
+            join, so that a trader that was away hears of them; None for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        time: VenueTime,
+        cache: AccountStateCache,
+        mids: LiveMids,
+        delivery: Delivery,
+        market: MarketData,
+        user: str,
+        limits: StepLimits | None = None,
+        fills_since_ms: int | None = None,
+    ) -> None:
+        self._time = time
+        self._cache = cache
+        self._mids = mids
+        self._delivery = delivery
+        self._market = market
+        self._user = user.lower()
+        self._limits = limits or StepLimits()
+        self._fills_since_ms = fills_since_ms
+        self._stirred = asyncio.Event()
+        self._fills: list[UserFill] = []
+        self._order_changed = self._asked = self._waiting = self._sending = False
+        self._told_ms = -1
+        self._last: WaitReply | None = None
+        self._snapshots: dict[str, dict[str, Any]] = {}
+        self._behind: tuple[str, ...] = ()
+        cache.in_flight = self._in_flight
+        cache.listeners.append(self._account_changed)
+        mids.listeners.append(self._stirred.set)
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why no new risk may be taken at present; `unknown_order:ETH` concerns one coin."""
+        found = [*self._cache.trouble, *self._delivery.trouble]
+        if self._behind or self._mids.age_ms > self._real_ms(self._limits.market_ms):
+            found.append("stale_market")
+        found += [f"unknown_order:{coin}" for coin in self._delivery.unknown]
+        return tuple(found)
+
+    async def join(self, request: JoinRequest) -> WaitReply:
+        """Wait until the account is known, and tell what it is.
+
+        Raises:
+            UpstreamTimeout: it is not known in time, or differs from what its fills say.
+            SuiteError: there is no snapshot to be had.
+        """
+        try:
+            async with asyncio.timeout(self._limits.ready_s):
+                while self._cache.trouble or (request.want.mids and not self._mids.mids):
+                    self._stirred.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_RETRY_S):
+                            await self._stirred.wait()
+        except TimeoutError:
+            reasons = (*self._cache.trouble, *self._cache.state.differences)
+            reason = ", ".join(reasons) or "no prices"
+            limit_s = self._limits.ready_s
+            raise UpstreamTimeout(
+                f"the account is not known after {limit_s:g} s: {reason}"
+            ) from None
+        if self._fills_since_ms is not None:
+            known = {(fill.time, fill.coin, fill.tid) for fill in self._fills}
+            before = [
+                fill
+                for fill in self._cache.state.fills
+                if fill.time >= self._fills_since_ms
+                and (fill.time, fill.coin, fill.tid) not in known
+            ]
+            self._fills = sorted([*before, *self._fills], key=lambda fill: fill.time)
+            self._fills_since_ms = None
+        await self._refresh(request.want, strict=True)
+        self._last = None
+        return self._reply(request.want, step_seq=0, woke_by=(), results=())
+
+    async def wait(self, request: WaitRequest) -> WaitReply:
+        """Carry out orders and sleep until woken; a repeated step has its reply and no more."""
+        if self._last is not None and self._last.step_seq == request.step_seq:
+            return self._last
+        self._waiting, self._asked = True, False
+        try:
+            results = await self._carry_out(request)
+            woke_by = await self._sleep(request)
+        finally:
+            self._waiting = False
+        await self._refresh(request.want, strict=False)
+        reply = self._reply(
+            request.want, step_seq=request.step_seq, woke_by=woke_by, results=results
+        )
+        self._last = reply
+        return reply
+
+    async def heartbeat(self) -> None:
+        """Nobody waits for it."""
+
+    def wake(self) -> None:
+        """End the present `wait` at once, once its orders have been carried out."""
+        self._asked = self._waiting
+        self._stirred.set()
+
+    # what happens
+
+    def _account_changed(self, change: AccountChange) -> None:
+        self._fills += change.fills
+        self._order_changed |= bool(change.orders)
+        self._time.heard(self._cache.state.as_of_ms)
+        self._stirred.set()
+
+    def _in_flight(self) -> bool:
+        return self._sending or bool(self._delivery.unknown)
+
+    async def _carry_out(self, request: WaitRequest) -> tuple[ActionReply, ...]:
+        if not request.orders:
+            return ()
+        self._sending = True
+        try:
+            return await self._delivery.carry_out(
+                request.orders, turn=request.step_seq, decided_ms=self._told_ms
+            )
+        finally:
+            self._sending = False
+            self._order_changed = False  # what was just asked for is no news
+
+    # sleeping
+
+    async def _sleep(self, request: WaitRequest) -> tuple[str, ...]:
+        """Sleep until something of the request holds; say what does."""
+        bar = request.wake_on.bar
+        interval_ms = INTERVAL_MS[bar] if bar else 0
+        close_ms = (self._told_ms // interval_ms + 1) * interval_ms if interval_ms else None
+        ends = [at_ms for at_ms in (request.until_ms, close_ms) if at_ms is not None]
+        while True:
+            self._stirred.clear()
+            if reasons := tuple(self._reasons(request, close_ms)):
+                return reasons
+            wait_s = self._time.wait_s(min(ends)) if ends else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._stirred.wait()
+
+    def _reasons(self, request: WaitRequest, close_ms: int | None) -> Iterator[str]:
+        """Find what ends a wait now; while time stands still, nothing but somebody who asks."""
+        now_ms = self._time.now_ms()
+        if self._asked:
+            yield "asked"
+        if now_ms <= self._told_ms:
+            return
+        if request.until_ms is not None and now_ms >= request.until_ms:
+            yield "time"
+        if close_ms is not None and now_ms >= close_ms:
+            yield "bar"
+        yield from self._events(request.wake_on)
+        if any(self._crossed(cross) for cross in request.wake_on.price):
+            yield "price"
+
+    def _events(self, wake: WakeOn) -> Iterator[str]:
+        if wake.fill and self._fills:
+            yield "fill"
+        if wake.liquidation and any(self._is_liquidation(fill) for fill in self._fills):
+            yield "liquidation"
+        if wake.order and self._order_changed:
+            yield "order"
+
+    def _is_liquidation(self, fill: UserFill) -> bool:
+        told = fill.liquidation
+        return isinstance(told, FillLiquidation) and told.liquidatedUser.lower() == self._user
+
+    def _crossed(self, cross: PriceCross) -> bool:
+        text = self._mids.mids.get(cross.coin, "")
+        if not is_decimal(text):
+            return False
+        mid = parse_decimal(text)
+        if cross.above is not None:
+            return mid >= cross.above
+        return cross.below is not None and mid <= cross.below
+
+    # the reply
+
+    def _reply(
+        self,
+        want: Want,
+        *,
+        step_seq: int,
+        woke_by: tuple[str, ...],
+        results: tuple[ActionReply, ...],
+    ) -> WaitReply:
+        """Put together what is known at this moment; nothing is waited for."""
+        self._told_ms = self._time.now_ms()
+        fills: tuple[UserFill, ...] = ()
+        if want.fills:
+            fills, self._fills = tuple(self._fills), []
+        self._order_changed = False
+        return WaitReply(
+            now_ms=self._told_ms,
+            step_seq=step_seq,
+            woke_by=woke_by,
+            results=results,
+            fills=fills,
+            account=self._cache.state.view if want.account else None,
+            mids=dict(self._mids.mids) if want.mids else None,
+            snapshots=self._shown(want) if want.snapshots else None,
+        )
+
+    def _shown(self, want: Want) -> dict[str, dict[str, Any]]:
+        """Snapshots with the blocks that are wanted."""
+        shown = {coin: self._snapshots[coin] for coin in want.snapshots if coin in self._snapshots}
+        if not want.intervals:
+            return shown
+        return {
+            coin: {
+                **snapshot,
+                "intervals_data": {
+                    name: block
+                    for name, block in snapshot["intervals_data"].items()
+                    if name in want.intervals
+                },
+            }
+            for coin, snapshot in shown.items()
+        }
+
+    async def _refresh(self, want: Want, *, strict: bool) -> None:
+        """Get the snapshots of the minute that has just closed.
+
+        Args:
+            want: which.
+            strict: fail where there is none at all; else go on with those of before.
+        """
+        at_ms = self._time.now_ms() // MINUTE_MS * MINUTE_MS
+        asked = [self._snapshot(coin, at_ms) for coin in want.snapshots]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        for coin, told in zip(want.snapshots, found, strict=True):
+            if isinstance(told, SuiteError):
+                if strict:
+                    raise told
+            elif isinstance(told, BaseException):
+                raise told
+            else:
+                self._snapshots[coin] = told
+        oldest_ms = at_ms - self._limits.market_ms
+        self._behind = tuple(
+            coin
+            for coin in want.snapshots
+            if coin not in self._snapshots or self._snapshots[coin]["as_of_ms"] <= oldest_ms
+        )
+
+    async def _snapshot(self, coin: str, at_ms: int) -> dict[str, Any]:
+        """Ask for a snapshot until it has the minute that closed, or take the newest there is."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._time.real(self._limits.grace_s)):
+                while True:
+                    with suppress(SuiteError):
+                        return await self._market.snapshot(coin, at_ms)
+                    await asyncio.sleep(self._time.real(_RETRY_S))
+        return await self._market.snapshot(coin, None)
+
+    def _real_ms(self, venue_ms: int) -> float:
+        """Real age that prices may have; a paced world tells them once a bar."""
+        return self._time.real(2 * venue_ms if self._time.paced else venue_ms)

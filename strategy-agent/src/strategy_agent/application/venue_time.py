@@ -1,0 +1,79 @@
+"""The venue's time, carried on by a local clock between what the venue says of it."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from suite.bars import MINUTE_MS
+from suite.contracts.clock import ClockState
+
+_WINDOW_S: Final = 600.0
+"""How long the latest lead of the venue's clock over ours counts; two clocks drift apart."""
+
+
+class VenueTime:
+    """What time it is at a venue that wakes nobody.
+
+    Wall time goes on evenly. What the venue says of it is on its way for a moment, so of all it
+    said lately the latest time counts. The time of a paced world stands at a boundary until the
+    venue tells the next; should it not, it is taken to have come half a bar late.
+
+    Args:
+        state: the venue's clock, as it was just asked for.
+        now_s: seconds of a clock that never goes back.
+        bar_ms: of a paced world.
+    """
+
+    def __init__(
+        self,
+        state: ClockState,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        bar_ms: int = MINUTE_MS,
+    ) -> None:
+        self.speed = state.speed or 1.0
+        self.paced = state.mode != "wall"
+        self._now_s = now_s
+        self._bar_ms = bar_ms
+        self._shown_ms = state.now_ms
+        self._anchor_ms, self._anchor_s = state.now_ms, now_s()
+        self._began_s = self._anchor_s
+        self._lead_ms = self._earlier_lead_ms = self._lead(state.now_ms)
+
+    def now_ms(self) -> int:
+        """The venue's time, epoch ms; never goes back."""
+        now_s = self._now_s()
+        if self.paced:
+            passed_ms = (now_s - self._anchor_s) * 1000 * self.speed - self._bar_ms / 2
+            now_ms = self._anchor_ms + max(0, int(passed_ms // self._bar_ms)) * self._bar_ms
+        else:
+            lead_ms = max(self._lead_ms, self._earlier_lead_ms)
+            now_ms = int(now_s * 1000 * self.speed + lead_ms)
+        self._shown_ms = max(self._shown_ms, now_ms)
+        return self._shown_ms
+
+    def heard(self, server_ms: int) -> None:
+        """Take in a time that the venue has told."""
+        now_s = self._now_s()
+        if self.paced and server_ms > self._anchor_ms:
+            self._anchor_ms, self._anchor_s = server_ms, now_s
+        if now_s - self._began_s > _WINDOW_S:
+            self._began_s, self._earlier_lead_ms = now_s, self._lead_ms
+            self._lead_ms = self._lead(server_ms)
+        self._lead_ms = max(self._lead_ms, self._lead(server_ms))
+
+    def wait_s(self, until_ms: int) -> float:
+        """Real seconds until a time of the venue; a paced world may tell of it earlier."""
+        late_ms = self._bar_ms / 2 if self.paced else 0
+        at_ms = self._anchor_ms if self.paced else self.now_ms()
+        wait_s = (until_ms + late_ms - at_ms) / 1000 / self.speed
+        if self.paced:
+            wait_s -= self._now_s() - self._anchor_s
+        return max(0.0, wait_s)
+
+    def real(self, stretch: float) -> float:
+        """How long a stretch of the venue's time really takes, in its unit; never longer."""
+        return stretch / max(1.0, self.speed)
+
+    def _lead(self, server_ms: int) -> float:
+        return server_ms - self._now_s() * 1000 * self.speed

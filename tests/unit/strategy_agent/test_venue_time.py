@@ -1,0 +1,61 @@
+"""The venue's time by a local clock."""
+
+from typing import Any
+
+import pytest
+
+from strategy_agent.application.venue_time import VenueTime
+from suite.contracts.clock import ClockState
+
+
+class Hands:
+    """A local clock that a test turns."""
+
+    def __init__(self, **state: Any) -> None:
+        self.now_s = 500.0
+        clock = ClockState(**{"mode": "wall", "now_ms": 60_000, "speed": 1.0, **state})
+        self.time = VenueTime(clock, now_s=lambda: self.now_s)
+
+    def shown(self, after_s: float) -> int:
+        self.now_s += after_s
+        return self.time.now_ms()
+
+
+def test_wall_time_goes_on_at_its_speed() -> None:
+    assert 61_500 == Hands().shown(1.5)
+    assert 150_000 == Hands(speed=60.0).shown(1.5)
+
+
+def test_a_later_time_that_the_venue_tells_counts_and_an_earlier_one_was_on_its_way() -> None:
+    hands = Hands()
+    hands.time.heard(59_000)
+    assert 60_000 == hands.shown(0)
+    hands.time.heard(60_400)
+    assert 61_400 == hands.shown(1)
+
+
+def test_a_clock_that_runs_ahead_is_found_within_two_windows_and_never_goes_back() -> None:
+    hands = Hands()
+    before = shown = hands.shown(0)
+    for _ in range(2000):  # ours is a thousandth fast
+        hands.time.heard(60_000 + int((hands.now_s - 500.0) * 999))
+        shown = hands.shown(1)
+        assert before <= shown
+        before = shown
+    assert 60_000 + 2000 * 999 == pytest.approx(shown, abs=1300)
+
+
+def test_a_paced_world_stands_at_its_boundary_until_the_next_is_told_or_is_half_a_bar_late() -> (
+    None
+):
+    hands = Hands(mode="paced", speed=60.0)
+    assert 60_000 == hands.shown(1.4)
+    assert 120_000 == hands.shown(0.2)
+    hands.time.heard(180_000)
+    assert 180_000 == hands.shown(0.1)
+    assert 1.4 == pytest.approx(hands.time.wait_s(240_000))
+
+
+@pytest.mark.parametrize(("speed", "expected"), [(1.0, 30.0), (60.0, 0.5)])
+def test_a_wait_is_as_long_as_it_really_takes(speed: float, expected: float) -> None:
+    assert expected == Hands(speed=speed).time.wait_s(90_000)
