@@ -1,6 +1,7 @@
 """The report page as a reader uses it: sorting, colours, zoom, keys, in a real Chromium."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,29 @@ def test_page_draws_its_tables_and_charts_without_an_error(report: Page) -> None
     assert 1 == report.read(
         "Math.max(...[...document.querySelectorAll('.chart')].map((one) => one.clientHeight > 150))"
     )
+
+
+def test_parts_of_the_profit_stand_on_both_sides_of_zero_and_add_up(report: Page) -> None:
+    """One stack a trader: what was gained right of the line, what it cost left of it."""
+    cards = "[...document.querySelectorAll('#split > div')]"
+    assert len(NAMES) == report.read(f"{cards}.length")
+    amounts = report.read(
+        f"{cards}.map((card) => [...card.querySelectorAll('.part > :last-child')]"
+        ".map((cell) => cell.title))"
+    )
+    for *parts, net in amounts:
+        assert Decimal(net) == sum(Decimal(part) for part in parts)
+    sides = report.read(
+        f"{cards}.flatMap((card) => {{"
+        "const zero = card.querySelector('.stack').getBoundingClientRect(),"
+        " at = parseFloat(card.querySelector('.stack').style.getPropertyValue('--zero')) / 100"
+        " * zero.width + zero.left;"
+        "return [...card.querySelectorAll('.stack b:not([hidden])')].map((bar) => {"
+        "const box = bar.getBoundingClientRect(), gain = !bar.title.includes(' -');"
+        "return gain ? box.left >= at - 1 : box.right <= at + 3; }); })"
+    )
+    assert len(sides) >= 3 * len(NAMES)
+    assert all(sides)
 
 
 def test_trades_are_sorted_by_any_column_both_ways(report: Page) -> None:

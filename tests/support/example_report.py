@@ -45,7 +45,7 @@ def example_report(
     }
     return {
         "result": {
-            "schema": "autocryptotrader-report/1",
+            "schema": "autocryptotrader-report/2",
             "period": {
                 "from_ms": START_MS,
                 "to_ms": START_MS + days * DAY_MS,
@@ -157,12 +157,23 @@ def _trader(
             "funding": usd(funding),
             "net": usd(net),
         },
+        "profit_split": _split(sorted(charts), net, fees, funding),
         "orders": [],
         "liquidations": [],
         "rejected_orders": 0,
         "decisions_sha256": "b4" * 32,
         "degraded": False,
     }
+
+
+def _split(coins: list[str], net: float, fees: float, funding: float) -> dict[str, Any]:
+    """Half of the fees earned by the spread; the first coin has all of it."""
+    exact = {"spread": fees / 2, "fees": -fees, "funding": funding, "net": net}
+    parts = {name: usd(value) for name, value in exact.items()}
+    rest = sum((Decimal(parts[name]) for name in ("spread", "fees", "funding")), Decimal(0))
+    parts["inventory"] = f"{Decimal(parts['net']) - rest:f}"
+    nothing = dict.fromkeys(parts, "0")
+    return {**parts, "coins": dict.fromkeys(coins, nothing) | {coins[0]: parts} if fees else {}}
 
 
 def _trade(

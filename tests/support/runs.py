@@ -7,8 +7,9 @@ from tests.support.random_traders import COINS, DEPOSITS, MINUTE, Driver, random
 
 from perp_engine.commands import Advance
 from perp_engine.events import Event, Fill, FundingPaid, InsuranceMoved, Liquidated, OrderOpened
+from perp_engine.past import print_at
 from perp_engine.rules import Rules
-from suite.enums import OrderStatus, Side
+from suite.enums import FillCause, OrderStatus, Side
 from suite.fixed import Price, Size, Usd
 from virtual_exchange.domain.record import AccountRecord, MarketRecord, OrderRecord, RunRecord
 
@@ -33,6 +34,13 @@ def random_run(seed: int, bars: int = 120) -> RunRecord:
             equity_usd=np.array([row[index] for row in equity], np.int64),
             exposure_usd=np.array([row[index] for row in exposure], np.int64),
             fills=[e for e in events if isinstance(e, Fill) and e.account == index],
+            mids=[
+                e.reference_price
+                if e.is_taker or e.cause is not FillCause.ORDER
+                else print_at(tape, Rules(), e.symbol, e.time_ms)
+                for e in events
+                if isinstance(e, Fill) and e.account == index
+            ],
             funding=[e for e in events if isinstance(e, FundingPaid) and e.account == index],
             liquidations=[e for e in events if isinstance(e, Liquidated) and e.account == index],
             insurance=[e for e in events if isinstance(e, InsuranceMoved) and e.account == index],
@@ -47,6 +55,7 @@ def random_run(seed: int, bars: int = 120) -> RunRecord:
             instrument=COINS[symbol],
             source="random",
             synthetic=True,
+            mark=engine.mark(symbol),
             open_time_ms=np.arange(bars) * MINUTE,
             open=tape.bars[symbol, 0],
             high=tape.bars[symbol, 1],

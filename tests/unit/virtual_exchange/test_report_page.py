@@ -32,7 +32,8 @@ def test_a_trader_that_never_traded_has_a_page_too() -> None:
     """No trades, no fills, no Sharpe: no error."""
     record = random_run(4)
     account = record.accounts[0]
-    account.fills, account.funding, account.orders = [], [], []
+    account.fills, account.mids, account.funding, account.orders = [], [], [], []
+    account.insurance = []
     account.equity_usd = account.equity_usd * 0 + account.initial_balance_usd
     account.exposure_usd = account.exposure_usd * 0
     data = data_of(render_page(build_report(record)))
@@ -186,6 +187,7 @@ def test_a_page_of_a_real_run_takes_the_report_as_it_is_built() -> None:
     assert data["leaderboard"] == report["result"]["leaderboard"]
     for name, trader in report["result"]["traders"].items():
         assert data["traders"][name]["bridge"] == trader["bridge"]
+        assert data["traders"][name]["profit_split"] == trader["profit_split"]
 
 
 def test_a_name_with_console_markup_is_printed_as_it_is() -> None:

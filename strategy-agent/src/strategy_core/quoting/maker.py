@@ -177,18 +177,26 @@ class _Coin:
         mids: times and mids, the first at least a jump window old where there is such a one.
         filled_ms: time of the last maker fill, by whether it bought.
         changed_ms: when quotes were last placed or moved.
+        due_ms: from when on quotes may be placed or moved again.
     """
 
     stamps: FundingStamps
     mids: deque[tuple[int, Decimal]] = field(default_factory=deque)
     filled_ms: dict[bool, int] = field(default_factory=dict)
     changed_ms: int | None = None
+    due_ms: int = 0
 
 
 @dataclass(slots=True)
 class _Turn:
-    """Actions and notes of one decision as they come together."""
+    """Actions and notes of one decision as they come together.
 
+    Attributes:
+        wakes: when the coin at hand shall be looked at again.
+        next_ms: when any shall.
+    """
+
+    next_ms: int
     cancels: list[Action] = field(default_factory=list)
     moves: list[Action] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -198,6 +206,10 @@ class _Turn:
 
 class Maker:
     """Keeps the quotes of one trader.
+
+    A coin's quotes are placed and moved at the trader's interval, when the coin was filled or its
+    mid has reached a quote, and when a pause of it is over. Between these, whatever else wakes the
+    trader, they are only taken away.
 
     Args:
         settings: how.
@@ -226,21 +238,29 @@ class Maker:
         """Answer one observation."""
         for fill in seen.fills:
             if fill.coin in self._coins and not fill.crossed:
-                self._coins[fill.coin].filled_ms[fill.side == "B"] = fill.time
+                memory = self._coins[fill.coin]
+                memory.filled_ms[fill.side == "B"] = fill.time
+                memory.due_ms = seen.now_ms
         resting: dict[str, list[Resting]] = {}
         for order in seen.open_orders:
             # reduce-only orders protect the position and are somebody else's
             if not order.reduceOnly:
                 resting.setdefault(order.coin, []).append(Resting.read(order))
-        turn = _Turn()
-        for coin in self._coins:
-            self._turn_of(coin, seen, resting.get(coin, []), turn)
         boundary = (seen.now_ms // self._interval_ms + 1) * self._interval_ms
+        turn = _Turn(boundary)
+        for coin, memory in self._coins.items():
+            self._turn_of(coin, seen, resting.get(coin, []), turn)
+            if memory.due_ms <= seen.now_ms:
+                memory.due_ms = boundary
+            ahead = [wake for wake in turn.wakes if wake > seen.now_ms]
+            memory.due_ms = min([memory.due_ms, *ahead])
+            turn.next_ms = min(turn.next_ms, memory.due_ms)
+            turn.wakes.clear()
         said = f"{len(turn.cancels)} taken away, {len(turn.moves)} sent, {turn.kept} kept"
         return Decision(
             actions=(*turn.cancels, *turn.moves),
             reasoning=", ".join([said, *turn.notes]),
-            until_ms=min([boundary, *(wake for wake in turn.wakes if wake > seen.now_ms)]),
+            until_ms=turn.next_ms,
             wake_on=_FILL,
         )
 
@@ -299,9 +319,11 @@ class Maker:
             tolerance=self._settings.tolerance,
             now_ms=now_ms,
         )
-        free_ms = now_ms
+        if any(judge.crossed(order) for order in resting):
+            memory.due_ms = min(memory.due_ms, now_ms)
+        free_ms = memory.due_ms
         if memory.changed_ms is not None:
-            free_ms = memory.changed_ms + timing.refresh_pause_ms
+            free_ms = max(free_ms, memory.changed_ms + timing.refresh_pause_ms)
         for is_buy in (True, False):
             side_ms = free_ms
             if is_buy in memory.filled_ms:
@@ -351,7 +373,10 @@ class Maker:
                 turn.wakes += [due_ms - timing.stamp_pause_ms, due_ms + timing.stamp_pause_ms + 1]
                 if abs(due_ms - now_ms) <= timing.stamp_pause_ms:
                     return "waits for its funding stamp"
-        return "jumped" if self._jumped(memory, market, now_ms) else ""
+        if self._jumped(memory, market, now_ms):
+            turn.wakes.append(now_ms + timing.jump_window_ms)
+            return "jumped"
+        return ""
 
     def _jumped(self, memory: _Coin, market: Market, now_ms: int) -> bool:
         """Whether the mid moved further than quotes can follow; notes the mid too."""

@@ -19,7 +19,7 @@ def problems(**params: Any) -> list[str]:
     return read_params(KINDS["fixed_spread"], params)[1]
 
 
-def maker(**params: Any) -> FixedSpread:
+def maker(*, interval_ms: int = MINUTE_MS, **params: Any) -> FixedSpread:
     """A maker of ETH: 100 USD a quote, 500 USD at most, a minute between decisions, no book."""
     values = {"order_notional": 100, "max_inventory": 500, "book": False, **params}
     read, found = read_params(KINDS["fixed_spread"], values)
@@ -28,7 +28,7 @@ def maker(**params: Any) -> FixedSpread:
         trader_id="t",
         symbols=("ETH",),
         instruments={"ETH": ETH},
-        interval_ms=MINUTE_MS,
+        interval_ms=interval_ms,
         generator=np.random.default_rng(0),
     )
     return FixedSpread(setup, read)
@@ -184,6 +184,18 @@ def test_a_jump_is_judged_by_the_time_it_took() -> None:
         strategy = maker()
         strategy.decide(seen())
         assert quoted is bool(sides(strategy.decide(seen(mid, now_ms=later))))
+
+
+def test_a_fill_of_another_coin_moves_nothing() -> None:
+    """Five minutes between decisions: woken in between, quotes stay unless the mid reaches them."""
+    strategy = maker(interval_ms=5 * MINUTE_MS)
+    assert START_MS + 5 * MINUTE_MS == strategy.decide(seen()).until_ms
+    woken = strategy.decide(seen("2000.5", now_ms=START_MS + MINUTE_MS, orders=(BID, ASK)))
+    assert ((), START_MS + 5 * MINUTE_MS) == (woken.actions, woken.until_ms)
+    reached = strategy.decide(seen("2001", now_ms=START_MS + 2 * MINUTE_MS, orders=(BID, ASK)))
+    assert ([2], 2) == (canceled(reached), len(sides(reached)))
+    due = strategy.decide(seen("2000.5", now_ms=START_MS + 5 * MINUTE_MS, orders=(BID, ASK)))
+    assert 2 == len(sides(due))
 
 
 def test_orders_that_only_reduce_are_left_to_their_owner() -> None:

@@ -17,7 +17,7 @@ from perp_engine.events import (
     OrderOpened,
 )
 from suite.enums import FillCause, OrderStatus
-from suite.fixed import Usd
+from suite.fixed import Price, Usd
 from suite.ids import Cloid, Oid
 from virtual_exchange.application.market.recorded_terms import in_recorded_terms
 from virtual_exchange.domain.accounts import Account
@@ -48,6 +48,7 @@ class AccountBook:
         changed_ms: when the status or the size of each order was last told.
         children: what protects an entry, by the id of that entry.
         latest: newest order of each client order id.
+        mids: the mid that each fill is measured by, price units.
         ledger: money that moved otherwise than by trading.
         moved_usd: sum of what its entries moved into the perp wallet.
         spot_usd: USDC of its spot wallet, micro-USD, outside the engine's ledger.
@@ -65,6 +66,7 @@ class AccountBook:
         self.children: dict[Oid, list[OrderRecord]] = {}
         self.latest: dict[Cloid, Oid] = {}
         self.fills: list[Fill] = []
+        self.mids: list[Price] = []
         self.funding: list[FundingPaid] = []
         self.liquidations: list[Liquidated] = []
         self.insurance: list[InsuranceMoved] = []

@@ -8,10 +8,19 @@ import numpy as np
 
 from perp_engine.commands import Advance, Command, Deposit, PriceWatch
 from perp_engine.engine import Engine
-from perp_engine.events import ActionRejected, Advanced, Event, OrderOpened, OrderRejected
+from perp_engine.events import (
+    ActionRejected,
+    Advanced,
+    Event,
+    Fill,
+    OrderOpened,
+    OrderRejected,
+)
+from perp_engine.past import print_at
 from perp_engine.rules import Rules
 from suite.bars import F64, HOUR_MS, I64, INTERVAL_MS, Bars, BoolArray, resample
 from suite.checks import InvariantViolated, check
+from suite.enums import FillCause
 from suite.errors import Conflict
 from suite.fixed import Price, Rate, Usd
 from suite.ids import AccountId
@@ -270,6 +279,8 @@ class World:
             run_id: name of the run.
             strategies: `{"kind": ..., "params": ...}` by account, as configured.
         """
+        if not self.finished:
+            self._sample_anew()
         equity, exposure = np.array(self._equity), np.array(self._exposure)
         return RunRecord(
             run_id=run_id,
@@ -308,6 +319,19 @@ class World:
                     raise InvariantViolated("an order was opened that nobody sent")
                 register.opened(event)
             book.take(event)
+            if isinstance(event, Fill):
+                book.mids.append(self._mid_before(event))
+
+    def _mid_before(self, fill: Fill) -> Price:
+        """Find the mid that a fill is measured by.
+
+        A taker trades around a print. A quote is met in the path of a bar, at its own price; what
+        it offered was offered against the print at the bar's start.
+        """
+        if fill.is_taker or fill.cause is not FillCause.ORDER:
+            return fill.reference_price
+        shown = print_at(self.market.tape, self.rules, fill.symbol, fill.time_ms)
+        return shown or fill.reference_price
 
     def _sample(self) -> None:
         if self._sample_ms and self._sample_ms[-1] == self.now_ms:
@@ -316,6 +340,13 @@ class World:
         self._equity.append(np.array(self.engine.equities(), np.int64))
         self._exposure.append(np.array(self.engine.exposures(), np.int64))
         self._moved.append([book.moved_usd for book in self.books])
+
+    def _sample_anew(self) -> None:
+        """Let the last sample be the present: what was traded since the boundary counts in it."""
+        if self._sample_ms[-1] == self.now_ms:
+            for samples in (self._sample_ms, self._equity, self._exposure, self._moved):
+                samples.pop()
+        self._sample()
 
     def _account_record(
         self, book: AccountBook, strategies: dict[str, dict[str, Any]], equity: I64, exposure: I64
@@ -328,6 +359,7 @@ class World:
             equity_usd=self._equity_of(account, equity),
             exposure_usd=np.ascontiguousarray(exposure[:, account.index]),
             fills=book.fills,
+            mids=book.mids,
             funding=book.funding,
             liquidations=book.liquidations,
             insurance=book.insurance,
@@ -354,6 +386,7 @@ class World:
             instrument=instrument,
             source=self.market.sources[symbol],
             synthetic=self.market.synthetic[symbol],
+            mark=self.engine.mark(symbol),
             open_time_ms=np.ascontiguousarray(candles.open_time_ms),
             open=units(candles.open),
             high=units(candles.high),

@@ -151,6 +151,8 @@ class AccountRecord:
         exposure_usd: shape (m,), sum of abs(position notional) at the same times, micro-USD.
         liquidations: when a pool fell below its maintenance margin.
         insurance: what the venue's insurance paid, or kept when negative.
+        mids: of each fill, price units: the print its book stood around, or, of a quote that was
+            met inside a bar, the one at that bar's start.
         decisions_sha256: hash of every action the account sent with its world time.
         rejected_orders: how many orders the venue refused.
     """
@@ -161,6 +163,7 @@ class AccountRecord:
     equity_usd: I64
     exposure_usd: I64
     fills: list[Fill]
+    mids: list[Price]
     funding: list[FundingPaid]
     orders: list[OrderRecord]
     decisions_sha256: str
@@ -175,12 +178,14 @@ class MarketRecord:
     """What a report draws of one coin: candles of a coarse interval.
 
     Attributes:
+        mark: price at which positions are valued at the end of the run, price units.
         open, high, low, close: shape (k,), price units.
     """
 
     instrument: Instrument
     source: str
     synthetic: bool
+    mark: Price
     open_time_ms: I64
     open: I64
     high: I64

@@ -13,6 +13,7 @@ import msgspec
 
 from suite import performance
 from suite.bars import DAY_MS
+from suite.checks import check
 from suite.fixed import USD_DECIMALS
 from virtual_exchange.application.info.values import usd
 from virtual_exchange.application.report.rows import (
@@ -25,10 +26,11 @@ from virtual_exchange.application.report.rows import (
     trade_row,
     without_floats,
 )
+from virtual_exchange.domain.profit import ProfitSplit, split_by_coin, total_of
 from virtual_exchange.domain.record import AccountRecord, OrderRecord, RunRecord
 from virtual_exchange.domain.trades import slippage_of, trades_of
 
-SCHEMA = "autocryptotrader-report/1"
+SCHEMA = "autocryptotrader-report/2"
 WIN_RATE_DEFINITION = (
     "wins / (wins + losses) over closed trades, each from flat to flat and net of fees and funding;"
     " exact zeros are breakeven and not counted"
@@ -138,11 +140,15 @@ def _trader(record: RunRecord, account: AccountRecord) -> dict[str, Any]:
             [time, usd(value)]
             for time, value in zip(record.equity_time_ms.tolist(), equity.tolist(), strict=True)
         ],
-        "trades": [fill_row(fill, instruments) for fill in account.fills],
+        "trades": [
+            fill_row(fill, mid, instruments)
+            for fill, mid in zip(account.fills, account.mids, strict=True)
+        ],
         "completed_trades": closed,
         "open_trades": [trade_row(trade, instruments, stops) for trade in trades.open],
         "portfolio_metrics": _metrics(record, account, statistics, drawdown, closed),
         "bridge": _bridge(account, initial, final),
+        "profit_split": profit_split(record, account),
         "orders": [order_row(order, instruments) for order in account.orders],
         "funding": [funding_row(paid, instruments) for paid in account.funding],
         "liquidations": [liquidation_row(event, instruments) for event in account.liquidations],
@@ -175,6 +181,38 @@ def _bridge(account: AccountRecord, initial: int, final: int) -> dict[str, str]:
         "fees": usd(fees),
         "funding": usd(funding),
         "net": usd(net),
+    }
+
+
+def profit_split(record: RunRecord, account: AccountRecord) -> dict[str, Any]:
+    """Where the profit came from: spread + inventory + fees + funding = net, exactly.
+
+    Raises:
+        InvariantViolated: the coins' profits are not what the equity gained.
+    """
+    coins = split_by_coin(
+        account.fills,
+        account.mids,
+        funding=account.funding,
+        insurance=account.insurance,
+        marks=[market.mark for market in record.markets],
+    )
+    total = total_of(coins.values())
+    gained = int(account.equity_usd[-1]) - int(account.equity_usd[0])
+    check(total.net_usd == gained, f"{account.account_id}: parts of {total.net_usd} for {gained}")
+    names = [market.instrument.coin for market in record.markets]
+    return _parts(total) | {
+        "coins": {names[symbol]: _parts(split) for symbol, split in coins.items()}
+    }
+
+
+def _parts(split: ProfitSplit) -> dict[str, str]:
+    return {
+        "spread": usd(split.spread_usd),
+        "inventory": usd(split.inventory_usd),
+        "fees": usd(split.fees_usd),
+        "funding": usd(split.funding_usd),
+        "net": usd(split.net_usd),
     }
 
 

@@ -110,6 +110,7 @@ def _trader(trader: dict[str, Any]) -> dict[str, Any]:
         "initial_balance": trader["initial_balance"],
         "metrics": trader["portfolio_metrics"],
         "bridge": trader["bridge"],
+        "profit_split": trader["profit_split"],
         "rejected_orders": trader["rejected_orders"],
         "liquidations": len(trader["liquidations"]),
         "start": start,

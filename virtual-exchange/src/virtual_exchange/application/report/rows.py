@@ -36,8 +36,8 @@ def number(value: float | None) -> str | None:
     return f"{rounded.normalize() + 0:f}"
 
 
-def fill_row(fill: Fill, instruments: list[Instrument]) -> dict[str, Any]:
-    """A fill at its world time, with the venue's own ids."""
+def fill_row(fill: Fill, mid: int, instruments: list[Instrument]) -> dict[str, Any]:
+    """A fill at its world time, with the venue's own ids and the mid it is measured by."""
     instrument = instruments[fill.symbol]
     return {
         "time": fill.time_ms,
@@ -46,6 +46,7 @@ def fill_row(fill: Fill, instruments: list[Instrument]) -> dict[str, Any]:
         "size": instrument.format_size(fill.size),
         "price": instrument.format_price(fill.price),
         "reference_price": instrument.format_price(fill.reference_price),
+        "mid": instrument.format_price(mid),
         "fee": usd(fill.fee_usd),
         "slippage": usd(slippage_of(fill)),
         "realized_pnl": usd(fill.realized_pnl_usd),

@@ -210,6 +210,68 @@ const page = (() => {
     return card;
   }));
 
+  // where profit came from: gains to the right of zero, costs to the left, one beside the other
+
+  const PARTS = [["spread", "Spread"], ["inventory", "Inventory"], ["fees", "Fees"], ["funding", "Funding"]];
+  const stacked = (split) => {
+    const track = make("div", undefined, "stack");
+    const values = PARTS.map(([key]) => Number(split[key]));
+    const up = values.reduce((sum, value) => sum + Math.max(0, value), 0);
+    const down = values.reduce((sum, value) => sum - Math.min(0, value), 0);
+    const wide = up + down || 1;
+    track.style.setProperty("--zero", `${100 * down / wide}%`);
+    let right = down, left = down;
+    values.forEach((value, index) => {
+      const bar = make("b");
+      if (value < 0) left += value;
+      bar.style.left = `${100 * (value < 0 ? left : right) / wide}%`;
+      bar.style.width = `${100 * Math.abs(value) / wide}%`;
+      bar.style.setProperty("--c", `var(--s${index})`);
+      bar.title = `${PARTS[index][1]} ${split[PARTS[index][0]]}`;
+      bar.hidden = value === 0;
+      if (value > 0) right += value;
+      track.append(bar);
+    });
+    return track;
+  };
+  const colored = (index, label) => {
+    const cell = make("span"), dot = make("span", undefined, "dot");
+    dot.style.setProperty("--c", `var(--s${index})`);
+    cell.append(dot, label);
+    return cell;
+  };
+  $("split").append(...names.map((name) => {
+    const { profit_split: split } = traders[name], card = make("div"), title = make("h3");
+    title.append(dotted(name), name);
+    card.append(title, stacked(split));
+    const amount = (value, net) => Object.assign(make("span", signedNumber(value), net ? tone(value) : ""), { title: value });
+    PARTS.forEach(([key, label], index) => {
+      const row = make("div", undefined, "part");
+      row.append(colored(index, label), amount(split[key]));
+      card.append(row);
+    });
+    const net = make("div", undefined, "part net");
+    net.append(make("span", "Net"), amount(split.net, true));
+    card.append(net);
+    const coins = Object.entries(split.coins);
+    if (coins.length > 1) {
+      const more = make("details"), scroll = make("div", undefined, "scroll"), table = make("table"), body = make("tbody");
+      const line = (cells, tag) => {
+        const row = make("tr");
+        row.append(...cells.map((text, index) => make(index ? tag : "th", text, index ? "" : "left")));
+        return row;
+      };
+      body.append(...coins.map(([coin, parts]) => line([coin, ...PARTS.map(([key]) => signedNumber(parts[key])), signedNumber(parts.net)], "td")));
+      const head = make("thead");
+      head.append(line(["Coin", ...PARTS.map(([, label]) => label), "Net"], "th"));
+      table.append(head, body);
+      scroll.append(table);
+      more.append(make("summary", "By coin"), scroll);
+      card.append(more);
+    }
+    return card;
+  }));
+
   // metrics
 
   const METRICS = {
