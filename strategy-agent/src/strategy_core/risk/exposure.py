@@ -185,10 +185,22 @@ class Exposure:
                 return order
         return None
 
-    def restore(self, order: OpenOrder) -> None:
-        """Count an order again whose modification was refused."""
-        self._gone.discard(order.oid)
-        self._rest(order, 1)
+    def restore(self, order: OpenOrder, *, instead_of: Order | None) -> None:
+        """Count an order again that was to be modified.
+
+        Args:
+            order: as `cancel` returned it.
+            instead_of: what shall replace it and counts already; None where that was refused here.
+                The venue may refuse it too, and leave the order: the larger of both counts.
+        """
+        if instead_of is None:
+            self._gone.discard(order.oid)
+            self._rest(order, 1)
+        elif not order.reduceOnly:
+            size, is_buy = parse_decimal(order.sz), order.side == "B"
+            if not instead_of.reduce_only and instead_of.is_buy == is_buy:
+                size = max(ZERO, size - instead_of.sz)
+            self._coin(order.coin).rest(size, is_buy=is_buy)
 
     def _rest(self, order: OpenOrder, sign: int) -> None:
         """Count an order of the venue, or let it go."""

@@ -94,7 +94,7 @@ class RiskGate:
             )
         )
         if not odd:
-            changes += self._watch_equity(seen.equity, now_ms)
+            changes += self._watch_equity(seen)
         if memory.executions >= limits.max_executions:
             changes.append(
                 self._tell(EventKind.EXECUTIONS, now_ms, f"{memory.executions} without a person")
@@ -186,9 +186,9 @@ class RiskGate:
                 passed.append(allowed)
         return Guarded(actions=tuple(passed), verdicts=tuple(verdicts))
 
-    def _watch_equity(self, equity: Decimal, now_ms: int) -> list[StatusChange]:
+    def _watch_equity(self, seen: Observation) -> list[StatusChange]:
         """Compare the equity with the day's and the highest; an account never seen has none."""
-        memory, limits = self._memory, self._limits
+        memory, limits, equity, now_ms = self._memory, self._limits, seen.equity, seen.now_ms
         changes: list[StatusChange] = []
         if equity <= 0 and memory.high_water <= 0:
             return changes
@@ -203,10 +203,11 @@ class RiskGate:
             (EventKind.DAY_LOSS, memory.day_start, limits.max_day_loss,
              limits.at_day_loss == "close"),
             (EventKind.DRAWDOWN_PAUSE, memory.pause_high_water, limits.drawdown_pause, False),
-            (EventKind.DRAWDOWN_STOP, memory.high_water, limits.drawdown_stop, True),
+            (EventKind.DRAWDOWN_STOP, memory.high_water, limits.drawdown_stop,
+             bool(seen.positions)),
         ):  # fmt: skip
             least = start * (1 - Decimal(str(limit)))
-            if equity <= least and self._machine.status is not TraderStatus.STOPPED:
+            if equity <= least:
                 reason = f"equity {equity:f} <= {least:f} USD"
                 changes.append(self._tell(kind, now_ms, reason, closes=closes))
         return changes

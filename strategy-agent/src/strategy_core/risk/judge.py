@@ -89,7 +89,7 @@ class Judge:
                 shared = ("sz", "reduce_only", "stop_loss", "take_profit")
                 changes = {name: getattr(whole, name) for name in shared}
                 return verdict, msgspec.structs.replace(formed, **changes)
-        return self._judge_order(index, formed, at_once=_is_market(formed))
+        return self._judge_order(index, formed, at_once=_fills_at_once(formed))
 
     def _judge_margin(self, index: int, action: AdjustMargin) -> Verdict:
         """Margin may be added; taking it out brings liquidation nearer."""
@@ -128,8 +128,9 @@ class Judge:
             verdict, allowed = self._reduce(index, order, at_once=at_once)
         else:
             verdict, allowed = self._add(index, order, at_once=at_once)
-        if verdict.outcome == "rejected" and replaced is not None:
-            self._exposure.restore(replaced)
+        if replaced is not None:
+            passed = allowed if verdict.outcome != "rejected" else None
+            self._exposure.restore(replaced, instead_of=passed)
         return verdict, allowed
 
     def _why_invalid(self, order: Order) -> str:
@@ -203,10 +204,12 @@ class Judge:
                 return self._only_closing(index, order, room.rule, at_once=at_once)
             allowed = msgspec.structs.replace(allowed, sz=size)
             checked = Checked(order=allowed, rule=room.rule, before=order.sz, after=size)
-        rule = self._throttle(order)
+        contents = {_content(order), _content(allowed)}
+        rule = self._throttle(order, contents)
         if rule:
             return self._only_closing(index, order, rule, at_once=at_once)
-        self._remember(order)
+        self._memory.order_times.append(self._seen.now_ms)
+        self._memory.recent.update(dict.fromkeys(contents, self._seen.now_ms))
         self._exposure.count(allowed, at_once=at_once)
         return _told(index, checked, order.sz), allowed
 
@@ -225,18 +228,14 @@ class Judge:
             verdict = _clamped(index, rule, order.sz, allowed.sz)
         return verdict, allowed
 
-    def _throttle(self, order: Order) -> str:
+    def _throttle(self, order: Order, contents: set[str]) -> str:
         """Name the limit on numbers of orders that one more would break."""
         memory, limits = self._memory, self._limits
         if self._exposure.resting + places(order) > limits.max_open_orders:
             return "max_open_orders"
         if len(memory.order_times) >= limits.max_orders_per_minute:
             return "max_orders_per_minute"
-        return "duplicate" if _content(order) in memory.recent else ""
-
-    def _remember(self, order: Order) -> None:
-        self._memory.order_times.append(self._seen.now_ms)
-        self._memory.recent[_content(order)] = self._seen.now_ms
+        return "" if contents.isdisjoint(memory.recent) else "duplicate"
 
 
 _OF_FORM = frozenset({"lot", "tick", "trigger_side"})
@@ -266,8 +265,10 @@ def _whole(parent: ParentOrder) -> PlaceOrder:
     )
 
 
-def _is_market(order: Order) -> bool:
-    return order.limit_px == 0 and order.order_type.limit is not None
+def _fills_at_once(order: Order) -> bool:
+    """Whether an order is sure to be filled; a modification may find its order gone."""
+    is_market = not order.limit_px and order.order_type.limit is not None
+    return isinstance(order, PlaceOrder) and is_market
 
 
 def _content(order: Order) -> str:

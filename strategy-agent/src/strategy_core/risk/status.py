@@ -215,24 +215,32 @@ class StatusMachine:
                 return "a stopped trader starts with a reason only"
             if not event.preflight_passed:
                 return "a stopped trader starts after a passed preflight only"
-            state.stopped = state.closing = False
-            state.causes.clear()
+            state.stopped = False
+            self._keep(self._lasting())
             return ""
         human = [name for name, c in state.causes.items() if c.kind is CauseKind.HUMAN]
-        lasting = [
-            name
-            for name, c in state.causes.items()
-            if c.kind is CauseKind.DAY or (c.kind is CauseKind.AUTO and c.present)
-        ]
+        lasting = self._lasting()
         if human and not event.reason.strip():
             return "say why it may go on: " + ", ".join(sorted(human))
         if lasting and not human:
             return "the cause is still there: " + ", ".join(sorted(lasting))
-        for name in list(state.causes):
-            if name not in lasting:
-                del state.causes[name]
-        state.closing = state.closing and bool(lasting)
+        self._keep(lasting)
         return ""
+
+    def _lasting(self) -> list[str]:
+        """Causes that no person can end: of the day, and troubles that are still there."""
+        return [
+            name
+            for name, cause in self._state.causes.items()
+            if cause.kind is CauseKind.DAY or (cause.kind is CauseKind.AUTO and cause.present)
+        ]
+
+    def _keep(self, names: Sequence[str]) -> None:
+        """Let go of all other causes; a lost day's positions are closed all the same."""
+        for name in list(self._state.causes):
+            if name not in names:
+                del self._state.causes[name]
+        self._state.closing = self._state.closing and "day_loss" in names
 
     def _pause(self, event: StatusEvent) -> str:
         if self._state.stopped:
@@ -240,11 +248,7 @@ class StatusMachine:
         return self._human_cause(event)
 
     def _stop(self, event: StatusEvent) -> str:
-        self._state.closing = (
-            self._state.closing
-            or event.closes
-            or (event.kind is EventKind.DRAWDOWN_STOP and not self._state.stopped)
-        )
+        self._state.closing = self._state.closing or event.closes
         self._state.stopped = True
         return ""
 
@@ -255,7 +259,7 @@ class StatusMachine:
         return ""
 
     def _day_loss(self, event: StatusEvent) -> str:
-        if not self._state.stopped and "day_loss" not in self._state.causes:
+        if "day_loss" not in self._state.causes:
             self._state.closing = self._state.closing or event.closes
             self._add("day_loss", CauseKind.DAY, event)
         return ""
@@ -274,8 +278,7 @@ class StatusMachine:
         return ""
 
     def _trouble(self, event: StatusEvent) -> str:
-        if not self._state.stopped:
-            self._add(event.cause, CauseKind.AUTO, event)
+        self._add(event.cause, CauseKind.AUTO, event)
         return ""
 
     def _healed(self, event: StatusEvent) -> str:

@@ -5,7 +5,7 @@ the limits of makers and stops towards safety, and what is normalized once stays
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,7 +13,12 @@ import msgspec
 from strategy_core.port import ZERO, Observation
 from strategy_core.risk.exposure import Exposure, Order
 from strategy_core.risk.limits import RiskLimits
-from strategy_core.sizing.targets import MIN_NOTIONAL, round_size_down
+from strategy_core.sizing.targets import (
+    MIN_NOTIONAL,
+    round_price_down,
+    round_price_up,
+    round_size_down,
+)
 from suite.contracts.venue import Leg, ModifyOrder
 from suite.enums import Tif, Tpsl
 from suite.fixed import DIGITS_MAX
@@ -49,27 +54,6 @@ def is_number(value: object) -> bool:
         and len(value.as_tuple().digits) <= EXACT_DIGITS
         and (not value or -EXACT_DIGITS < value.adjusted() < DIGITS_MAX)
     )
-
-
-def round_price(instrument: Instrument, price: Decimal, *, up: bool) -> Decimal:
-    """Bring a price onto the lattice of valid order prices.
-
-    Args:
-        instrument: of the coin.
-        price: USD, not negative.
-        up: to the next one above, else below.
-
-    Returns:
-        The price itself when it is valid; 0 when none below it is.
-
-    Source: venue documentation, "Tick and lot size", read 2026-11.
-    """
-    scaled = price.scaleb(instrument.price_decimals)
-    units = int(scaled.to_integral_value(rounding=ROUND_CEILING if up else ROUND_FLOOR))
-    tick = instrument.tick(units)
-    units = -(-units // tick) * tick if up else units - units % tick
-    rounded = Decimal(units).scaleb(-instrument.price_decimals)
-    return price if rounded == price else rounded
 
 
 class OrderValidator:
@@ -150,7 +134,8 @@ class OrderValidator:
             return None
         if not is_exit:
             return _refused(order, "collar")
-        price = round_price(instrument, edge, up=not order.is_buy)
+        inward = round_price_down if order.is_buy else round_price_up
+        price = inward(instrument, edge)
         return Checked(
             order=msgspec.structs.replace(order, limit_px=price),
             rule="collar",
@@ -169,9 +154,9 @@ def _on_lattice(order: Order, instrument: Instrument) -> Checked:
     moves: list[tuple[Decimal, Decimal]] = []
 
     def to_tick(price: Decimal, *, up: bool) -> Decimal:
-        ticked = round_price(instrument, price, up=up)
+        ticked = (round_price_up if up else round_price_down)(instrument, price)
         moves.append((price, ticked))
-        return ticked
+        return price if ticked == price else ticked
 
     trigger, limit = order.order_type.trigger, order.order_type.limit
     takes = trigger.isMarket if trigger else limit is not None and limit.tif is Tif.IOC

@@ -10,8 +10,8 @@ import msgspec
 from strategy_core.risk.limits import RiskLimits
 from strategy_core.risk.rules import RULES
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "risk.md"
-SOURCES = Path(__file__).parents[3] / "strategy-agent" / "src" / "strategy_core" / "risk"
+DOCUMENT = Path(__file__).parents[4] / "docs" / "risk.md"
+SOURCES = Path(__file__).parents[4] / "strategy-agent" / "src" / "strategy_core" / "risk"
 ONLY_SET = {"at_day_loss", "heal_s"}
 """Settings that choose what happens, and set no rule."""
 
