@@ -152,6 +152,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     """
     from suite.service.clock import SystemClock
     from suite.service.logging import configure_logging
+    from virtual_exchange.adapters.plugins import load_plugins
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.adapters.traders_file import load_traders
     from virtual_exchange.application.backtest import run_backtest
@@ -170,13 +171,19 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
         "allow_partial": allow_partial or None,
     }
     request = _world_of(specs, world, option or [], named)
+    plugins = load_plugins(specs) if transport == "inprocess" else None
     make_folder(out)  # before the run, not after it
     started = time.perf_counter()
     with _progress_bar() as progress:
         if transport == "inprocess":
             source = StoreMarkets(settings.data)
             record = run_backtest(
-                request, specs, source=source, clock=SystemClock(), progress=progress
+                request,
+                specs,
+                source=source,
+                clock=SystemClock(),
+                progress=progress,
+                plugins=plugins,
             )
         elif transport == "http":
             from virtual_exchange.http_backtest import HttpRun, run_http_backtest

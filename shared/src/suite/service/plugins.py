@@ -23,5 +23,5 @@ def load_class(name: str) -> Any:
         sys.path.append(here)
     try:
         return getattr(importlib.import_module(module_name), class_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"cannot load {name}: {type(error).__name__}: {error}") from error

@@ -228,7 +228,7 @@ class _Run:
         try:
             strategy = self.kind.make(setup, self.params)
             strategy.needs  # noqa: B018 - a property may fail too
-        except Exception as error:  # noqa: BLE001 - a strategy is anybody's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is anybody's code
             notes.add("builds", one_line(f"{type(error).__name__}: {error}"), situation)
             return None
         for text in self.reached():
@@ -247,7 +247,10 @@ class _Run:
         before = msgspec.json.encode(seen)
         self.reached()
         began_s = self.clock_s() if self.clock_s else 0.0
-        answer = decide(strategy, seen)
+        try:
+            answer = decide(strategy, seen)
+        except SystemExit:
+            answer = DecisionFault(reason="decide ends the process")
         if self.clock_s:
             self.seconds.append(self.clock_s() - began_s)
         for text in self.reached():

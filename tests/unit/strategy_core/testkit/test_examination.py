@@ -50,6 +50,11 @@ class Raises(Good):
         return Decision(reasoning=str(1 / seen.equity))
 
 
+class Leaves(Good):
+    def decide(self, seen: Observation) -> Any:
+        raise SystemExit(0)
+
+
 class TrustsSnapshots(Good):
     def decide(self, seen: Observation) -> Any:
         return Decision(reasoning=str(seen.snapshots["BTC"]["symbol"]))
@@ -117,6 +122,7 @@ class Answers(Good):
 FAULTY: list[tuple[type[Good], Any, str, str]] = [
     (Raises, None, "decides", "DivisionByZero"),
     (TrustsSnapshots, None, "decides", "KeyError: 'BTC' (first with: no snapshots)"),
+    (Leaves, None, "decides", "decide ends the process"),
     (AnswersNothing, None, "decides", "NoneType, not a Decision"),
     (Answers, Decision(actions=("buy",)), "decides", "wrong actions"),  # type: ignore[arg-type]
     (Forgets, None, "decides", "who opened this? (first with: after a restart)"),

@@ -1,12 +1,13 @@
 """Backtests in this process: the same traders' loop, the same barrier, no wire between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from strategy_core import registry
+from strategy_core.building import StrategyKind
 from strategy_core.deciding import DecideRequest, DecisionFault, decide
 from strategy_core.loop import Answer, Trading, Turn, trade
 from strategy_core.port import Strategy, instruments_of
@@ -54,6 +55,7 @@ def run_backtest(
     source: MarketSource,
     clock: Clock,
     progress: Progress,
+    plugins: Mapping[str, StrategyKind] | None = None,
 ) -> RunRecord:
     """Run traders against a world of their own until its end.
 
@@ -63,6 +65,7 @@ def run_backtest(
         source: of the market.
         clock: wall time.
         progress: told now and then.
+        plugins: imported strategies, by their whole name.
 
     Raises:
         SuiteError: the world cannot be built, or a trader's configuration is wrong or it failed.
@@ -72,7 +75,7 @@ def run_backtest(
     instruments = instruments_of(session.queries.market.meta())
     runners = []
     for spec in masked_traders(traders, session.mask):
-        strategy = registry.build(spec, instruments=instruments, seed=request.seed)
+        strategy = registry.build(spec, instruments=instruments, seed=request.seed, plugins=plugins)
         account = session.world.by_id[AccountId(spec.account_id)].index
         loop = trade(spec, strategy.needs, instruments=instruments)
         runners.append(_Runner(spec, account, strategy, loop))
