@@ -4,7 +4,7 @@ It knows nothing of the manager: orders rest, fill in part or in whole, stop and
 the venue's documentation, and it keeps its own sums. What it says of them may be falsified.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from strategy_core.intents import Intent
 from strategy_core.orders.manager import SmartOrderManager, Upkeep
 from strategy_core.orders.memory import OrderMemory
 from strategy_core.orders.rules import ExecutionRules
-from strategy_core.port import Observation, PositionView, Verdict
+from strategy_core.port import Observation, PositionView
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import (
     Action,
@@ -32,6 +32,8 @@ from suite.enums import Tif, Tpsl, TraderStatus
 from suite.fixed import Usd
 from suite.instrument import Instrument, MarginTier
 
+NOT_KNOWN = ActionReply(status="ok", response={"type": "order", "data": {"statuses": ["sent"]}})
+"""What a connection answers while it does not know what became of an action."""
 START_MS = 1_746_403_200_000
 COIN = "BTC"
 INSTRUMENTS = {
@@ -91,7 +93,6 @@ class OrderVenue:
     sent: list[Action] = field(default_factory=list)
     fills: list[UserFill] = field(default_factory=list)
     results: list[ActionReply] = field(default_factory=list)
-    verdicts: tuple[Verdict, ...] = ()
     status: TraderStatus = TraderStatus.LIVE
     woke_by: tuple[str, ...] = ("time",)
     last: int = 0
@@ -101,7 +102,6 @@ class OrderVenue:
     def observe(self) -> Observation:
         fills, self.fills = tuple(self.fills), []
         results, self.results = tuple(self.results), []
-        verdicts, self.verdicts = self.verdicts, ()
         mid = (self.bid + self.ask) / 2
         held = PositionView(
             coin=COIN, size=self.position, entry_px=mid, unrealized_pnl=ZERO, leverage=1
@@ -116,7 +116,6 @@ class OrderVenue:
             snapshots={COIN: self._snapshot()},
             fills=fills,
             results=results,
-            verdicts=verdicts,
             status=self.status,
         )
 
@@ -388,8 +387,10 @@ class Managed:
             memory=memory,
         )
 
-    def turn(self, *intents: Intent, ms: int = 1000, deliver: bool = True) -> tuple[Action, ...]:
-        """Observe, decide, send, and let some time pass."""
+    def turn(
+        self, *intents: Intent, ms: int = 1000, sends: Callable[..., Sequence[Action]] | None = None
+    ) -> tuple[Action, ...]:
+        """Observe, decide, send what the gate makes of it, and let some time pass."""
         seen = self.venue.observe()
         self.turns += 1
         twin = restarted(self.memory)
@@ -398,8 +399,10 @@ class Managed:
         assert msgspec.json.encode(self.memory) == msgspec.json.encode(twin)
         self.trouble += upkeep.trouble
         self.notes += upkeep.notes
-        if deliver:
-            self.venue.send(actions)
+        if sends is not None:
+            actions = tuple(sends(actions))
+            self.manager(self.memory).sent(actions)
+        self.venue.send(actions)
         self.venue.now_ms += ms
         return actions
 

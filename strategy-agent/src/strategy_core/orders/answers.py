@@ -3,10 +3,11 @@
 | Outcome | Words of the venue (any of) |
 | --- | --- |
 | `retry` | post-only would have matched; too many requests; only post-only after an upgrade |
+| `retry` | `held back`: the connection did not let it out |
 | `gone` | never placed, already canceled, or filled; cannot modify canceled or filled order |
 | `flat` | a reduce-only order that would increase the position |
 | `empty` | an immediate order that found nothing to trade with |
-| `unknown` | begins with `unknown outcome`: the connection never learned what became of it |
+| `unknown` | `sent`: the connection does not know yet what became of it |
 | `refused` | everything else: asking again for the same is pointless |
 """
 
@@ -23,11 +24,8 @@ Outcome = Literal[
     "resting", "filled", "done", "retry", "gone", "flat", "empty", "unknown", "refused", "nonsense"
 ]
 
-UNKNOWN_OUTCOME: Final = "unknown outcome"
-"""Begins the text of an answer by which a connection says that it has none."""
-
 _WORDS: Final[tuple[tuple[str, Outcome], ...]] = (
-    (UNKNOWN_OUTCOME, "unknown"),
+    ("held back", "retry"),
     ("post only order would have immediately matched", "retry"),
     ("only post-only orders", "retry"),
     ("too many requests", "retry"),
@@ -38,6 +36,13 @@ _WORDS: Final[tuple[tuple[str, Outcome], ...]] = (
     ("reduce only order would increase", "flat"),
     ("could not immediately match", "empty"),
 )
+
+_BARE: Final[dict[str, Outcome]] = {
+    "success": "done",
+    "sent": "unknown",
+    "waitingForFill": "resting",
+    "waitingForTrigger": "resting",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +80,7 @@ def read_answer(reply: ActionReply) -> Answer:
 
 def _status(status: Any) -> Answer:
     if isinstance(status, str):
-        # a bare word: success of a cancel, or a leg that waits
-        return Answer(outcome="done" if status == "success" else "resting")
+        return Answer(outcome=_BARE.get(status, "nonsense"), text=status[:200])
     if not isinstance(status, Mapping):
         return _nonsense(status)
     if "error" in status:

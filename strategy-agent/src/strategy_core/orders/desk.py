@@ -158,12 +158,14 @@ class Desk:
             work.filled += size
         if (exiting := memory.exits.get(child.owner)) is not None:
             exiting.left -= size
+        self.reduce(exiting.guard if exiting else child.owner or child.cloid, child, size)
         if child.reduce_only or (child.stop_px is None and child.target_px is None):
             return
+        key = child.cloid if child.grouped else child.owner
         guard = memory.guards.setdefault(
-            child.owner or child.cloid,
+            key,
             Guard(
-                key=child.owner or child.cloid,
+                key=key,
                 decision=child.decision,
                 leg=child.leg,
                 coin=child.coin,
@@ -174,8 +176,15 @@ class Desk:
             ),
         )
         guard.size += size
+        guard.latest_ms = at_ms
         if guard.filled_ms is None:
             guard.filled_ms = at_ms
+
+    def reduce(self, key: str, child: Child, size: Decimal) -> None:
+        """What protects a part of a position has closed some of that very part."""
+        guard = self.memory.guards.get(key)
+        if guard is not None and guard.is_buy != child.is_buy:
+            guard.size = max(ZERO, guard.size - size)
 
     def miss(self, work: Work, why: str) -> None:
         """Give up what is left of an entry, and keep it for its outcome."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from strategy_core.orders.desk import IMMEDIATE, Desk
 from strategy_core.orders.market import capped
-from strategy_core.orders.memory import ZERO, Child, Exit, Work
+from strategy_core.orders.memory import ZERO, Child, Exit, Guard, Work
 from strategy_core.orders.rules import exact
 from suite.contracts.venue import PlaceOrder
 from suite.enums import Tif
@@ -51,20 +51,20 @@ def follow(desk: Desk, child: Child) -> None:
     desk.wake(desk.now_ms + desk.rules.exit_pause_ms)
 
 
-def close_at_market(
-    desk: Desk, coin: str, size: Decimal, *, is_buy: bool, decision: int, leg: str
-) -> str:
-    """Close a part of a position and see to it that it gets done.
-
-    Returns:
-        Key of the exit.
-    """
-    order = PlaceOrder(coin=coin, is_buy=is_buy, sz=size, order_type=IMMEDIATE, reduce_only=True)
-    child = desk.place(order, role="exit", decision=decision, leg=leg)
-    if child is None:
-        return ""
-    follow(desk, child)
-    return child.owner
+def close_at_market(desk: Desk, guard: Guard, leg: str) -> None:
+    """Close a part of a position and see to it that it gets done."""
+    order = PlaceOrder(
+        coin=guard.coin,
+        is_buy=not guard.is_buy,
+        sz=guard.size,
+        order_type=IMMEDIATE,
+        reduce_only=True,
+    )
+    child = desk.place(order, role="exit", decision=guard.decision, leg=leg)
+    if child is not None:
+        follow(desk, child)
+        guard.closing = child.owner
+        desk.memory.exits[child.owner].guard = guard.key
 
 
 def close_rest(desk: Desk, work: Work) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from strategy_core.intents import Intent, ParentOrder
 from strategy_core.orders import escalation, working
 from strategy_core.orders.desk import Desk
-from strategy_core.orders.memory import Child, OrderMemory
+from strategy_core.orders.memory import ZERO, Child, OrderMemory
+from strategy_core.orders.outbox import note_sent
 from strategy_core.orders.protection import protect
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.orders.tracking import take_in
@@ -41,9 +44,9 @@ class Upkeep:
 class SmartOrderManager:
     """Stands between what is decided and what is sent.
 
-    A turn is `observe`, then at most one `take` for each source of intents. What both return is
-    sent in this order, `observe`'s first; the next observation brings one verdict for each of these
-    actions and one result for each that passed, in the same order.
+    A turn is `observe`, then at most one `take` for each source of intents. What they return is
+    sent in this order, `observe`'s first, and the next observation brings one result for each. A
+    loop that sends anything else calls `sent` with all that it sends.
 
     Args:
         account_id: account that trades.
@@ -131,6 +134,23 @@ class SmartOrderManager:
         wakes = [at_ms for at_ms in (self.until_ms, desk.until_ms) if at_ms is not None]
         self.until_ms = min(wakes, default=None)
         return tuple(desk.actions)
+
+    def sent(self, actions: Sequence[Action]) -> None:
+        """Tell what really goes out, in its order, where it is not all that was returned.
+
+        What is missing never happened, what is smaller counts as smaller.
+        """
+        note_sent(self.memory, actions)
+
+    def pending(self) -> tuple[ParentOrder, ...]:
+        """Parts of parent orders that are not at the venue yet, and may still be sent."""
+        rests = []
+        for work in self.memory.works.values():
+            child = self.memory.children.get(work.child)
+            at_venue = child.sz - child.done if child is not None else ZERO
+            if work.left > at_venue:
+                rests.append(msgspec.structs.replace(work.order, sz=work.left - at_venue))
+        return tuple(rests)
 
     @property
     def wake_on(self) -> WakeOn:

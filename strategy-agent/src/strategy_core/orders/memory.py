@@ -136,6 +136,7 @@ class Exit(msgspec.Struct, kw_only=True):
     Attributes:
         is_buy: side of the closing order.
         left: units still to close.
+        guard: key of what it ends for want of a stop, empty for none.
         level: step of the escalation the last attempt was at.
         attempts: how many there have been.
     """
@@ -146,6 +147,7 @@ class Exit(msgspec.Struct, kw_only=True):
     coin: str
     is_buy: bool
     left: Decimal
+    guard: str = ""
     level: int
     child: str
     sent_ms: int
@@ -163,8 +165,9 @@ class Guard(msgspec.Struct, kw_only=True):
         entry: id of the order whose group the venue protects by legs, empty when there is none.
         stop_legs, other_legs: ids the venue gave those legs.
         stop, target: ids of the orders placed here; closing: key of the exit that ends it.
-        filled_ms: first fill since its stop was last confirmed.
+        filled_ms, latest_ms: first and last fill since its stop was last confirmed.
         naked_ms: since when a part of it lacks its stop; looked_ms: since when that is known.
+        wanted: size of the stop that was asked for last.
     """
 
     key: str
@@ -182,8 +185,10 @@ class Guard(msgspec.Struct, kw_only=True):
     target: str = ""
     closing: str = ""
     filled_ms: int | None = None
+    latest_ms: int | None = None
     naked_ms: int | None = None
     looked_ms: int | None = None
+    wanted: Decimal = ZERO
 
 
 class Sent(msgspec.Struct, kw_only=True):
@@ -303,7 +308,7 @@ class OrderMemory(msgspec.Struct, kw_only=True):
         child.oids.append(oid)
         self.oids[oid] = child.cloid
         if len(child.oids) > OIDS_KEPT:
-            self.oids.pop(child.oids.pop(0), None)
+            self.oids.pop(child.oids.pop(1), None)  # the first says which legs are its own
 
     def settled(self, coin: str) -> bool:
         """Whether fills and the venue's positions agree on a coin."""

@@ -13,7 +13,7 @@ from strategy_core.orders.desk import Desk, at_trigger
 from strategy_core.orders.escalation import close_at_market
 from strategy_core.orders.memory import ZERO, Child, Guard
 from suite.contracts.hyperliquid_info import OpenOrder
-from suite.contracts.venue import PlaceOrder
+from suite.contracts.venue import CancelOrder, PlaceOrder
 from suite.enums import Tpsl
 from suite.fixed import parse_decimal
 
@@ -30,13 +30,13 @@ def protect(desk: Desk) -> None:
         room = abs(size)
         for guard in reversed(of_coin):  # what was opened first counts as closed first
             if settled:
-                held = min(guard.size, room) if (size > 0) == guard.is_buy else ZERO
-                room -= held
-                if held <= 0:
+                same_side = bool(size) and (size > 0) == guard.is_buy
+                guard.size = min(guard.size, room) if same_side else ZERO
+                room -= guard.size
+                if guard.size <= 0 and not _has_legs(desk, guard, same_side=same_side):
                     _drop(desk, guard)
-                    continue
-                guard.size = held
-            _protect(desk, guard)
+            if guard.size > 0:
+                _protect(desk, guard)
 
 
 def _adopt_stops(desk: Desk) -> None:
@@ -76,8 +76,9 @@ def _learn_legs(desk: Desk, guard: Guard) -> None:
         oid for other in desk.memory.guards.values() for oid in other.stop_legs + other.other_legs
     }
     mid = desk.seen.mids.get(guard.coin, ZERO)
+    first, last = _numbers(desk, guard)
     for oid, row in rows.items():
-        if oid in taken or desk.memory.child_of(oid) is not None:
+        if oid in taken or desk.memory.child_of(oid) is not None or not first < oid < last:
             continue
         price = parse_decimal(row.limitPx)
         if price == guard.target_px:
@@ -86,8 +87,29 @@ def _learn_legs(desk: Desk, guard: Guard) -> None:
             guard.stop_legs.append(oid)
 
 
+def _numbers(desk: Desk, guard: Guard) -> tuple[int, int]:
+    """Bounds of the ids that legs of an entry can have: after its own, before the next entry's."""
+    memory = desk.memory
+    entry = memory.child(guard.entry)
+    first = entry.oids[0] if entry is not None and entry.oids else 0
+    others = [memory.child(other.entry) for other in memory.guards.values() if other.entry]
+    others += [child for child in memory.children.values() if child.grouped]
+    later = [
+        other.oids[0]
+        for other in others
+        if other is not None and other.oids and other.coin == guard.coin and other.oids[0] > first
+    ]
+    return first, min(later, default=1 << 63)
+
+
 def _closes(row: OpenOrder, guard: Guard) -> bool:
     return row.coin == guard.coin and row.reduceOnly and (row.side == "A") == guard.is_buy
+
+
+def _has_legs(desk: Desk, guard: Guard, *, same_side: bool) -> bool:
+    """Whether legs of an entry still stand for something, though it has nothing left."""
+    asleep = guard.entry in desk.memory.children
+    return asleep or (same_side and bool(guard.stop_legs or guard.other_legs))
 
 
 def _legs(desk: Desk, guard: Guard) -> list[OpenOrder]:
@@ -118,7 +140,13 @@ def _keep_stop(desk: Desk, guard: Guard, price: Decimal) -> None:
         if own is not None and own.role == "stop" and standing > wanted:
             _resize(desk, own, wanted, Tpsl.STOP_LOSS)
         return
+    if standing >= guard.wanted and guard.looked_ms is not None and own is not None:
+        # what was asked for stands; more has been filled since
+        since_ms = guard.latest_ms
+        _confirm(desk, guard, own.placed_ms)
+        guard.filled_ms = guard.latest_ms = since_ms
     _watch(desk, guard, price)
+    guard.wanted = wanted
     if guard.closing in desk.memory.exits:
         return
     if own is not None:
@@ -186,7 +214,7 @@ def _confirm(desk: Desk, guard: Guard, placed_ms: int) -> None:
     since_ms = guard.filled_ms if guard.filled_ms is not None else guard.naked_ms
     if since_ms is not None:
         desk.memory.naked.add(max(0, placed_ms - since_ms))
-    guard.filled_ms = guard.naked_ms = guard.looked_ms = None
+    guard.filled_ms = guard.latest_ms = guard.naked_ms = guard.looked_ms = None
 
 
 def _watch(desk: Desk, guard: Guard, price: Decimal) -> None:
@@ -213,14 +241,7 @@ def _close(desk: Desk, guard: Guard, why: str) -> None:
     if guard.naked_ms is not None:
         desk.memory.naked.closed += 1
     desk.memory.issued += 1
-    guard.closing = close_at_market(
-        desk,
-        guard.coin,
-        guard.size,
-        is_buy=not guard.is_buy,
-        decision=guard.decision,
-        leg=f"{guard.leg}/close{desk.memory.issued}",
-    )
+    close_at_market(desk, guard, f"{guard.leg}/close{desk.memory.issued}")
 
 
 def _drop(desk: Desk, guard: Guard) -> None:
@@ -232,3 +253,5 @@ def _drop(desk: Desk, guard: Guard) -> None:
         own = desk.memory.children.get(cloid)
         if own is not None and own.role != "plain":
             desk.cancel(own)
+    for oid in guard.stop_legs + guard.other_legs:
+        desk.send(CancelOrder(coin=guard.coin, oid=oid))

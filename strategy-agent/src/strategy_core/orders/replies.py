@@ -23,17 +23,6 @@ def take_answer(desk: Desk, sent: Sent, answer: Answer) -> None:
             desk.memory.close(child, "canceled")
 
 
-def take_refusal_of_gate(desk: Desk, sent: Sent, rule: str) -> None:
-    """The gate kept an action back: it never went out."""
-    child = desk.memory.child(sent.cloid)
-    if child is None:
-        return
-    if isinstance(sent.action, PlaceOrder):
-        desk.memory.close(child, "withheld", rule)
-    elif isinstance(sent.action, ModifyOrder) and child.live:
-        child.state, child.refusal = "open", f"withheld: {rule}"
-
-
 def _take_placed(desk: Desk, child: Child, answer: Answer) -> None:
     memory = desk.memory
     if answer.oid is not None:

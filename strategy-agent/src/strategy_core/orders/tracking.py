@@ -17,12 +17,9 @@ from strategy_core.orders.memory import (
     Guard,
     Missed,
     OrderMemory,
-    Sent,
 )
-from strategy_core.orders.replies import take_answer, take_refusal_of_gate
-from strategy_core.port import Verdict
+from strategy_core.orders.replies import take_answer
 from suite.contracts.hyperliquid_info import FillLiquidation, OpenOrder, UserFill
-from suite.contracts.venue import PlaceOrder
 from suite.fixed import parse_decimal
 
 SETTLED_MS: Final = 2_000
@@ -58,42 +55,15 @@ def _joined(desk: Desk) -> bool:
 def _take_answers(desk: Desk) -> None:
     memory, results = desk.memory, desk.seen.results
     outbox, memory.outbox = memory.outbox, []
-    passed = _passed(desk, outbox)
-    if len(results) == len(passed):
-        for sent, reply in zip(passed, results, strict=True):
+    if len(results) == len(outbox):
+        for sent, reply in zip(outbox, results, strict=True):
             take_answer(desk, sent, read_answer(reply))
         return
-    for sent in passed:
+    for sent in outbox:
         if (child := memory.child(sent.cloid)) is not None and child.state == "sent":
             child.state = "unknown"
     if results or not _joined(desk):
-        desk.trouble.append(f"{len(results)} answers came to {len(passed)} actions")
-
-
-def _passed(desk: Desk, outbox: list[Sent]) -> list[Sent]:
-    """Those of the last actions that went out, by the verdicts on them."""
-    verdicts: dict[int, Verdict] = {verdict.action: verdict for verdict in desk.seen.verdicts}
-    if len(verdicts) != len(outbox):
-        return outbox
-    passed: list[Sent] = []
-    for index, sent in enumerate(outbox):
-        verdict = verdicts.get(index)
-        if verdict is not None and verdict.outcome == "rejected":
-            take_refusal_of_gate(desk, sent, verdict.rule)
-            continue
-        if verdict is not None and verdict.outcome == "clamped":
-            _clamp(desk.memory, sent, verdict.after)
-        passed.append(sent)
-    return passed
-
-
-def _clamp(memory: OrderMemory, sent: Sent, size: Decimal) -> None:
-    child = memory.child(sent.cloid)
-    if child is None or not isinstance(sent.action, PlaceOrder):
-        return
-    child.sz = size
-    if (work := memory.works.get(child.owner)) is not None and child.role == "quote":
-        work.goal = work.filled + size
+        desk.trouble.append(f"{len(results)} answers came to {len(outbox)} actions")
 
 
 # ---- fills ----------------------------------------------------------------------------------
@@ -131,7 +101,7 @@ def _take_fill(desk: Desk, fill: UserFill) -> None:
     if child is None and isinstance(fill.cloid, str):
         child = memory.child(fill.cloid.lower())
     if child is None:
-        _take_other_fill(desk, fill)
+        _take_other_fill(desk, fill, size)
         return
     if child.coin != fill.coin or child.is_buy != (fill.side == "B"):
         desk.trouble.append(f"{fill.coin}: fill {fill.tid} is not of its order {child.cloid}")
@@ -154,7 +124,7 @@ def _take_fill(desk: Desk, fill: UserFill) -> None:
     desk.credit(child, fill.time)
 
 
-def _take_other_fill(desk: Desk, fill: UserFill) -> None:
+def _take_other_fill(desk: Desk, fill: UserFill, size: Decimal) -> None:
     """A fill of an order that was not sent from here: the venue's own, or nobody's."""
     liquidated = isinstance(fill.liquidation, FillLiquidation) or fill.dir.startswith("Liquidat")
     if liquidated or fill.dir == "Settlement":
@@ -162,6 +132,7 @@ def _take_other_fill(desk: Desk, fill: UserFill) -> None:
         return
     for guard in desk.memory.guards.values():
         if fill.oid in guard.stop_legs or fill.oid in guard.other_legs:
+            guard.size = max(ZERO, guard.size - size)
             return
     for entry in _grouped(desk.memory, fill.coin):
         if entry.is_buy != (fill.side == "B"):
@@ -219,11 +190,12 @@ def _hide(desk: Desk, child: Child) -> None:
     if child.done >= child.sz:
         memory.close(child, "filled")
     elif child.state == "unknown":
-        if age_ms >= LOST_MS:  # nor after it has expired can it come to life
+        explained = desk.seen.size_of(child.coin) == memory.positions.get(child.coin, ZERO)
+        if age_ms >= LOST_MS and explained:  # expired, and no position hints at it
             memory.close(child, "lost" if not child.filled else "gone")
             desk.notes.append(f"{child.coin}: order {child.cloid} was never answered nor seen")
         else:
-            desk.wake(child.sent_ms + LOST_MS)
+            desk.wake(max(child.sent_ms + LOST_MS, desk.now_ms + SETTLED_MS))
     elif child.state == "open":
         if child.seen or age_ms >= SETTLED_MS:
             memory.close(child, "gone")

@@ -3,6 +3,8 @@
 from decimal import ROUND_CEILING, Decimal
 from typing import Final, Literal
 
+import msgspec
+
 from strategy_core.intents import ParentOrder, Passive, Sliced
 from strategy_core.orders import escalation
 from strategy_core.orders.desk import IMMEDIATE, POST_ONLY, Desk
@@ -22,7 +24,7 @@ from strategy_core.sizing.targets import (
     round_price_up,
     round_size_down,
 )
-from suite.contracts.venue import PlaceOrder
+from suite.contracts.venue import Leg, PlaceOrder
 from suite.enums import TraderStatus
 
 AWAY_IN_ATR: Final = Decimal("0.1")
@@ -123,6 +125,19 @@ def _end(desk: Desk, work: Work, child: Child | None) -> None:
 
 def _issue(desk: Desk, work: Work, order: PlaceOrder, *, role: Literal["quote", "slice"]) -> None:
     """Send the next order of a parent under its next generation."""
+    parent, instrument = work.order, desk.instruments[order.coin]
+    # rounding never adds risk: both prices go toward the entry
+    nearer_stop = round_price_up if parent.is_buy else round_price_down
+    nearer_target = round_price_down if parent.is_buy else round_price_up
+    stop, target = parent.stop_loss, parent.take_profit
+    stop_px = nearer_stop(instrument, stop.price) if stop else None
+    target_px = nearer_target(instrument, target.price) if target else None
+    if role == "slice":  # trades at once, so its protection comes with it
+        order = msgspec.structs.replace(
+            order,
+            stop_loss=None if stop_px is None else Leg(price=stop_px),
+            take_profit=None if target_px is None else Leg(price=target_px),
+        )
     work.generation += 1
     child = desk.place(
         order,
@@ -132,17 +147,9 @@ def _issue(desk: Desk, work: Work, order: PlaceOrder, *, role: Literal["quote", 
         generation=work.generation,
         owner=work.key,
     )
-    if child is None:
-        return
-    work.child = child.cloid
-    instrument, parent = desk.instruments[order.coin], work.order
-    # rounding never adds risk: both prices go toward the entry
-    nearer_stop = round_price_up if parent.is_buy else round_price_down
-    nearer_target = round_price_down if parent.is_buy else round_price_up
-    if parent.stop_loss is not None:
-        child.stop_px = nearer_stop(instrument, parent.stop_loss.price)
-    if parent.take_profit is not None:
-        child.target_px = nearer_target(instrument, parent.take_profit.price)
+    if child is not None:
+        work.child = child.cloid
+        child.stop_px, child.target_px = stop_px, target_px
 
 
 # ---- at the touch ---------------------------------------------------------------------------

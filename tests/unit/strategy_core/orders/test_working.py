@@ -9,8 +9,7 @@ from tests.support.order_venue import COIN, WOULD_MATCH, Managed, OrderVenue
 
 from strategy_core.intents import ParentOrder, Passive, Sliced
 from strategy_core.orders.rules import ExecutionRules
-from strategy_core.port import Verdict
-from suite.contracts.venue import CancelOrder, Leg, ModifyOrder, PlaceOrder
+from suite.contracts.venue import Action, CancelOrder, Leg, ModifyOrder, PlaceOrder
 from suite.enums import Tif, TraderStatus
 
 EDGE = Passive(edge=Decimal("0.01"))
@@ -187,18 +186,16 @@ def test_a_refusal_for_good_drops_the_order_with_the_reason() -> None:
 
 
 def test_an_order_kept_back_by_the_gate_ends_and_a_smaller_one_is_worked() -> None:
-    """The verdict on an action is that on its order."""
+    """What was not sent never happened."""
     managed = Managed()
-    managed.turn(quote(), deliver=False)
-    managed.venue.verdicts = (Verdict(action=0, outcome="rejected", rule="max_leverage"),)
+    managed.turn(quote(), sends=lambda _actions: ())
     managed.turn()
-    assert "max_leverage" in managed.notes[-1]
-    (order,) = managed.turn(quote(), deliver=False)
-    assert isinstance(order, PlaceOrder)
-    managed.venue.send([msgspec.structs.replace(order, sz=Decimal("0.3"))])
-    managed.venue.verdicts = (
-        Verdict(action=0, outcome="clamped", before=Decimal(1), after=Decimal("0.3")),
-    )
+    assert "kept it back" in managed.notes[-1]
+
+    def smaller(actions: tuple[Action, ...]) -> tuple[Action, ...]:
+        return tuple(msgspec.structs.replace(action, sz=Decimal("0.3")) for action in actions)
+
+    managed.turn(quote(), sends=smaller)
     managed.turn()
     managed.venue.move("1997", "1999")
     managed.turn()
