@@ -9,7 +9,6 @@ markets that `AUTOCRYPTOTRADER_DATA` names. Losses do not stop a trader here: li
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,24 +16,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.support.pure_market_making import PureMarketMaking
+from tests.support.real_data import COINS, END, PERPS, START, real_markets
 
-from data_collector.adapters.import_files import MarketFiles, find_files
-from data_collector.adapters.import_ledger import FileLedger
-from data_collector.application.importing import Importer, ImportOptions
 from strategy_core.building import kind_of
 from strategy_core.registry import KINDS
 from suite.clock import ManualClock
 from suite.contracts.trader import StrategySpec, TraderSpec
-from suite.service.kline_store import KlineStore
-from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.application.backtest import run_backtest
 from virtual_exchange.application.report.building import profit_split
 from virtual_exchange.application.session import world_request
 from virtual_exchange.domain.record import RunRecord
 
-COINS = (
-    "BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "LTC", "LINK", "AVAX", "BCH", "SUI", "LAYER", "DOGE",
-)  # fmt: skip
 WIDE_OPEN: dict[str, Any] = {
     "max_leverage": 100,
     "max_actions": 1000,
@@ -47,7 +39,6 @@ WIDE_OPEN: dict[str, Any] = {
     "drawdown_stop": 0.95,
     "loss_streak": 100,
 }
-NOW_MS = 1_790_000_000_000
 PARTS = ("spread", "inventory", "fees", "funding", "net")
 HEADS = ("trader", "fills", "traded", *PARTS, "net of traded")
 
@@ -86,16 +77,15 @@ def rows(record: RunRecord) -> Iterator[list[str]]:
 def main(arguments: list[str]) -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--from", dest="start", default="2025-05-04T15:33")
-    parser.add_argument("--to", dest="end", default="2025-06-24T10:33")
+    parser.add_argument("--from", dest="start", default=START)
+    parser.add_argument("--to", dest="end", default=END)
     parser.add_argument("--interval", default="1m")
     parser.add_argument("--spreads", default="10")
     parser.add_argument("--kinds", default="fixed_spread,funding_rate,pure_market_making")
     parser.add_argument("--limit-fill", default="through", choices=("through", "touch"))
     parser.add_argument("--coins", action="store_true", help="one line for each coin too")
     given = parser.parse_args(arguments)
-    folder = Path(os.environ.get("AUTOCRYPTOTRADER_DATA", "")) / "binance-usdm"
-    if not folder.is_dir():
+    if not PERPS.is_dir():
         print("set AUTOCRYPTOTRADER_DATA to a folder with binance-usdm/ in it", file=sys.stderr)
         return 2
     cast("dict[str, Any]", KINDS)["pure_market_making"] = kind_of(PureMarketMaking)
@@ -103,9 +93,6 @@ def main(arguments: list[str]) -> int:
         given.kinds.split(","), [float(text) for text in given.spreads.split(",")], given.interval
     )
     with tempfile.TemporaryDirectory() as root:
-        store = KlineStore(Path(root))
-        importer = Importer(store, MarketFiles(), FileLedger(store), lambda: NOW_MS)
-        list(importer.run(folder, find_files(folder), ImportOptions()))
         record = run_backtest(
             world_request(
                 who,
@@ -115,7 +102,7 @@ def main(arguments: list[str]) -> int:
                 limit_fill=given.limit_fill,
             ),
             who,
-            source=StoreMarkets(Path(root)),
+            source=real_markets(Path(root)),
             clock=ManualClock(0),
             progress=lambda done: print(f"\r{done:6.1%}", end="", file=sys.stderr),
         )

@@ -1,18 +1,14 @@
 """Random traders over a real market with its funding and tiers: every fill is audited."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.support.auditor import audit
+from tests.support.real_data import COINS, END, START, needs_real_data, real_markets
 from tests.support.wild_traders import WildTraders
 
-from data_collector.adapters.import_files import MarketFiles, find_files
-from data_collector.adapters.import_ledger import FileLedger
-from data_collector.application.importing import Importer, ImportOptions
 from perp_engine.commands import Advance, Command, Deposit, NewOrder, PlaceOrders, SetLeverage
 from perp_engine.engine import Engine
 from perp_engine.events import Event, Fill, FundingPaid, Liquidated
@@ -21,39 +17,17 @@ from suite.bars import HOUR_MS
 from suite.enums import FillCause, MarginMode, Side, Tif
 from suite.fixed import USD_ONE, Size, Usd
 from suite.moments import parse_moment
-from suite.service.kline_store import KlineStore
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.domain.market import Market
 
-ROOT = Path(__file__).parents[2]
-FOLDER = Path(os.environ.get("AUTOCRYPTOTRADER_DATA") or ROOT.parent / "shared" / "data")
-PERPS = FOLDER / "binance-usdm"
-NOW_MS = 1_790_000_000_000
-COINS = (
-    "BTC", "ETH", "SOL", "BNB", "XRP", "ADA", "LTC", "LINK", "AVAX", "BCH", "SUI", "LAYER", "DOGE",
-)  # fmt: skip
-"""Some begin or end within the range of the others."""
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not (PERPS / "leverage_tiers.json").is_file(),
-        reason="no real market: set AUTOCRYPTOTRADER_DATA to a folder with binance-usdm/ in it",
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_real_data]
 
 
 @pytest.fixture(scope="module")
 def markets(tmp_path_factory: pytest.TempPathFactory) -> StoreMarkets:
     """A store with everything the folder has of the perpetuals."""
-    root = tmp_path_factory.mktemp("real")
-    store = KlineStore(root)
-    importer = Importer(store, MarketFiles(), FileLedger(store), lambda: NOW_MS)
-    outcomes = list(importer.run(PERPS, find_files(PERPS), ImportOptions()))
-    assert {"imported", "ignored"} == {outcome.status for outcome in outcomes}
-    return StoreMarkets(root)
+    return real_markets(tmp_path_factory.mktemp("real"))
 
 
 def load(markets: StoreMarkets, coins: tuple[str, ...], start: str, end: str) -> Market:
@@ -70,7 +44,7 @@ def load(markets: StoreMarkets, coins: tuple[str, ...], start: str, end: str) ->
 @pytest.mark.parametrize(
     ("rules", "start", "end", "fills"),
     [
-        (Rules(), "2025-05-04T15:33", "2025-06-24T10:33", 30_000),
+        (Rules(), START, END, 30_000),
         (PLAIN, "2025-05-25", "2025-06-05", 5_000),
         (Rules(bar_path=BarPath.OLHC, fill_at=FillAt.CLOSE), "2025-05-25", "2025-06-05", 5_000),
         (Rules(decision_latency_ms=90_000), "2025-05-25", "2025-06-05", 5_000),
