@@ -1,0 +1,116 @@
+"""Asking a strategy for a decision, within a time budget.
+
+A slow strategy decides in a thread of its own, so that others go on. One that overruns its budget
+is given up: nobody can end a thread, so until it returns, each further question is answered with a
+fault at once, and what it answers then is thrown away. A quick strategy decides where it is asked;
+on the main thread a timer's signal ends it when it overruns, be it an endless loop in Python. Code
+that never comes back to the interpreter can only be ended with its process.
+"""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TypeAlias
+
+from strategy_core.deciding import DecisionFault, decide
+from strategy_core.port import Decision, Observation, Strategy
+
+Decided: TypeAlias = Decision | DecisionFault
+
+
+class _OverrunSignal(BaseException):
+    """Raised where the strategy is when its time is over; it must not catch it by accident."""
+
+
+class Thinking:
+    """One strategy and its time.
+
+    Args:
+        strategy: as built.
+        quick_s: budget of a decision made where it is asked.
+        slow_s: budget of a decision made in a thread.
+        name: of the thread.
+    """
+
+    def __init__(self, strategy: Strategy, *, quick_s: float, slow_s: float, name: str) -> None:
+        self._strategy = strategy
+        self._slow = strategy.needs.slow
+        self._quick_s = quick_s
+        self._slow_s = slow_s
+        self._name = name
+        self._overrun: asyncio.Future[Decided] | None = None
+
+    async def decide(self, observation: Observation) -> Decided:
+        """Ask; the answer is a decision, or why there is none within the budget."""
+        return await self._slowly(observation) if self._slow else self._quickly(observation)
+
+    def _quickly(self, observation: Observation) -> Decided:
+        try:
+            with _deadline(self._quick_s):
+                return self._ask(observation)
+        except _OverrunSignal:
+            return _overran(self._quick_s)
+
+    async def _slowly(self, observation: Observation) -> Decided:
+        if self._overrun is not None and not self._overrun.done():
+            return DecisionFault(reason="decide is still busy with an earlier observation")
+        self._overrun = None
+        answered = _in_thread(lambda: self._ask(observation), self._name)
+        try:
+            return await asyncio.wait_for(asyncio.shield(answered), self._slow_s)
+        except TimeoutError:
+            self._overrun = answered
+            return _overran(self._slow_s)
+
+    def _ask(self, observation: Observation) -> Decided:
+        try:
+            return decide(self._strategy, observation)
+        except SystemExit as error:
+            return DecisionFault(reason=f"decide called exit({error.code})")
+
+
+def _overran(budget_s: float) -> DecisionFault:
+    return DecisionFault(reason=f"decide took longer than its {budget_s:g} s")
+
+
+def _in_thread(ask: Callable[[], Decided], name: str) -> "asyncio.Future[Decided]":
+    """Run in a daemon thread: one that never ends does not keep the process."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[Decided] = loop.create_future()
+
+    def run() -> None:
+        answer = ask()
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(settle, answer)
+
+    def settle(answer: Decided) -> None:
+        if not answered.done():
+            answered.set_result(answer)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return answered
+
+
+@contextlib.contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Interrupt what runs on the main thread when its time is over; nothing on another thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    armed = True
+
+    def over(_number: int, _frame: FrameType | None) -> None:
+        if armed:
+            raise _OverrunSignal
+
+    before = signal.signal(signal.SIGALRM, over)
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        armed = False
+        signal.setitimer(signal.ITIMER_REAL, remaining)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,101 @@
+"""A decision within its time, or the reason why there is none."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from copy import copy
+from functools import partial
+from typing import Any
+
+import pytest
+from tests.support.waiting import until
+
+from strategy_agent.application.thinking import Thinking
+from strategy_core.deciding import DecisionFault
+from strategy_core.port import Decision, Needs, Observation
+
+SEEN = Observation(now_ms=1)
+
+
+class Scripted:
+    def __init__(self, decide: Callable[[], Any], *, slow: bool) -> None:
+        self.needs = Needs(slow=slow)
+        self._decide = decide
+
+    def decide(self, observation: Observation) -> Any:
+        assert observation is SEEN
+        return self._decide()
+
+
+def thinking(decide: Callable[[], Any], *, slow: bool, budget_s: float = 30.0) -> Thinking:
+    mind = Scripted(decide, slow=slow)
+    return Thinking(mind, quick_s=budget_s, slow_s=budget_s, name="t")
+
+
+def fail(error: BaseException) -> Any:
+    raise error
+
+
+def words(answer: Decision | DecisionFault) -> str:
+    assert isinstance(answer, DecisionFault)
+    return answer.reason
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_decision_is_handed_on_and_anything_else_is_a_reason(slow: bool) -> None:
+    """Exceptions of any kind, answers of any kind, and a strategy that wants to end the process."""
+    decision = Decision(reasoning="x")
+    assert decision == await thinking(partial(copy, decision), slow=slow).decide(SEEN)
+    assert "not a Decision" in words(await thinking(lambda: "buy", slow=slow).decide(SEEN))
+    for error in (ValueError("no\nway"), StopIteration(3), TimeoutError(), MemoryError()):
+        answer = await thinking(partial(fail, error), slow=slow).decide(SEEN)
+        assert words(answer).startswith(type(error).__name__)
+    assert "exit(3)" in words(await thinking(partial(fail, SystemExit(3)), slow=slow).decide(SEEN))
+
+
+async def test_an_endless_loop_on_the_main_thread_is_ended_by_its_budget() -> None:
+    """So that the other traders of the process go on; a swallowed exception does not help it."""
+
+    def spin() -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(0.001)
+
+    for endless in (spin, partial(time.sleep, 100)):
+        begun = time.monotonic()
+        answer = await thinking(endless, slow=False, budget_s=0.2).decide(SEEN)
+        assert "decide took longer than its 0.2 s" == words(answer)
+        assert time.monotonic() - begun < 5
+
+
+async def test_a_slow_strategy_that_never_answers_is_given_up_and_asked_again_when_free() -> None:
+    """Others go on meanwhile, and its late answer is thrown away."""
+    gate = threading.Event()
+    answers = iter([Decision(reasoning="late"), Decision(reasoning="next")])
+
+    def ponder() -> Decision:
+        answer = next(answers)
+        gate.wait(20)
+        return answer
+
+    mind = thinking(ponder, slow=True, budget_s=0.1)
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.005)
+            beats += 1
+
+    beating = asyncio.create_task(beat())
+    assert "longer than its 0.1 s" in words(await mind.decide(SEEN))
+    assert beats > 3
+    assert "still busy" in words(await mind.decide(SEEN))
+    gate.set()
+    await until(lambda: mind._overrun is not None and mind._overrun.done())
+    answer = await mind.decide(SEEN)
+    assert isinstance(answer, Decision)
+    assert "next" == answer.reasoning
+    beating.cancel()
