@@ -1,19 +1,29 @@
 """Putting the parts of one trader together."""
 
+import hashlib
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from strategy_agent.adapters.data_http import DataHttp
 from strategy_agent.adapters.journal_file import JournalFile, NoJournal
+from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
 from strategy_agent.adapters.plugins import load_plugins
 from strategy_agent.adapters.venue_http import VenueHttp
-from strategy_agent.application.status import Status
+from strategy_agent.adapters.venue_orders import VenueOrders
+from strategy_agent.application.parts import Cancel, Circumstances, Parts
+from strategy_agent.application.ports import DurableIntent
 from strategy_agent.settings import Settings
-from strategy_core.building import StrategyKind
+from suite.clock import Clock
+from suite.contracts.clock import ClockState
 from suite.contracts.trader import TraderSpec
-from suite.errors import ConfigError
+from suite.contracts.venue import ActionReply, CancelOrder
+from suite.errors import ConfigError, UpstreamRefused
 from suite.service.calls import ServiceCalls
+from suite.service.clock import SystemClock
 from suite.service.http import step_session
 
 _TOKEN_HINT = "is TRADER_TOKEN the token of this trader?"  # noqa: S105 - a question
@@ -22,64 +32,141 @@ _HINTS = {
     403: _TOKEN_HINT,
     404: "does TRADING_URL name the right world?",
 }
+_REQUEST_S = 10.0
+_CANCEL_VALID_MS = 15_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """What one trader runs with; nothing of it is shared with another."""
-
-    spec: TraderSpec
-    venue: VenueHttp
-    journal: JournalFile | NoJournal
-    status: Status
-    plugins: Mapping[str, StrategyKind]
-
-    async def close(self) -> None:
-        """Let go of connections and files."""
-        await self.venue.close()
-        self.journal.close()
-
-
-def venue_calls(
-    settings: Settings, spec: TraderSpec, *, timeout_s: float | None = None
-) -> ServiceCalls:
-    """Make the way to the venue of a trader; to be called inside a running event loop.
+class Connector:
+    """Connects the traders of a process, each with a token and connections of its own.
 
     Args:
         settings: of the process.
-        spec: the trader.
-        timeout_s: of one request; none for steps, whose answer comes when the trader wakes.
+        journal_dir: of the journals; None keeps neither journal nor memory.
     """
-    url = settings.trading_url
-    return ServiceCalls(
-        step_session(url, token=settings.token_of(spec.trader_id), timeout_s=timeout_s),
-        url,
-        name="the venue",
-        hints=_HINTS,
-        connect_window_s=settings.connect_window_s,
-        retry_window_s=settings.retry_window_s,
-        jitter=random.Random(f"{settings.seed} {spec.trader_id}"),  # noqa: S311 - pauses only
-    )
+
+    def __init__(self, settings: Settings, *, journal_dir: Path | None) -> None:
+        self._settings = settings
+        self._journal_dir = journal_dir
+        self._tokens: dict[str, SecretStr] = {}
+        self._clock = SystemClock()
+
+    def circumstances(self) -> Circumstances:
+        """Say what all traders of the process have alike."""
+        settings = self._settings
+        return Circumstances(
+            connect=self.connect,
+            wall=self._clock,
+            seed=settings.seed,
+            heartbeat_s=settings.heartbeat_s,
+            quick_s=settings.quick_decision_s,
+            slow_s=settings.slow_decision_s,
+        )
+
+    def use_token(self, trader_id: str, token: SecretStr) -> None:
+        """Take the token of a trader that the settings do not know."""
+        self._tokens[trader_id] = token
+
+    async def connect(self, spec: TraderSpec) -> Parts:
+        """Put one trader together; to be called inside a running event loop.
+
+        Raises:
+            ConfigError: no venue is named, or a plugin cannot be loaded.
+            StorageError: the journal cannot be written.
+            SuiteError: the venue cannot be reached, or has another kind of time.
+        """
+        settings = self._settings
+        if not settings.trading_url:
+            raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
+        plugins = load_plugins(spec)
+        async with AsyncExitStack() as stack:
+            journal = self._journal(spec)
+            stack.callback(journal.close)
+            steps = VenueHttp(self.calls(spec))
+            stack.push_async_callback(steps.close)
+            clock = await steps.clock()
+            _check(clock)
+            orders = VenueOrders(self.calls(spec, timeout_s=_REQUEST_S))
+            stack.push_async_callback(orders.close)
+            market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
+            stack.push_async_callback(market.close)
+            meta = await steps.meta()
+            return Parts(
+                venue=settings.trading_url,
+                clock=clock,
+                meta=meta,
+                steps=steps,
+                account=orders,
+                cancel=_cancel_with(orders, self._clock, spec.trader_id),
+                market=market,
+                journal=journal,
+                memory=self._memory(spec),
+                plugins=plugins,
+                leave=steps.leave,
+                close=stack.pop_all().aclose,
+            )
+
+    def calls(
+        self, spec: TraderSpec, url: str = "", *, timeout_s: float | None = None
+    ) -> ServiceCalls:
+        """Make a trader's way to its venue, or to its market data.
+
+        Args:
+            spec: the trader.
+            url: of the service; the venue's when not given.
+            timeout_s: of one request; none for steps, whose answer comes when the trader wakes.
+        """
+        settings = self._settings
+        at_venue = url in {"", settings.trading_url}
+        url = url or settings.trading_url
+        token = self._token_of(spec.trader_id) if at_venue else None
+        return ServiceCalls(
+            step_session(url, token=token, timeout_s=timeout_s),
+            url,
+            name="the venue" if at_venue else "the data service",
+            hints=_HINTS if at_venue else {},
+            connect_window_s=settings.connect_window_s,
+            retry_window_s=settings.retry_window_s,
+            jitter=random.Random(f"{settings.seed} {spec.trader_id}"),  # noqa: S311 - pauses only
+        )
+
+    def _token_of(self, trader_id: str) -> str:
+        given = self._tokens.get(trader_id)
+        return given.get_secret_value() if given else self._settings.token_of(trader_id)
+
+    def _journal(self, spec: TraderSpec) -> JournalFile | NoJournal:
+        if self._journal_dir is None:
+            return NoJournal()
+        return JournalFile(self._journal_dir, spec.trader_id)
+
+    def _memory(self, spec: TraderSpec) -> MemoryFile | NoMemory:
+        if self._journal_dir is None:
+            return NoMemory()
+        return MemoryFile(self._settings.state_dir / "state", spec.trader_id)
 
 
-def build(
-    settings: Settings, spec: TraderSpec, *, status: Status, journal_dir: Path | None
-) -> Container:
-    """Put one trader together; to be called inside a running event loop.
+def _check(clock: ClockState) -> None:
+    if not clock.wakes:
+        raise UpstreamRefused(
+            f"the venue's clock is in mode {clock.mode} and wakes nobody, but this strategy-agent "
+            "trades only where the venue wakes it: sleeping on the wall clock is missing"
+        )
 
-    Args:
-        settings: of the process.
-        spec: the trader.
-        status: where it reports to.
-        journal_dir: None for no journal.
 
-    Raises:
-        ConfigError: no venue is named, or a plugin cannot be loaded.
-        StorageError: the journal cannot be written.
-    """
-    if not settings.trading_url:
-        raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
-    plugins = load_plugins(spec)
-    journal = JournalFile(journal_dir, spec.trader_id) if journal_dir else NoJournal()
-    venue = VenueHttp(venue_calls(settings, spec))
-    return Container(spec=spec, venue=venue, journal=journal, status=status, plugins=plugins)
+def _cancel_with(orders: VenueOrders, clock: Clock, trader_id: str) -> Cancel:
+    """Cancel over the venue's own door; an order is canceled once however often it is asked."""
+
+    async def cancel(actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
+        now_ms = clock.now_ms()
+        replies = []
+        for action in actions:
+            name = f"{trader_id}\nstop\n{now_ms}\n{action.coin}\n{action.oid}"
+            intent = DurableIntent(
+                key=hashlib.sha256(name.encode()).hexdigest()[:32],
+                action=action,
+                decided_ms=now_ms,
+                expires_ms=now_ms + _CANCEL_VALID_MS,
+            )
+            replies.append(await orders.send(intent))
+        return tuple(replies)
+
+    return cancel

@@ -26,12 +26,15 @@ def run(
         Path | None, typer.Option(help="Directory of the journals; var/journal by default.")
     ] = None,
     no_journal: Annotated[  # noqa: FBT002 - an option
-        bool, typer.Option("--no-journal", help="Keep no journal.")
+        bool, typer.Option("--no-journal", help="Keep neither a journal nor a memory.")
     ] = False,
     control_port: Annotated[
         int | None,
-        typer.Option(help="Serve /health, /ready, /metrics, /status there; 0 for any free port."),
+        typer.Option(help="Serve the control API there; 0 for any free port."),
     ] = None,
+    quiet: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--quiet", help="Show no progress.")
+    ] = False,
 ) -> int:
     """Trade until the world ends.
 
@@ -43,25 +46,30 @@ def run(
     import asyncio
 
     from strategy_agent.adapters.traders_file import choose, load_traders
-    from strategy_agent.application.status import Status
-    from strategy_agent.main import run as run_traders
+    from strategy_agent.main import limit_memory, run_traders
     from strategy_agent.settings import Settings
 
     settings = Settings.load(port=control_port)
-    specs = choose(load_traders(config).traders, trader)
-    statuses = [Status(spec.trader_id, spec.strategy.kind) for spec in specs]
-    if control_port is not None:
-        from strategy_agent.entrypoint.control import start
-
-        typer.echo(f"strategy-agent control on {start(settings, statuses)}")
+    document = load_traders(config)
+    specs = choose(document.traders, trader)
+    limit_memory(settings.memory_limit_mb)
     directory = None if no_journal else journal or settings.state_dir / "journal"
-    failures = asyncio.run(run_traders(settings, specs, statuses, journal_dir=directory))
-    if len(specs) == 1 and failures:
-        raise failures[0]
-    for status in statuses:
-        if status.state == "failed":
-            typer.echo(f"strategy-agent: {status.trader_id}: {status.error}", err=True)
-    return EXIT_FAILURE if failures else 0
+    alpha = asyncio.run(
+        run_traders(
+            settings,
+            specs,
+            written=document.written,
+            journal_dir=directory,
+            control=control_port is not None,
+            quiet=quiet,
+        )
+    )
+    failed = [instance for instance in alpha.instances if instance.failure is not None]
+    if len(alpha.instances) == 1 and failed and failed[0].failure is not None:
+        raise failed[0].failure
+    for instance in failed:
+        typer.echo(f"strategy-agent: {instance.spec.trader_id}: {instance.failure}", err=True)
+    return EXIT_FAILURE if failed else 0
 
 
 @cli.command()

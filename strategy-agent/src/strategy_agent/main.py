@@ -1,82 +1,87 @@
-"""Running the traders of one process, each on its own."""
+"""Running the traders of one process, each on its own, until their worlds end or it is stopped."""
 
 import asyncio
-import contextlib
+import resource
 import signal
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from strategy_agent.application.run import run_trader
-from strategy_agent.application.status import Status
-from strategy_agent.bootstrap import build
+from strategy_agent.application.alpha_loop import AlphaLoop
+from strategy_agent.bootstrap import Connector
+from strategy_agent.entrypoint.progress import outcome_of, show_progress
 from strategy_agent.settings import Settings
-from strategy_core.journal import TraderResult
 from suite.contracts.trader import TraderSpec
-from suite.errors import SuiteError
+from suite.errors import ConfigError
 
 
-async def run(
+async def run_traders(
     settings: Settings,
     specs: Sequence[TraderSpec],
-    statuses: Sequence[Status],
     *,
+    written: Mapping[str, Mapping[str, Any]],
     journal_dir: Path | None,
-) -> list[SuiteError]:
-    """Run traders side by side until their worlds end or the process is told to stop.
+    control: bool,
+    quiet: bool,
+) -> AlphaLoop:
+    """Run traders side by side; each outcome is in its instance.
 
     Args:
         settings: of the process.
         specs: the traders.
-        statuses: one for each, in the same order.
-        journal_dir: of their journals, None for none.
-
-    Returns:
-        The failures; the other traders have gone on to their end.
+        written: their configuration as written, by id.
+        journal_dir: of their journals; None keeps neither journal nor memory.
+        control: serve the control API.
+        quiet: show no progress.
     """
-    tasks = [
-        asyncio.create_task(_run_one(settings, spec, status, journal_dir))
-        for spec, status in zip(specs, statuses, strict=True)
-    ]
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _cancel, tasks)
-    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    return [outcome for outcome in outcomes if isinstance(outcome, SuiteError)]
+    connector = Connector(settings, journal_dir=journal_dir)
+    alpha = AlphaLoop(connector.circumstances())
+    for spec in specs:
+        alpha.add(spec, written=written.get(spec.trader_id))
+    if control:
+        from strategy_agent.entrypoint.control import Controlled, start
 
-
-def _cancel(tasks: Sequence[asyncio.Task[TraderResult]]) -> None:
-    for task in tasks:
-        task.cancel()
-
-
-async def _run_one(
-    settings: Settings, spec: TraderSpec, status: Status, journal_dir: Path | None
-) -> TraderResult:
-    """Run one trader; whatever goes wrong becomes a fault of this trader alone."""
+        controlled = Controlled(
+            alpha=alpha, loop=asyncio.get_running_loop(), use_token=connector.use_token
+        )
+        print(f"strategy-agent control on {start(settings, controlled)}", flush=True)  # noqa: T201
+    ended = asyncio.Event()
+    shown = None if quiet else asyncio.create_task(show_progress(alpha, ended))
     try:
-        async with contextlib.AsyncExitStack() as stack:
-            container = build(settings, spec, status=status, journal_dir=journal_dir)
-            stack.push_async_callback(container.close)
-            container.journal.started(spec.trader_id, spec.strategy.kind, settings.trading_url)
-            result = await run_trader(
-                container.venue,
-                spec,
-                journal=container.journal,
-                status=status,
-                seed=settings.seed,
-                heartbeat_s=settings.heartbeat_s,
-                plugins=container.plugins,
-            )
-    except SuiteError as error:
-        status.state, status.error = "failed", str(error)
-        raise
-    except Exception as error:
-        status.state, status.error = "failed", f"{type(error).__name__}: {error}"
-        raise SuiteError(f"trader {spec.trader_id} failed: {status.error}") from error
-    sys.stdout.write(
-        f"{result.trader_id}: ended at {result.ended_ms}, {result.decisions} decisions, "
-        f"{result.actions_sent} actions, {result.fills} fills, equity {result.equity} USD\n"
-    )
-    sys.stdout.flush()
-    return result
+        await run_until_stopped(alpha)
+    finally:
+        ended.set()
+        if shown is not None:
+            await shown
+    for line in outcome_of(alpha):
+        print(line, flush=True)  # noqa: T201
+    return alpha
+
+
+async def run_until_stopped(alpha: AlphaLoop) -> None:
+    """Run all instances; SIGTERM or SIGINT end them in order, and a second one changes nothing."""
+    loop = asyncio.get_running_loop()
+    stops: set[asyncio.Task[None]] = set()
+
+    def stop() -> None:
+        if not stops:
+            stops.add(loop.create_task(alpha.close()))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await alpha.run()
+    await asyncio.gather(*stops)
+
+
+def limit_memory(limit_mb: int | None) -> None:
+    """Bound the address space of this process; nothing without a limit.
+
+    Raises:
+        ConfigError: the system does not allow it.
+    """
+    if limit_mb is None:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (limit_mb << 20, resource.RLIM_INFINITY))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot limit memory to {limit_mb} MiB: {error}") from None

@@ -23,6 +23,10 @@ class Settings(ServiceSettings):
         heartbeat_s: how often the venue is told that the trader is alive.
         connect_window_s: how long a venue that does not answer at all is tried at the start.
         retry_window_s: how long a call is repeated later on.
+        quick_decision_s: how long a decision may take that is made at once.
+        slow_decision_s: how long one may take that is made in a thread of its own.
+        memory_limit_mb: address space that the process may have, MiB; a leak then ends it, or the
+            decision that leaks, and nothing else of the machine.
     """
 
     model_config = settings_config("STRATEGY_AGENT_")
@@ -40,6 +44,9 @@ class Settings(ServiceSettings):
     heartbeat_s: float = Field(default=10.0, gt=0)
     connect_window_s: float = Field(default=5.0, ge=0)
     retry_window_s: float = Field(default=30.0, ge=0)
+    quick_decision_s: float = Field(default=5.0, gt=0)
+    slow_decision_s: float = Field(default=120.0, gt=0)
+    memory_limit_mb: int | None = Field(default=None, ge=64)
 
     @field_validator("trading_url", "data_service_url")
     @classmethod

@@ -16,7 +16,7 @@ from tests.unit.strategy_core.market import random_bars
 from strategy_core.snapshot import SnapshotSeries
 from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
 
-TOKENS = {"Bearer token-a": "a", "Bearer token-b": "b"}
+TOKENS = {f"Bearer token-{name}": name for name in "abc"}
 
 
 class Stub:

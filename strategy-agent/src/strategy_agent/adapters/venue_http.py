@@ -94,6 +94,10 @@ class VenueHttp:
         """`POST /clock/heartbeat`, once: the next one is not far."""
         await self._calls.once("POST", "clock/heartbeat", b"{}", reason="heartbeat")
 
+    async def leave(self) -> None:
+        """`POST /clock/leave`: time need not wait for this account any more."""
+        await self._calls.once("POST", "clock/leave", b"{}", reason="leave")
+
     @property
     def trouble(self) -> tuple[str, ...]:
         """None: every reply of this venue is the whole account at the venue's own time."""

@@ -1,12 +1,12 @@
 """What driving a trader needs from outside."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from strategy_agent.application.account_events import AccountEvent
-from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.loop import TraderMemory
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import Action, ActionReply
@@ -224,16 +224,65 @@ class RiskLatch(Protocol):
 
 
 class Journal(Protocol):
-    """Where decisions are kept."""
+    """What a trader leaves behind."""
 
-    def started(self, trader_id: str, kind: str, venue: str) -> None:
-        """Begin a run."""
+    def write(self, kind: str, record: object) -> None:
+        """Append a record: `run, decision, command, alert, result`, and what else the loop tells.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
         ...
 
-    def decided(self, record: DecisionRecord) -> None:
-        """Keep one decision."""
+    def decisions(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+        """Read decisions of the present run back, newest first, those before a number."""
         ...
 
-    def ended(self, result: TraderResult) -> None:
-        """End a run."""
+    def close(self) -> None:
+        """Let go of the file; reading goes on."""
+        ...
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A trader's memory as it is kept.
+
+    Attributes:
+        version: of this form.
+        venue: where the trader was.
+        now_ms: the venue's time then.
+        memory: of the loop.
+    """
+
+    version: Literal[1] = 1
+    trader_id: str
+    venue: str
+    now_ms: int
+    memory: TraderMemory
+
+
+class MemoryStore(Protocol):
+    """Where one trader's memory is kept, durably."""
+
+    def load(self) -> Kept | None:
+        """Read it; None when there is none.
+
+        Raises:
+            StorageError: there is one and it cannot be used: the trader must not start.
+        """
+        ...
+
+    def encode(self, kept: Kept) -> bytes:
+        """Take a picture of a memory, which may change after that."""
+        ...
+
+    def write(self, content: bytes) -> None:
+        """Keep a picture; on return it survives a power cut. May be called from any thread.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Remove it: the world it was about is over."""
         ...

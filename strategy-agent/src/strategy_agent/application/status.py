@@ -1,7 +1,13 @@
 """What a trader is doing, for those who look at the process."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+SIMULATION: Final = "simulation mode"
+"""An instance without a connection: nothing it wants reaches an exchange."""
+
+State = Literal["idle", "starting", "running", "stopping", "ended", "failed"]
 
 
 @dataclass(slots=True)
@@ -9,20 +15,41 @@ class Status:
     """One trader of the process; written by its task only.
 
     Attributes:
-        now_ms: the venue's time of the last decision, 0 before it.
+        symbols: coins it may trade.
+        state: of its task.
+        connection: `connected`, or `simulation mode`.
+        status: LIVE, PAUSED or STOPPED: what it may do.
+        now_ms: the venue's time of the last turn, 0 before it.
         equity: USD then, as text.
+        positions: signed sizes by coin, as text.
+        decisions, faults: how many questions to the strategy there were, and how many of them it
+            did not answer; over all restarts.
+        fills: since the start.
+        last_verdict: the guard's on the last intent it judged.
+        last_fault: why the strategy gave no decision, when it last gave none.
         missed_heartbeats: heartbeats that did not get through.
         error: why it failed, empty otherwise.
+        alert: the last thing that a person should know.
     """
 
     trader_id: str
     kind: str
-    state: Literal["starting", "running", "ended", "failed"] = "starting"
-    decisions: int = 0
+    symbols: tuple[str, ...] = ()
+    state: State = "idle"
+    connection: str = SIMULATION
+    status: str = "LIVE"
     now_ms: int = 0
     equity: str = ""
+    positions: Mapping[str, str] = field(default_factory=dict)
+    open_orders: int = 0
+    decisions: int = 0
+    faults: int = 0
+    fills: int = 0
+    last_verdict: str = ""
+    last_fault: str = ""
     missed_heartbeats: int = 0
     error: str = ""
+    alert: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values."""

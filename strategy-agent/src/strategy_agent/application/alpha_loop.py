@@ -1,0 +1,246 @@
+"""The instances of one process: added, removed, started, stopped and looked at by their ids."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from strategy_agent.application.instance import Alert, StrategyInstance
+from strategy_agent.application.parts import Circumstances
+from strategy_core.registry import problems
+from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
+from suite.contracts.trader import TraderSpec, near, parse_traders
+from suite.enums import TraderStatus
+from suite.errors import Conflict, NotFound, SuiteError
+
+DEFAULT: Final = "default"
+"""Names the first instance, whatever its id."""
+OPERATOR: Final = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obedience:
+    """Who took a command, and who did not and why."""
+
+    obeyed: tuple[str, ...]
+    refused: Mapping[str, str]
+
+
+class AlphaLoop:
+    """Hosts strategy instances; each trades by itself, with its own account and connection.
+
+    By default a process has one. Several in one process are for trusted code: an endless loop in
+    compiled code, or a leak, is contained by a process only.
+
+    Args:
+        around: what all instances have alike.
+        on_alert: told of each instance's alerts.
+    """
+
+    def __init__(
+        self, around: Circumstances, *, on_alert: Callable[[Alert], None] = lambda _: None
+    ) -> None:
+        self._around = around
+        self._on_alert = on_alert
+        self._instances: dict[str, StrategyInstance] = {}
+
+    @property
+    def instances(self) -> tuple[StrategyInstance, ...]:
+        """All of them, in the order in which they were added."""
+        return tuple(self._instances.values())
+
+    def instance(self, strategy_id: str = DEFAULT) -> StrategyInstance:
+        """Find one.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        found = self._instances.get(strategy_id)
+        if found is None and strategy_id == DEFAULT and self._instances:
+            found = next(iter(self._instances.values()))
+        if found is None:
+            known = ", ".join(self._instances) or "none"
+            hint = near(strategy_id, self._instances)
+            raise NotFound(f"no instance {strategy_id[:64]!r}{hint}; there are {known}")
+        return found
+
+    def add(
+        self, spec: TraderSpec, *, written: Mapping[str, Any] | None = None
+    ) -> StrategyInstance:
+        """Take a trader in; it begins with `start`.
+
+        Args:
+            spec: the trader.
+            written: its configuration as written, secrets by their names.
+
+        Raises:
+            Conflict: its id or its account is taken.
+        """
+        for other in self._instances.values():
+            if spec.trader_id == other.spec.trader_id:
+                raise Conflict(f"there is an instance {spec.trader_id} already")
+            if spec.account_id == other.spec.account_id:
+                raise Conflict(f"account {spec.account_id} is traded by {other.spec.trader_id}")
+        added = StrategyInstance(spec, self._around, written=written, on_alert=self._on_alert)
+        self._instances[spec.trader_id] = added
+        return added
+
+    def add_strategy_instance(
+        self,
+        strategy_id: str = DEFAULT,
+        strategy_type: str = "fixed_spread",
+        symbol: str | Sequence[str] = "BTC",
+        **more: Any,
+    ) -> StrategyInstance:
+        """Take a trader in and start it, inside a running event loop.
+
+        Args:
+            strategy_id: its id, and that of its account unless `account` says otherwise.
+            strategy_type: kind of its strategy.
+            symbol: the coin it may trade, or several.
+            more: `params` of the strategy, and the other keys of an entry of `traders.yaml`.
+
+        Raises:
+            TradersFileError: something is wrong; all of it is told.
+            Conflict: its id or its account is taken.
+        """
+        params = more.pop("params", {})
+        symbols = [symbol] if isinstance(symbol, str) else list(symbol)
+        entry = {
+            "trader_id": strategy_id,
+            "strategy": {"kind": strategy_type, "params": params},
+            "symbols": symbols,
+            **more,
+        }
+        (spec,) = parse_traders({"traders": [entry]}, {}, check=problems).traders
+        added = self.add(spec, written=entry)
+        added.start()
+        return added
+
+    async def remove_strategy_instance(self, strategy_id: str) -> None:
+        """Stop an instance and forget it; its journal and memory stay on disk.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        gone = self.instance(strategy_id)
+        await gone.stop(leave=True)
+        self._instances.pop(gone.spec.trader_id, None)
+
+    async def set_symbol(self, symbol: str | Sequence[str], strategy_id: str = DEFAULT) -> None:
+        """Let an instance trade another coin: it stops, and goes on with that.
+
+        Raises:
+            NotFound: there is none of that id.
+            Conflict: it holds a position in a coin that it would no longer trade.
+            TradersFileError: the symbol is wrong.
+        """
+        instance = self.instance(strategy_id)
+        symbols = [symbol] if isinstance(symbol, str) else list(symbol)
+        entry = {**instance.written, "symbols": symbols}
+        raw = {**msgspec.to_builtins(instance.spec), "symbols": symbols}
+        (spec,) = parse_traders({"traders": [raw]}, {}, check=problems).traders
+        held = [coin for coin in instance.status.positions if coin not in spec.symbols]
+        if held:
+            raise Conflict(f"{strategy_id} holds {', '.join(held)}: flatten it first")
+        was_running = instance.running
+        await instance.stop()
+        instance.spec, instance.written = spec, entry
+        instance.status.symbols = spec.symbols
+        if was_running:
+            instance.start()
+
+    def get_status(self) -> dict[str, Any]:
+        """Tell what all of them do, and their sums."""
+        statuses = [instance.status for instance in self._instances.values()]
+        equity = sum((Decimal(s.equity) for s in statuses if s.equity), Decimal(0))
+        return {
+            "running": sum(status.state == "running" for status in statuses),
+            "failed": sum(status.state == "failed" for status in statuses),
+            "equity": str(equity),
+            "traders": [status.as_dict() for status in statuses],
+        }
+
+    def start(
+        self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
+    ) -> Obedience:
+        """Start one, or all that do not run; one that is STOPPED resumes, which needs a reason."""
+
+        def begin(instance: StrategyInstance) -> None:
+            if instance.running and instance.status.status == TraderStatus.STOPPED:
+                instance.command(Resume(actor=actor, reason=reason))
+            elif not instance.running:
+                instance.note("start", actor=actor, reason=reason)
+                instance.start()
+
+        return self._each(strategy_id, begin)
+
+    def stop(
+        self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
+    ) -> Obedience:
+        """Let one, or all, take no more decisions; exits go on until they are flat."""
+        return self._tell(strategy_id, Stop(actor=actor, reason=reason))
+
+    def pause(
+        self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
+    ) -> Obedience:
+        """Let one, or all, take no new risk."""
+        return self._tell(strategy_id, Pause(actor=actor, reason=reason))
+
+    def resume(
+        self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
+    ) -> Obedience:
+        """Let one, or all, go on."""
+        return self._tell(strategy_id, Resume(actor=actor, reason=reason))
+
+    def flatten(
+        self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
+    ) -> Obedience:
+        """Close the positions of one, or of all."""
+        return self._tell(strategy_id, Flatten(actor=actor, reason=reason))
+
+    def run_once(
+        self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
+    ) -> Obedience:
+        """Wake one, or all, now."""
+        return self._each(strategy_id, lambda instance: instance.run_once(actor, reason))
+
+    def _tell(self, strategy_id: str | None, command: Command) -> Obedience:
+        return self._each(strategy_id, lambda instance: instance.command(command))
+
+    def _each(self, strategy_id: str | None, do: Callable[[StrategyInstance], None]) -> Obedience:
+        """Do something to one, or to all; of all, one that refuses hinders no other.
+
+        Raises:
+            SuiteError: the one that was named refused, or all did.
+        """
+        obeyed: list[str] = []
+        refused: dict[str, SuiteError] = {}
+        for instance in self._chosen(strategy_id):
+            try:
+                do(instance)
+                obeyed.append(instance.spec.trader_id)
+            except SuiteError as error:
+                refused[instance.spec.trader_id] = error
+        if refused and not obeyed:
+            raise next(iter(refused.values()))
+        return Obedience(
+            obeyed=tuple(obeyed), refused={name: str(error) for name, error in refused.items()}
+        )
+
+    def _chosen(self, strategy_id: str | None) -> tuple[StrategyInstance, ...]:
+        return self.instances if strategy_id is None else (self.instance(strategy_id),)
+
+    async def run(self) -> None:
+        """Start all and wait until all have ended, also those that come later."""
+        for instance in self._instances.values():
+            instance.start()
+        while waiting := [i for i in self._instances.values() if i.running]:
+            await asyncio.gather(*(instance.finished() for instance in waiting))
+
+    async def close(self) -> None:
+        """End all tasks, side by side; one that cannot be stopped in order holds up nobody."""
+        await asyncio.gather(*(instance.stop() for instance in self._instances.values()))

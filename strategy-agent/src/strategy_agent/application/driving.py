@@ -1,0 +1,162 @@
+"""Carrying out what the loop of one trader asks for, from its join to the end of its world."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from strategy_agent.application.parts import Circumstances, Parts
+from strategy_agent.application.ports import Kept, Steps
+from strategy_agent.application.thinking import Decided, Thinking
+from strategy_core.deciding import DecideRequest
+from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.loop import Answer, Request, TraderMemory, Trading, Turn, trade
+from strategy_core.port import Observation, instruments_of
+from strategy_core.registry import build
+from strategy_core.risk.commands import Command
+from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
+from suite.contracts.trader import TraderSpec
+from suite.errors import ConfigError, SuiteError
+
+
+class Watcher(Protocol):
+    """Who looks at a run and may tell it something."""
+
+    def commands(self) -> tuple[Command, ...]:
+        """Take the commands that came since the last turn."""
+        ...
+
+    def shown(self, reply: WaitReply) -> None:
+        """See what the venue answered."""
+        ...
+
+    def decided(self, observation: Observation, answer: Decided) -> Decided:
+        """See what the strategy answered; orders asked for from outside may be added."""
+        ...
+
+    def recorded(self, record: DecisionRecord) -> None:
+        """See what became of a decision."""
+        ...
+
+    @property
+    def urgent(self) -> bool:
+        """Something came since the last reply that the next turn is wanted for at once."""
+        ...
+
+    def missed(self) -> None:
+        """Note that a sign of life did not get through."""
+        ...
+
+
+async def drive(
+    spec: TraderSpec, parts: Parts, around: Circumstances, watcher: Watcher
+) -> TraderResult:
+    """Trade until the world ends.
+
+    Raises:
+        ConfigError: the venue does not trade a symbol, the strategy is wrong, or the memory belongs
+            to another venue.
+        SuiteError: the venue refuses or cannot be reached any more, or a file cannot be written.
+    """
+    instruments = instruments_of(parts.meta)
+    strategy = build(spec, instruments=instruments, seed=around.seed, plugins=parts.plugins)
+    thinking = Thinking(
+        strategy, quick_s=around.quick_s, slow_s=around.slow_s, name=f"decide-{spec.trader_id}"
+    )
+    kept = _kept(spec, parts)
+    memory = kept.memory if kept is not None else TraderMemory()
+    run = {
+        "trader_id": spec.trader_id,
+        "kind": spec.strategy.kind,
+        "venue": parts.venue,
+        "continued": kept is not None,
+    }
+    parts.journal.write("run", run)
+    loop = trade(
+        spec, strategy.needs, instruments=instruments, memory=memory, record=watcher.recorded
+    )
+    now_ms = parts.clock.now_ms
+    with contextlib.closing(loop):
+        request: Request = next(loop)
+        async with _heartbeats(parts.steps, watcher, around.heartbeat_s):
+            while True:
+                if isinstance(request, DecideRequest):
+                    seen = request.observation
+                    answer: Answer = watcher.decided(seen, await thinking.decide(seen))
+                else:
+                    if isinstance(request, WaitRequest):
+                        picture = Kept(
+                            trader_id=spec.trader_id,
+                            venue=parts.venue,
+                            now_ms=now_ms,
+                            memory=memory,
+                        )
+                        await asyncio.to_thread(parts.memory.write, parts.memory.encode(picture))
+                        if watcher.urgent:  # it came while nobody slept who could be woken
+                            asyncio.get_running_loop().call_soon(parts.steps.wake)
+                    reply = await _ask(parts.steps, request)
+                    now_ms = reply.now_ms
+                    watcher.shown(reply)
+                    answer = Turn(reply=reply, trouble=parts.steps.trouble)
+                outcome = _step(loop, answer)
+                if isinstance(outcome, TraderResult):
+                    parts.memory.forget()
+                    return outcome
+                request = outcome
+
+
+def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
+    """Read the memory of an earlier run of the same world; None for none.
+
+    A simulated world that is another one, or has begun anew, has nothing to do with it.
+
+    Raises:
+        ConfigError: it was made at another venue with real time, so perhaps with real money.
+    """
+    kept = parts.memory.load()
+    if kept is None:
+        return None
+    if parts.clock.mode == "wall":
+        if kept.venue != parts.venue:
+            raise ConfigError(
+                f"trader {spec.trader_id} remembers {kept.venue}, not {parts.venue}: set "
+                "TRADING_URL back, or move its file in state/ away to start afresh there"
+            )
+        return kept
+    return kept if kept.venue == parts.venue and kept.now_ms <= parts.clock.now_ms else None
+
+
+async def _ask(steps: Steps, request: JoinRequest | WaitRequest) -> WaitReply:
+    if isinstance(request, WaitRequest):
+        return await steps.wait(request)
+    return await steps.join(request)
+
+
+def _step(loop: Trading, answer: Answer) -> Request | TraderResult:
+    """Move the loop on; StopIteration must not cross a coroutine."""
+    try:
+        return loop.send(answer)
+    except StopIteration as end:
+        result: TraderResult = end.value
+        return result
+
+
+@contextlib.asynccontextmanager
+async def _heartbeats(steps: Steps, watcher: Watcher, every_s: float) -> AsyncIterator[None]:
+    """Give signs of life in the background; a lost one is counted, the next call will tell."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await steps.heartbeat()
+            except SuiteError:
+                watcher.missed()
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,381 @@
+"""One trader of the process: its own strategy, connection, memory and journal.
+
+Whatever goes wrong in it ends here: its status says so, an alert is raised, and the others go on.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import msgspec
+
+from strategy_agent.application.driving import drive
+from strategy_agent.application.parts import Circumstances, Parts
+from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
+from strategy_agent.application.ports import Journal
+from strategy_agent.application.status import SIMULATION, Status
+from strategy_agent.application.thinking import Decided
+from strategy_core.deciding import DecisionFault
+from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.port import Observation
+from strategy_core.risk.commands import Command
+from suite.contracts.clock import AccountView, WaitReply
+from suite.contracts.hyperliquid_info import OpenOrder
+from suite.contracts.trader import TraderSpec
+from suite.contracts.venue import Action, CancelOrder
+from suite.errors import Conflict, SuiteError, one_line
+
+CANCEL_LIMIT_S: Final = 10.0
+"""How long a stop may take to cancel what rests at the venue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What a person should know.
+
+    Attributes:
+        at_ms: wall time.
+        kind: `connection`, `decision`, `stop` or `failure`.
+    """
+
+    trader_id: str
+    at_ms: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Orders asked for from outside, and who waits for what becomes of them."""
+
+    actions: tuple[Action, ...]
+    told: "asyncio.Future[DecisionRecord]"
+
+
+class StrategyInstance:
+    """One trader, from its start to its end, and perhaps again.
+
+    Attributes:
+        spec: the trader.
+        written: its configuration as it was written, secrets by their names.
+        status: what it is doing.
+        alert: the last thing that a person should know, None for nothing yet.
+        latest_market_data: the last snapshot of each coin.
+        latest_funding_rate: the last settled rate of each coin, as its snapshot says it.
+        latest_account_data: the account as the venue last showed it, None before that.
+        result: of the last run that came to an end.
+        failure: why the last run failed, None when it did not.
+        urgent: something came since the venue's last reply that wants a turn at once.
+
+    Args:
+        on_alert: told of each alert.
+    """
+
+    def __init__(
+        self,
+        spec: TraderSpec,
+        around: Circumstances,
+        *,
+        written: Mapping[str, Any] | None = None,
+        on_alert: Callable[[Alert], None] = lambda _: None,
+    ) -> None:
+        self.spec = spec
+        self.written = written if written is not None else msgspec.to_builtins(spec)
+        self.status = Status(spec.trader_id, spec.strategy.kind, spec.symbols)
+        self.alert: Alert | None = None
+        self.latest_market_data: dict[str, Mapping[str, Any]] = {}
+        self.latest_funding_rate: dict[str, Any] = {}
+        self.latest_account_data: AccountView | None = None
+        self.result: TraderResult | None = None
+        self.failure: SuiteError | None = None
+        self.urgent = False
+        self._around = around
+        self._on_alert = on_alert
+        self._parts: Parts | None = None
+        self._journal: Journal | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._leaves = False
+        self._notes: list[dict[str, Any]] = []
+        self._commands: list[Command] = []
+        self._waiting: list[_Asked] = []
+        self._carried: list[_Asked] = []
+
+    # from its start to its end
+
+    @property
+    def running(self) -> bool:
+        """Its task has not ended."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def use_real_exchange(self) -> bool:
+        """It is connected: orders reach its exchange, be that a simulated one."""
+        return self._parts is not None
+
+    def start(self) -> None:
+        """Begin to trade; nothing when it does already."""
+        if not self.running:
+            self.failure, self.status.error, self.status.state = None, "", "starting"
+            self._task = asyncio.create_task(self._run(), name=self.spec.trader_id)
+
+    async def finished(self) -> None:
+        """Wait until it has ended; the outcome is in `result` and `failure`."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def stop(self, *, leave: bool = False) -> None:
+        """End the task: what could still open a position is canceled, what protects one stays.
+
+        Args:
+            leave: tell the venue that time need not wait for this account any more; not where the
+                trader is to come back.
+        """
+        if self._task is not None and not self._task.done():
+            self.status.state, self._leaves = "stopping", leave
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        try:
+            parts = await self._around.connect(self.spec)
+        except asyncio.CancelledError:
+            self.status.state = "idle"
+            return
+        except SuiteError as error:
+            self._failed("connection", error)
+            return
+        except Exception as error:  # noqa: BLE001  of this trader alone
+            self._failed("connection", _fault_of(self.spec, error))
+            return
+        self._parts, self._journal = parts, parts.journal
+        self.status.connection = "connected"
+        try:
+            await self._trade(parts)
+        finally:
+            self._parts, self.status.connection = None, SIMULATION
+            for asked in self._waiting + self._carried:
+                asked.told.cancel()
+            self._waiting, self._carried, self._commands = [], [], []
+            await parts.close()
+
+    async def _trade(self, parts: Parts) -> None:
+        try:
+            self._write_notes(parts)
+            self.result = await drive(self.spec, parts, self._around, self)
+            self.status.state, self.status.now_ms = "ended", self.result.ended_ms
+            self.status.equity = str(self.result.equity)
+            parts.journal.write("result", self.result)
+        except asyncio.CancelledError:
+            await self._cancel_entries(parts)
+            if self._leaves:
+                with contextlib.suppress(SuiteError):
+                    await parts.leave()
+            self.status.state = "idle"
+        except SuiteError as error:
+            self._failed("failure", error)
+        except Exception as error:  # noqa: BLE001  of this trader alone
+            self._failed("failure", _fault_of(self.spec, error))
+
+    async def _cancel_entries(self, parts: Parts) -> None:
+        """Cancel what could still open a position; foreign orders, without a cloid, are told."""
+        try:
+            async with asyncio.timeout(CANCEL_LIMIT_S):
+                view = await parts.account.fetch_account()
+                entries = [order for order in view.open_orders if not order.reduceOnly]
+                foreign = [order.oid for order in entries if not order.cloid]
+                own = [CancelOrder(coin=o.coin, oid=o.oid) for o in entries if o.cloid]
+                replies = await parts.cancel(own) if own else ()
+        except (SuiteError, TimeoutError) as error:
+            reason = str(error) or f"no answer within {CANCEL_LIMIT_S:g} s"
+            self._tell("stop", f"resting orders may be left at the venue: {reason}")
+            return
+        refused = [reply.response for reply in replies if reply.status == "err"]
+        if refused:
+            self._tell("stop", f"{len(refused)} cancellations were refused: {refused[0]}")
+        if foreign:
+            self._tell("stop", f"orders of others are left as they are: {foreign}")
+
+    def _failed(self, kind: str, error: SuiteError) -> None:
+        self.failure = error
+        self.status.state, self.status.error = "failed", str(error)
+        self._tell(kind, str(error))
+
+    def _tell(self, kind: str, text: str) -> None:
+        self.alert = Alert(
+            trader_id=self.spec.trader_id,
+            at_ms=self._around.wall.now_ms(),
+            kind=kind,
+            text=one_line(text),
+        )
+        self.status.alert = f"{kind}: {self.alert.text}"
+        if self._parts is not None:
+            with contextlib.suppress(SuiteError):
+                self._parts.journal.write("alert", asdict(self.alert))
+        self._on_alert(self.alert)
+
+    # what others tell it
+
+    def command(self, command: Command) -> None:
+        """Give a command; it is journaled and takes effect at once, in a turn of its own.
+
+        Raises:
+            Conflict: the instance is not connected, so nothing can obey.
+        """
+        parts = self._connected()
+        fields = msgspec.to_builtins(command)
+        self.note(fields.pop("type"), **fields)
+        self._commands.append(command)
+        self._wake(parts)
+
+    def run_once(self, actor: str, reason: str) -> None:
+        """Wake the trader now.
+
+        Raises:
+            Conflict: the instance is not connected.
+        """
+        parts = self._connected()
+        self.note("run-once", actor=actor, reason=reason)
+        self._wake(parts)
+
+    def note(self, command: str, **fields: Any) -> None:
+        """Keep in the journal what a person or a program wanted; once it is open, if it is not."""
+        self._notes.append({"command": command, "at_ms": self._around.wall.now_ms(), **fields})
+        if self._parts is not None:
+            self._write_notes(self._parts)
+
+    def _write_notes(self, parts: Parts) -> None:
+        notes, self._notes = self._notes, []
+        for note in notes:
+            parts.journal.write("command", note)
+
+    async def place_orders(self, actions: Sequence[Action]) -> DecisionRecord:
+        """Have orders placed with the trader's next decision, after the same guards as its own.
+
+        Returns:
+            The record of that decision, once the venue has answered: the verdicts and results of
+            these orders come first in it.
+
+        Raises:
+            Conflict: in simulation mode, or it stops before the answer.
+        """
+        parts = self._connected()
+        told: asyncio.Future[DecisionRecord] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Asked(actions=tuple(actions), told=told))
+        self._wake(parts)
+        try:
+            return await told
+        except asyncio.CancelledError:
+            if told.cancelled() and self._parts is None:
+                raise Conflict("the instance stopped before its orders were answered") from None
+            raise
+
+    # what others ask it
+
+    async def fetch_market_data(self) -> dict[str, Mapping[str, Any]]:
+        """Ask for a snapshot of each coin, now."""
+        parts = self._connected()
+        return {coin: await parts.market.snapshot(coin, None) for coin in self.spec.symbols}
+
+    async def fetch_open_orders(self) -> tuple[OpenOrder, ...]:
+        """Ask the venue for the account's open orders, now."""
+        return (await self._connected().account.fetch_account()).open_orders
+
+    async def fetch_pnl_and_fees(self, start_time: int) -> PnlReport:
+        """Ask the venue what the account's trades brought; funding is not in it.
+
+        Args:
+            start_time: of the first fill that counts, the venue's time, epoch ms.
+        """
+        fills = await self._connected().account.fetch_fills(start_time)
+        return fetch_pnl_and_fees(start_time, fills=fills, fundings=())
+
+    async def refresh_data(self) -> bool:
+        """Ask for account and market data now; between two turns they come by themselves.
+
+        Returns:
+            Whether all of it is fresh; where not, an alert says why.
+        """
+        try:
+            self.latest_account_data = await self._connected().account.fetch_account()
+            self._see_market(await self.fetch_market_data())
+        except SuiteError as error:
+            self._tell("connection", f"data could not be refreshed: {error}")
+            return False
+        return True
+
+    def decisions(self, limit: int, before: int | None) -> list[dict[str, Any]]:
+        """Read the journal back, newest decision first."""
+        return self._journal.decisions(limit, before) if self._journal is not None else []
+
+    def _wake(self, parts: Parts) -> None:
+        self.urgent = True
+        parts.steps.wake()
+
+    def _connected(self) -> Parts:
+        if self._parts is None:
+            reason = f": {self.status.error}" if self.status.error else ""
+            raise Conflict(f"{self.spec.trader_id} is in {SIMULATION}{reason}")
+        return self._parts
+
+    # what the run tells it
+
+    def commands(self) -> tuple[Command, ...]:
+        """Hand over the commands that came since the last turn."""
+        taken, self._commands = tuple(self._commands), []
+        return taken
+
+    def shown(self, reply: WaitReply) -> None:
+        """See what the venue answered."""
+        status, self.urgent = self.status, False
+        status.state, status.now_ms = "running", reply.now_ms
+        status.fills += len(reply.fills)
+        if reply.account is not None:
+            self.latest_account_data = reply.account
+        if reply.snapshots:
+            self._see_market(reply.snapshots)
+
+    def decided(self, observation: Observation, answer: Decided) -> Decided:
+        """See what the strategy answered, and add what was asked for from outside."""
+        status = self.status
+        status.status, status.equity = observation.status.value, str(observation.equity)
+        status.positions = {coin: str(p.size) for coin, p in observation.positions.items()}
+        status.open_orders = len(observation.open_orders)
+        if isinstance(answer, DecisionFault):
+            status.faults += 1
+            status.last_fault = answer.reason
+            self._tell("decision", answer.reason)
+            return answer
+        if not self._waiting:
+            return answer
+        self._carried, self._waiting = self._waiting, []
+        asked = tuple(action for one in self._carried for action in one.actions)
+        return replace(answer, actions=(*asked, *answer.actions))
+
+    def recorded(self, record: DecisionRecord) -> None:
+        """See what became of a decision."""
+        self.status.decisions = record.decision
+        if record.verdicts:
+            self.status.last_verdict = str(record.verdicts[-1])
+        if self._journal is not None:
+            self._journal.write("decision", record)
+        carried, self._carried = self._carried, []
+        for asked in carried:
+            if not asked.told.done():
+                asked.told.set_result(record)
+
+    def missed(self) -> None:
+        """Note that a sign of life did not get through."""
+        self.status.missed_heartbeats += 1
+
+    def _see_market(self, snapshots: Mapping[str, Mapping[str, Any]]) -> None:
+        self.latest_market_data.update(snapshots)
+        for coin, snapshot in snapshots.items():
+            self.latest_funding_rate[coin] = snapshot.get("funding")
+
+
+def _fault_of(spec: TraderSpec, error: Exception) -> SuiteError:
+    fault = SuiteError(f"trader {spec.trader_id} failed: {type(error).__name__}: {error}")
+    fault.__cause__ = error
+    return fault

@@ -1,0 +1,76 @@
+"""What an instance is made of while it runs, and what all instances of a process have alike."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from strategy_agent.application.ports import (
+    AccountReads,
+    Journal,
+    MarketData,
+    MemoryStore,
+    Steps,
+)
+from strategy_core.building import StrategyKind
+from suite.clock import Clock
+from suite.contracts.clock import ClockState
+from suite.contracts.trader import TraderSpec
+from suite.contracts.venue import ActionReply, CancelOrder
+
+Cancel: TypeAlias = Callable[[Sequence[CancelOrder]], Awaitable[tuple[ActionReply, ...]]]
+"""Cancels orders outside of the loop, while it stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What one instance works with; nothing of it is shared with another.
+
+    Attributes:
+        venue: address of the venue, as it is remembered.
+        clock: the venue's, as it was at the connection.
+        meta: what can be traded, as the venue writes it.
+        steps: time and the way of orders.
+        account: the venue's own answers about the account.
+        cancel: the way of cancellations while it stops.
+        market: market data.
+        plugins: imported strategies by the name of their kind.
+        close: lets go of connections and files.
+        leave: tells the venue that time need not wait for this account any more.
+    """
+
+    venue: str
+    clock: ClockState
+    meta: object
+    steps: Steps
+    account: AccountReads
+    cancel: Cancel
+    market: MarketData
+    journal: Journal
+    memory: MemoryStore
+    plugins: Mapping[str, StrategyKind]
+    close: Callable[[], Awaitable[None]]
+    leave: Callable[[], Awaitable[None]]
+
+
+Connect: TypeAlias = Callable[[TraderSpec], Awaitable[Parts]]
+"""Connects a trader to its venue; raises a `SuiteError` that says why it cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What all instances of a process have alike.
+
+    Attributes:
+        connect: makes the parts of each.
+        wall: the machine's clock.
+        seed: of what traders draw at random.
+        heartbeat_s: pause between two signs of life.
+        quick_s, slow_s: budgets of a decision, see `Thinking`.
+    """
+
+    connect: Connect
+    wall: Clock
+    seed: int
+    heartbeat_s: float
+    quick_s: float
+    slow_s: float

@@ -1,0 +1,215 @@
+"""Parts of instances without wires: a fake venue each, memories and journals in lists."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+from tests.unit.strategy_core.fake_venue import META, FakeVenue, spec_of
+from tests.unit.strategy_core.market import random_bars
+
+from strategy_agent.application.alpha_loop import AlphaLoop
+from strategy_agent.application.instance import Alert
+from strategy_agent.application.parts import Circumstances, Parts
+from strategy_agent.application.ports import Kept
+from strategy_core.building import StrategyKind
+from strategy_core.snapshot import SnapshotSeries
+from suite.clock import ManualClock
+from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.trader import TraderSpec
+from suite.contracts.venue import ActionReply, CancelOrder
+from suite.errors import ConfigError, UpstreamUnavailable
+
+COINS = ("BTC", "ETH")
+DONE = ActionReply(status="ok", response={"type": "cancel", "data": {"statuses": ["success"]}})
+
+
+class JournalList:
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, Any]] = []
+
+    def write(self, kind: str, record: object) -> None:
+        self.lines.append((kind, msgspec.to_builtins(record)))
+
+    def decisions(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+        rows = [row for row in self.of("decision") if before is None or row["decision"] < before]
+        return rows[: -limit - 1 : -1]
+
+    def of(self, kind: str) -> list[Any]:
+        return [record for name, record in self.lines if name == kind]
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryCell:
+    def __init__(self) -> None:
+        self.content = b""
+        self.fault: Exception | None = None
+
+    def load(self) -> Kept | None:
+        return msgspec.json.decode(self.content, type=Kept) if self.content else None
+
+    def encode(self, kept: Kept) -> bytes:
+        return msgspec.json.encode(kept)
+
+    def write(self, content: bytes) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.content = content
+
+    def forget(self) -> None:
+        self.content = b""
+
+
+class ScriptedSteps:
+    """Steps of one account; `sleeps`: it wakes only when it is asked to."""
+
+    def __init__(self, venue: FakeVenue, *, sleeps: bool) -> None:
+        self.venue = venue
+        self.turns = 0
+        self.asleep = False
+        self.cancelled: list[CancelOrder] = []
+        self.trouble: tuple[str, ...] = ()
+        self.fault: Exception | None = None
+        self._sleeps = sleeps
+        self._woken = asyncio.Event()
+        self._first = 0
+
+    async def join(self, request: JoinRequest) -> WaitReply:
+        await asyncio.sleep(0)
+        self._first = 0
+        return self.venue.join(request)
+
+    async def wait(self, request: WaitRequest) -> WaitReply:
+        if self.fault is not None:
+            raise self.fault
+        self.turns += 1
+        reply = self.venue.wait(request)
+        self._woken.clear()
+        self.asleep = True
+        if self._sleeps:
+            await self._woken.wait()
+        else:
+            await asyncio.sleep(0)
+        self.asleep = False
+        return reply
+
+    async def heartbeat(self) -> None:
+        pass
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def fetch_account(self) -> AccountView:
+        reply = self.venue.join(JoinRequest())
+        assert reply.account is not None
+        return reply.account
+
+    async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
+        return ()
+
+    async def cancel(self, actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
+        self.cancelled += actions
+        return tuple(DONE for _ in actions)
+
+    async def snapshot(self, coin: str, at_ms: int | None) -> dict[str, Any]:
+        return {"symbol": coin, "as_of_ms": at_ms, "funding": 1e-5}
+
+
+class ScriptedVenue:
+    """A venue of an account for each trader.
+
+    Args:
+        steps: of each world.
+        sleeps: traders wake only when they are asked to.
+        fails: traders that cannot connect, and why.
+    """
+
+    def __init__(
+        self, *, steps: int = 10**9, sleeps: bool = False, fails: dict[str, str] | None = None
+    ) -> None:
+        self.fails = fails or {}
+        self.tokens: dict[str, str] = {}
+        self.left: list[str] = []
+        self.closed: list[str] = []
+        self.plugins: dict[str, StrategyKind] = {}
+        self.accounts: dict[str, ScriptedSteps] = {}
+        self.journals: dict[str, JournalList] = {}
+        self.memories: dict[str, MemoryCell] = {}
+        self.mode: Any = "lockstep"
+        self.url = "http://venue"
+        self._steps = steps
+        self._sleeps = sleeps
+        self.series = {c: SnapshotSeries(c, random_bars(3000, seed=i)) for i, c in enumerate(COINS)}
+
+    def use_token(self, trader_id: str, token: SecretStr) -> None:
+        self.tokens[trader_id] = token.get_secret_value()
+
+    async def connect(self, spec: TraderSpec) -> Parts:
+        name = spec.trader_id
+        await asyncio.sleep(0)
+        if name in self.fails:
+            raise UpstreamUnavailable(self.fails[name])
+        if name not in self.accounts:
+            venue = FakeVenue(steps=self._steps, series=self.series)
+            self.accounts[name] = ScriptedSteps(venue, sleeps=self._sleeps)
+        steps = self.accounts[name]
+        if spec.strategy.kind.startswith("plugin:") and spec.strategy.kind not in self.plugins:
+            raise ConfigError("no such plugin")
+
+        async def close() -> None:
+            self.closed.append(name)
+
+        async def leave() -> None:
+            self.left.append(name)
+
+        now_ms = steps.venue.now_ms
+        return Parts(
+            venue=self.url,
+            clock=ClockState(mode=self.mode, now_ms=now_ms, speed=0.0),
+            meta=META,
+            steps=steps,
+            account=steps,
+            cancel=steps.cancel,
+            market=steps,
+            journal=self.journal(name),
+            memory=self.memories.setdefault(name, MemoryCell()),
+            plugins=self.plugins,
+            close=close,
+            leave=leave,
+        )
+
+    def journal(self, name: str) -> JournalList:
+        return self.journals.setdefault(name, JournalList())
+
+    def asleep(self, name: str) -> bool:
+        return name in self.accounts and self.accounts[name].asleep
+
+    def turns(self, name: str) -> int:
+        return self.accounts[name].turns
+
+
+def alpha_with(
+    venue: ScriptedVenue,
+    *names: str,
+    kind: str = "flat",
+    slow_s: float = 5.0,
+    alerts: list[Alert] | None = None,
+) -> AlphaLoop:
+    """Instances that are not started yet."""
+    around = Circumstances(
+        connect=venue.connect,
+        wall=ManualClock(7),
+        seed=1,
+        heartbeat_s=10.0,
+        quick_s=5.0,
+        slow_s=slow_s,
+    )
+    heard = alerts if alerts is not None else []
+    alpha = AlphaLoop(around, on_alert=heard.append)
+    for name in names:
+        alpha.add(spec_of(kind, trader_id=name))
+    return alpha

@@ -1,0 +1,77 @@
+"""What a trader remembers on disk: whole, or a reason not to start."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from strategy_agent.adapters.memory_file import MemoryFile
+from strategy_agent.application.ports import Kept
+from strategy_core.loop import TraderMemory
+from suite.errors import StorageError
+
+
+def kept(turns: int) -> Kept:
+    return Kept(trader_id="a", venue="http://v", now_ms=5, memory=TraderMemory(turns=turns))
+
+
+def file(folder: Path) -> MemoryFile:
+    return MemoryFile(folder, "a")
+
+
+def keep(folder: Path, turns: int) -> MemoryFile:
+    found = file(folder)
+    found.write(found.encode(kept(turns)))
+    return found
+
+
+def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
+    """The newest of it; nothing before the first time, nothing after the end of the world."""
+    assert file(tmp_path / "new").load() is None
+    keep(tmp_path / "new", 1)
+    found = keep(tmp_path / "new", 2)
+    assert kept(2) == file(tmp_path / "new").load()
+    assert ["a.json"] == [path.name for path in (tmp_path / "new").iterdir()]
+    found.forget()
+    found.forget()
+    assert file(tmp_path / "new").load() is None
+
+
+def content(**changes: object) -> str:
+    whole = {"version": 1, "trader_id": "a", "venue": "", "now_ms": 1, "memory": {}}
+    return json.dumps(whole | changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "\xff",
+        '{"version": 1}',
+        content(version=2),
+        content(trader_id="b"),
+        content(memory={"turns": "x"}),
+        content(more=1),
+    ],
+)
+def test_a_memory_that_cannot_be_understood_is_a_reason_not_to_start(
+    tmp_path: Path, text: str
+) -> None:
+    """One line, which says what to do; the file is left as it is."""
+    (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(
+        StorageError, match=r"cannot be used: .*; put it back from a backup, or"
+    ) as e:
+        file(tmp_path).load()
+    assert "\n" not in str(e.value)
+    assert text.encode("latin-1") == (tmp_path / "a.json").read_bytes()
+
+
+def test_a_write_that_fails_leaves_the_old_memory(tmp_path: Path) -> None:
+    keep(tmp_path, 1)
+    (tmp_path / ".a.json.new").mkdir()
+    with pytest.raises(StorageError, match=r"cannot write the memory"):
+        keep(tmp_path, 2)
+    assert kept(1) == file(tmp_path).load()
