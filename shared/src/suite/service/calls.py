@@ -137,7 +137,9 @@ class ServiceCalls:
         self.requests[reason] += 1
         sent = {**_JSON, **headers} if content is not None else dict(headers)
         try:
-            async with self._session.request(method, path, data=content, headers=sent) as answer:
+            async with self._session.request(
+                method, path, data=content, headers=sent, allow_redirects=False
+            ) as answer:
                 raw = await answer.read()
                 if answer.status != 200:
                     raise self.fault(answer, raw)
