@@ -1,0 +1,65 @@
+"""Ten thousand orders through every fault, and two hundred kills of clients that send them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.delivery_kills import Kills, kill
+from tests.support.delivery_runs import deliver, fault_table
+from tests.support.http_faults import FAULTS
+from tests.support.venue_process import VenueUnderTest, running_venue
+
+pytestmark = pytest.mark.process
+
+ACCOUNTS = tuple(f"trader{number}" for number in range(24))
+INTENTS, KILLS = 10_000, 200
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[VenueUnderTest]:
+    """A bar, and so the way of an order, takes 50 ms."""
+    options = ("--accounts", ",".join(ACCOUNTS), "--option", "latency=60000")
+    with running_venue(tmp_path, *options) as found:
+        yield found
+
+
+@pytest.mark.timeout(1200)
+async def test_ten_thousand_intents_are_executed_once_or_known_not_to_be(
+    venue: VenueUnderTest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = await deliver(
+        venue, tmp_path, accounts=ACCOUNTS, intents=INTENTS, fault_share=0.4, late_s=20.0
+    )
+    with capsys.disabled():
+        print(f"\n{fault_table(outcome)}")
+    assert INTENTS <= outcome.intents == outcome.counts.decided
+    assert [] == outcome.problems
+    assert 0 == outcome.left_unknown
+    assert set(FAULTS) == outcome.done.keys()
+
+
+@pytest.mark.timeout(1200)
+async def test_two_hundred_kills_change_no_end(
+    venue: VenueUnderTest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two clients at a time."""
+    names = iter(ACCOUNTS)
+    at: Counter[str] = Counter()
+    problems: list[str] = []
+
+    async def some() -> None:
+        while at.total() < KILLS:
+            kills = await asyncio.to_thread(killed, next(names))
+            at.update(kills.at)
+            problems.extend(kills.problems)
+
+    def killed(name: str) -> Kills:
+        return asyncio.run(kill(venue, name, tmp_path, turns=24, moments=12))
+
+    await asyncio.gather(some(), some())
+    with capsys.disabled():
+        print(f"\nkilled: {dict(at)}, problems: {problems}")
+    assert [] == problems
+    assert at.total() >= KILLS
