@@ -9,6 +9,7 @@ import pytest
 from tests.support.delivery_kills import Kills, kill
 from tests.support.delivery_runs import deliver, fault_table
 from tests.support.http_faults import FAULTS
+from tests.support.simulated_delivery import simulate
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 pytestmark = pytest.mark.process
@@ -38,6 +39,22 @@ async def test_ten_thousand_intents_are_executed_once_or_known_not_to_be(
     assert [] == outcome.problems
     assert 0 == outcome.left_unknown
     assert set(FAULTS) == outcome.done.keys()
+
+
+@pytest.mark.timeout(1200)
+def test_twenty_thousand_intents_in_virtual_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the real pauses and expiries: 40 seeds of 500 intents, every third turn a crash."""
+    runs = [simulate(1000 + seed, 500) for seed in range(40)]
+    known_s = sorted(b.known_s for found in runs for b in found.beliefs.values())
+    with capsys.disabled():
+        print(
+            f"\n{len(known_s)} intents, {sum(r.crashes for r in runs)} crashes, problems: "
+            f"{sum(len(r.problems) for r in runs)}; fate known after p50 "
+            f"{known_s[len(known_s) // 2]:.1f} s, p90 {known_s[len(known_s) * 9 // 10]:.1f} s, max "
+            f"{known_s[-1]:.0f} s; all known {max(r.healed_s for r in runs):.1f} s after healing"
+        )
+    assert [] == [problem for found in runs for problem in found.problems]
+    assert max(found.healed_s for found in runs) < 60
 
 
 @pytest.mark.timeout(1200)

@@ -230,9 +230,11 @@ async def deliver(
         await asyncio.gather(*(client.run(each, crash_share) for client in clients))
         outages.cancel()
         proxy.heal()
+        recovering = [asyncio.ensure_future(client.delivery.recover()) for client in clients]
         outcome.healed_s, outcome.left_unknown = await _healed(clients)
         await proxy.settle()
-        for client in clients:
+        for client, recovery in zip(clients, recovering, strict=True):
+            recovery.cancel()
             await client.stop()
             outcome.beliefs[client.name] = client.beliefs
             outcome.crashes += client.crashes

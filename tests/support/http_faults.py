@@ -209,8 +209,9 @@ Fault = Callable[[HttpFaults, Request, asyncio.StreamWriter], Awaitable[bool]]
 
 
 def _reset(writer: asyncio.StreamWriter) -> bool:
-    raw = writer.get_extra_info("socket")
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    with suppress(OSError):  # the client may have gone
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     writer.transport.abort()
     return False
 

@@ -297,6 +297,15 @@ async def test_action_without_an_intent_engages_the_latch(
     await delivery.close()
 
 
+async def test_bug_in_finding_out_engages_the_latch(parts: Parts) -> None:
+    """Nobody would look for that fate any more, and nobody may believe it to be known."""
+    delivery = parts.delivery(Door(sends=[LOST, ZeroDivisionError("a bug")]))
+    with pytest.raises(ZeroDivisionError):
+        await act(delivery, buy())
+    assert "a bug" in parts.latch.reason
+    assert ["BTC"] == list(delivery.unknown)
+
+
 @pytest.mark.parametrize(
     ("action", "expected"),
     [

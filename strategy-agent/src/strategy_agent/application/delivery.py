@@ -316,7 +316,13 @@ class OrderDelivery:
         """
         if intent.key not in self._fates:
             fate = asyncio.ensure_future(self._fate(intent, again=again, asked_ms=asked_ms))
+            fate.add_done_callback(self._ended)
             self._fates[intent.key] = fate
+
+    def _ended(self, fate: "asyncio.Task[ActionReply | None]") -> None:
+        """Stop taking risk where a bug has ended the search for a fate: nobody else would look."""
+        if not fate.cancelled() and (bug := fate.exception()) is not None:
+            self._latch.engage(f"cannot find out what became of an order: {bug!r}")
 
     async def _fate(
         self, intent: DurableIntent, *, again: bool, asked_ms: int | None
