@@ -305,3 +305,17 @@ def test_what_somebody_holds_never_changes() -> None:
     told.tell(fills(BOUGHT))
     assert () == before.fills
     assert before.version < told.cache.state.version
+
+
+def test_a_state_in_the_middle_of_a_burst_of_fills_takes_nothing_back() -> None:
+    told = Told().begin()
+    burst = [fill(tid, at=20 + tid, start=f"{tid}.0") for tid in range(30)]
+    for one in burst:
+        told.tell(fills(one))
+    assert {"ETH": "30.0"} == told.sizes
+    told.tell(push(position("ETH", "10.0"), at=60, cash="0.0"))
+    assert {"ETH": "30.0"} == told.sizes
+    told.tell(fills(*burst), fills(fill(30, at=61, side="A", start="30.0")))
+    assert {"ETH": "29.0"} == told.sizes
+    told.tell(push(position("ETH", "29.0"), at=62, cash="-1900.0"))
+    assert ({"ETH": "29.0"}, ()) == (told.sizes, told.trouble())

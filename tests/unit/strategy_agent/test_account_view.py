@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from tests.support.account_wire import fill, position, state
 
-from strategy_agent.application.account_view import view_with
+from strategy_agent.application.account_view import state_with
 from suite.contracts.hyperliquid_info import AssetPosition, UserFill
 
 LONG = position("ETH", "2.0")
@@ -27,7 +27,7 @@ SHORT = position("ETH", "-2.0")
 def test_size_entry_and_cash_are_exact(
     held: tuple[AssetPosition, ...], told: UserFill, size: str, entry: str, cash: str
 ) -> None:
-    shown = view_with(state(*held), (), (told,)).state
+    shown = state_with(state(*held), (told,))
     rows = [(row.position.szi, row.position.entryPx) for row in shown.assetPositions]
     assert ([(size, entry)] if size else []) == rows
     assert cash == shown.marginSummary.totalRawUsd
@@ -35,7 +35,7 @@ def test_size_entry_and_cash_are_exact(
 
 def test_a_fill_at_the_mark_costs_its_fee_and_no_more() -> None:
     before = state(LONG)
-    after = view_with(before, (), (fill(1, fee="0.25"), fill(2, "BTC", side="A"))).state
+    after = state_with(before, (fill(1, fee="0.25"), fill(2, "BTC", side="A")))
     value = Decimal(before.marginSummary.accountValue) - Decimal("0.25")
     assert value == Decimal(after.marginSummary.accountValue)
     # 3 ETH at leverage 5, and 1 BTC of which the leverage is not known
@@ -45,4 +45,4 @@ def test_a_fill_at_the_mark_costs_its_fee_and_no_more() -> None:
 
 def test_without_fills_it_is_the_venues_own() -> None:
     before = state(LONG)
-    assert before is view_with(before, (), ()).state
+    assert before is state_with(before, ())

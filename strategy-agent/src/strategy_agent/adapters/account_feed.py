@@ -139,12 +139,7 @@ class AccountStream:
         data = await self._socket.receive()
         self._heard()
         try:
-            message = _envelope.decode(data)
-            reader = _READERS.get(message.channel)
-            if reader is None:
-                return ()
-            decoder, make = reader
-            return (make(decoder.decode(message.data)),)
+            return read_message(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise MalformedFrame(str(error)) from None
 
@@ -155,6 +150,20 @@ class AccountStream:
     async def close(self) -> None:
         """End it."""
         await self._socket.close()
+
+
+def read_message(data: bytes) -> Sequence[AccountEvent]:
+    """Read a message; nothing where it carries none, as a pong.
+
+    Raises:
+        msgspec.DecodeError: it is not of the shape that its channel has.
+    """
+    message = _envelope.decode(data)
+    reader = _READERS.get(message.channel)
+    if reader is None:
+        return ()
+    decoder, make = reader
+    return (make(decoder.decode(message.data)),)
 
 
 class AccountFeed:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from strategy_agent.application.account_ahead import FillsAhead
 from strategy_agent.application.account_events import (
     AccountChange,
     AccountEvent,
@@ -25,15 +26,8 @@ from strategy_agent.application.account_events import (
     OrderChange,
     OrdersPush,
     StatePush,
-    signed_size,
 )
-from strategy_agent.application.account_picture import (
-    AccountPicture,
-    check_numbers,
-    held_in,
-    is_perp,
-)
-from strategy_agent.application.account_view import view_with
+from strategy_agent.application.account_picture import AccountPicture, check_numbers
 from strategy_agent.application.doubts import Doubts
 from strategy_agent.application.fill_book import FillBook
 from suite.clock import Clock
@@ -135,7 +129,7 @@ class AccountStateCache:
         self._agreed_ms = 0
         self._fundings: dict[tuple[int, str], FundingPayment] = {}
         self._moved_ms = 0
-        self._unseen: list[UserFill] = []
+        self._ahead = FillsAhead()
         self._doubts = Doubts(
             looks=self.limits.looks,
             dwell_s=self.limits.dwell_s,
@@ -255,7 +249,7 @@ class AccountStateCache:
             self._picture.take_positions(self._push)
             self._picture.take_cash(self._push)
             self._picture.take_orders(self._push)
-        self._unseen.clear()
+        self._ahead.clear()
         self._doubts.clear()
         self._lies.clear()
         self._flaws.clear()
@@ -279,9 +273,7 @@ class AccountStateCache:
         news = [fill for fill in new if self._begun and fill.time >= self._begun_ms]
         for fill in news:
             self._picture.fill(fill)
-        self._unseen += [fill for fill in news if is_perp(fill.coin)]
-        if self._push is not None:
-            self._forget_seen(self._push)
+        self._ahead.take_fills(news, self._picture.sizes)
         self._publish(AccountChange(fills=tuple(news)))
 
     def _take_orders(self, changes: tuple[OrderChange, ...]) -> None:
@@ -325,6 +317,7 @@ class AccountStateCache:
         self._first_push = False
         if self._begun:
             self._judge(push)
+        self._ahead.take_state(push, self._picture.sizes)
         self._publish()
 
     def _begin(self) -> None:
@@ -351,27 +344,8 @@ class AccountStateCache:
         if not found:
             self._agreed_ms = push.server_ms
             self._flaws.clear()
-        self._forget_seen(push)
         if any(told.startswith("order") for told in self._doubts.confirmed):
             self._picture.take_orders(push)
-
-    def _forget_seen(self, push: StatePush) -> None:
-        """Keep those fills ahead of the state that it does not have yet."""
-        if not self._unseen:
-            return
-        pushed = held_in(push)
-        kept: list[UserFill] = []
-        for coin in dict.fromkeys(fill.coin for fill in self._unseen):
-            ahead = [fill for fill in self._unseen if fill.coin == coin]
-            offset = self._picture.sizes[coin] - pushed.get(coin, Decimal(0))
-            missing = Decimal(0)
-            for count in range(len(ahead) + 1):
-                if missing == offset:
-                    kept += ahead[len(ahead) - count :]
-                    break
-                if count < len(ahead):
-                    missing += signed_size(ahead[len(ahead) - 1 - count])
-        self._unseen = sorted(kept, key=lambda fill: fill.time)
 
     def _note(self, where: dict[str, None], what: str) -> None:
         if len(where) < _NOTES:
@@ -382,8 +356,9 @@ class AccountStateCache:
         """Swap the state for the present one, and tell who listens."""
         push, before = self._push, self.state
         view = None
-        if push is not None:
-            view = view_with(push.state, tuple(self._picture.orders.values()), self._unseen)
+        if self._ahead.state is not None:
+            orders = tuple(self._picture.orders.values())
+            view = AccountView(state=self._ahead.state, open_orders=orders)
         self.state = replace(
             before,
             version=before.version + 1,

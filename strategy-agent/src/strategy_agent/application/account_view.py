@@ -8,14 +8,12 @@ import msgspec
 
 from strategy_agent.application.account_events import signed_size
 from strategy_agent.application.account_picture import ZERO
-from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import (
     AssetPosition,
     ClearinghouseState,
     CumFunding,
     Leverage,
     MarginSummary,
-    OpenOrder,
     Position,
     UserFill,
 )
@@ -25,9 +23,7 @@ _PLACES: Final = Decimal("0.000001")
 _NO_FUNDING: Final = CumFunding(allTime="0.0", sinceOpen="0.0", sinceChange="0.0")
 
 
-def view_with(
-    state: ClearinghouseState, orders: Sequence[OpenOrder], fills: Sequence[UserFill]
-) -> AccountView:
+def state_with(state: ClearinghouseState, fills: Sequence[UserFill]) -> ClearinghouseState:
     """Show a state as it will be with fills that it does not have.
 
     Positions and cash are exact. The mark is the state's, the fill's where the state has none of
@@ -37,11 +33,10 @@ def view_with(
 
     Args:
         state: as the venue told it.
-        orders: open ones.
         fills: after it, oldest first.
     """
     if not fills:
-        return AccountView(state=state, open_orders=tuple(orders))
+        return state
     rows = {row.position.coin: row.position for row in state.assetPositions}
     cash = parse_decimal(state.marginSummary.totalRawUsd)
     margin = parse_decimal(state.marginSummary.totalMarginUsed)
@@ -64,13 +59,12 @@ def view_with(
         totalRawUsd=_text(cash),
         totalMarginUsed=_text(margin),
     )
-    shown = msgspec.structs.replace(
+    return msgspec.structs.replace(
         state,
         marginSummary=summary,
         withdrawable=_text(max(ZERO, value - margin)),
         assetPositions=tuple(AssetPosition(position=row) for row in rows.values()),
     )
-    return AccountView(state=shown, open_orders=tuple(orders))
 
 
 def _filled(before: Position | None, fill: UserFill) -> Position | None:
