@@ -20,7 +20,7 @@ async def test_a_thousand_disconnects_leave_no_difference(tmp_path: Path) -> Non
         f"fills: {len(found.differences)} differences; live again after {found.median_s:.3f} s "
         f"(median), {max(found.live_s):.3f} s at most"
     )
-    assert ([], ROUNDS) == (found.differences, found.rounds)
+    assert ([], 0, ROUNDS) == (found.differences, found.doubted, found.rounds)
     assert found.median_s <= 3
 
 
