@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.support.collecting import (
     SOURCE,
+    Collecting,
     MemoryJournal,
     MemoryStore,
     Past,
@@ -34,6 +35,15 @@ from suite.errors import UpstreamUnavailable
 from suite.klines import Coverage, Gap, Source, bars_equal
 
 
+async def outage(running: Collecting, again: int, end: int) -> None:
+    """Tell 15 minutes of BTC, and after a new connection those from another one on."""
+    await connect(running, "BTC")
+    play(running, 0, 15, "BTC")
+    running.feed.listener.lost("gone")
+    running.feed.listener.connected()
+    play(running, again, end, "BTC")
+
+
 async def test_an_outage_is_filled_by_one_request_for_each_coin() -> None:
     past = Past(TRUTH)
     async with collecting(past, "BTC", "ETH") as running:
@@ -53,11 +63,7 @@ async def test_what_the_venue_has_not_either_gets_a_reason_in_the_ledger() -> No
     absent = {START + row * MINUTE_MS for row in (17, 18, 22)}
     past = Past(TRUTH, absent)
     async with collecting(past, "BTC") as running:
-        await connect(running, "BTC")
-        play(running, 0, 15, "BTC")
-        running.feed.listener.lost("gone")
-        running.feed.listener.connected()
-        play(running, 30, 32, "BTC")
+        await outage(running, 30, 32)
         await until(lambda: 2 == len(running.store.reasons))
         gaps = [(gap, reason) for _, gap, reason in running.store.reasons]
     minutes = [(17, 19), (22, 23)]
@@ -92,11 +98,7 @@ async def test_a_history_that_does_not_answer_is_asked_again_later() -> None:
     past = Past(TRUTH)
     past.failures = [UpstreamUnavailable("503")]
     async with collecting(past, "BTC") as running:
-        await connect(running, "BTC")
-        play(running, 0, 15, "BTC")
-        running.feed.listener.lost("gone")
-        running.feed.listener.connected()
-        play(running, 20, 22, "BTC")
+        await outage(running, 20, 22)
         await until(lambda: 1 == len(past.asked))
         running.collector._repairer._not_before_s.clear()
         play(running, 22, 23, "BTC")
@@ -127,11 +129,7 @@ async def test_a_gap_that_the_store_knows_the_reason_of_keeps_it_while_bars_are_
 
     absent = {START + row * MINUTE_MS for row in (17, 18)}
     async with collecting(Past(TRUTH, absent), "BTC", store=Noting()) as running:
-        await connect(running, "BTC")
-        play(running, 0, 15, "BTC")
-        running.feed.listener.lost("gone")
-        running.feed.listener.connected()
-        play(running, 20, 22, "BTC")
+        await outage(running, 20, 22)
         await until(lambda: 20 == count(running))
         held = running.live.coverage("BTC")
     gap = Gap(START + 17 * MINUTE_MS, START + 19 * MINUTE_MS, "none")
@@ -142,11 +140,7 @@ async def test_a_gap_that_the_store_knows_the_reason_of_keeps_it_while_bars_are_
 async def test_a_gap_that_cannot_be_stored_is_asked_again_and_the_rest_goes_on(name: str) -> None:
     store, past = Refusing(name), Past(TRUTH, {START + 17 * MINUTE_MS})
     async with collecting(past, "BTC", store=store) as running:
-        await connect(running, "BTC")
-        play(running, 0, 15, "BTC")
-        running.feed.listener.lost("gone")
-        running.feed.listener.connected()
-        play(running, 20, 22, "BTC")
+        await outage(running, 20, 22)
         await until(lambda: running.collector.status()[0]["state"] == "not written")
         assert 5 == running.collector.status()[0]["gaps"]
         store.names.clear()

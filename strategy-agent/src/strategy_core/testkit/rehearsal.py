@@ -114,6 +114,21 @@ class Rehearsal:
             results.append(_DONE)
         self._verdicts, self._results = tuple(verdicts), tuple(results)
 
+    def snapshots(self, as_of_ms: int) -> dict[str, dict[str, object]]:
+        """Build what `needs` names, as of a time."""
+        found = {}
+        for coin in self._needs.snapshots:
+            if coin in self._series:
+                close = self._close(coin, as_of_ms)
+                found[coin] = self._series[coin].build(
+                    as_of_ms,
+                    funding=FundingView(rate_hourly=1.25e-5, settled_at_ms=as_of_ms - 1),
+                    market=MarketView(mid=close, half_spread=close * 1e-4, last_price=close),
+                    open_interest=1e4,
+                    intervals=self._needs.intervals,
+                )
+        return found
+
     def _move(self, step: int) -> None:
         """Let an interval go by, or a minute where something would have woken the trader."""
         if step:
@@ -132,7 +147,7 @@ class Rehearsal:
             positions=self.account.positions(mids),
             open_orders=tuple(self.account.orders),
             mids=mids,
-            snapshots=self._snapshots(self._now_ms),
+            snapshots=self.snapshots(self._now_ms),
             fills=self.account.new_fills(),
             verdicts=self._verdicts,
             results=self._results,
@@ -147,20 +162,6 @@ class Rehearsal:
     def _close(self, coin: str, at_ms: int) -> float:
         """Close of the last bar; before the first one, its close."""
         return float(self._bars[coin].close[max(0, (at_ms - START_MS) // MINUTE_MS - 1)])
-
-    def _snapshots(self, as_of_ms: int) -> dict[str, dict[str, object]]:
-        found = {}
-        for coin in self._needs.snapshots:
-            if coin in self._series:
-                close = self._close(coin, as_of_ms)
-                found[coin] = self._series[coin].build(
-                    as_of_ms,
-                    funding=FundingView(rate_hourly=1.25e-5, settled_at_ms=as_of_ms - 1),
-                    market=MarketView(mid=close, half_spread=close * 1e-4, last_price=close),
-                    open_interest=1e4,
-                    intervals=self._needs.intervals,
-                )
-        return found
 
 
 Change = Callable[[Rehearsal, Observation], Observation]
@@ -187,7 +188,7 @@ def _one_snapshot_missing(world: Rehearsal, seen: Observation) -> Observation:
 
 
 def _no_bars(world: Rehearsal, seen: Observation) -> Observation:
-    return replace(seen, snapshots=world._snapshots(START_MS - DAY_MS))  # noqa: SLF001 - its own
+    return replace(seen, snapshots=world.snapshots(START_MS - DAY_MS))
 
 
 def _scaled(world: Rehearsal, seen: Observation, factor: Decimal) -> Observation:

@@ -95,3 +95,14 @@ def test_time_only_goes_on_and_snapshots_are_of_now() -> None:
                 assert seen.now_ms == snapshot["as_of_ms"]
                 assert {"15", "60"} == set(snapshot["intervals_data"])
                 assert snapshot["intervals_data"]["60"]["rsi_14"] is not None
+
+
+def test_order_that_the_account_cannot_pay_for_is_refused() -> None:
+    world = rehearsal()
+    for _, seen in world.observations():
+        assert "ok" not in {reply.status for reply in seen.results}
+        assert () == seen.fills
+        if "BTC" in seen.positions:
+            return
+        world.answer([PlaceOrder(coin="BTC", is_buy=True, sz=Decimal(1000))])
+    raise AssertionError("nobody changed a position")
