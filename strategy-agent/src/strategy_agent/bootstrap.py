@@ -15,13 +15,13 @@ from strategy_agent.adapters.plugins import load_plugins
 from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders
 from strategy_agent.application.parts import Cancel, Circumstances, Parts
-from strategy_agent.application.ports import DurableIntent
+from strategy_agent.application.ports import DurableIntent, Steps
+from strategy_agent.local import LocalTrader
 from strategy_agent.settings import Settings
 from suite.clock import Clock
-from suite.contracts.clock import ClockState
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import ActionReply, CancelOrder
-from suite.errors import ConfigError, UpstreamRefused
+from suite.errors import ConfigError
 from suite.service.calls import ServiceCalls
 from suite.service.clock import SystemClock
 from suite.service.http import step_session
@@ -72,7 +72,7 @@ class Connector:
         Raises:
             ConfigError: no venue is named, or a plugin cannot be loaded.
             StorageError: the journal cannot be written.
-            SuiteError: the venue cannot be reached, or has another kind of time.
+            SuiteError: the venue cannot be reached.
         """
         settings = self._settings
         if not settings.trading_url:
@@ -81,27 +81,40 @@ class Connector:
         async with AsyncExitStack() as stack:
             journal = self._journal(spec)
             stack.callback(journal.close)
-            steps = VenueHttp(self.calls(spec))
-            stack.push_async_callback(steps.close)
-            clock = await steps.clock()
-            _check(clock)
+            venue = VenueHttp(self.calls(spec))
+            stack.push_async_callback(venue.close)
+            clock, meta = await venue.clock(), await venue.meta()
             orders = VenueOrders(self.calls(spec, timeout_s=_REQUEST_S))
             stack.push_async_callback(orders.close)
             market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
             stack.push_async_callback(market.close)
-            meta = await steps.meta()
+            memory = self._memory(spec)
+            steps: Steps = venue
+            cancel = _cancel_with(orders, self._clock, spec.trader_id)
+            if settings.local_steps or not clock.wakes:
+                local = LocalTrader(
+                    spec=spec, clock=clock, orders=orders, market=market, wall=self._clock
+                )
+                steps = local.open(
+                    stack,
+                    ws_url=_ws_url(settings.trading_url),
+                    token=self._token_of(spec.trader_id),
+                    folder=self._state_dir,
+                    kept=memory.load(),
+                )
+                cancel = local.cancel
             return Parts(
                 venue=settings.trading_url,
                 clock=clock,
                 meta=meta,
                 steps=steps,
                 account=orders,
-                cancel=_cancel_with(orders, self._clock, spec.trader_id),
+                cancel=cancel,
                 market=market,
                 journal=journal,
-                memory=self._memory(spec),
+                memory=memory,
                 plugins=plugins,
-                leave=steps.leave,
+                leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
             )
 
@@ -141,15 +154,19 @@ class Connector:
     def _memory(self, spec: TraderSpec) -> MemoryFile | NoMemory:
         if self._journal_dir is None:
             return NoMemory()
-        return MemoryFile(self._settings.state_dir / "state", spec.trader_id)
+        return MemoryFile(self._state_dir, spec.trader_id)
+
+    @property
+    def _state_dir(self) -> Path:
+        return self._settings.state_dir / "state"
 
 
-def _check(clock: ClockState) -> None:
-    if not clock.wakes:
-        raise UpstreamRefused(
-            f"the venue's clock is in mode {clock.mode} and wakes nobody, but this strategy-agent "
-            "trades only where the venue wakes it: sleeping on the wall clock is missing"
-        )
+async def _nobody_waits() -> None:
+    """Leave a venue whose time waits for nobody."""
+
+
+def _ws_url(url: str) -> str:
+    return f"ws{url.removeprefix('http')}/ws"
 
 
 def _cancel_with(orders: VenueOrders, clock: Clock, trader_id: str) -> Cancel:

@@ -59,7 +59,11 @@ async def run_traders(
 
 
 async def run_until_stopped(alpha: AlphaLoop) -> None:
-    """Run all instances; SIGTERM or SIGINT end them in order, and a second one changes nothing."""
+    """Run all instances; SIGTERM or SIGINT end them in order, and a second one changes nothing.
+
+    After that both are ignored for good: one that comes while the interpreter cleans up would find
+    the default action back, and an orderly end would look like a killed process.
+    """
     loop = asyncio.get_running_loop()
     stops: set[asyncio.Task[None]] = set()
 
@@ -69,8 +73,13 @@ async def run_until_stopped(alpha: AlphaLoop) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await alpha.run()
-    await asyncio.gather(*stops)
+    try:
+        await alpha.run()
+        await asyncio.gather(*stops)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
 
 def limit_memory(limit_mb: int | None) -> None:

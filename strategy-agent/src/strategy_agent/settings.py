@@ -25,6 +25,7 @@ class Settings(ServiceSettings):
         retry_window_s: how long a call is repeated later on.
         quick_decision_s: how long a decision may take that is made at once.
         slow_decision_s: how long one may take that is made in a thread of its own.
+        local_steps: sleep by the own clock also where the venue would wake the trader.
         memory_limit_mb: address space that the process may have, MiB; a leak then ends it, or the
             decision that leaks, and nothing else of the machine.
     """
@@ -46,6 +47,7 @@ class Settings(ServiceSettings):
     retry_window_s: float = Field(default=30.0, ge=0)
     quick_decision_s: float = Field(default=5.0, gt=0)
     slow_decision_s: float = Field(default=120.0, gt=0)
+    local_steps: bool = False
     memory_limit_mb: int | None = Field(default=None, ge=64)
 
     @field_validator("trading_url", "data_service_url")

@@ -157,15 +157,6 @@ def test_a_wrong_world_is_one_line(venue: Callable[..., str], agent: Agent) -> N
     one_line(done, 1, "answered 404", "TRADING_URL")
 
 
-def test_a_wall_clock_venue_is_refused_with_the_reason(
-    venue: Callable[..., str], agent: Agent
-) -> None:
-    """What is missing is named."""
-    done = agent("run", "--config", "traders.yaml", "--trader", "a",
-                 TRADING_URL=venue("wall"), TRADER_TOKEN="token-a")  # fmt: skip
-    one_line(done, 1, "mode wall", "sleeping on the wall clock is missing")
-
-
 def test_a_strategy_that_always_raises_is_told_with_every_decision(
     venue: Callable[..., str], agent: Agent, tmp_path: Path
 ) -> None:

@@ -1,0 +1,123 @@
+"""The parts of a trader at a venue that wakes nobody, put together."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from strategy_agent.adapters.account_feed import AccountFeed
+from strategy_agent.adapters.intent_file import IntentFile
+from strategy_agent.adapters.kill_latch import KillLatch
+from strategy_agent.adapters.venue_orders import VenueOrders
+from strategy_agent.application.account_keeper import AccountKeeper
+from strategy_agent.application.account_state import AccountStateCache
+from strategy_agent.application.budget import RateBudget
+from strategy_agent.application.delivery import OrderDelivery
+from strategy_agent.application.local_steps import LocalSteps
+from strategy_agent.application.ports import Kept, MarketData
+from strategy_agent.application.venue_time import VenueTime
+from suite.addresses import derived_address, is_address, normal_address
+from suite.clock import Clock
+from suite.contracts.clock import ClockState
+from suite.contracts.trader import TraderSpec
+from suite.contracts.venue import ActionReply, CancelOrder
+
+_NO_TURN: Final = 0
+"""Turns of the loop begin with 1."""
+
+
+class LocalTrader:
+    """One trader that sleeps by its own clock, with its own stream, intents and rate budget.
+
+    Args:
+        spec: the trader.
+        clock: the venue's, as it was just asked for.
+        orders: the account's way to the venue.
+        market: market data.
+        wall: the machine's clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: TraderSpec,
+        clock: ClockState,
+        orders: VenueOrders,
+        market: MarketData,
+        wall: Clock,
+    ) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._orders = orders
+        self._market = market
+        self._wall = wall
+        self._delivery: OrderDelivery | None = None
+
+    def open(
+        self, stack: AsyncExitStack, *, ws_url: str, token: str, folder: Path, kept: Kept | None
+    ) -> LocalSteps:
+        """Open files, and follow the account until the stack is closed.
+
+        Args:
+            stack: closes what is opened here.
+            ws_url: of the venue's stream.
+            token: of the account.
+            folder: of intents and latch.
+            kept: of an earlier run; what was filled since is told at the join.
+
+        Raises:
+            StorageError: the intents cannot be kept, or belong to another process.
+        """
+        name = self._spec.trader_id
+        chance = random.Random(name)  # noqa: S311 - pauses only
+        log = IntentFile(folder / f"{name}.intents")
+        stack.callback(log.close)
+        delivery = OrderDelivery(
+            self._orders,
+            log,
+            self._wall,
+            trader_id=name,
+            latch=KillLatch(folder / f"{name}.latch"),
+            budget=RateBudget(monotonic),
+            jitter=chance,
+        )
+        stack.push_async_callback(delivery.close)
+        self._delivery = delivery
+        user = address_of(self._spec)
+        cache = AccountStateCache(clock=self._wall)
+        keeper = AccountKeeper(cache, self._orders, chance=chance)
+        feed = AccountFeed(ws_url, user, keeper, chance=chance, token=token or None)
+        following = asyncio.create_task(keeper.run(feed), name=f"account-{name}")
+        stack.push_async_callback(_ended, following)
+        return LocalSteps(
+            time=VenueTime(self._clock),
+            cache=cache,
+            mids=keeper.mids,
+            delivery=delivery,
+            market=self._market,
+            user=user,
+            fills_since_ms=None if kept is None else kept.now_ms + 1,
+        )
+
+    async def cancel(self, actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
+        """Cancel outside of a turn, with durable intents like everything that leaves."""
+        if self._delivery is None:
+            return ()
+        decided_ms = self._wall.now_ms()
+        return await self._delivery.carry_out(actions, turn=_NO_TURN, decided_ms=decided_ms)
+
+
+def address_of(spec: TraderSpec) -> str:
+    """Find the address of a trader's account, which a traders file may name itself."""
+    account = spec.account_id
+    if is_address(account):
+        return normal_address(account)
+    return derived_address(f"account:{account}".encode())
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,78 @@
+"""A trader's process at a real venue: looked at, told what to do, ended."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.support.agent_process import running_agent
+from tests.support.venue_process import VenueUnderTest, eventually, running_venue
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+
+TRADERS = """
+traders:
+  - {trader_id: alice, strategy: {kind: "plugin:mine:Rests"}, symbols: [BTC], interval: 1m}
+"""
+PLUGIN = '''
+from decimal import Decimal
+from strategy_core import building
+from strategy_core.port import Decision, Needs
+from suite.contracts.venue import Leg, PlaceOrder
+
+
+class Rests:
+    """Buys a little once, with a stop, and leaves a bid far below the market."""
+
+    class Params(building.Params, frozen=True, kw_only=True):
+        pass
+
+    def __init__(self, setup, params):
+        self.needs = Needs(snapshots=("BTC",), intervals=("1",))
+
+    def decide(self, observation):
+        if observation.open_orders or observation.positions:
+            return Decision(reasoning="waits")
+        mid = observation.mids["BTC"]
+        low = Decimal(int(mid * Decimal("0.99")))
+        stop = Leg(price=Decimal(int(mid * Decimal("0.9"))))
+        size = Decimal("0.01")
+        return Decision(actions=(
+            PlaceOrder(coin="BTC", is_buy=True, sz=size, stop_loss=stop),
+            PlaceOrder(coin="BTC", is_buy=True, sz=size, limit_px=low),
+        ))
+'''
+
+
+def orders(venue: VenueUnderTest, trader: str) -> list[str]:
+    """What rests at the venue, as a person sees it."""
+    headers = venue.post("/info", {"type": "openOrders"}, trader)
+    return [
+        f"{row['side']} {row['origSz']} reduce={row.get('reduceOnly', False)}" for row in headers
+    ]
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["venue wakes", "own clock"])
+def test_a_process_is_looked_at_paused_and_ended_in_order(tmp_path: Path, local: bool) -> None:
+    """Entries are canceled at its end and the stop stays; a second SIGTERM changes nothing."""
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    with (
+        running_venue(tmp_path, "--accounts", "alice", coins=("BTC",), speed=60.0) as venue,
+        running_agent(tmp_path, venue, TRADERS, "alice", local_steps=local) as agent,
+    ):
+        eventually(lambda: agent.status("alice")["positions"], limit_s=60)
+        shown = agent.status("alice")
+        assert ("running", "LIVE", "connected") == (
+            shown["state"], shown["status"], shown["connection"]
+        )  # fmt: skip
+        assert {"BTC": "0.01"} == agent.get("/positions")["alice"]["positions"]
+        eventually(lambda: agent.get("/decisions?limit=3")["decisions"], limit_s=60)
+        assert 401 == agent_without_token(agent.url)
+        assert 2 == len(orders(venue, "alice"))
+        code, seconds, errors = agent.stop(signals=3)
+        assert (0, "") == (code, errors)
+        assert seconds < 20
+        assert ["A 0.01 reduce=True"] == orders(venue, "alice")
+
+
+def agent_without_token(url: str) -> int:
+    return httpx.post(f"{url}/pause", json={}, timeout=20).status_code
