@@ -199,8 +199,8 @@ class Judge:
         if allowed.sz > room.size:
             size = round_size_down(self._instruments[order.coin], room.size)
             closing = self._exposure.closing(allowed)
-            price = self._exposure.price(order.coin, order.limit_px)
-            if size < closing or (size > closing and size * price < MIN_NOTIONAL) or not size:
+            worth = size * (allowed.limit_px or price)
+            if size < closing or (size > closing and worth < MIN_NOTIONAL) or not size:
                 return self._only_closing(index, order, room.rule, at_once=at_once)
             allowed = msgspec.structs.replace(allowed, sz=size)
             checked = Checked(order=allowed, rule=room.rule, before=order.sz, after=size)

@@ -132,6 +132,18 @@ def test_a_size_goes_down_to_the_lot(size: str, verdict: str) -> None:
     assert verdict == pass_one(asked)[0]
 
 
+def test_what_a_limit_leaves_of_an_order_is_worth_the_minimum_at_its_own_price() -> None:
+    """A bid of 90 for 0.111 is less than 10 USD, though the mid is 100."""
+    gate = RiskGate(
+        RiskLimits(max_coin_exposure=0.0111), symbols=("BTC",), instruments=INSTRUMENTS,
+        memory=RiskMemory(),
+    )  # fmt: skip
+    done = gate.judge([order("1", px="90"), order("1", px="91")], see())
+    assert ["rejected(max_coin_exposure)", "clamped(1 -> 0.11100): max_coin_exposure"] == [
+        str(verdict) for verdict in done.verdicts
+    ]
+
+
 def test_a_close_needs_no_minimum() -> None:
     """Neither reduce-only nor as a plain order; a flip is judged by what it opens."""
     held = {"ETH": "0.001"}
