@@ -9,7 +9,7 @@ from strategy_core.intents import ParentOrder
 from suite.contracts.venue import Action
 
 ZERO: Final = Decimal(0)
-CLOSED_KEPT: Final = 512
+CLOSED_KEPT: Final = 256
 """Orders at their end that are remembered for fills that come late."""
 OIDS_KEPT: Final = 16
 """Ids of one order that are remembered; each modification gives another."""
@@ -28,7 +28,7 @@ Ending = Literal[
 never answered and never seen."""
 
 
-class Child(msgspec.Struct, kw_only=True):
+class Child(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One order at the venue, under the id it was given.
 
     Attributes:
@@ -90,7 +90,7 @@ class Child(msgspec.Struct, kw_only=True):
         return self.state in {"sent", "unknown"}
 
 
-class Work(msgspec.Struct, kw_only=True):
+class Work(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A parent order that is being worked.
 
     Attributes:
@@ -130,7 +130,7 @@ class Work(msgspec.Struct, kw_only=True):
         return self.goal - self.filled
 
 
-class Exit(msgspec.Struct, kw_only=True):
+class Exit(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A close that goes on until it is done or the position is flat.
 
     Attributes:
@@ -155,7 +155,7 @@ class Exit(msgspec.Struct, kw_only=True):
     attempts: int = 1
 
 
-class Guard(msgspec.Struct, kw_only=True):
+class Guard(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What protects a part of a position, from its first fill until it is flat.
 
     Attributes:
@@ -191,7 +191,7 @@ class Guard(msgspec.Struct, kw_only=True):
     wanted: Decimal = ZERO
 
 
-class Sent(msgspec.Struct, kw_only=True):
+class Sent(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One action of the last turn, for which an answer is due.
 
     Attributes:
@@ -204,7 +204,7 @@ class Sent(msgspec.Struct, kw_only=True):
     before: Decimal = ZERO
 
 
-class Missed(msgspec.Struct, kw_only=True):
+class Missed(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An entry that was given up, and what the market did then.
 
     Attributes:
@@ -223,7 +223,7 @@ class Missed(msgspec.Struct, kw_only=True):
     moved: Decimal | None = None
 
 
-class NakedTimes(msgspec.Struct, kw_only=True):
+class NakedTimes(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Distribution of the time from a fill to its confirmed stop.
 
     Attributes:
@@ -243,7 +243,7 @@ class NakedTimes(msgspec.Struct, kw_only=True):
         self.longest_ms = max(self.longest_ms, naked_ms)
 
 
-class OrderMemory(msgspec.Struct, kw_only=True):
+class OrderMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The whole of it; write it down with `msgspec.json.encode` after every turn.
 
     Attributes:
