@@ -310,6 +310,12 @@ class OrderMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
         if len(child.oids) > OIDS_KEPT:
             self.oids.pop(child.oids.pop(1), None)  # the first says which legs are its own
 
+    def reopen(self, child: Child) -> None:
+        """Take an order back among those that may trade."""
+        child.state, child.ending, child.reason = "open", "", ""
+        self.closed.pop(child.cloid, None)
+        self.children[child.cloid] = child
+
     def settled(self, coin: str) -> bool:
         """Whether fills and the venue's positions agree on a coin."""
         return not self.strikes.get(coin)

@@ -29,6 +29,8 @@ LOST_MS: Final = 20_000
 15 s after they are sent, and 5 s are kept for the clocks."""
 OWING_MS: Final = 5_000
 """How long fills may lag behind an answer that told of them."""
+BELIEVED_DEAD: Final = frozenset({"lost", "gone", "refused", "retry", "empty", "flat", "withheld"})
+"""Endings that an order still listed proves wrong; one that was canceled may be listed late."""
 STRIKES: Final = 2
 """Observations in a row in which positions must differ before it is trouble."""
 
@@ -163,7 +165,9 @@ def _take_orders(desk: Desk) -> None:
     for row in rows:
         child = memory.child_of(row.oid)
         if child is None and row.cloid:
-            child = memory.children.get(row.cloid.lower())
+            child = memory.child(row.cloid.lower())
+        if child is not None and child.ending in BELIEVED_DEAD:
+            _revive(desk, child)
         if child is not None:
             listed[child.cloid] = row
     for child in tuple(memory.children.values()):
@@ -172,6 +176,23 @@ def _take_orders(desk: Desk) -> None:
             _show(memory, child, row_of_child)
         else:
             _hide(desk, child)
+
+
+def _revive(desk: Desk, child: Child) -> None:
+    """An order lives that was held for dead; one that nothing waits for any more is taken back."""
+    memory = desk.memory
+    text = f"{child.coin}: order {child.cloid} lives although it was {child.ending}"
+    if child.ending in {"lost", "gone"}:
+        desk.notes.append(text)
+    else:
+        desk.trouble.append(text)
+    memory.reopen(child)
+    work, exiting = memory.works.get(child.owner), memory.exits.get(child.owner)
+    guard = memory.guards.get(child.owner)
+    waiting = (work and work.child, exiting and exiting.child)
+    protective = (guard.stop, guard.target) if guard is not None else ()
+    if child.role != "plain" and child.cloid not in (*waiting, *protective):
+        desk.cancel(child)
 
 
 def _show(memory: OrderMemory, child: Child, row: OpenOrder) -> None:

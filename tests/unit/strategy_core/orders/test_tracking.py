@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from tests.support.order_venue import COIN, NOT_KNOWN, Managed, OrderVenue, Resting, entry
 
+from strategy_core.intents import ParentOrder, Passive
 from strategy_core.orders.memory import CLOSED_KEPT, FILLS_KEPT
 from suite.contracts.hyperliquid_info import FillLiquidation, UserFill
 from suite.contracts.venue import ActionReply, CancelOrder, PlaceOrder
@@ -191,8 +192,10 @@ def test_a_fill_of_an_order_that_was_refused_counts_and_is_trouble() -> None:
     managed = Managed()
     managed.turn(entry("1", limit="1999"))
     managed.venue.results = [ActionReply(status="err", response="Insufficient margin.")]
+    (order,) = managed.venue.orders.values()
+    managed.venue.orders = {}
     managed.turn()
-    managed.venue.fill(resting(managed), Decimal(1))
+    managed.venue.fill(order, Decimal(1))
     managed.turn()
     assert "which was refused" in managed.trouble[0]
     assert Decimal(1) == managed.memory.positions[COIN]
@@ -225,6 +228,47 @@ def test_an_order_of_unknown_outcome_ends_by_evidence_only() -> None:
     found.turn()
     assert ["open"] == [child.state for child in found.memory.children.values()]
     assert order.cloid is not None
+
+
+def test_an_order_held_for_dead_that_lives_is_followed_again() -> None:
+    """It came later than it could: evidence wins, and it ends under its own name."""
+    managed = Managed()
+    managed.turn(entry("1", limit="1999"))
+    managed.venue.results = [NOT_KNOWN]
+    hidden, managed.venue.orders = managed.venue.orders, {}
+    managed.venue.now_ms += 30_000
+    managed.turn()
+    assert {} == managed.memory.children
+    managed.venue.orders = hidden
+    managed.turn()
+    (child,) = managed.memory.children.values()
+    assert ("open", []) == (child.state, managed.trouble)
+    assert any("lives although it was lost" in note for note in managed.notes)
+
+
+def test_a_quote_that_lives_after_its_parent_was_missed_is_taken_back() -> None:
+    """Nothing waits for it any more; what it fills meanwhile still counts."""
+    managed = Managed()
+    managed.turn(ParentOrder(coin=COIN, is_buy=True, sz=Decimal(1), execution=Passive()))
+    managed.venue.results = [NOT_KNOWN]
+    hidden, managed.venue.orders = managed.venue.orders, {}
+    managed.venue.now_ms += 30_000
+    managed.turn()
+    assert {} == managed.memory.works
+    managed.venue.orders = hidden
+    (cancel,) = managed.turn()
+    assert isinstance(cancel, CancelOrder)
+    managed.turn()
+    assert ({}, {}) == (managed.venue.orders, managed.memory.children)
+
+
+def test_an_order_that_was_refused_and_lives_is_trouble() -> None:
+    """An answer and a list that cannot both be true."""
+    managed = Managed()
+    managed.turn(entry("1", limit="1999"))
+    managed.venue.results = [ActionReply(status="err", response="Insufficient margin.")]
+    managed.turn()
+    assert ["lives although it was refused" in text for text in managed.trouble] == [True]
 
 
 def test_what_the_venue_does_itself_is_noted_and_explained() -> None:
