@@ -6,10 +6,9 @@ from typing import Any
 
 import msgspec
 
-from strategy_core.intents import ExitPlan
+from strategy_core.intents import ExitPlan, Intent
 from strategy_core.port import NOTHING_EARLIER, Decision, Observation, Strategy
 from suite.contracts.clock import WakeOn
-from suite.contracts.venue import Action
 from suite.errors import one_line
 
 
@@ -66,7 +65,7 @@ def _well_formed(decision: object) -> Decision:
     if decision.wake_on is not NOTHING_EARLIER:
         fields["wake_on"] = _read(decision.wake_on, WakeOn, "wake_on")
     if decision.actions:
-        fields["actions"] = _read(decision.actions, tuple[Action, ...], "actions")
+        fields["actions"] = _read(decision.actions, tuple[Intent, ...], "actions")
     if decision.plans:
         fields["plans"] = _read(decision.plans, tuple[ExitPlan, ...], "plans")
     return replace(decision, **fields) if fields else decision

@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import TypeAlias
 
-from suite.contracts.venue import Action, Leg, Wire
+from suite.contracts.venue import Action, Leg, LimitType, OrderType, PlaceOrder, Wire
+from suite.enums import Tif
 
 
 class Passive(Wire, frozen=True, kw_only=True, tag="passive", tag_field="type"):
@@ -47,6 +48,18 @@ class ParentOrder(Wire, frozen=True, kw_only=True, tag="parent", tag_field="type
     reduce_only: bool = False
     stop_loss: Leg | None = None
     take_profit: Leg | None = None
+
+    def whole(self) -> PlaceOrder:
+        """The same as one market order of the whole size."""
+        return PlaceOrder(
+            coin=self.coin,
+            is_buy=self.is_buy,
+            sz=self.sz,
+            order_type=OrderType(limit=LimitType(tif=Tif.IOC)),
+            reduce_only=self.reduce_only,
+            stop_loss=self.stop_loss,
+            take_profit=self.take_profit,
+        )
 
 
 class ExitPlan(Wire, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The trader loop: observe, decide, guard, act, journal. A generator that carries out nothing.
+"""The trader loop: observe, guard, decide, act, journal. A generator that carries out nothing.
 
 It yields what to ask of the venue or of the strategy and is sent the answer, so the process that
 talks HTTP and the backtest that calls the engine drive the same loop:
@@ -13,29 +13,44 @@ talks HTTP and the backtest that calls the engine drive the same loop:
         request = loop.send(answer)
 
 Everything it does follows from the answers alone: equal answers, equal requests.
+
+One turn:
+
+    reply -> order manager takes in what happened to orders     (strategy_core.orders)
+          -> risk gate looks at equity, losses and troubles      (strategy_core.risk)
+          -> the strategy is asked, if its own wake-up has come
+          -> the gate judges everything, the manager names it, one wait carries it out
 """
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from strategy_core.deciding import DecideRequest, DecisionFault
-from strategy_core.intents import ParentOrder
+from strategy_core.intents import Intent, ParentOrder
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.orders.identity import cloid_for
+from strategy_core.memory import TraderMemory
+from strategy_core.orders.manager import SmartOrderManager, Upkeep
+from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Decision, Instruments, Needs, Observation, Verdict, observe
 from strategy_core.registry import limits_of
-from strategy_core.risk.gate import RiskGate
-from strategy_core.risk.memory import RiskMemory
+from strategy_core.risk.commands import Command, Pause
+from strategy_core.risk.gate import Guarded, RiskGate
+from strategy_core.risk.status import StatusChange
+from strategy_core.waking import Wake, merged, next_boundary_ms
 from suite.bars import INTERVAL_MS
 from suite.checks import InvariantViolated
 from suite.contracts.clock import AccountView, JoinRequest, WaitReply, WaitRequest, Want
+from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.trader import TraderSpec
-from suite.contracts.venue import Action, PlaceOrder
+from suite.contracts.venue import Action, ActionReply, PlaceOrder
+from suite.enums import TraderStatus
 
-Record = Callable[[DecisionRecord], None]
+Record: TypeAlias = Callable[[DecisionRecord], None]
+Commands: TypeAlias = Callable[[], Sequence[Command]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +66,6 @@ class Turn:
     trouble: tuple[str, ...] = ()
 
 
-class TraderMemory(msgspec.Struct, kw_only=True):
-    """All that a trader remembers from one turn to the next, as plain values.
-
-    The loop changes it in place. A driver that keeps it before it carries out a request can go on
-    after a restart where it was, with ids that were never given before.
-
-    Attributes:
-        turns: how many there were, over all restarts.
-        risk: what the gate remembers.
-    """
-
-    turns: int = 0
-    risk: RiskMemory = msgspec.field(default_factory=RiskMemory)
-
-
 Request: TypeAlias = JoinRequest | WaitRequest | DecideRequest
 Answer: TypeAlias = Turn | Decision | DecisionFault
 Trading: TypeAlias = Generator[Request, Answer, TraderResult]
@@ -75,42 +75,51 @@ def _ignore(_record: DecisionRecord) -> None:
     """Journal of a caller that wants none."""
 
 
+def _nobody() -> Sequence[Command]:
+    """Commands where nobody gives any."""
+    return ()
+
+
 def trade(
     spec: TraderSpec,
     needs: Needs,
     *,
     instruments: Instruments,
     memory: TraderMemory | None = None,
+    commands: Commands = _nobody,
     record: Record = _ignore,
 ) -> Trading:
     """Run one trader until its world ends.
 
     Args:
-        spec: the trader; its `risk` was checked when the file was read.
+        spec: the trader; its `risk`, `exits` and `execution` were checked when the file was read.
         needs: of its strategy.
         instruments: of the venue.
         memory: of an earlier run, a fresh one for none; changed in place.
-        record: called with each decision once the venue's answer to it is known.
+        commands: takes what people have asked for since the last turn.
+        record: called with each turn once the venue's answer to it is known.
 
     Yields:
-        First what to join with; then a question to the strategy, and a wait with what was made of
-        its answer, in turn.
+        First what to join with; then, where the strategy's time has come, a question to it, and a
+        wait with what was made of the answer.
 
     Returns:
         What became of it.
 
     Raises:
-        msgspec.ValidationError: `spec.risk` is wrong.
+        msgspec.ValidationError: `spec` is wrong.
     """
-    trader = _Trader(spec, needs, instruments, memory or TraderMemory(), record)
+    trader = _Trader(spec, needs, instruments, memory or TraderMemory(), commands, record)
     turn = _turn((yield JoinRequest(want=trader.want)))
     try:
         while True:
-            observation = trader.observe(turn)
+            seen = trader.take_in(turn)
             if turn.reply.ended:
-                return trader.result(observation)
-            decision = _decision((yield DecideRequest(observation=observation)))
-            turn = _turn((yield trader.act(observation, decision)))
+                return trader.result(seen)
+            decision: Decision | DecisionFault | None = None
+            if trader.asks(seen):
+                decision = _decision((yield DecideRequest(observation=trader.shown(seen))))
+            turn = _turn((yield trader.act(seen, decision)))
     finally:
         trader.close()
 
@@ -127,13 +136,8 @@ def _decision(answer: Answer) -> Decision | DecisionFault:
     return answer
 
 
-def next_boundary_ms(now_ms: int, interval_ms: int) -> int:
-    """First multiple of the interval after a time."""
-    return (now_ms // interval_ms + 1) * interval_ms
-
-
 class _Trader:
-    """What the loop remembers from one turn to the next."""
+    """One trader's parts, and what passes between them in a turn."""
 
     def __init__(
         self,
@@ -141,90 +145,232 @@ class _Trader:
         needs: Needs,
         instruments: Instruments,
         memory: TraderMemory,
+        commands: Commands,
         record: Record,
     ) -> None:
         self._spec = spec
         self._memory = memory
-        self._instruments = instruments
+        self._commands = commands
         self._record = record
-        self._gate = RiskGate(
-            limits_of(spec), symbols=spec.symbols, instruments=instruments, memory=memory.risk
-        )
         self._interval_ms = INTERVAL_MS[spec.interval]
+        self._orders = SmartOrderManager(
+            account_id=spec.account_id,
+            trader_id=spec.trader_id,
+            instruments=instruments,
+            rules=msgspec.convert(spec.execution, ExecutionRules),
+            memory=memory.orders,
+        )
+        self._gate = RiskGate(
+            limits_of(spec),
+            symbols=spec.symbols,
+            instruments=instruments,
+            memory=memory.risk,
+        )
         self._account: AccountView | None = None
-        self._verdicts: tuple[Verdict, ...] = ()
+        self._last = Observation(now_ms=0)
         self._pending: DecisionRecord | None = None
+        self._wake: Wake | None = None
+        self._upkeep = Upkeep()
+        self._changes: tuple[StatusChange, ...] = ()
+        self._own = _Own()
         self._steps = self._decisions = self._sent = self._fills = 0
+        self._needs = needs
         self.want: Want = needs.want()
 
-    def observe(self, turn: Turn) -> Observation:
-        """Take in a reply; it also completes the record of the decision before."""
+    def take_in(self, turn: Turn) -> Observation:
+        """Read a reply, and let orders, gate and exits learn from it."""
         reply = turn.reply
         self._account = reply.account or self._account
         self._fills += len(reply.fills)
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._record(msgspec.structs.replace(pending, results=reply.results))
-        return observe(reply, account=self._account, verdicts=self._verdicts)
+        seen, trouble = self._read(reply)
+        self._own.learn(reply)
+        self._upkeep = self._orders.observe(seen)
+        trouble += (*turn.trouble, *self._upkeep.trouble)
+        trouble += tuple(f"unknown_order:{coin}" for coin in self._upkeep.unknown)
+        self._changes = self._gate.begin(seen, trouble=trouble)
+        for command in self._commands():
+            self._changes += (
+                self._gate.command(command, now_ms=seen.now_ms, preflight_passed=not trouble),
+            )
+        self._last = seen
+        return seen
 
-    def act(self, observation: Observation, decision: Decision | DecisionFault) -> WaitRequest:
-        """Guard what was decided, and put the next request together."""
-        fault = ""
-        if isinstance(decision, DecisionFault):
-            fault, decision = decision.reason, Decision()
+    def asks(self, seen: Observation) -> bool:
+        """Whether the strategy's own wake-up has come."""
+        if self._gate.status is TraderStatus.STOPPED:
+            return False
+        return self._wake is None or self._wake.due(seen.now_ms, seen.woke_by)
+
+    def shown(self, seen: Observation) -> Observation:
+        """The observation as the strategy sees it: since its own last decision."""
+        own = self._own
+        return replace(
+            seen,
+            fills=tuple(own.fills),
+            verdicts=own.verdicts,
+            results=own.results,
+            status=self._gate.status,
+        )
+
+    def act(self, seen: Observation, decision: Decision | DecisionFault | None) -> WaitRequest:
+        """Judge all that is wanted, and put the next request together."""
         self._steps += 1
-        self._decisions += 1
         self._memory.turns += 1
-        actions = tuple(self._named(leg, action) for leg, action in enumerate(decision.actions))
-        guarded = self._gate.judge(actions, observation)
-        self._verdicts = guarded.verdicts
-        self._sent += len(guarded.actions)
+        fault = self._pause_for(decision, seen) if isinstance(decision, DecisionFault) else ""
+        wanted: Decision | None = None
+        if decision is not None:
+            wanted = Decision() if isinstance(decision, DecisionFault) else decision
+            self._decisions += 1
+            self._wake = self._wish(wanted, seen.now_ms)
+        judged = self._judge(seen, () if wanted is None else wanted.actions)
+        if wanted is not None:
+            self._own.decided(judged)
+        self._sent += len(judged.orders)
         self._pending = DecisionRecord(
             trader_id=self._spec.trader_id,
             decision=self._memory.turns,
-            now_ms=observation.now_ms,
-            woke_by=observation.woke_by,
-            equity=observation.equity,
-            reasoning=decision.reasoning,
+            asked=wanted is not None,
+            now_ms=seen.now_ms,
+            woke_by=seen.woke_by,
+            status=self._gate.status,
+            changes=self._changes,
+            equity=seen.equity,
+            reasoning="" if wanted is None else wanted.reasoning,
             fault=fault,
-            actions=actions,
-            verdicts=tuple(map(str, guarded.verdicts)),
+            notes=self._upkeep.notes,
+            actions=() if wanted is None else wanted.actions,
+            verdicts=judged.verdicts,
+            sent=judged.orders,
             results=None,
         )
+        wake = self._next_wake(seen.now_ms)
         return WaitRequest(
             step_seq=self._steps,
-            until_ms=self._until_ms(decision, observation.now_ms),
-            wake_on=decision.wake_on,
-            orders=tuple(a for a in guarded.actions if not isinstance(a, ParentOrder)),
+            until_ms=wake.until_ms,
+            wake_on=wake.wake_on,
+            orders=judged.orders,
             want=self.want,
         )
 
-    def result(self, observation: Observation) -> TraderResult:
+    def result(self, seen: Observation) -> TraderResult:
         """Sum up the run."""
         return TraderResult(
             trader_id=self._spec.trader_id,
             decisions=self._decisions,
             actions_sent=self._sent,
             fills=self._fills,
-            ended_ms=observation.now_ms,
-            equity=observation.equity,
+            ended_ms=seen.now_ms,
+            equity=seen.equity,
+            status=self._gate.status,
         )
 
     def close(self) -> None:
-        """Leave a record of a decision whose answer never came."""
+        """Leave a record of a turn whose answer never came."""
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._record(pending)
 
-    def _named(self, leg: int, action: Action) -> Action:
-        """Give an order its id; a strategy may have given one itself."""
-        if isinstance(action, PlaceOrder) and action.cloid is None:
-            spec = self._spec
-            cloid = cloid_for(spec.account_id, spec.trader_id, self._memory.turns, leg)
-            return msgspec.structs.replace(action, cloid=cloid)
-        return action
+    def _read(self, reply: WaitReply) -> tuple[Observation, tuple[str, ...]]:
+        """Read a reply; one that cannot be read leaves what was known, and says so."""
+        try:
+            return observe(reply, account=self._account, verdicts=self._own.verdicts), ()
+        except (ValueError, ArithmeticError):
+            # a venue may answer anything; what the account holds is then not known
+            known = replace(self._last, now_ms=reply.now_ms, woke_by=reply.woke_by, fills=())
+            return replace(known, results=reply.results), ("venue",)
 
-    def _until_ms(self, decision: Decision, now_ms: int) -> int:
-        if decision.until_ms is None:
-            return next_boundary_ms(now_ms, self._interval_ms)
-        return max(decision.until_ms, now_ms + 1)
+    def _pause_for(self, fault: DecisionFault, seen: Observation) -> str:
+        """Let a strategy that fails decide for the journal only, until a person resumes it."""
+        pause = Pause(actor="loop", reason=fault.reason, cause="strategy")
+        self._changes += (self._gate.command(pause, now_ms=seen.now_ms),)
+        return fault.reason
+
+    def _judge(self, seen: Observation, intents: Sequence[Intent]) -> "_Judged":
+        """Let everything pass the gate, what reduces first, and give every order its name."""
+        turn = self._memory.turns
+        upkeep = self._upkeep.actions
+        duties = self._duties(seen)
+        first = self._gate.judge((*upkeep, *duties), seen)
+        kept = _split(first, (len(upkeep), len(duties)))
+        sent = [action for action in kept[0] if not isinstance(action, ParentOrder)]
+        named = self._orders.take(kept[1], seen, turn=turn, source="status")
+        under_way = [item for item in (*sent, *named) if isinstance(item, PlaceOrder)]
+        then = self._gate.judge(intents, seen, pending=(*under_way, *self._orders.pending()))
+        own = self._orders.take(then.actions, seen, turn=turn)
+        orders = (*sent, *named, *own)
+        self._orders.sent(orders)
+        return _Judged(orders=orders, own=len(own), verdicts=then.verdicts)
+
+    def _duties(self, seen: Observation) -> list[Action]:
+        """What the status asks for, but for closes that the order manager is at already.
+
+        In the order of the trader's symbols: the venue's own order of coins means nothing.
+        """
+        closing = {exit_.coin for exit_ in self._memory.orders.exits.values()}
+        place = {coin: index for index, coin in enumerate(self._spec.symbols)}
+        duties = [
+            action
+            for action in self._gate.duties(seen)
+            if not (isinstance(action, PlaceOrder) and action.coin in closing)
+        ]
+        return sorted(duties, key=lambda action: place.get(action.coin, len(place)))
+
+    def _wish(self, decision: Decision, now_ms: int) -> Wake:
+        """When the strategy wants to be asked again."""
+        until_ms = decision.until_ms
+        if until_ms is None:
+            until_ms = next_boundary_ms(now_ms, self._interval_ms)
+        return Wake(until_ms=max(until_ms, now_ms + 1), wake_on=decision.wake_on)
+
+    def _next_wake(self, now_ms: int) -> Wake:
+        """When anybody wants to be asked again; a stopped trader's strategy does not."""
+        wishes = [
+            Wake(until_ms=self._orders.until_ms, wake_on=self._orders.wake_on),
+        ]
+        if self._wake is not None and self._gate.status is not TraderStatus.STOPPED:
+            wishes.append(self._wake)
+        else:
+            wishes.append(Wake(until_ms=next_boundary_ms(now_ms, self._interval_ms)))
+        return merged(wishes, now_ms)
+
+
+class _Judged(NamedTuple):
+    """What is sent, how many of it, at its end, the strategy has asked for, and its verdicts."""
+
+    orders: tuple[Action, ...]
+    own: int
+    verdicts: tuple[Verdict, ...]
+
+
+class _Own:
+    """What became of the strategy's own decision since; the rest of a turn is not its business."""
+
+    def __init__(self) -> None:
+        self.fills: list[UserFill] = []
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.results: tuple[ActionReply, ...] = ()
+        self._asked = self._sent = 0
+
+    def decided(self, judged: _Judged) -> None:
+        """Begin anew with a decision."""
+        self.fills, self.verdicts, self.results = [], judged.verdicts, ()
+        self._asked, self._sent = judged.own, len(judged.orders)
+
+    def learn(self, reply: WaitReply) -> None:
+        """Take in fills, and the answers to the decision where the reply is the one to it."""
+        self.fills += reply.fills
+        if self._asked and len(reply.results) == self._sent:
+            self.results = reply.results[-self._asked :]
+        self._asked = 0
+
+
+def _split(guarded: Guarded, sizes: Sequence[int]) -> list[list[Intent]]:
+    """Sort what passed by the group that asked for it."""
+    passed, verdicts = iter(guarded.actions), iter(guarded.verdicts)
+    return [
+        [next(passed) for verdict in islice(verdicts, size) if verdict.outcome != "rejected"]
+        for size in sizes
+    ]

@@ -11,10 +11,10 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from strategy_core.intents import ExitPlan
+from strategy_core.intents import ExitPlan, Intent
 from suite.contracts.clock import AccountView, WaitReply, WakeOn, Want
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
-from suite.contracts.venue import Action, ActionReply
+from suite.contracts.venue import ActionReply
 from suite.enums import TraderStatus
 from suite.fixed import Usd, parse_decimal
 from suite.instrument import Instrument, MarginTier
@@ -139,7 +139,7 @@ class Decision:
         plans: how positions shall end, at most one for each coin.
     """
 
-    actions: tuple[Action, ...] = ()
+    actions: tuple[Intent, ...] = ()
     reasoning: str = ""
     until_ms: int | None = None
     wake_on: WakeOn = NOTHING_EARLIER

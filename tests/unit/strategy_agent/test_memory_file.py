@@ -7,7 +7,7 @@ import pytest
 
 from strategy_agent.adapters.memory_file import MemoryFile
 from strategy_agent.application.ports import Kept
-from strategy_core.loop import TraderMemory
+from strategy_core.memory import TraderMemory
 from suite.errors import StorageError
 
 

@@ -8,7 +8,8 @@ from tests.unit.strategy_core.market import START_MS
 
 from strategy_core.deciding import DecideRequest, decide
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.loop import Answer, Request, TraderMemory, Turn, trade
+from strategy_core.loop import Answer, Request, Turn, trade
+from strategy_core.memory import TraderMemory
 from strategy_core.port import Instruments, Strategy
 from strategy_core.registry import build
 from strategy_core.snapshot import SnapshotSeries
@@ -25,7 +26,7 @@ from suite.contracts.hyperliquid_info import (
     UserFill,
 )
 from suite.contracts.trader import StrategySpec, TraderSpec
-from suite.contracts.venue import Action, ActionReply, PlaceOrder
+from suite.contracts.venue import Action, ActionReply, CancelOrder, PlaceOrder
 from suite.fixed import Usd
 from suite.instrument import Instrument, MarginTier
 
@@ -70,24 +71,31 @@ class FakeVenue:
     open_orders: list[OpenOrder] = field(default_factory=list)
     refuse: bool = False
     tid: int = 0
+    last_fills: tuple[UserFill, ...] = ()
 
     def join(self, request: JoinRequest) -> WaitReply:
-        return self._reply(request.want.snapshots, request.want.intervals, seq=0)
+        """Begin, or begin again: the fills of the last reply are shown once more."""
+        return self._reply(
+            request.want.snapshots, request.want.intervals, seq=0, fills=self.last_fills
+        )
 
     def wait(self, request: WaitRequest) -> WaitReply:
         self.requests.append(request)
         answers = [self._act(action) for action in request.orders]
         assert request.until_ms is not None
         self.now_ms = request.until_ms
+        self.last_fills = tuple(fill for _, fill in answers if fill)
         return self._reply(
             request.want.snapshots,
             request.want.intervals,
             seq=request.step_seq,
             answers=tuple(reply for reply, _ in answers),
-            fills=tuple(fill for _, fill in answers if fill),
+            fills=self.last_fills,
         )
 
     def _act(self, action: Action) -> tuple[ActionReply, UserFill | None]:
+        if isinstance(action, CancelOrder):
+            self.open_orders = [order for order in self.open_orders if order.oid != action.oid]
         if not isinstance(action, PlaceOrder):
             return ActionReply(status="ok", response={"type": "default"}), None
         if self.refuse:

@@ -10,7 +10,8 @@ from strategy_agent.application.ports import Kept, Steps
 from strategy_agent.application.thinking import Decided, Thinking
 from strategy_core.deciding import DecideRequest
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.loop import Answer, Request, TraderMemory, Trading, Turn, trade
+from strategy_core.loop import Answer, Request, Trading, Turn, trade
+from strategy_core.memory import TraderMemory
 from strategy_core.port import Observation, instruments_of
 from strategy_core.registry import build
 from strategy_core.risk.commands import Command

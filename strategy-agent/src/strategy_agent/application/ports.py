@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from strategy_agent.application.account_events import AccountEvent
-from strategy_core.loop import TraderMemory
+from strategy_core.memory import TraderMemory
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import Action, ActionReply

@@ -19,7 +19,7 @@ from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
 from strategy_core.risk.judge import Judge
 from strategy_core.risk.limits import DAY_MS, RiskLimits
 from strategy_core.risk.memory import RiskMemory
-from strategy_core.risk.reading import read
+from strategy_core.risk.reading import Reading, read
 from strategy_core.risk.status import EventKind, StatusChange, StatusEvent, StatusMachine
 from suite.contracts.venue import Action, PlaceOrder
 from suite.enums import TraderStatus
@@ -59,6 +59,7 @@ class RiskGate:
         self._instruments = instruments
         self._memory = memory
         self._machine = StatusMachine(memory.state, symbols=symbols)
+        self._last: tuple[Observation, Reading] | None = None
 
     @property
     def status(self) -> TraderStatus:
@@ -83,7 +84,7 @@ class RiskGate:
         Returns:
             What changed of the status and its causes, in order.
         """
-        seen, odd = read(observation)
+        seen, odd = self._read(observation)
         now_ms, limits, memory = seen.now_ms, self._limits, self._memory
         memory.learn(seen.fills, limits)
         changes = list(
@@ -110,7 +111,7 @@ class RiskGate:
             Cancellations of what may not rest, then the closing of positions where it is due; the
             same again until it is done.
         """
-        seen = read(observation).observation
+        seen = self._read(observation).observation
         closing = flatten(seen) if self._memory.state.closing else ()
         return (*actions_for(self.status, seen), *closing)
 
@@ -164,7 +165,9 @@ class RiskGate:
         Returns:
             What may be sent, in the same order, and the verdicts.
         """
-        seen, odd = read(observation)
+        if not intents:
+            return Guarded(actions=(), verdicts=())
+        seen, odd = self._read(observation)
         self._memory.forget_before(
             seen.now_ms, window_ms=int(self._limits.duplicate_window_s * 1000)
         )
@@ -185,6 +188,12 @@ class RiskGate:
             if verdict.outcome != "rejected":
                 passed.append(allowed)
         return Guarded(actions=tuple(passed), verdicts=tuple(verdicts))
+
+    def _read(self, observation: Observation) -> Reading:
+        """Read an observation, once for all that is asked about it in a turn."""
+        if self._last is None or self._last[0] is not observation:
+            self._last = (observation, read(observation))
+        return self._last[1]
 
     def _watch_equity(self, seen: Observation) -> list[StatusChange]:
         """Compare the equity with the day's and the highest; an account never seen has none."""

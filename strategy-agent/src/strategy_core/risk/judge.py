@@ -13,7 +13,7 @@ from strategy_core.risk.limits import RiskLimits
 from strategy_core.risk.memory import RiskMemory
 from strategy_core.risk.status import CauseKind, StatusMachine
 from strategy_core.risk.validator import Checked, OrderValidator, is_number
-from strategy_core.sizing.targets import MARKET, MIN_NOTIONAL, round_size_down
+from strategy_core.sizing.targets import MIN_NOTIONAL, round_size_down
 from suite.contracts.venue import (
     AdjustMargin,
     CancelOrder,
@@ -85,7 +85,7 @@ class Judge:
             case AdjustMargin():
                 return self._judge_margin(index, formed), formed
             case ParentOrder():
-                verdict, whole = self._judge_order(index, _whole(formed), at_once=False)
+                verdict, whole = self._judge_order(index, formed.whole(), at_once=False)
                 shared = ("sz", "reduce_only", "stop_loss", "take_profit")
                 changes = {name: getattr(whole, name) for name in shared}
                 return verdict, msgspec.structs.replace(formed, **changes)
@@ -250,19 +250,6 @@ def _formed(intent: object) -> Intent | None:
         return msgspec.convert(msgspec.to_builtins(intent), type(intent))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
-
-
-def _whole(parent: ParentOrder) -> PlaceOrder:
-    """An order worked over time, as one market order of its whole size."""
-    return PlaceOrder(
-        coin=parent.coin,
-        is_buy=parent.is_buy,
-        sz=parent.sz,
-        order_type=MARKET,
-        reduce_only=parent.reduce_only,
-        stop_loss=parent.stop_loss,
-        take_profit=parent.take_profit,
-    )
 
 
 def _fills_at_once(order: Order) -> bool:

@@ -11,12 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from strategy_core.intents import Intent, ParentOrder
 from strategy_core.port import ZERO, Instruments, Needs, Observation, Verdict
 from strategy_core.sizing.targets import round_price_down
 from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries
 from strategy_core.testkit.account import Account
 from suite.bars import DAY_MS, MINUTE_MS, Bars
-from suite.contracts.venue import Action, ActionReply
+from suite.contracts.venue import ActionReply
 from suite.enums import TraderStatus
 from suite.instrument import Instrument, default_instrument
 
@@ -91,16 +92,17 @@ class Rehearsal:
             else:
                 yield "ordinary", self._seen()
 
-    def answer(self, actions: Sequence[Action]) -> None:
+    def answer(self, intents: Sequence[Intent]) -> None:
         """Carry out what was decided, but for what is rejected or refused.
 
         Args:
-            actions: well-formed ones.
+            intents: well-formed ones; a parent order trades at once, as a whole.
         """
         verdicts: list[Verdict] = []
         results: list[ActionReply] = []
         mids = self._mids()
-        for index, action in enumerate(actions):
+        for index, intent in enumerate(intents):
+            action = intent.whole() if isinstance(intent, ParentOrder) else intent
             draw = float(self._chance.random())
             if draw < 0.1:
                 rule = "max_coin_exposure"

@@ -1,0 +1,22 @@
+"""All that a trader remembers from one turn to the next."""
+
+import msgspec
+
+from strategy_core.orders.memory import OrderMemory
+from strategy_core.risk.memory import RiskMemory
+
+
+class TraderMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Plain values, changed in place by the loop.
+
+    A driver that keeps it before it carries out a request can go on after a restart where it was,
+    with ids that were never given before.
+
+    Attributes:
+        turns: how many there were, over all restarts.
+        risk, orders: of the gate and the order manager.
+    """
+
+    turns: int = 0
+    risk: RiskMemory = msgspec.field(default_factory=RiskMemory)
+    orders: OrderMemory = msgspec.field(default_factory=OrderMemory)

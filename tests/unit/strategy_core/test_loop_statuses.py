@@ -1,0 +1,193 @@
+"""The trader loop under commands, faults and wake-ups that are not the strategy's own."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, minutes, spec_of
+
+from strategy_core.deciding import DecideRequest, DecisionFault
+from strategy_core.journal import DecisionRecord
+from strategy_core.loop import Answer, Request, Turn, trade
+from strategy_core.memory import TraderMemory
+from strategy_core.port import Decision, Needs, Observation
+from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
+from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, WakeOn
+from suite.contracts.hyperliquid_info import OpenOrder
+from suite.contracts.venue import Action, CancelOrder, PlaceOrder
+from suite.enums import TraderStatus
+
+BUY = PlaceOrder(coin="BTC", is_buy=True, sz=Decimal(1))
+RESTING = OpenOrder(
+    coin="BTC", side="B", limitPx="99.0", sz="1.0", oid=77, timestamp=0, origSz="1.0",
+    cloid=None, reduceOnly=False,
+)  # fmt: skip
+
+
+class Bench:
+    """A trader's loop between a scripted strategy and the fake venue."""
+
+    def __init__(
+        self,
+        *decisions: Decision | DecisionFault,
+        memory: TraderMemory | None = None,
+        venue: FakeVenue | None = None,
+    ) -> None:
+        self.venue = venue or FakeVenue(steps=99)
+        self.memory = memory or TraderMemory()
+        self.records: list[DecisionRecord] = []
+        self.asked: list[Observation] = []
+        self.commands: list[Command] = []
+        self.trouble: tuple[str, ...] = ()
+        self._decisions = list(decisions)
+        self._loop = trade(
+            spec_of("flat"),
+            Needs(),
+            instruments=INSTRUMENTS,
+            memory=self.memory,
+            commands=self._take,
+            record=self.records.append,
+        )
+        request = next(self._loop)
+        assert isinstance(request, JoinRequest)
+        self.reply: WaitReply = self.venue.join(request)
+
+    def turn(self, **changed: Any) -> WaitRequest:
+        """Carry out one turn; `changed` is what the venue's reply says instead."""
+        reply = msgspec.structs.replace(self.reply, **changed)
+        request: Request = self._loop.send(Turn(reply=reply, trouble=self.trouble))
+        if isinstance(request, DecideRequest):
+            self.asked.append(request.observation)
+            answer: Answer = self._decisions.pop(0) if self._decisions else Decision()
+            request = self._loop.send(answer)
+        assert isinstance(request, WaitRequest)
+        self.reply = self.venue.wait(request)
+        return request
+
+    def _take(self) -> Sequence[Command]:
+        taken, self.commands = self.commands, []
+        return taken
+
+
+def orders(request: WaitRequest) -> list[Action]:
+    return list(request.orders)
+
+
+def test_a_pause_lets_the_strategy_decide_for_the_journal_only() -> None:
+    """Resting entries are taken down, new ones are refused, and a person resumes."""
+    venue = FakeVenue(steps=99, open_orders=[RESTING])
+    bench = Bench(*[Decision(actions=(BUY,))] * 3, venue=venue)
+    bench.commands = [Pause(actor="ann", reason="lunch")]
+    assert [CancelOrder(coin="BTC", oid=77)] == orders(bench.turn())
+    assert TraderStatus.PAUSED is bench.asked[0].status
+    assert [] == orders(bench.turn())
+    assert ["rejected(paused)"] == list(map(str, bench.asked[1].verdicts))
+    bench.commands = [Resume(actor="ann", reason="back")]
+    (order,) = orders(bench.turn())
+    assert isinstance(order, PlaceOrder)
+    first = bench.records[0]
+    assert ("ann", "lunch") == (first.changes[0].actor, first.changes[0].reason)
+
+
+def test_a_strategy_that_fails_pauses_its_trader_with_the_reason() -> None:
+    """Nothing of it is sent until somebody resumes it, and nothing crashes."""
+    bench = Bench(DecisionFault(reason="ValueError: no price"), Decision(actions=(BUY,)))
+    assert [] == orders(bench.turn())
+    assert [] == orders(bench.turn())
+    bench.turn()
+    assert "ValueError: no price" == bench.records[0].fault
+    assert ("strategy",) == bench.records[0].changes[-1].causes
+    assert TraderStatus.PAUSED is bench.records[1].status
+
+
+def test_a_stopped_trader_is_not_asked_and_may_be_flattened() -> None:
+    """Its position is closed reduce-only; time goes on."""
+    bench = Bench(Decision(actions=(BUY,)))
+    bench.turn()
+    bench.commands = [Stop(actor="ann", reason="done", flatten=True)]
+    (close,) = orders(bench.turn())
+    assert isinstance(close, PlaceOrder)
+    assert (True, False, Decimal(1)) == (close.reduce_only, close.is_buy, close.sz)
+    last = bench.turn()
+    assert ([], 1, minutes(30)) == (orders(last), len(bench.asked), last.until_ms)
+    assert Decimal(0) == bench.venue.positions["BTC"]
+
+
+def test_a_flattened_trader_takes_no_new_risk() -> None:
+    """Whoever closes by hand does not want it opened again by the next bar."""
+    bench = Bench(*[Decision(actions=(BUY,))] * 3)
+    bench.turn()
+    bench.commands = [Flatten(actor="ann", reason="news")]
+    (close,) = orders(bench.turn())
+    assert isinstance(close, PlaceOrder)
+    assert close.reduce_only
+    assert [] == orders(bench.turn())
+
+
+@pytest.mark.parametrize("trouble", ["stale_account", "reconciling", "kill_latch"])
+def test_trouble_of_the_connection_keeps_new_risk_back(trouble: str) -> None:
+    """And closes what is open all the same."""
+    close = PlaceOrder(coin="BTC", is_buy=False, sz=Decimal(1), reduce_only=True)
+    bench = Bench(Decision(actions=(BUY,)), Decision(actions=(BUY, close)))
+    bench.turn()
+    bench.trouble = (trouble,)
+    (sent,) = orders(bench.turn())
+    assert isinstance(sent, PlaceOrder)
+    assert sent.reduce_only
+
+
+def test_the_strategy_is_asked_at_its_own_wake_up_only() -> None:
+    """What others woke for is kept for it: no fill is lost on the way."""
+    bench = Bench(Decision(actions=(BUY,), until_ms=minutes(60)))
+    bench.turn()
+    bench.turn(woke_by=("fill",), now_ms=minutes(5))
+    bench.turn(woke_by=("order",), now_ms=minutes(10), fills=())
+    assert 1 == len(bench.asked)
+    bench.turn(woke_by=("time",), now_ms=minutes(60), fills=())
+    assert [1] == [len(asked.fills) for asked in bench.asked[1:]]
+    assert ["ok"] == [result.status for result in bench.asked[1].results]
+    assert [True, False, False] == [record.asked for record in bench.records]
+
+
+def test_a_condition_of_the_strategy_wakes_it_before_its_time() -> None:
+    bench = Bench(Decision(until_ms=minutes(60), wake_on=WakeOn(liquidation=True)))
+    assert bench.turn().wake_on.liquidation
+    bench.turn(woke_by=("liquidation",), now_ms=minutes(5))
+    assert 2 == len(bench.asked)
+
+
+def test_an_account_that_cannot_be_read_is_no_ground_for_new_risk() -> None:
+    """A venue may answer anything; what was known last stands, and a pause says why."""
+    bench = Bench(Decision(actions=(BUY,)), Decision(), Decision(actions=(BUY,)))
+    bench.turn()
+    bench.turn()
+    assert bench.reply.account is not None
+    rows = bench.reply.account.state.assetPositions
+    bad = msgspec.structs.replace(
+        rows[0], position=msgspec.structs.replace(rows[0].position, szi="one")
+    )
+    state = msgspec.structs.replace(bench.reply.account.state, assetPositions=(bad,))
+    account = msgspec.structs.replace(bench.reply.account, state=state)
+    assert [] == orders(bench.turn(account=account))
+    bench.turn()
+    assert ("venue",) == bench.records[2].changes[-1].causes
+    assert Decimal(1) == bench.asked[2].size_of("BTC")
+
+
+def test_a_restart_between_any_two_turns_changes_nothing() -> None:
+    """What is kept is enough to ask for the same."""
+    script = [Decision(actions=(BUY,)), Decision(), Decision(actions=(BUY,)), Decision()]
+
+    def run(*, restart: bool) -> list[tuple[Action, ...]]:
+        venue, memory, sent = FakeVenue(steps=99), TraderMemory(), []
+        bench = Bench(*script, memory=memory, venue=venue)
+        for number in range(4):
+            if restart:
+                memory = msgspec.json.decode(msgspec.json.encode(memory), type=TraderMemory)
+                bench = Bench(script[number], memory=memory, venue=venue)
+            sent.append(bench.turn().orders)
+        return sent
+
+    assert run(restart=False) == run(restart=True)
