@@ -270,6 +270,8 @@ class ExitManager:
                 facts = replace(facts, gives_up=True)
             actions += self._end(sight.held, facts, observation, notes, again=again)
             if sight.held.pending is None:
+                if again:
+                    actions += outdated_stops(sight.held, observation.open_orders)
                 actions += self._move_stop(sight.held, facts, observation, notes)
         return tuple(actions)
 
@@ -315,15 +317,14 @@ class ExitManager:
     ) -> list[Action]:
         """Bring the stop of one position to where it belongs."""
         now_ms, orders = observation.now_ms, observation.open_orders
-        actions: list[Action] = [*outdated_stops(held, orders)]
         instrument = self._instruments[held.coin]
         price = wanted_stop(held, self._rules, instrument, mark=facts.mark, atr=facts.atr)
         if price is None and held.stop is not None and stop_is_short(held, orders, now_ms):
             price = held.stop.price
-        if price is not None:
-            actions.append(place_stop(held, self._trader_id, price, now_ms))
-            notes.append(f"{held.coin} stop moves to {price.normalize():f}")
-        return actions
+        if price is None:
+            return []
+        notes.append(f"{held.coin} stop moves to {price.normalize():f}")
+        return [place_stop(held, self._trader_id, price, now_ms)]
 
     def _watch(self, observation: Observation, sights: Sequence[_Sight]) -> Watch:
         """Say when to look again, and at what."""
