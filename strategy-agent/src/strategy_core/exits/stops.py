@@ -68,9 +68,9 @@ def wanted_stop(
             wanted = tighter(side, wanted, trail)
     if wanted is None or wanted == old:
         return None
+    # towards the mark, so that what was better stays better
     rounded = (round_price_up if side is Side.BUY else round_price_down)(instrument, wanted)
-    nothing_gained = old is not None and side * (rounded - old) <= 0
-    return None if nothing_gained or side * (mark - rounded) <= 0 else rounded
+    return rounded if side * (mark - rounded) > 0 else None
 
 
 def stop_is_short(held: CoinMemory, orders: tuple[OpenOrder, ...], now_ms: int) -> bool:

@@ -199,6 +199,37 @@ def test_a_position_too_small_for_parts_keeps_together() -> None:
     assert (True, False) == (held.partial_done, held.partial_taken)
 
 
+def test_neither_part_may_be_too_small() -> None:
+    """Nine tenths of 18 USD are enough, one tenth is not."""
+    rules = ExitRules(smart=True, partial_share=0.9)
+    assert (
+        "ETH is too small to be closed in parts"
+        in opened(rules=rules, size="0.009").step("2020").notes
+    )
+
+
+def test_an_exit_that_the_order_manager_carries_on_is_told_as_that_exit() -> None:
+    """Later attempts have ids of its own; legs of the entry have none."""
+    venue = opened()
+    venue.takes = False
+    venue.step("2001", minutes=120)
+    venue.open("-0.375", "1999")
+    venue.step("1999")
+    (record,) = venue.closed
+    assert "time_stop" == record.kind
+    assert Decimal(2) / 2001 * 10_000 == record.slippage_bps
+
+
+def test_the_first_risk_is_that_of_the_whole_entry() -> None:
+    """Filled at 2,000 and at 2,010: the stop at 1,980 is 25 away from the average."""
+    venue = SmallVenue(rules=SMART)
+    venue.step("2000", plan=PLAN)
+    venue.open("0.1", "2000")
+    venue.open("0.1", "2010")
+    venue.step("2000")
+    assert Decimal(25) == venue.memory.coins["ETH"].unit_risk
+
+
 def test_a_close_that_is_lost_is_sent_anew_when_it_is_late() -> None:
     """Not before: the order manager is seeing to it."""
     venue = opened()
@@ -259,9 +290,19 @@ def test_a_moved_stop_that_is_lost_or_too_small_is_placed_again() -> None:
     venue.step("2020")
     venue.orders.clear()
     assert [Decimal("2002.2")] == stops(venue.step("2020").actions)
-    venue.open("0.1", "2010")
-    assert 1 == len(stops(venue.step("2020").actions))
+    venue.open("0.1", "1990")  # a lower average: break-even is no reason to move
+    assert [Decimal("2002.2")] == stops(venue.step("2020").actions)
     assert Decimal("0.288") == Decimal(venue.orders[-1].sz)
+
+
+def test_a_stop_that_does_not_rest_yet_takes_none_down() -> None:
+    venue = opened()
+    venue.protect("1980")
+    venue.step("2020")
+    venue.takes = False
+    assert [Decimal("2002.2")] == stops(venue.step("2020").actions)
+    assert () == venue.step("2020", minutes=0.1).actions
+    assert [1980] == [Decimal(order.limitPx) for order in venue.orders]
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.strategy_core.exits.small_venue import BTC, ETH, SmallVenue, places
 
+from strategy_core.exits.facts import return_on_margin
+from strategy_core.exits.memory import CoinMemory
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.standing import Exposure, maintenance_rate, standing_of
 from strategy_core.port import Observation, PositionView
@@ -110,6 +112,24 @@ def test_an_isolated_position_stands_on_its_own_margin() -> None:
     )
     cross = standing_of(seen, COINS, report("1", kind="cross"), marks_are_old=False)
     assert Decimal(40) / 900 == cross.usage
+
+
+def test_a_return_on_margin_counts_funding_and_the_fee_of_closing() -> None:
+    """1 ETH at 2,000 on 80 USD gains 10, has paid 1.5, and closing it costs 0.9045."""
+    held = CoinMemory(
+        coin="ETH",
+        noted_ms=0,
+        side=1,
+        entry_price=Decimal(2000),
+        size=Decimal(1),
+        leverage=25,
+    )
+    seen = Observation(
+        now_ms=0, positions={"ETH": view("ETH", "1", "2000")}, mids={"ETH": Decimal(2010)}
+    )
+    exposure = standing_of(seen, COINS, report("1"), marks_are_old=False).exposures["ETH"]
+    expected = (Decimal(10) - Decimal("1.5") - Decimal("0.9045")) / 80
+    assert expected == return_on_margin(held, exposure, ExitRules())
 
 
 def test_an_old_mark_is_read_from_the_position_itself() -> None:
