@@ -100,7 +100,8 @@ class RiskGate:
             changes.append(
                 self._tell(EventKind.EXECUTIONS, now_ms, f"{memory.executions} without a person")
             )
-        if memory.state.closing and not odd and not seen.positions:
+        entries = any(not order.reduceOnly for order in seen.open_orders)
+        if memory.state.closing and not (odd or seen.positions or entries):
             changes.append(self._tell(EventKind.FLAT, now_ms, "all positions are closed"))
         return tuple(change for change in changes if change.changed)
 

@@ -74,6 +74,18 @@ def test_a_lost_day_ends_at_midnight_and_the_next_is_counted_from_its_own_start(
     assert ["day_loss -> PAUSED"] == account.look("931.2")
 
 
+def test_closing_goes_on_while_an_entry_could_still_fill() -> None:
+    """Flat, with an order not canceled yet: what it fills is closed too."""
+    account = Account()
+    account.look("1000")
+    account.look("970")
+    flat = replace(see(equity="970"), now_ms=account.now_ms)
+    assert account.gate.begin(replace(flat, open_orders=(resting("1"),))) == ()
+    assert [PlaceOrder] == [type(action) for action in account.gate.duties(account.seen("970"))]
+    account.gate.begin(flat)
+    assert account.gate.duties(account.seen("970")) == ()
+
+
 def test_a_lost_day_may_leave_the_positions() -> None:
     """With `hold` it is only new risk that ends."""
     account = Account(RiskLimits(at_day_loss="hold"))
