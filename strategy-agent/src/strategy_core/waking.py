@@ -26,13 +26,14 @@ class Wake:
     def due(self, now_ms: int, woke_by: Sequence[str]) -> bool:
         """Whether this wish may have come true.
 
-        A price of somebody else's wish cannot be told from one's own, so any wakes both.
+        A price of somebody else's wish cannot be told from one's own, so any wakes both; and who
+        asks for a turn from outside asks everybody.
 
         Args:
             now_ms: the venue's time.
             woke_by: reasons of the wake-up.
         """
-        if self.until_ms is not None and now_ms >= self.until_ms:
+        if "asked" in woke_by or (self.until_ms is not None and now_ms >= self.until_ms):
             return True
         on = self.wake_on
         if any(name in woke_by and getattr(on, name) for name in _SOME):

@@ -79,7 +79,7 @@ async def test_one_that_cannot_connect_is_reported_and_the_others_run() -> None:
 
 @pytest.mark.parametrize("slow", [False, True])
 async def test_a_strategy_that_raises_or_answers_nonsense_keeps_its_turns(slow: bool) -> None:
-    """Each fault is counted, told and journaled; nothing is sent; the run goes on."""
+    """Each fault is counted and told; the trader is paused with the reason; the run goes on."""
     venue = ScriptedVenue(steps=6)
     plan: list[Callable[[], Any]] = [lambda: 1 / 0, str, Decision, [].pop, Decision, Decision]
     turns = iter(plan)
@@ -97,7 +97,9 @@ async def test_a_strategy_that_raises_or_answers_nonsense_keeps_its_turns(slow: 
     assert ["ZeroDivisionError", "decide returned str", "", "IndexError", "", ""] == [
         text.split(":")[0].split(",")[0] for text in faults
     ]
-    assert 3 == len(venue.journal("x").of("alert"))
+    told = [alert["kind"] for alert in venue.journal("x").of("alert")]
+    assert ["decision", "status", "decision", "decision"] == told
+    assert ("PAUSED", ["strategy"]) == (status.status, list(status.causes))
 
 
 async def test_one_that_never_answers_is_given_up_while_the_others_trade() -> None:
@@ -234,6 +236,34 @@ async def test_what_an_instance_knows_is_kept_from_its_turns_and_refreshed_on_re
         assert "BTC" == one.latest_market_data["BTC"]["symbol"]
         pnl = await one.fetch_pnl_and_fees(0)
         assert (0, Decimal(0)) == (pnl.total.fills, pnl.total.net)
+
+
+async def test_commands_change_what_a_trader_may_do_and_refusals_are_told() -> None:
+    """Out of a pause by a person only with a reason; STOPPED decides nothing."""
+    venue = ScriptedVenue(sleeps=True)
+    async with running(venue, "a") as alpha:
+        status = alpha.instance().status
+        await until(lambda: venue.asleep("a"))
+        alpha.pause("a", actor="ann", reason="news")
+        await until(lambda: status.status == "PAUSED")
+        assert {"user": "news"} == status.causes
+        turns = venue.turns("a")
+        alpha.resume("a")
+        await until(lambda: venue.turns("a") > turns and venue.asleep("a"))
+        alpha.run_once("a")  # what became of a turn is told at the next
+        await until(lambda: "refused: say why it may go on: user" in status.alert)
+        alpha.resume("a", reason="over")
+        await until(lambda: status.status == "LIVE")
+        alpha.stop("a", reason="enough")
+        await until(lambda: status.status == "STOPPED")
+        with pytest.raises(Conflict, match="STOPPED and decides nothing"):
+            await alpha.instance().place_orders([])
+        await until(lambda: venue.asleep("a"))
+    async with running(venue, "a") as alpha:
+        await until(lambda: alpha.instance().status.status == "STOPPED")
+        await until(lambda: venue.asleep("a"))
+        alpha.start("a", reason="again")
+        await until(lambda: alpha.instance().status.status == "LIVE")
 
 
 async def test_instances_are_named_and_checked() -> None:

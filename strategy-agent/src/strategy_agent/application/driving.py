@@ -31,6 +31,10 @@ class Watcher(Protocol):
         """See what the venue answered."""
         ...
 
+    def moved(self, memory: TraderMemory) -> None:
+        """See what the loop remembers after its move; to be read only."""
+        ...
+
     def decided(self, observation: Observation, answer: Decided) -> Decided:
         """See what the strategy answered; orders asked for from outside may be added."""
         ...
@@ -74,7 +78,12 @@ async def drive(
     }
     parts.journal.write("run", run)
     loop = trade(
-        spec, strategy.needs, instruments=instruments, memory=memory, record=watcher.recorded
+        spec,
+        strategy.needs,
+        instruments=instruments,
+        memory=memory,
+        commands=watcher.commands,
+        record=watcher.recorded,
     )
     now_ms = parts.clock.now_ms
     with contextlib.closing(loop):
@@ -100,6 +109,7 @@ async def drive(
                     watcher.shown(reply)
                     answer = Turn(reply=reply, trouble=parts.steps.trouble)
                 outcome = _step(loop, answer)
+                watcher.moved(memory)
                 if isinstance(outcome, TraderResult):
                     parts.memory.forget()
                     return outcome

@@ -19,12 +19,15 @@ from strategy_agent.application.status import SIMULATION, Status
 from strategy_agent.application.thinking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.memory import TraderMemory
 from strategy_core.port import Observation
 from strategy_core.risk.commands import Command
+from strategy_core.risk.status import StatusMachine
 from suite.contracts.clock import AccountView, WaitReply
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import Action, CancelOrder
+from suite.enums import TraderStatus
 from suite.errors import Conflict, SuiteError, one_line
 
 CANCEL_LIMIT_S: Final = 10.0
@@ -258,9 +261,11 @@ class StrategyInstance:
             these orders come first in it.
 
         Raises:
-            Conflict: in simulation mode, or it stops before the answer.
+            Conflict: in simulation mode, STOPPED, or it ends before the answer.
         """
         parts = self._connected()
+        if self.status.status == TraderStatus.STOPPED:
+            raise Conflict(f"{self.spec.trader_id} is STOPPED and decides nothing")
         told: asyncio.Future[DecisionRecord] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Asked(actions=tuple(actions), told=told))
         self._wake(parts)
@@ -333,18 +338,28 @@ class StrategyInstance:
         status.fills += len(reply.fills)
         if reply.account is not None:
             self.latest_account_data = reply.account
+            state = reply.account.state
+            status.equity = state.marginSummary.accountValue
+            held = (row.position for row in state.assetPositions)
+            status.positions = {one.coin: one.szi for one in held if float(one.szi)}
+            status.open_orders = len(reply.account.open_orders)
         if reply.snapshots:
             self._see_market(reply.snapshots)
 
+    def moved(self, memory: TraderMemory) -> None:
+        """See what the trader may do after this move, and why."""
+        state, before = memory.risk.state, self.status.status
+        self.status.causes = {name: cause.reason for name, cause in state.causes.items()}
+        self.status.status = StatusMachine(state, symbols=self.spec.symbols).status.value
+        if self.status.status != before:
+            reasons = ", ".join(f"{name} ({why})" for name, why in self.status.causes.items())
+            self._tell("status", f"{before} -> {self.status.status}: {reasons or 'no cause left'}")
+
     def decided(self, observation: Observation, answer: Decided) -> Decided:
         """See what the strategy answered, and add what was asked for from outside."""
-        status = self.status
-        status.status, status.equity = observation.status.value, str(observation.equity)
-        status.positions = {coin: str(p.size) for coin, p in observation.positions.items()}
-        status.open_orders = len(observation.open_orders)
         if isinstance(answer, DecisionFault):
-            status.faults += 1
-            status.last_fault = answer.reason
+            self.status.faults += 1
+            self.status.last_fault = answer.reason
             self._tell("decision", answer.reason)
             return answer
         if not self._waiting:
@@ -356,6 +371,9 @@ class StrategyInstance:
     def recorded(self, record: DecisionRecord) -> None:
         """See what became of a decision."""
         self.status.decisions = record.decision
+        for change in record.changes:
+            if change.refused:
+                self._tell("command", f"{change.event} by {change.actor} refused: {change.refused}")
         if record.verdicts:
             self.status.last_verdict = str(record.verdicts[-1])
         if self._journal is not None:

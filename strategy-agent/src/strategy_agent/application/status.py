@@ -19,6 +19,7 @@ class Status:
         state: of its task.
         connection: `connected`, or `simulation mode`.
         status: LIVE, PAUSED or STOPPED: what it may do.
+        causes: why it is PAUSED, each with its reason.
         now_ms: the venue's time of the last turn, 0 before it.
         equity: USD then, as text.
         positions: signed sizes by coin, as text.
@@ -38,6 +39,7 @@ class Status:
     state: State = "idle"
     connection: str = SIMULATION
     status: str = "LIVE"
+    causes: Mapping[str, str] = field(default_factory=dict)
     now_ms: int = 0
     equity: str = ""
     positions: Mapping[str, str] = field(default_factory=dict)
