@@ -99,6 +99,7 @@ class StrategyInstance:
         self._parts: Parts | None = None
         self._journal: Journal | None = None
         self._task: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
         self._leaves = False
         self._notes: list[dict[str, Any]] = []
         self._commands: list[Command] = []
@@ -121,7 +122,13 @@ class StrategyInstance:
         """Begin to trade; nothing when it does already."""
         if not self.running:
             self.failure, self.status.error, self.status.state = None, "", "starting"
+            self._settled.clear()
             self._task = asyncio.create_task(self._run(), name=self.spec.trader_id)
+
+    async def connected(self) -> bool:
+        """Wait until it is connected, or cannot be; say which."""
+        await self._settled.wait()
+        return self.use_real_exchange
 
     async def finished(self) -> None:
         """Wait until it has ended; the outcome is in `result` and `failure`."""
@@ -142,6 +149,12 @@ class StrategyInstance:
 
     async def _run(self) -> None:
         try:
+            await self._connect_and_trade()
+        finally:
+            self._settled.set()
+
+    async def _connect_and_trade(self) -> None:
+        try:
             parts = await self._around.connect(self.spec)
         except asyncio.CancelledError:
             self.status.state = "idle"
@@ -154,6 +167,7 @@ class StrategyInstance:
             return
         self._parts, self._journal = parts, parts.journal
         self.status.connection = "connected"
+        self._settled.set()
         try:
             await self._trade(parts)
         finally:
