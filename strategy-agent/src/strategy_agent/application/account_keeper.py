@@ -136,7 +136,7 @@ class AccountKeeper:
     async def _reconcile(self, connection: int) -> None:
         """Read the account until the reads explain what the stream told, or it is another one."""
         patience, pause_s, unexplained = self._patience, self._patience.first_pause_s, 0
-        while connection == self._connection:
+        while connection == self._connection and self.cache.state.live:
             if not self.cache.ready:
                 await asyncio.sleep(min(patience.tick_s, 0.02))
                 continue

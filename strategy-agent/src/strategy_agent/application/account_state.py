@@ -155,7 +155,7 @@ class AccountStateCache:
     def trouble(self) -> tuple[str, ...]:
         """Why nothing may be risked on it: `reconciling`, `stale_account`, `account_differs`."""
         state, limits, found = self.state, self.limits, []
-        if state.reconciling:
+        if state.reconciling or not state.live:
             found.append("reconciling")
         if self.age_ms > limits.silence_s * 1000 or self.push_age_ms > limits.push_s * 1000:
             found.append("stale_account")

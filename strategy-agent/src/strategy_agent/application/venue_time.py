@@ -36,6 +36,7 @@ class VenueTime:
         self._now_s = now_s
         self._bar_ms = bar_ms
         self._shown_ms = state.now_ms
+        self._heard_ms = 0
         self._anchor_ms, self._anchor_s = state.now_ms, now_s()
         self._began_s = self._anchor_s
         self._lead_ms = self._earlier_lead_ms = self._lead(state.now_ms)
@@ -54,7 +55,9 @@ class VenueTime:
 
     def heard(self, server_ms: int) -> None:
         """Take in a time that the venue has told."""
-        now_s = self._now_s()
+        if server_ms <= self._heard_ms:
+            return  # told again, of which nothing follows
+        now_s, self._heard_ms = self._now_s(), server_ms
         if self.paced and server_ms > self._anchor_ms:
             self._anchor_ms, self._anchor_s = server_ms, now_s
         if now_s - self._began_s > _WINDOW_S:
