@@ -1,5 +1,6 @@
 """The gate, as a table: what is held, what is asked, what is let through."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -159,6 +160,24 @@ def test_a_canceled_order_makes_room() -> None:
     assert ["accepted", "accepted"] == judge(seen, CancelOrder(coin="BTC", oid=7), order("15"))[1]
     assert ["accepted"] == judge(seen, new)[1]
     assert [f"rejected({COIN})"] == judge(seen, order("15"))[1]
+
+
+def test_an_order_that_is_canceled_twice_makes_room_once() -> None:
+    """The second time there is nothing left to take down."""
+    seen = see(orders=(resting("10", oid=7), resting("5", oid=8)))
+    again = CancelOrder(coin="BTC", oid=7)
+    verdicts = judge(seen, again, again, order("11"))[1]
+    assert ["accepted", "accepted", f"clamped(11 -> 10.00000): {COIN}"] == verdicts
+
+
+def test_orders_of_one_decision_share_the_free_margin() -> None:
+    """At leverage 40 a unit of 100 USD takes 2.55; closing first sets its margin free."""
+    seen = replace(see({"ETH": "10"}), available=Decimal("5.1"))
+    verdicts = judge(seen, order("1.5"), order("1"))[1]
+    assert ["accepted", "clamped(1 -> 0.50000): margin"] == verdicts
+    closed = order("-10", "ETH", reduce=True)  # 100 USD at leverage 20
+    verdicts = judge(seen, closed, order("3"), order("2"))[1]
+    assert ["accepted", "accepted", "clamped(2 -> 0.96078): margin"] == verdicts
 
 
 def test_a_stop_entry_counts_like_a_limit_order() -> None:
