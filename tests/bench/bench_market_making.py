@@ -13,13 +13,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tests.support.pure_market_making import PureMarketMaking
 from tests.support.real_data import COINS, END, PERPS, START, real_markets
 
 from strategy_core.building import kind_of
-from strategy_core.registry import KINDS
+from strategy_core.registry import PLUGIN
 from suite.clock import ManualClock
 from suite.contracts.trader import StrategySpec, TraderSpec
 from virtual_exchange.application.backtest import run_backtest
@@ -39,6 +39,8 @@ WIDE_OPEN: dict[str, Any] = {
     "drawdown_stop": 0.95,
     "loss_streak": 100,
 }
+RESTATED = f"{PLUGIN}tests.support.pure_market_making:PureMarketMaking"
+KINDS = {"pure_market_making": RESTATED}
 PARTS = ("spread", "inventory", "fees", "funding", "net")
 HEADS = ("trader", "fills", "traded", *PARTS, "net of traded")
 
@@ -48,7 +50,7 @@ def traders(kinds: list[str], spreads: list[float], interval: str) -> tuple[Trad
     return tuple(
         TraderSpec(
             trader_id=f"{kind}-{spread:g}",
-            strategy=StrategySpec(kind=kind, params={"spread": spread / 10_000}),
+            strategy=StrategySpec(kind=KINDS.get(kind, kind), params={"spread": spread / 10_000}),
             symbols=COINS,
             interval=interval,
             risk=WIDE_OPEN,
@@ -88,7 +90,6 @@ def main(arguments: list[str]) -> int:
     if not PERPS.is_dir():
         print("set AUTOCRYPTOTRADER_DATA to a folder with binance-usdm/ in it", file=sys.stderr)
         return 2
-    cast("dict[str, Any]", KINDS)["pure_market_making"] = kind_of(PureMarketMaking)
     who = traders(
         given.kinds.split(","), [float(text) for text in given.spreads.split(",")], given.interval
     )
@@ -104,6 +105,7 @@ def main(arguments: list[str]) -> int:
             who,
             source=real_markets(Path(root)),
             clock=ManualClock(0),
+            plugins={RESTATED: kind_of(PureMarketMaking)},
             progress=lambda done: print(f"\r{done:6.1%}", end="", file=sys.stderr),
         )
     print(f"\n{given.start} to {given.end}, {given.interval}, limit_fill {given.limit_fill}")

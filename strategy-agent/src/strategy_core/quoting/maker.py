@@ -285,6 +285,11 @@ class Maker:
             turn.cancels.extend(_all_of(coin, resting))
             turn.notes.extend([f"{coin} {pause}"] if pause else [])
             return
+        if any(order.crossed_by(market.mid) for order in resting):
+            memory.due_ms = min(memory.due_ms, seen.now_ms)
+        if memory.due_ms > seen.now_ms and view.bids and view.asks:
+            turn.kept += len(resting)
+            return
         quotes = quotes_of(
             self._settings.terms,
             market,
@@ -319,8 +324,6 @@ class Maker:
             tolerance=self._settings.tolerance,
             now_ms=now_ms,
         )
-        if any(judge.crossed(order) for order in resting):
-            memory.due_ms = min(memory.due_ms, now_ms)
         free_ms = memory.due_ms
         if memory.changed_ms is not None:
             free_ms = max(free_ms, memory.changed_ms + timing.refresh_pause_ms)

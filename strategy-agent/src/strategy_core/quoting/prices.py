@@ -15,7 +15,7 @@ Level i stands at `half * (1 + i * level_step)` with `base * level_decay ** i`; 
 together never lead beyond `q_max`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from strategy_core.port import ZERO
@@ -64,6 +64,7 @@ class Market:
         bid, ask: best prices of the others; the mid where they are unknown, which is on the safe
             side: the quotes then keep a tick from the mid itself.
         atr: average true range, 0 when unknown.
+        tick: distance between valid prices around the mid.
     """
 
     instrument: Instrument
@@ -71,13 +72,12 @@ class Market:
     bid: Decimal
     ask: Decimal
     atr: Decimal = ZERO
+    tick: Decimal = field(init=False)
 
-    @property
-    def tick(self) -> Decimal:
-        """Distance between valid prices around the mid."""
+    def __post_init__(self) -> None:
         decimals = self.instrument.price_decimals
-        units = int(self.mid.scaleb(decimals))
-        return Decimal(self.instrument.tick(units)).scaleb(-decimals)
+        tick = Decimal(self.instrument.tick(int(self.mid.scaleb(decimals)))).scaleb(-decimals)
+        object.__setattr__(self, "tick", tick)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,10 @@ class Resting:
             placed_ms=order.timestamp,
         )
 
+    def crossed_by(self, mid: Decimal) -> bool:
+        """Whether the mid has reached it: whoever trades with it now knows more than it does."""
+        return self.price >= mid if self.is_buy else self.price <= mid
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
@@ -99,11 +103,6 @@ class Judge:
         distance, intended = (sign * (market.mid - p) for p in (resting.price, wanted.price))
         return distance >= min(self.least * market.mid, intended)
 
-    def crossed(self, resting: Resting) -> bool:
-        """Whether the mid has reached a quote: whoever trades with it now knows more than it."""
-        mid = self.market.mid
-        return resting.price >= mid if resting.is_buy else resting.price <= mid
-
     def changes(
         self, resting: Sequence[Resting], wanted: Sequence[Quote], *, is_buy: bool, movable: bool
     ) -> Changes:
@@ -120,7 +119,7 @@ class Judge:
         moves: list[Action] = []
         kept = 0
         for order, quote in zip_longest(resting, wanted[: len(resting)]):
-            if quote is None or self.crossed(order):
+            if quote is None or order.crossed_by(self.market.mid):
                 cancels.append(CancelOrder(coin=coin, oid=order.oid))
                 # a refused modification would leave it standing: it is taken away first
                 if quote is not None and movable:

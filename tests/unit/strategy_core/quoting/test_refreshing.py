@@ -100,6 +100,6 @@ def test_levels_are_compared_from_the_mid_outwards() -> None:
 def test_an_ask_is_compared_on_its_own_side() -> None:
     """Crossed from below, too near from above."""
     ask = Resting.read(resting("2001", "1", is_buy=False))
-    assert judge("2001").crossed(ask)
-    assert not judge("2000.9").crossed(ask)
+    assert ask.crossed_by(D("2001"))
+    assert not ask.crossed_by(D("2000.9"))
     assert not judge("2000.5").keeps(ask, Quote(D("2001.1"), D(1)))
