@@ -285,7 +285,7 @@ class Maker:
             turn.cancels.extend(_all_of(coin, resting))
             turn.notes.extend([f"{coin} {pause}"] if pause else [])
             return
-        if any(order.crossed_by(market.mid) for order in resting):
+        if self._in_danger(resting, market.mid, size * market.mid / limit):
             memory.due_ms = min(memory.due_ms, seen.now_ms)
         if memory.due_ms > seen.now_ms and view.bids and view.asks:
             turn.kept += len(resting)
@@ -304,6 +304,23 @@ class Maker:
             Quotes(quotes.bids if view.bids else (), quotes.asks if view.asks else ()),
             seen.now_ms,
             turn,
+        )
+
+    def _in_danger(self, resting: list[Resting], mid: Decimal, share: Decimal) -> bool:
+        """Whether something rests that should not, however lately it was looked at.
+
+        Args:
+            resting: of the coin.
+            mid: of the coin.
+            share: inventory over the largest one, signed.
+        """
+        bids = sum(order.is_buy for order in resting)
+        asks = len(resting) - bids
+        return (
+            max(bids, asks) > self._settings.terms.levels
+            or (bids > 0 and share >= ONE)
+            or (asks > 0 and share <= -ONE)
+            or any(order.crossed_by(mid) for order in resting)
         )
 
     def _refresh(
