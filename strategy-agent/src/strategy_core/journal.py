@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from strategy_core.exits.memory import ExitRecord
 from strategy_core.intents import Intent
 from strategy_core.port import Verdict
 from strategy_core.risk.status import StatusChange
@@ -24,7 +25,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
         equity: account value before the decision, USD.
         reasoning: the strategy's own words.
         fault: why there was no decision; empty when there was one.
-        notes: of the order manager.
+        notes: of the order manager and the exits.
+        closed: positions that have come to their end.
         actions: as the strategy decided.
         verdicts: the gate's, one for each of them.
         sent: what went to the venue, with the ids the orders were given; that of the strategy last.
@@ -42,6 +44,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str
     fault: str = ""
     notes: tuple[str, ...] = ()
+    closed: tuple[ExitRecord, ...] = ()
     actions: tuple[Intent, ...]
     verdicts: tuple[Verdict, ...]
     sent: tuple[Action, ...]

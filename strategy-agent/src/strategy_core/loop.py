@@ -18,6 +18,7 @@ One turn:
 
     reply -> order manager takes in what happened to orders     (strategy_core.orders)
           -> risk gate looks at equity, losses and troubles      (strategy_core.risk)
+          -> exits review every open position                    (strategy_core.exits)
           -> the strategy is asked, if its own wake-up has come
           -> the gate judges everything, the manager names it, one wait carries it out
 """
@@ -25,11 +26,13 @@ One turn:
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from strategy_core.deciding import DecideRequest, DecisionFault
+from strategy_core.exits.manager import ExitManager, Review
+from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import Intent, ParentOrder
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
@@ -136,6 +139,10 @@ def _decision(answer: Answer) -> Decision | DecisionFault:
     return answer
 
 
+_AGES: Final = 1 << 40
+"""Age of what is not known any more, ms."""
+
+
 class _Trader:
     """One trader's parts, and what passes between them in a turn."""
 
@@ -166,11 +173,18 @@ class _Trader:
             instruments=instruments,
             memory=memory.risk,
         )
+        self._exits = ExitManager(
+            msgspec.convert(spec.exits, ExitRules),
+            trader_id=spec.trader_id,
+            interval_ms=self._interval_ms,
+            instruments=instruments,
+            memory=memory.exits,
+        )
         self._account: AccountView | None = None
         self._last = Observation(now_ms=0)
         self._pending: DecisionRecord | None = None
         self._wake: Wake | None = None
-        self._upkeep = Upkeep()
+        self._upkeep, self._review = Upkeep(), Review()
         self._changes: tuple[StatusChange, ...] = ()
         self._own = _Own()
         self._steps = self._decisions = self._sent = self._fills = 0
@@ -196,6 +210,12 @@ class _Trader:
                 self._gate.command(command, now_ms=seen.now_ms, preflight_passed=not trouble),
             )
         self._last = seen
+        self._review = self._exits.review(
+            seen,
+            self._account,
+            account_age_ms=_AGES if {"stale_account", "reconciling", "venue"} & set(trouble) else 0,
+            mark_age_ms=_AGES if "stale_market" in trouble else 0,
+        )
         return seen
 
     def asks(self, seen: Observation) -> bool:
@@ -225,7 +245,7 @@ class _Trader:
             wanted = Decision() if isinstance(decision, DecisionFault) else decision
             self._decisions += 1
             self._wake = self._wish(wanted, seen.now_ms)
-        judged = self._judge(seen, () if wanted is None else wanted.actions)
+        judged = self._judge(seen, wanted)
         if wanted is not None:
             self._own.decided(judged)
         self._sent += len(judged.orders)
@@ -240,7 +260,8 @@ class _Trader:
             equity=seen.equity,
             reasoning="" if wanted is None else wanted.reasoning,
             fault=fault,
-            notes=self._upkeep.notes,
+            notes=(*self._upkeep.notes, *self._review.notes),
+            closed=self._review.closed,
             actions=() if wanted is None else wanted.actions,
             verdicts=judged.verdicts,
             sent=judged.orders,
@@ -252,7 +273,7 @@ class _Trader:
             until_ms=wake.until_ms,
             wake_on=wake.wake_on,
             orders=judged.orders,
-            want=self.want,
+            want=self._want(),
         )
 
     def result(self, seen: Observation) -> TraderResult:
@@ -288,21 +309,59 @@ class _Trader:
         self._changes += (self._gate.command(pause, now_ms=seen.now_ms),)
         return fault.reason
 
-    def _judge(self, seen: Observation, intents: Sequence[Intent]) -> "_Judged":
+    def _judge(self, seen: Observation, wanted: Decision | None) -> "_Judged":
         """Let everything pass the gate, what reduces first, and give every order its name."""
-        turn = self._memory.turns
-        upkeep = self._upkeep.actions
-        duties = self._duties(seen)
-        first = self._gate.judge((*upkeep, *duties), seen)
-        kept = _split(first, (len(upkeep), len(duties)))
-        sent = [action for action in kept[0] if not isinstance(action, ParentOrder)]
-        named = self._orders.take(kept[1], seen, turn=turn, source="status")
-        under_way = [item for item in (*sent, *named) if isinstance(item, PlaceOrder)]
-        then = self._gate.judge(intents, seen, pending=(*under_way, *self._orders.pending()))
-        own = self._orders.take(then.actions, seen, turn=turn)
-        orders = (*sent, *named, *own)
+        turn, take = self._memory.turns, self._orders.take
+        upkeep, duties, exits = self._upkeep.actions, self._duties(seen), self._review.actions
+        first = self._gate.judge((*upkeep, *duties, *exits), seen)
+        kept = _split(first, (len(upkeep), len(duties), len(exits)))
+        before: list[Action] = [a for a in kept[0] if not isinstance(a, ParentOrder)]
+        before += take(kept[1], seen, turn=turn, source="status")
+        before += take(kept[2], seen, turn=turn, source="exit")
+        if wanted is None:
+            self._orders.sent(before)
+            return _Judged(orders=tuple(before))
+        then = self._gate.judge(wanted.actions, seen, pending=self._under_way(before))
+        own = take(then.actions, seen, turn=turn)
+        after = self._adopt(wanted, then.actions, seen, (*before, *own))
+        orders = (*before, *own, *after)
         self._orders.sent(orders)
-        return _Judged(orders=orders, own=len(own), verdicts=then.verdicts)
+        first_own = len(before)
+        return _Judged(
+            orders=orders, own=slice(first_own, first_own + len(own)), verdicts=then.verdicts
+        )
+
+    def _adopt(
+        self,
+        wanted: Decision,
+        passed: Sequence[Intent],
+        seen: Observation,
+        sent: Sequence[Action],
+    ) -> tuple[Action, ...]:
+        """Take over a decision's plans; what they end at once goes out with its orders."""
+        adopted = self._exits.adopt(wanted.plans, seen, passed)
+        self._review = replace(
+            self._review,
+            notes=(*self._review.notes, *adopted.notes),
+            watch=adopted.watch,
+        )
+        last = self._gate.judge(adopted.actions, seen, pending=self._under_way(sent))
+        return self._orders.take(last.actions, seen, turn=self._memory.turns, source="plan")
+
+    def _under_way(self, sent: Sequence[Action]) -> tuple[PlaceOrder | ParentOrder, ...]:
+        """Orders that the observation does not show yet."""
+        placed = [action for action in sent if isinstance(action, PlaceOrder)]
+        return (*placed, *self._orders.pending())
+
+    def _want(self) -> Want:
+        """What the next reply shall bring: the strategy's needs, and what the exits look at."""
+        watch, needs = self._review.watch, self._needs
+        if not watch.snapshots:
+            return self.want
+        coins = tuple(dict.fromkeys((*needs.snapshots, *watch.snapshots)))
+        every = bool(needs.snapshots) and not needs.intervals
+        blocks = () if every else tuple(dict.fromkeys((*needs.intervals, *watch.intervals)))
+        return msgspec.structs.replace(self.want, snapshots=coins, intervals=blocks)
 
     def _duties(self, seen: Observation) -> list[Action]:
         """What the status asks for, but for closes that the order manager is at already.
@@ -327,8 +386,10 @@ class _Trader:
 
     def _next_wake(self, now_ms: int) -> Wake:
         """When anybody wants to be asked again; a stopped trader's strategy does not."""
+        watch = self._review.watch
         wishes = [
             Wake(until_ms=self._orders.until_ms, wake_on=self._orders.wake_on),
+            Wake(until_ms=watch.until_ms, wake_on=watch.wake_on),
         ]
         if self._wake is not None and self._gate.status is not TraderStatus.STOPPED:
             wishes.append(self._wake)
@@ -338,11 +399,11 @@ class _Trader:
 
 
 class _Judged(NamedTuple):
-    """What is sent, how many of it, at its end, the strategy has asked for, and its verdicts."""
+    """What is sent, which part of it the strategy has asked for, and the verdicts on that."""
 
     orders: tuple[Action, ...]
-    own: int
-    verdicts: tuple[Verdict, ...]
+    own: slice = slice(0)
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class _Own:
@@ -352,19 +413,20 @@ class _Own:
         self.fills: list[UserFill] = []
         self.verdicts: tuple[Verdict, ...] = ()
         self.results: tuple[ActionReply, ...] = ()
-        self._asked = self._sent = 0
+        self._part: slice | None = None
+        self._sent = 0
 
     def decided(self, judged: _Judged) -> None:
         """Begin anew with a decision."""
         self.fills, self.verdicts, self.results = [], judged.verdicts, ()
-        self._asked, self._sent = judged.own, len(judged.orders)
+        self._part, self._sent = judged.own, len(judged.orders)
 
     def learn(self, reply: WaitReply) -> None:
         """Take in fills, and the answers to the decision where the reply is the one to it."""
         self.fills += reply.fills
-        if self._asked and len(reply.results) == self._sent:
-            self.results = reply.results[-self._asked :]
-        self._asked = 0
+        if self._part is not None and len(reply.results) == self._sent:
+            self.results = reply.results[self._part]
+        self._part = None
 
 
 def _split(guarded: Guarded, sizes: Sequence[int]) -> list[list[Intent]]:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from strategy_core.exits.memory import ExitMemory
 from strategy_core.orders.memory import OrderMemory
 from strategy_core.risk.memory import RiskMemory
 
@@ -14,9 +15,10 @@ class TraderMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         turns: how many there were, over all restarts.
-        risk, orders: of the gate and the order manager.
+        risk, exits, orders: of the gate, the exits and the order manager.
     """
 
     turns: int = 0
     risk: RiskMemory = msgspec.field(default_factory=RiskMemory)
+    exits: ExitMemory = msgspec.field(default_factory=ExitMemory)
     orders: OrderMemory = msgspec.field(default_factory=OrderMemory)
