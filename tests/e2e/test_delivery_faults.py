@@ -10,7 +10,7 @@ from tests.support.http_faults import FAULTS
 from tests.support.planted_doors import NewKeys, NotFound, Trusting
 from tests.support.venue_process import VenueUnderTest, running_venue
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ACCOUNTS = tuple(f"trader{number}" for number in range(8))
 

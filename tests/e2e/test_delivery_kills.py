@@ -8,7 +8,7 @@ from tests.support.delivery_agent import POINTS
 from tests.support.delivery_kills import kill
 from tests.support.venue_process import VenueUnderTest, running_venue
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ACCOUNTS = ("alice", "bob", "carol")
 

@@ -22,7 +22,7 @@ def test_same_seed_is_the_same_run() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_errors_for_37_minutes_while_everything_is_executed(seed: int) -> None:
-    """IC-01, 29 July 2025: answers are errors, and orders are executed up to 37 minutes later."""
+    """As on 29 July 2025: answers are errors, and orders are executed up to 37 minutes later."""
     storm = Weather(outage_s=2220, calm_s=300, late_s=2220, crash=0.1)
     found = simulate(seed, 80, storm)
     assert [] == found.problems

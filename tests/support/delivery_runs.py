@@ -34,8 +34,8 @@ PATIENCE = Patience(
     longest_pause_s=0.5,
 )
 TIMEOUT_S = 0.6
-HEALED_S = 10.0
-"""With pauses of half a second this is what a minute is with those of five seconds."""
+HEALED_S = 30.0
+"""How long the end is waited for at most once the network is healed."""
 
 MakeDoor = Callable[[VenueOrders], OrderDoor]
 

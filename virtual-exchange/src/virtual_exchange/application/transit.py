@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from suite.checks import InvariantViolated
 from suite.errors import SuiteError
 from virtual_exchange.application.world import World
 
@@ -16,6 +17,10 @@ T = TypeVar("T")
 
 SENT: Final = "sent"
 """Status of an order, cancel or modification that is on its way."""
+
+
+def _spent() -> Any:
+    raise InvariantViolated("an action was carried out twice")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,8 +42,9 @@ class Delivery(Generic[T]):
     listeners: tuple[Callable[[], None], ...] = ()
 
     def carry_out(self) -> None:
-        """Do it now."""
-        self.answer = self.act()
+        """Do it now, once; what it was made of is let go of."""
+        act, self.act = self.act, _spent
+        self.answer = act()
         self._settle()
 
     def on_arrival(self, listener: Callable[[], None]) -> None:
