@@ -1,6 +1,7 @@
 """Follow each position from its first fill to flat: by fills where they are shown, else reports."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from strategy_core.exits.kinds import ExitState, OtherClose
 from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord
@@ -8,6 +9,8 @@ from strategy_core.port import ZERO, Observation, PositionView
 from suite.contracts.hyperliquid_info import UserFill
 from suite.fixed import parse_decimal
 
+DIGITS_MAX = 15
+"""Digits before the point of any amount or price that a market has."""
 TIDS_KEPT = 512
 """Fills remembered, so that one told again after a restart is not counted again."""
 NEAR_PRICE = Decimal("0.001")
@@ -15,7 +18,23 @@ NEAR_PRICE = Decimal("0.001")
 BPS = 10_000
 
 
-def follow(memory: ExitMemory, observation: Observation) -> tuple[ExitRecord, ...]:
+class _Trade(NamedTuple):
+    """The numbers of one fill.
+
+    Attributes:
+        start, signed: position before it and what it changed, units of the coin.
+        price: USD.
+        gain, fee: USD.
+    """
+
+    start: Decimal
+    signed: Decimal
+    price: Decimal
+    gain: Decimal
+    fee: Decimal
+
+
+def follow(memory: ExitMemory, observation: Observation) -> tuple[list[ExitRecord], list[str]]:
     """Bring the memory up to an observation.
 
     Args:
@@ -23,32 +42,66 @@ def follow(memory: ExitMemory, observation: Observation) -> tuple[ExitRecord, ..
         observation: its fills are counted once, however often they are shown.
 
     Returns:
-        The positions that have come to their end, in the order in which they did.
+        The positions that have come to their end, in the order in which they did; and what of the
+        observation no sense could be made of, and was left out.
     """
     records: list[ExitRecord] = []
+    notes: list[str] = []
     seen = set(memory.tids)
     for fill in observation.fills:
-        if fill.tid not in seen:
-            seen.add(fill.tid)
-            memory.tids.append(fill.tid)
-            _count(memory, fill, records)
+        if fill.tid in seen:
+            continue
+        seen.add(fill.tid)
+        memory.tids.append(fill.tid)
+        trade = _trade(fill)
+        if trade is None:
+            notes.append(f"{fill.coin[:20]}: fill {fill.tid} makes no sense to the exits")
+        else:
+            _count(memory, fill, trade, records)
     del memory.tids[:-TIDS_KEPT]
     for coin in sorted({*memory.coins, *observation.positions}):
-        _compare(memory, coin, observation, records)
-    return tuple(records)
+        position = observation.positions.get(coin)
+        if position is not None and not makes_sense(position):
+            notes.append(f"{coin[:20]}: position {position.size} makes no sense to the exits")
+        else:
+            _compare(memory, coin, observation, records)
+    return records, notes
 
 
-def _count(memory: ExitMemory, fill: UserFill, records: list[ExitRecord]) -> None:
+def makes_sense(position: PositionView) -> bool:
+    """Whether the numbers of a reported position are some that a market has."""
+    amounts = (position.size, position.unrealized_pnl)
+    return is_price(position.entry_px) and all(map(_is_amount, amounts))
+
+
+def _trade(fill: UserFill) -> _Trade | None:
+    """Read the numbers of a fill; None where they are none that a market has."""
+    texts = (fill.startPosition, fill.sz, fill.px, fill.closedPnl, fill.fee)
+    try:
+        start, size, price, gain, fee = map(parse_decimal, texts)
+    except ValueError:
+        return None
+    if not (is_price(price) and size > 0 and all(map(_is_amount, (start, size, gain, fee)))):
+        return None
+    return _Trade(start, size if fill.side == "B" else -size, price, gain, fee)
+
+
+def _is_amount(value: Decimal) -> bool:
+    return value.is_finite() and (not value or value.adjusted() <= DIGITS_MAX)
+
+
+def is_price(value: Decimal) -> bool:
+    """Whether a number can be a price, USD."""
+    return value > 0 and _is_amount(value)
+
+
+def _count(memory: ExitMemory, fill: UserFill, trade: _Trade, records: list[ExitRecord]) -> None:
     """Take one fill into account."""
-    start, size = parse_decimal(fill.startPosition), parse_decimal(fill.sz)
-    signed = size if fill.side == "B" else -size
-    price, end = parse_decimal(fill.px), start + signed
+    start, signed, price = trade.start, trade.signed, trade.price
+    end = start + signed
     held = memory.coins.get(fill.coin)
-    fee = parse_decimal(fill.fee)
     if held is not None and held.side * signed < 0:
-        reduced = min(size, held.size)
-        _reduce(held, fill, reduced, price)
-        held.fees += fee
+        _reduce(held, fill, trade)
         if end * held.side <= 0:
             records.append(_close(memory, held, fill.time, _kind(held, fill, price)))
             if end:
@@ -57,7 +110,7 @@ def _count(memory: ExitMemory, fill: UserFill, records: list[ExitRecord]) -> Non
     if end:
         if held is None:
             held = _open(memory, fill.coin, end, price=price, at_ms=fill.time)
-        held.fees += fee
+        held.fees += trade.fee
         held.size = abs(end)
         held.size_max = max(held.size_max, held.size)
 
@@ -116,11 +169,13 @@ def _unit_risk(held: CoinMemory) -> Decimal | None:
     return distance if distance > 0 else None
 
 
-def _reduce(held: CoinMemory, fill: UserFill, size: Decimal, price: Decimal) -> None:
+def _reduce(held: CoinMemory, fill: UserFill, trade: _Trade) -> None:
     """Book what one fill has closed."""
+    size, price = min(abs(trade.signed), held.size), trade.price
     held.closed += size
     held.closed_notional += size * price
-    held.realized += parse_decimal(fill.closedPnl)
+    held.realized += trade.gain
+    held.fees += trade.fee
     held.size -= size
     held.see(price)
     pending = held.pending

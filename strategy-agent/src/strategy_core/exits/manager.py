@@ -27,7 +27,7 @@ from strategy_core.exits.invalidation import (
     reader,
 )
 from strategy_core.exits.kinds import PREEMPTIVE, ExitKind, ExitState
-from strategy_core.exits.ledger import follow
+from strategy_core.exits.ledger import follow, is_price, makes_sense
 from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord, PendingExit
 from strategy_core.exits.orders import LATE_MS, ExitOrders
 from strategy_core.exits.plans import adopt_plans, expire_plans
@@ -136,8 +136,8 @@ class ExitManager:
         memory = self.memory
         if not (memory.coins or memory.coming or observation.positions or observation.fills):
             return self._nothing
-        closed = follow(self.memory, observation)
-        notes = [_told(record) for record in closed]
+        closed, notes = follow(self.memory, observation)
+        notes += [_told(record) for record in closed]
         notes += expire_plans(self.memory, observation, self._interval_ms)
         exposures = self._exposures(observation)
         for coin, held in sorted(self.memory.coins.items()):
@@ -151,7 +151,7 @@ class ExitManager:
         return Review(
             actions=actions,
             notes=tuple(notes),
-            closed=closed,
+            closed=tuple(closed),
             watch=self._watch(observation, sights),
         )
 
@@ -187,9 +187,18 @@ class ExitManager:
         return Review(actions=actions, notes=tuple(notes), watch=self._watch(observation, sights))
 
     def _exposures(self, observation: Observation) -> dict[str, Exposure]:
+        """Where each position stands that has a price; by our own sums if the report has none."""
         old = self._ages[1] > MARK_AGE_MAX_MS
-        standing = standing_of(observation, self._instruments, self._account, marks_are_old=old)
-        return dict(standing.exposures)
+        try:
+            standing = standing_of(observation, self._instruments, self._account, marks_are_old=old)
+        except (ValueError, ArithmeticError):
+            # a venue may report anything; what it said of the positions themselves was read
+            standing = standing_of(observation, self._instruments, None, marks_are_old=old)
+        return {
+            coin: exposure
+            for coin, exposure in standing.exposures.items()
+            if is_price(exposure.mark) and makes_sense(observation.positions[coin])
+        }
 
     def _look(self, observation: Observation, exposures: Mapping[str, Exposure]) -> list[_Sight]:
         """See every open position of a known coin as it is now, by coin."""
@@ -201,6 +210,7 @@ class ExitManager:
             value_of = reader(observation.snapshots.get(coin), exposure.mark, observation.now_ms)
             rule = self._rule(held)
             atr = value_of(self._range)
+            atr = atr if atr is not None and is_price(atr) else None
             facts = position_facts(
                 held,
                 exposure,

@@ -34,6 +34,8 @@ ACCOUNT_AGE_MAX_MS: Final = 5_000
 """An account older than this says nothing about its margin."""
 OLD_AFTER_BARS: Final = 2
 """Bar readings older than this many intervals are not looked at."""
+SHOWN_DIGITS: Final = 15
+"""Larger numbers are written with an exponent."""
 BUFFER_WITHOUT_RANGE: Final = Decimal("0.001")
 """Distance kept from the liquidation price, fraction of it, where no range is known."""
 
@@ -300,6 +302,6 @@ def _collapsed(confidence: float, at_entry: float | None, rules: ExitRules) -> b
 
 def _text(value: object) -> str:
     """Write a value for the journal; decimals without superfluous digits."""
-    if isinstance(value, Decimal) and value.is_finite():
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < SHOWN_DIGITS:
         return f"{round(value, 8).normalize() + ZERO:f}"
     return str(value).lower() if isinstance(value, bool) else str(value)

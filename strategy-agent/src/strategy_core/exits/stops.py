@@ -70,7 +70,7 @@ def wanted_stop(
         return None
     # towards the mark, so that what was better stays better
     rounded = (round_price_up if side is Side.BUY else round_price_down)(instrument, wanted)
-    return rounded if side * (mark - rounded) > 0 else None
+    return rounded if rounded > 0 and side * (mark - rounded) > 0 else None
 
 
 def stop_is_short(held: CoinMemory, orders: tuple[OpenOrder, ...], now_ms: int) -> bool:

@@ -16,6 +16,8 @@ from suite.instrument import Instrument
 
 TRAILING_BAR: Interval = "1m"
 """While a stop trails, the mark is looked at this often."""
+FARTHEST = 10
+"""A price beyond this many times the mark is not waited for: the next look is sooner."""
 NOTHING = WakeOn()
 
 
@@ -124,8 +126,7 @@ def crossings(
     if rule is not None:
         found.extend(rule.crossings(value_of))
     for way, price in found:
-        condition = cross(instrument, way, price)
-        if condition is not None:
+        if 0 < price <= FARTHEST * mark and (condition := cross(instrument, way, price)):
             yield condition
 
 

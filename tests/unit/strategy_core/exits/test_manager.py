@@ -408,6 +408,45 @@ def test_a_fill_that_is_told_twice_counts_once() -> None:
     assert 1 == len(venue.closed)
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"px": "NaN"},
+        {"px": "0"},
+        {"px": "-5"},
+        {"sz": "1e400"},
+        {"sz": "0"},
+        {"closedPnl": "much"},
+        {"fee": ""},
+        {"startPosition": "Infinity"},
+    ],
+)
+def test_a_fill_that_makes_no_sense_is_told_and_left_out(nonsense: dict[str, str]) -> None:
+    """The position is then followed by the venue's report of it."""
+    venue = opened()
+    venue.open("0.1", "2000")
+    venue.fills = [msgspec.structs.replace(venue.fills[0], **nonsense)]
+    review = venue.step("2000")
+    assert f"ETH: fill {venue.ids} makes no sense to the exits" in review.notes
+    assert Decimal("0.475") == venue.memory.coins["ETH"].size
+
+
+@pytest.mark.parametrize("price", ["0", "-2000", "1e40"])
+def test_a_position_that_makes_no_sense_is_told_and_left_alone(price: str) -> None:
+    venue = opened()
+    venue.entries["ETH"] = Decimal(price)
+    review = venue.step("2000")
+    assert "ETH: position 0.375 makes no sense to the exits" in review.notes
+    assert Decimal(2000) == venue.memory.coins["ETH"].entry_price
+
+
+def test_a_price_no_market_reaches_is_not_waited_for() -> None:
+    """The venue would refuse the whole wait."""
+    plan = ExitPlan(coin="ETH", invalidation="price > 999999999999")
+    watch = opened(rules=ExitRules(), plan=plan).step("2000").watch
+    assert () == watch.wake_on.price
+
+
 def test_the_memory_is_json() -> None:
     venue = opened(plan=msgspec.structs.replace(PLAN, invalidation="price < 1990"))
     venue.step("2020")

@@ -247,6 +247,16 @@ def test_the_guard_does_not_act_on_an_old_account() -> None:
     assert 1 == len(venue.sent)
 
 
+@pytest.mark.parametrize("margin", ["", "NaN", "many"])
+def test_a_report_of_nonsense_gives_way_to_our_own_sums(margin: str) -> None:
+    """The account is at its end by what is known, so the position is closed all the same."""
+    venue = falling(25, "1", 135)
+    venue.takes = False
+    venue.marks["ETH"] = Decimal(1900)
+    seen = venue.observe()
+    assert 1 == len(venue.manager().review(seen, report("1", margin=margin)).actions)
+
+
 def test_a_mark_that_is_old_gives_way_to_the_report_of_the_position() -> None:
     """The mid says 2,000, the position says that 98 of 100 USD are gone."""
     venue = falling(25, "1", 100, ExitRules(margin_guard=False))
