@@ -311,6 +311,22 @@ def test_two_parents_of_a_coin_are_protected_each_by_its_own() -> None:
     assert {Decimal(1950): Decimal("1.5")} == stops_by_price(managed)
 
 
+def test_a_stop_that_fills_counts_against_the_part_it_was_for() -> None:
+    """The newer part is stopped out; the older keeps its own stop."""
+    managed = Managed()
+    late = msgspec.structs.replace(parent("2"), stop_loss=Leg(price=Decimal(1950)))
+    managed.turn(parent("1"), late)
+    for quote in list(managed.venue.orders.values()):
+        managed.venue.fill(quote, quote.sz)
+    managed.turn()
+    managed.turn()
+    managed.venue.move("1948")
+    assert Decimal(1) == managed.venue.position
+    managed.turn()
+    assert managed.turn() == ()
+    assert {Decimal(1900): Decimal(1)} == stops_by_price(managed)
+
+
 def test_slices_go_out_with_their_protection() -> None:
     """They trade at once: between fill and stop there is no time at all."""
     managed = Managed(OrderVenue(volume=10.0))

@@ -230,6 +230,20 @@ def test_an_order_of_unknown_outcome_ends_by_evidence_only() -> None:
     assert order.cloid is not None
 
 
+def test_an_order_is_not_held_for_dead_while_a_position_hints_at_it() -> None:
+    """Its fill is on the way: another order for the same would be one too many."""
+    managed = Managed()
+    managed.turn(entry("1"))
+    managed.venue.results = [NOT_KNOWN]
+    fills, managed.venue.fills = managed.venue.fills, []
+    managed.venue.now_ms += 30_000
+    managed.turn()
+    assert ["unknown"] == [child.state for child in managed.memory.children.values()]
+    managed.venue.fills = fills
+    managed.turn()
+    assert ({}, []) == (managed.memory.children, managed.trouble)
+
+
 def test_an_order_held_for_dead_that_lives_is_followed_again() -> None:
     """It came later than it could: evidence wins, and it ends under its own name."""
     managed = Managed()
