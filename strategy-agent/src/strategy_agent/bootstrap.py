@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
 from pydantic import SecretStr
 
 from strategy_agent.adapters.data_http import DataHttp
@@ -18,10 +19,12 @@ from strategy_agent.application.parts import Cancel, Circumstances, Parts
 from strategy_agent.application.ports import DurableIntent, Steps
 from strategy_agent.local import LocalTrader
 from strategy_agent.settings import Settings
+from strategy_core.port import instruments_of
+from strategy_core.registry import problems
 from suite.clock import Clock
-from suite.contracts.trader import TraderSpec
+from suite.contracts.trader import TraderSpec, near
 from suite.contracts.venue import ActionReply, CancelOrder
-from suite.errors import ConfigError
+from suite.errors import ConfigError, SuiteError
 from suite.service.calls import ServiceCalls
 from suite.service.clock import SystemClock
 from suite.service.http import step_session
@@ -118,6 +121,29 @@ class Connector:
                 close=stack.pop_all().aclose,
             )
 
+    async def problems(self, spec: TraderSpec) -> list[str]:
+        """Ask the venue what stands in the way of a trader; nothing is changed there.
+
+        Returns:
+            One line for each problem; none where no venue is named.
+        """
+        if not self._settings.trading_url:
+            return []
+        place = f"traders[{spec.trader_id}]"
+        orders = VenueOrders(self.calls(spec, timeout_s=_REQUEST_S))
+        try:
+            traded = instruments_of(await orders.meta())
+            await orders.fetch_account()
+        except (SuiteError, msgspec.ValidationError) as error:
+            return [f"{place}: {error}"]
+        finally:
+            await orders.close()
+        return [
+            f"{place}.symbols: the venue does not trade {coin}{near(coin, traded)}"
+            for coin in spec.symbols
+            if coin not in traded
+        ]
+
     def calls(
         self, spec: TraderSpec, url: str = "", *, timeout_s: float | None = None
     ) -> ServiceCalls:
@@ -159,6 +185,15 @@ class Connector:
     @property
     def _state_dir(self) -> Path:
         return self._settings.state_dir / "state"
+
+
+def problems_with_plugins(spec: TraderSpec) -> list[str]:
+    """List what is wrong with a trader, its plugin and the plugin's parameters included."""
+    try:
+        return problems(spec, load_plugins(spec))
+    except ConfigError as error:
+        reason = str(error).partition(f"traders[{spec.trader_id}].strategy.kind: ")[2]
+        return [f"strategy.kind: {reason}", *problems(spec)]
 
 
 async def _nobody_waits() -> None:

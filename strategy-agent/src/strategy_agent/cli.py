@@ -1,12 +1,17 @@
 """The command `strategy-agent`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from strategy_agent.authoring import add_commands
 from suite.service.cli import EXIT_FAILURE, run_command
+
+if TYPE_CHECKING:
+    from strategy_agent.bootstrap import Connector
+    from suite.contracts.trader import TraderSpec
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -96,24 +101,46 @@ def strategies() -> None:
 
 
 @cli.command()
-def check(config: Config) -> int:
-    """Check a traders file, each problem on a line of its own; trade nothing.
+def check(
+    config: Config,
+    trader: Annotated[
+        str | None, typer.Option(help="Ids of those that shall trade; all by default: a,b,c.")
+    ] = None,
+) -> int:
+    """Check a traders file and its plugins, each problem with its line; trade nothing.
 
-    Example: strategy-agent check --config traders.yaml
+    Where TRADING_URL is set, the venue is asked too: whether it answers, knows the traders and
+    trades their coins.
+
+    Example: strategy-agent check --config traders.yaml --trader sma-1
     """
-    from strategy_agent.adapters.traders_file import load_traders
+    import asyncio
+
+    from strategy_agent.adapters.traders_file import choose, load_traders
+    from strategy_agent.bootstrap import Connector, problems_with_plugins
+    from strategy_agent.settings import Settings
     from suite.contracts.trader import TradersFileError
     from suite.errors import ConfigError
 
+    settings = Settings.load()
     try:
-        specs = load_traders(config).traders
+        specs = load_traders(config, check=problems_with_plugins).traders
+        chosen = choose(specs, trader) if trader is not None else specs
+        found = asyncio.run(_asked(Connector(settings, journal_dir=None), chosen))
     except TradersFileError as error:
-        for problem in error.problems:
-            typer.echo(problem)
-        count = len(error.problems)
-        raise ConfigError(f"{config} has {count} problem{'s' if count > 1 else ''}") from None
-    typer.echo(f"{config}: {len(specs)} traders, all well")
+        found = list(error.problems)
+    for problem in found:
+        typer.echo(problem)
+    if found:
+        raise ConfigError(f"{config} has {len(found)} problem{'s' if len(found) > 1 else ''}")
+    where = settings.trading_url or "the venue was not asked: TRADING_URL is not set"
+    typer.echo(f"{config}: {len(chosen)} traders, all well ({where})")
     return 0
+
+
+async def _asked(connector: "Connector", specs: Sequence["TraderSpec"]) -> list[str]:
+    """Ask the venue about each trader."""
+    return [problem for spec in specs for problem in await connector.problems(spec)]
 
 
 add_commands(cli)

@@ -10,7 +10,7 @@ import sys
 
 import msgspec
 from aiohttp import web
-from tests.unit.strategy_core.fake_venue import META, FakeVenue
+from tests.unit.strategy_core.fake_venue import META, FakeVenue, account_view
 from tests.unit.strategy_core.market import random_bars
 
 from strategy_core.snapshot import SnapshotSeries
@@ -40,7 +40,11 @@ class Stub:
         return reply(state)
 
     async def info(self, request: web.Request) -> web.Response:
-        assert await request.json() == {"type": "meta"}
+        asked = await request.json()
+        if asked == {"type": "webData2"}:
+            view = account_view(self.accounts[self.account(request)].equity(), {})
+            return reply({"clearinghouseState": view.state, "openOrders": []})
+        assert asked == {"type": "meta"}
         return reply(META)
 
     async def join(self, request: web.Request) -> web.Response:

@@ -247,6 +247,7 @@ async def test_commands_change_what_a_trader_may_do_and_refusals_are_told() -> N
         alpha.pause("a", actor="ann", reason="news")
         await until(lambda: status.status == "PAUSED")
         assert {"user": "news"} == status.causes
+        await until(lambda: venue.asleep("a") and not alpha.instance().urgent)
         turns = venue.turns("a")
         alpha.resume("a")
         await until(lambda: venue.turns("a") > turns and venue.asleep("a"))

@@ -131,7 +131,7 @@ def test_several_traders_in_one_process_fail_alone(venue: Callable[..., str], ag
     assert done.returncode == 1
     assert {"a: ended", "b: ended", "c: ended"} == {line[:8] for line in done.stdout.splitlines()}
     assert "d: traders[d].symbols: the venue does not trade DOGE" in done.stderr
-    assert "e: traders[e].strategy.kind: cannot load plugin:absent:Bad" in done.stderr
+    assert "e: traders[e].strategy.kind: cannot load absent:Bad" in done.stderr
     assert len(done.stderr.splitlines()) == 2
 
 
@@ -206,14 +206,44 @@ def test_strategies_are_listed_with_their_defaults(agent: Agent) -> None:
 
 
 def test_check_lists_every_problem_on_its_own_line(agent: Agent, tmp_path: Path) -> None:
-    """However many there are; exit 2."""
+    """However many there are; exit 2. Plugins are loaded, their parameters looked at."""
     entries = [{"trader_id": f"t{n}", "strategy": {"kind": "nope"}, "symbols": ["BTC"]}
                for n in range(30)]  # fmt: skip
     (tmp_path / "bad.yaml").write_text(json.dumps({"traders": entries}))
     done = agent("check", "--config", "bad.yaml")
     assert len(done.stdout.splitlines()) == 30
     one_line(done, 2, "bad.yaml has 30 problems")
-    assert agent("check", "--config", "traders.yaml").returncode == 0
+    (tmp_path / "odd.yaml").write_text(
+        TRADERS + '  - {trader_id: f, strategy: {kind: "plugin:mine:Bad", params: {x: 1}},\n'
+        "     symbols: [BTC]}\n"
+    )
+    found = agent("check", "--config", "odd.yaml").stdout.splitlines()
+    assert [
+        "line 7: traders[e].strategy.kind: cannot load absent:Bad",
+        "line 8: traders[f].strategy.params.x: unknown key",
+    ] == [": ".join(line.split(": ")[:3]) for line in found]
+
+
+def test_check_asks_the_venue_where_one_is_named(
+    venue: Callable[..., str], agent: Agent, tmp_path: Path
+) -> None:
+    """One that does not answer, a wrong token and a coin that it does not trade are told."""
+    keep = [line for line in TRADERS.splitlines() if "absent" not in line]
+    (tmp_path / "good.yaml").write_text("\n".join(keep))
+    check = ("check", "--config", "good.yaml", "--trader")
+    assert "all well (the venue was not asked" in agent(*check, "a,d").stdout
+    away = agent(*check, "a", TRADING_URL="http://127.0.0.1:9/w/x",
+                 STRATEGY_AGENT_CONNECT_WINDOW_S="0.1")  # fmt: skip
+    assert "traders[a]: cannot reach the venue at http://127.0.0.1:9/w/x" in away.stdout
+    one_line(away, 2, "good.yaml has 1 problem")
+    url = venue()
+    tokens = json.dumps({"a": "token-a", "d": "token-b"})
+    asked = agent(*check, "a,d,b", TRADING_URL=url, TRADER_TOKENS=tokens)
+    assert ["traders[d].symbols: the venue does not trade DOGE", "traders[b]: the venue at"] == [
+        line[: len("traders[d].symbols: the venue does not trade DOGE")] if n == 0 else line[:24]
+        for n, line in enumerate(asked.stdout.splitlines())
+    ]
+    assert "401" in asked.stdout
 
 
 @pytest.mark.parametrize("command", [(), ("run",), ("strategies",), ("check",)])

@@ -4,23 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strategy_core.registry import problems
-from suite.contracts.trader import TraderSpec, near
+from suite.contracts.trader import Check, TraderSpec, near
 from suite.errors import BadRequest
 from suite.service.traders_file import TradersDocument, read_traders_file
 
 
-def load_traders(path: Path, env_file: Path = Path(".env")) -> TradersDocument:
+def load_traders(
+    path: Path, env_file: Path = Path(".env"), *, check: Check = problems
+) -> TradersDocument:
     """Read and check the whole file.
 
     Args:
         path: of the file.
         env_file: further values for `${NAME}`; the environment wins.
+        check: rules for one trader; plugins are not looked into by default.
 
     Raises:
         ConfigError: the file cannot be read, or something in it is wrong; all of it is told, with
             lines.
     """
-    return read_traders_file(path, check=problems, env_file=env_file)
+    return read_traders_file(path, check=check, env_file=env_file)
 
 
 def choose(specs: Sequence[TraderSpec], names: str) -> tuple[TraderSpec, ...]:
