@@ -153,6 +153,23 @@ def test_closing_first_makes_room_for_the_next() -> None:
     assert [f"clamped(150 -> 50.0000): {LEVER}"] == judge(see(held), order("150", "ETH"))[1]
 
 
+def test_a_modification_to_a_close_is_not_as_good_as_done() -> None:
+    """Its order may be gone, and then nothing was closed: no room comes of it."""
+    change = ModifyOrder(
+        coin="BTC", is_buy=False, sz=Decimal(15), limit_px=Decimal(0), oid=99, reduce_only=True
+    )
+    verdicts = judge(see({"BTC": "15"}), change, order("150", "ETH"))[1]
+    assert ["accepted", f"clamped(150 -> 50.0000): {LEVER}"] == verdicts
+
+
+def test_while_the_position_is_in_doubt_the_venue_judges_what_reduces() -> None:
+    """With an old account the position seen may be gone or not there yet: nothing is cut."""
+    gate = RiskGate(LIMITS, symbols=("BTC",), instruments=INSTRUMENTS, memory=RiskMemory())
+    gate.begin(see(), trouble=("stale_account",))
+    done = gate.judge([order("-2", reduce=True)], see())
+    assert ["accepted"] == [str(verdict) for verdict in done.verdicts]
+
+
 def test_a_canceled_order_makes_room() -> None:
     """What is taken down in the same decision no longer counts; a modified one counts once."""
     seen = see(orders=(resting("15", oid=7),))
