@@ -324,11 +324,10 @@ class _Trader:
         then = self._gate.judge(wanted.actions, seen, pending=self._under_way(before))
         own = take(then.actions, seen, turn=turn)
         after = self._adopt(wanted, then.actions, seen, (*before, *own))
-        orders = (*before, *own, *after)
+        orders = (*before, *after, *own)  # what ends a position goes before what opens one
         self._orders.sent(orders)
-        first_own = len(before)
         return _Judged(
-            orders=orders, own=slice(first_own, first_own + len(own)), verdicts=then.verdicts
+            orders=orders, own=slice(len(orders) - len(own), None), verdicts=then.verdicts
         )
 
     def _adopt(
@@ -338,7 +337,9 @@ class _Trader:
         seen: Observation,
         sent: Sequence[Action],
     ) -> tuple[Action, ...]:
-        """Take over a decision's plans; what they end at once goes out with its orders."""
+        """Take over a decision's plans; what they end at once goes out before its orders."""
+        if not (wanted.plans or passed):
+            return ()
         adopted = self._exits.adopt(wanted.plans, seen, passed)
         self._review = replace(
             self._review,
@@ -359,8 +360,8 @@ class _Trader:
         if not watch.snapshots:
             return self.want
         coins = tuple(dict.fromkeys((*needs.snapshots, *watch.snapshots)))
-        every = bool(needs.snapshots) and not needs.intervals
-        blocks = () if every else tuple(dict.fromkeys((*needs.intervals, *watch.intervals)))
+        # all blocks, not those named: a world of longer bars has not every one, and refuses it
+        blocks = needs.intervals if set(watch.intervals) <= set(needs.intervals) else ()
         return msgspec.structs.replace(self.want, snapshots=coins, intervals=blocks)
 
     def _duties(self, seen: Observation) -> list[Action]:

@@ -58,7 +58,7 @@ class Enters:
         return Decision(actions=(intent,), plans=(plan,))
 
 
-def run(exits: dict[str, object], **params: object) -> RunRecord:
+def run(exits: dict[str, object], *, interval: str = "1m", **params: object) -> RunRecord:
     spec = TraderSpec(
         trader_id="t",
         strategy=StrategySpec(kind=KIND, params=dict(params)),
@@ -67,7 +67,7 @@ def run(exits: dict[str, object], **params: object) -> RunRecord:
         initial_balance=Decimal(100_000),
     )
     return run_backtest(
-        world_request((spec,), seed=5),
+        world_request((spec,), seed=5, interval=interval),
         (spec,),
         source=random_source("ETH", count=3000),
         clock=ManualClock(0),
@@ -121,3 +121,10 @@ def test_all_seven_exits_leave_an_exact_account() -> None:
     first, again = (run({"smart": True}, way="passive") for _ in range(2))
     assert first.accounts[0].fills
     assert first.accounts[0].equity_usd.tolist() == again.accounts[0].equity_usd.tolist()
+
+
+def test_a_rule_about_bars_that_a_world_lacks_never_fires() -> None:
+    """A world of 5m bars has no block of a minute; that is no reason to fail."""
+    trades = holdings(run({"smart": True}, interval="5m", invalidation="close(1m) > 0"))
+    assert trades
+    assert min(closed - opened for opened, closed in trades) > 0

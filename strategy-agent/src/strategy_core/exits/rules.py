@@ -16,6 +16,7 @@ whose leverage is high but little used would be closed by it while far from harm
 only when asked for.
 """
 
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -33,7 +34,9 @@ ON_BY_DEFAULT: Final = frozenset(
 """On in part or as a whole unless a trader says `false`."""
 
 
-class ExitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExitRules(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True
+):
     """Which of the seven conditions end a position, and from when on.
 
     Attributes:
@@ -97,15 +100,27 @@ class ExitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def asked_for(self, kind: ExitKind) -> bool:
         """Whether the trader wants a condition as a whole."""
-        said = self.said(kind)
-        return self.smart if said is None else said
+        return kind in _conditions(self)[0]
 
     def is_on(self, kind: ExitKind) -> bool:
         """Whether a condition is looked at, if only in the part that is on by default."""
-        said = self.said(kind)
-        return said if said is not None else self.smart or kind in ON_BY_DEFAULT
+        return kind in _conditions(self)[1]
 
     def said(self, kind: ExitKind) -> bool | None:
         """What the trader says about a condition, None for nothing."""
         said: bool | None = getattr(self, kind)
         return said
+
+
+@lru_cache(maxsize=256)
+def _conditions(rules: ExitRules) -> tuple[frozenset[ExitKind], frozenset[ExitKind]]:
+    """Which conditions are wanted as a whole, and which are looked at; asked at every review."""
+    wanted, looked_at = set(), set()
+    for kind in ExitKind:
+        said = rules.said(kind)
+        if rules.smart if said is None else said:
+            wanted.add(kind)
+            looked_at.add(kind)
+        elif said is None and kind in ON_BY_DEFAULT:
+            looked_at.add(kind)
+    return frozenset(wanted), frozenset(looked_at)
