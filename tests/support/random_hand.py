@@ -7,7 +7,8 @@ import httpx
 from tests.support.venue_process import VenueUnderTest
 
 COINS = ("BTC", "ETH", "SOL")
-SIZES = {"BTC": 0.01, "ETH": 0.2, "SOL": 2.0}
+SIZES = {"BTC": 0.001, "ETH": 0.02, "SOL": 0.2}
+"""So small that fees leave something to trade with for thousands of fills."""
 
 
 class RandomHand:

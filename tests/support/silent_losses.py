@@ -24,7 +24,7 @@ SPEED = 120.0
 """Two states a second, about what a live venue pushes."""
 TRACE_S = 5.0
 """A loss that was not told by then has left no trace, or was missed."""
-LIMIT_S = 30.0
+LIMIT_S, LOSS_S = 30.0, 300.0
 
 
 @dataclass
@@ -101,6 +101,7 @@ async def lose_again_and_again(folder: Path, losses: int, *, every: int, seed: i
             acting = asyncio.create_task(_act(hand))
             for _ in range(losses):
                 await _one(kept, loser, found)
+                assert not acting.done(), acting.exception()
             acting.cancel()
             await asyncio.gather(acting, return_exceptions=True)
             await until(lambda: kept.well, LIMIT_S)
@@ -120,7 +121,7 @@ async def _act(hand: RandomHand) -> None:
 async def _one(kept: Kept, loser: _Loser, found: Losses) -> None:
     """Lose one, and see what becomes of it."""
     told, loser.armed = kept.cache.differences, True
-    await loser.lost.wait()
+    await asyncio.wait_for(loser.lost.wait(), LOSS_S)
     loser.lost.clear()
     with suppress(TimeoutError):
         await until(lambda: kept.cache.differences > told, TRACE_S)
