@@ -158,6 +158,14 @@ def test_a_condition_of_the_strategy_wakes_it_before_its_time() -> None:
     assert 2 == len(bench.asked)
 
 
+def test_somebody_may_ask_for_a_decision_now() -> None:
+    """Its own next time is chosen by that decision."""
+    bench = Bench(Decision(until_ms=minutes(60)))
+    bench.turn()
+    bench.turn(woke_by=("asked",), now_ms=minutes(5))
+    assert 2 == len(bench.asked)
+
+
 def test_an_account_that_cannot_be_read_is_no_ground_for_new_risk() -> None:
     """A venue may answer anything; what was known last stands, and a pause says why."""
     bench = Bench(Decision(actions=(BUY,)), Decision(), Decision(actions=(BUY,)))
