@@ -102,6 +102,25 @@ async def test_a_strategy_that_raises_or_answers_nonsense_keeps_its_turns(slow: 
     assert ("PAUSED", ["strategy"]) == (status.status, list(status.causes))
 
 
+async def test_bad_orders_get_a_verdict_each_and_hinder_nobody() -> None:
+    """Not a number, another coin, a negative size, and a thousand at once."""
+    venue = ScriptedVenue(steps=2)
+
+    def order(coin: str, size: str) -> PlaceOrder:
+        return PlaceOrder(coin=coin, is_buy=True, sz=Decimal(size))
+
+    wild = (order("BTC", "NaN"), order("DOGE", "1"), order("BTC", "-1"), order("BTC", "1"))
+    actions = (*wild, *(order("ETH", "0.5") for _ in range(1000)))
+    alpha = alpha_with(venue, "x", kind=odd(venue, lambda: Decision(actions=actions)))
+    await alpha.run()
+    first = venue.journal("x").of("decision")[0]
+    outcomes = [verdict["outcome"] for verdict in first["verdicts"]]
+    assert ["rejected", "rejected", "rejected", "accepted"] == outcomes[:4]
+    assert 1004 == len(outcomes)
+    assert 0 < len(first["sent"]) < 100
+    assert ("ended", 0) == (alpha.instance().status.state, alpha.instance().status.faults)
+
+
 async def test_one_that_never_answers_is_given_up_while_the_others_trade() -> None:
     """It can be stopped too, though nobody can end its thread."""
     never = threading.Event()
