@@ -54,6 +54,8 @@ class NotFound:
         if told["status"] == "unknownOid":
             return None
         order = told["order"]
+        if order["status"] not in {"filled", "open", "canceled"}:
+            return ActionReply(status="err", response=order["status"])
         oid, size = order["order"]["oid"], order["order"]["origSz"]
         kind = {"filled": {"oid": oid, "totalSz": size, "avgPx": "1"}, "open": {"oid": oid}}
         name = {"filled": "filled", "open": "resting", "canceled": "resting"}[order["status"]]
