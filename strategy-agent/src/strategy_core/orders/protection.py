@@ -93,7 +93,8 @@ def _numbers(desk: Desk, guard: Guard) -> tuple[int, int]:
     entry = memory.child(guard.entry)
     first = entry.oids[0] if entry is not None and entry.oids else 0
     others = [memory.child(other.entry) for other in memory.guards.values() if other.entry]
-    others += [child for child in memory.children.values() if child.grouped]
+    ended_too = (*memory.children.values(), *memory.closed.values())
+    others += [child for child in ended_too if child.grouped]
     later = [
         other.oids[0]
         for other in others
