@@ -199,21 +199,24 @@ class _Trader:
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._record(msgspec.structs.replace(pending, results=reply.results))
-        seen, trouble = self._read(reply)
+        seen, odd = self._read(reply)
         self._own.learn(reply)
-        self._upkeep = self._orders.observe(seen)
-        trouble += (*turn.trouble, *self._upkeep.trouble)
-        trouble += tuple(f"unknown_order:{coin}" for coin in self._upkeep.unknown)
-        self._changes = self._gate.begin(seen, trouble=trouble)
+        self._upkeep = self._orders.observe(replace(seen, status=self._gate.status))
+        odd += self._upkeep.trouble
+        unknown = (f"unknown_order:{coin}" for coin in self._upkeep.unknown)
+        trouble = (*turn.trouble, *unknown)
+        self._changes = self._gate.begin(seen, trouble=trouble, odd=odd)
         for command in self._commands():
             self._changes += (
-                self._gate.command(command, now_ms=seen.now_ms, preflight_passed=not trouble),
+                self._gate.command(
+                    command, now_ms=seen.now_ms, preflight_passed=not (trouble or odd)
+                ),
             )
         self._last = seen
         self._review = self._exits.review(
             seen,
             self._account,
-            account_age_ms=_AGES if {"stale_account", "reconciling", "venue"} & set(trouble) else 0,
+            account_age_ms=_AGES if odd or {"stale_account", "reconciling"} & set(trouble) else 0,
             mark_age_ms=_AGES if "stale_market" in trouble else 0,
         )
         return seen
@@ -295,13 +298,17 @@ class _Trader:
             self._record(pending)
 
     def _read(self, reply: WaitReply) -> tuple[Observation, tuple[str, ...]]:
-        """Read a reply; one that cannot be read leaves what was known, and says so."""
+        """Read a reply; one that cannot be read leaves what was known, and says so.
+
+        Returns:
+            What is seen, and what about it cannot be.
+        """
         try:
             return observe(reply, account=self._account, verdicts=self._own.verdicts), ()
         except (ValueError, ArithmeticError):
             # a venue may answer anything; what the account holds is then not known
             known = replace(self._last, now_ms=reply.now_ms, woke_by=reply.woke_by, fills=())
-            return replace(known, results=reply.results), ("venue",)
+            return replace(known, results=reply.results), ("the account cannot be read",)
 
     def _pause_for(self, fault: DecisionFault, seen: Observation) -> str:
         """Let a strategy that fails decide for the journal only, until a person resumes it."""

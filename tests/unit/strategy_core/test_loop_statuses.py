@@ -180,8 +180,22 @@ def test_an_account_that_cannot_be_read_is_no_ground_for_new_risk() -> None:
     account = msgspec.structs.replace(bench.reply.account, state=state)
     assert [] == orders(bench.turn(account=account))
     bench.turn()
-    assert ("venue",) == bench.records[2].changes[-1].causes
+    change = bench.records[2].changes[-1]
+    assert (("venue",), "the account cannot be read") == (change.causes, change.reason)
     assert Decimal(1) == bench.asked[2].size_of("BTC")
+
+
+def test_a_venue_that_tells_a_fill_twice_pauses_the_trader_with_the_reason() -> None:
+    """Whatever else it says then is no ground for new risk either."""
+    bench = Bench(Decision(actions=(BUY,)), Decision(), Decision(actions=(BUY,)))
+    bench.turn()
+    fills = bench.reply.fills
+    bench.turn()
+    assert [] == orders(bench.turn(fills=fills))
+    bench.turn()
+    change = bench.records[2].changes[-1]
+    assert (("venue",), TraderStatus.PAUSED) == (change.causes, change.after)
+    assert "was reported twice" in change.reason
 
 
 def test_a_restart_between_any_two_turns_changes_nothing() -> None:

@@ -23,6 +23,7 @@ from strategy_core.risk.reading import Reading, read
 from strategy_core.risk.status import EventKind, StatusChange, StatusEvent, StatusMachine
 from suite.contracts.venue import Action, PlaceOrder
 from suite.enums import TraderStatus
+from suite.errors import one_line
 
 ACTOR: Final = "risk"
 
@@ -72,7 +73,7 @@ class RiskGate:
         return self._memory
 
     def begin(
-        self, observation: Observation, *, trouble: tuple[str, ...] = ()
+        self, observation: Observation, *, trouble: tuple[str, ...] = (), odd: Sequence[str] = ()
     ) -> tuple[StatusChange, ...]:
         """Take in what is observed before deciding: equity, day, losses, troubles.
 
@@ -80,28 +81,27 @@ class RiskGate:
             observation: of this turn; its fills are counted, so each turn is begun once.
             trouble: causes present now: `stale_account`, `stale_market`, `reconciling`,
                 `kill_latch`, and with a coin, for that coin alone, `unknown_order:BTC`.
+            odd: what the venue said or did that cannot be, for the journal; the cause is `venue`.
 
         Returns:
             What changed of the status and its causes, in order.
         """
-        seen, odd = self._read(observation)
+        seen, unreadable = self._read(observation)
         now_ms, limits, memory = seen.now_ms, self._limits, self._memory
         memory.learn(seen.fills, limits)
-        changes = list(
-            self._machine.look(
-                (*trouble, *(["venue"] if odd else [])),
-                now_ms=now_ms,
-                heal_ms=int(limits.heal_s * 1000),
-            )
-        )
-        if not odd:
+        causes = dict.fromkeys(trouble, "")
+        if odd or unreadable:
+            told = (*odd, *(f"no number: {name}" for name in unreadable))
+            causes["venue"] = one_line("; ".join(told))
+        changes = list(self._machine.look(causes, now_ms=now_ms, heal_ms=int(limits.heal_s * 1000)))
+        if not unreadable:
             changes += self._watch_equity(seen)
         if memory.executions >= limits.max_executions:
             changes.append(
                 self._tell(EventKind.EXECUTIONS, now_ms, f"{memory.executions} without a person")
             )
         entries = any(not order.reduceOnly for order in seen.open_orders)
-        if memory.state.closing and not (odd or seen.positions or entries):
+        if memory.state.closing and not (unreadable or seen.positions or entries):
             changes.append(self._tell(EventKind.FLAT, now_ms, "all positions are closed"))
         return tuple(change for change in changes if change.changed)
 

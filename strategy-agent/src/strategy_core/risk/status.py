@@ -6,7 +6,7 @@ an automatic pause never ends one by a person. A cause `name:COIN` keeps that co
 pauses the trader only when each of its coins is kept back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -168,12 +168,12 @@ class StatusMachine:
         )
 
     def look(
-        self, trouble: Sequence[str], *, now_ms: int, heal_ms: int
+        self, trouble: Mapping[str, str], *, now_ms: int, heal_ms: int
     ) -> tuple[StatusChange, ...]:
         """Compare the troubles there are with those remembered.
 
         Args:
-            trouble: causes present now.
+            trouble: causes present now, each with what is known about it.
             now_ms: the venue's time.
             heal_ms: how long a cause must have been absent to be over.
 
@@ -186,11 +186,11 @@ class StatusMachine:
                     kind=EventKind.TROUBLE,
                     at_ms=now_ms,
                     actor="connection",
-                    reason=name,
+                    reason=reason or name,
                     cause=name,
                 )
             )
-            for name in dict.fromkeys(trouble)
+            for name, reason in trouble.items()
         ]
         for name, cause in list(self._state.causes.items()):
             if cause.kind is not CauseKind.AUTO or name in trouble:

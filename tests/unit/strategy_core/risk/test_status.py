@@ -174,7 +174,7 @@ def test_a_trouble_is_over_once_it_was_absent_for_a_minute() -> None:
     machine = StatusMachine(memory, symbols=("BTC",))
 
     def look(now_ms: int, *trouble: str) -> TraderStatus:
-        machine.look(trouble, now_ms=now_ms, heal_ms=HEAL_MS)
+        machine.look(dict.fromkeys(trouble, ""), now_ms=now_ms, heal_ms=HEAL_MS)
         return machine.status
 
     assert look(0, "stale_market") is PAUSED
@@ -187,9 +187,9 @@ def test_a_trouble_is_over_once_it_was_absent_for_a_minute() -> None:
 def test_a_person_may_resume_once_the_trouble_is_gone_without_waiting() -> None:
     """Refused while it is there; granted as soon as it is not."""
     machine = StatusMachine(StatusState(), symbols=("BTC",))
-    machine.look(("stale_market",), now_ms=0, heal_ms=HEAL_MS)
+    machine.look(dict.fromkeys(("stale_market",), ""), now_ms=0, heal_ms=HEAL_MS)
     assert "stale_market" in machine.apply(RESUME).refused
-    machine.look((), now_ms=1, heal_ms=HEAL_MS)
+    machine.look(dict.fromkeys((), ""), now_ms=1, heal_ms=HEAL_MS)
     assert machine.apply(event("resume")).refused == ""
     assert machine.status is LIVE
 
@@ -198,7 +198,7 @@ def test_a_start_does_not_wipe_away_what_no_person_can_end() -> None:
     """Started in the middle of a lost day or a trouble, it waits for the end of those."""
     machine, _ = machine_in("STOPPED")
     machine.apply(EVENTS["day loss"])
-    machine.look(("kill_latch",), now_ms=0, heal_ms=HEAL_MS)
+    machine.look(dict.fromkeys(("kill_latch",), ""), now_ms=0, heal_ms=HEAL_MS)
     assert ("day_loss", "kill_latch") == machine.apply(START).causes
     assert machine.status is PAUSED
 
@@ -207,9 +207,9 @@ def test_a_trouble_that_a_person_paused_for_too_is_the_persons() -> None:
     """An automatic pause never ends one by a person, even under the same name."""
     memory = StatusState()
     machine = StatusMachine(memory, symbols=("BTC",))
-    machine.look(("venue",), now_ms=0, heal_ms=HEAL_MS)
+    machine.look(dict.fromkeys(("venue",), ""), now_ms=0, heal_ms=HEAL_MS)
     machine.apply(event("pause", cause="venue"))
-    machine.look((), now_ms=10 * HEAL_MS, heal_ms=HEAL_MS)
+    machine.look(dict.fromkeys((), ""), now_ms=10 * HEAL_MS, heal_ms=HEAL_MS)
     assert CauseKind.HUMAN is memory.causes["venue"].kind
     assert machine.status is PAUSED
 
@@ -217,11 +217,13 @@ def test_a_trouble_that_a_person_paused_for_too_is_the_persons() -> None:
 def test_a_cause_of_one_coin_pauses_only_where_there_is_no_other() -> None:
     """Unknown orders keep their coins back; all coins together are the trader."""
     machine = StatusMachine(StatusState(), symbols=("BTC", "ETH"))
-    machine.look(("unknown_order:BTC",), now_ms=0, heal_ms=HEAL_MS)
+    machine.look(dict.fromkeys(("unknown_order:BTC",), ""), now_ms=0, heal_ms=HEAL_MS)
     assert (LIVE, True, False) == (
         machine.status, machine.holds_back("BTC"), machine.holds_back("ETH"),
     )  # fmt: skip
-    machine.look(("unknown_order:BTC", "unknown_order:ETH"), now_ms=1, heal_ms=HEAL_MS)
+    machine.look(
+        dict.fromkeys(("unknown_order:BTC", "unknown_order:ETH"), ""), now_ms=1, heal_ms=HEAL_MS
+    )
     assert machine.status is PAUSED
     assert StatusMachine(StatusState(), symbols=()).status is LIVE
 
