@@ -1,9 +1,11 @@
 """The orders of an account over HTTP, at a real venue."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from tests.support.intents import buy, cancel, close, intent
@@ -11,6 +13,7 @@ from tests.support.venue_calls import venue_calls
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 from strategy_agent.adapters.venue_orders import VenueOrders
+from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.ports import DurableIntent
 from strategy_core.port import instruments_of
 from suite.contracts.venue import Action, AdjustMargin, ModifyOrder, SetLeverage
@@ -111,3 +114,21 @@ async def test_reads_are_tried_again_and_then_told() -> None:
         with pytest.raises(SuiteError, match="cannot reach"):
             await orders.fetch_account()
         assert orders.calls.requests["webData2"] > 1
+
+
+async def test_funding_is_told_as_the_account_received_it(tmp_path: Path) -> None:
+    """A long pays the rate of an hour at each stamp; nothing is told twice."""
+    options = ("--accounts", "alice", "--clock", "paced", "--speed", "3600")
+    with running_venue(tmp_path, *options, coins=("BTC",)) as venue:
+        async with connected(venue.url, venue.token("alice")) as orders:
+            await orders.send(decided(1, buy()))
+            paid: tuple[FundingPayment, ...] = ()
+            for _ in range(200):
+                if len(paid := await orders.fetch_fundings(0)) >= 2:
+                    break
+                await asyncio.sleep(0.1)
+            later = await orders.fetch_fundings(paid[1].time)
+    assert {"BTC"} == {row.coin for row in paid}
+    assert sorted({row.time for row in paid}) == [row.time for row in paid]
+    assert all(Decimal(row.usdc) < 0 < Decimal(row.szi) for row in paid)
+    assert paid[1] == later[0]

@@ -92,7 +92,7 @@ class LocalTrader:
         feed = AccountFeed(ws_url, user, keeper, chance=chance, token=token or None)
         following = asyncio.create_task(keeper.run(feed), name=f"account-{name}")
         stack.push_async_callback(_ended, following)
-        return LocalSteps(
+        steps = LocalSteps(
             time=VenueTime(self._clock),
             cache=cache,
             mids=keeper.mids,
@@ -101,6 +101,8 @@ class LocalTrader:
             user=user,
             fills_since_ms=None if kept is None else kept.now_ms + 1,
         )
+        following.add_done_callback(steps.following_ended)
+        return steps
 
     async def cancel(self, actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
         """Cancel outside of a turn, with durable intents like everything that leaves."""

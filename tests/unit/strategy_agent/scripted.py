@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from tests.unit.strategy_core.fake_venue import META, FakeVenue, spec_of
 from tests.unit.strategy_core.market import random_bars
 
+from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.instance import Alert
 from strategy_agent.application.parts import Circumstances, Parts
@@ -109,6 +110,9 @@ class ScriptedSteps:
         return reply.account
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
+        return ()
+
+    async def fetch_fundings(self, start_ms: int) -> tuple[FundingPayment, ...]:
         return ()
 
     async def cancel(self, actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:

@@ -31,7 +31,7 @@ from suite.contracts.clock import (
 )
 from suite.contracts.hyperliquid_info import FillLiquidation
 from suite.contracts.venue import Action, ActionReply
-from suite.errors import NotFound, UpstreamTimeout
+from suite.errors import NotFound, SuiteError, UpstreamTimeout
 
 USER = "0x" + "a" * 40
 START_MS = 1_700_000_040_000
@@ -320,3 +320,16 @@ async def test_in_a_paced_world_nothing_wakes_before_the_next_boundary() -> None
         world.cache.received(push(position("ETH", "1.0"), at=START_MS + MINUTE_MS, cash="900.0"))
         reply = await reply_of(task)
     assert (START_MS + MINUTE_MS, ("fill",)) == (reply.now_ms, reply.woke_by)
+
+
+async def test_a_wait_fails_when_nobody_follows_the_account_any_more(world: World) -> None:
+    """A bug in what follows it must not look like an account in which nothing happens."""
+
+    async def breaks() -> None:
+        raise KeyError("szi")
+
+    async with world.waiting(until_ms=START_MS + MINUTE_MS) as task:
+        following = asyncio.create_task(breaks())
+        following.add_done_callback(world.steps.following_ended)
+        with pytest.raises(SuiteError, match="not followed any more: KeyError: 'szi'"):
+            await reply_of(task)

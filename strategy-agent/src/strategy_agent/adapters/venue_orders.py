@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.ports import DurableIntent
 from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
@@ -45,6 +46,28 @@ class _Page(msgspec.Struct):
     openOrders: tuple[OpenOrder, ...]  # noqa: N815
 
 
+class _FundingDelta(msgspec.Struct):
+    coin: str
+    usdc: str
+    szi: str
+    fundingRate: str  # noqa: N815
+
+
+class _FundingRow(msgspec.Struct):
+    time: int
+    delta: _FundingDelta
+
+    def payment(self) -> FundingPayment:
+        delta = self.delta
+        return FundingPayment(
+            time=self.time,
+            coin=delta.coin,
+            usdc=delta.usdc,
+            szi=delta.szi,
+            fundingRate=delta.fundingRate,
+        )
+
+
 class _Statuses(msgspec.Struct):
     statuses: tuple[dict[str, object] | str, ...]
 
@@ -66,6 +89,7 @@ class VenueOrders:
         self._any = msgspec.json.Decoder()
         self._page = msgspec.json.Decoder(_Page)
         self._fills = msgspec.json.Decoder(tuple[UserFill, ...])
+        self._fundings = msgspec.json.Decoder(tuple[_FundingRow, ...])
         self._reply = msgspec.json.Decoder(ActionReply)
 
     async def meta(self) -> object:
@@ -86,6 +110,18 @@ class VenueOrders:
             fresh = [fill for fill in page if fill.tid not in found]
             found.update((fill.tid, fill) for fill in fresh)
             if len(page) < _PAGE or not fresh:
+                return tuple(found.values())
+            start_ms = page[-1].time
+
+    async def fetch_fundings(self, start_ms: int) -> tuple[FundingPayment, ...]:
+        """`POST /info` of type `userFunding`, page by page, oldest first."""
+        found: dict[tuple[int, str], FundingPayment] = {}
+        while True:
+            asked = {"type": "userFunding", "startTime": start_ms}
+            page = await self._info(asked, self._fundings)
+            fresh = [row for row in page if (row.time, row.delta.coin) not in found]
+            found.update(((row.time, row.delta.coin), row.payment()) for row in fresh)
+            if not fresh:
                 return tuple(found.values())
             start_ms = page[-1].time
 

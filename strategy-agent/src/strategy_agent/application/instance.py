@@ -302,13 +302,15 @@ class StrategyInstance:
         return (await self._connected().account.fetch_account()).open_orders
 
     async def fetch_pnl_and_fees(self, start_time: int) -> PnlReport:
-        """Ask the venue what the account's trades brought; funding is not in it.
+        """Ask the venue what the account's trades and positions brought.
 
         Args:
-            start_time: of the first fill that counts, the venue's time, epoch ms.
+            start_time: of the first fill or payment that counts, the venue's time, epoch ms.
         """
-        fills = await self._connected().account.fetch_fills(start_time)
-        return fetch_pnl_and_fees(start_time, fills=fills, fundings=())
+        account = self._connected().account
+        fills = await account.fetch_fills(start_time)
+        fundings = await account.fetch_fundings(start_time)
+        return fetch_pnl_and_fees(start_time, fills=fills, fundings=fundings)
 
     async def refresh_data(self) -> bool:
         """Ask for account and market data now; between two turns they come by themselves.

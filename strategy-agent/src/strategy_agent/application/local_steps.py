@@ -86,6 +86,7 @@ class LocalSteps:
         self._last: WaitReply | None = None
         self._snapshots: dict[str, dict[str, Any]] = {}
         self._behind: tuple[str, ...] = ()
+        self._broken = ""
         cache.in_flight = self._in_flight
         cache.listeners.append(self._account_changed)
         mids.listeners.append(self._stirred.set)
@@ -110,6 +111,7 @@ class LocalSteps:
             async with asyncio.timeout(self._limits.ready_s):
                 while self._cache.trouble or (request.want.mids and not self._mids.mids):
                     self._stirred.clear()
+                    self._check_following()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_RETRY_S):
                             await self._stirred.wait()
@@ -159,6 +161,17 @@ class LocalSteps:
         self._asked = self._waiting
         self._stirred.set()
 
+    def following_ended(self, task: asyncio.Task[None]) -> None:
+        """Learn that nobody follows the account any more; every wait then fails and says why."""
+        if not task.cancelled():
+            error = task.exception()
+            self._broken = f"{type(error).__name__}: {error}" if error else "it has ended"
+            self._stirred.set()
+
+    def _check_following(self) -> None:
+        if self._broken:
+            raise SuiteError(f"the account is not followed any more: {self._broken}")
+
     # what happens
 
     def _account_changed(self, change: AccountChange) -> None:
@@ -192,6 +205,7 @@ class LocalSteps:
         ends = [at_ms for at_ms in (request.until_ms, close_ms) if at_ms is not None]
         while True:
             self._stirred.clear()
+            self._check_following()
             if reasons := tuple(self._reasons(request, close_ms)):
                 return reasons
             wait_s = self._time.wait_s(min(ends)) if ends else None

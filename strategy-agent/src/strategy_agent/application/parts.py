@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from strategy_agent.application.ports import (
-    AccountReads,
+    AccountHistory,
     Journal,
     MarketData,
     MemoryStore,
@@ -42,7 +42,7 @@ class Parts:
     clock: ClockState
     meta: object
     steps: Steps
-    account: AccountReads
+    account: AccountHistory
     cancel: Cancel
     market: MarketData
     journal: Journal

@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from strategy_agent.application.account_events import AccountEvent
+from strategy_agent.application.account_events import AccountEvent, FundingPayment
 from strategy_core.memory import TraderMemory
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import UserFill
@@ -97,22 +97,6 @@ class OrderDoor(Protocol):
         ...
 
 
-class ExchangeConnection(OrderDoor, Protocol):
-    """One account at one exchange: the venue contract, or any exchange of ccxt."""
-
-    async def meta(self) -> object:
-        """Ask what can be traded: in the shape of the venue's `meta`, decoded."""
-        ...
-
-    async def fetch_account(self) -> AccountView:
-        """Ask for positions, balances and open orders: at a (re)connect, never in a cycle."""
-        ...
-
-    async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
-        """Ask for the account's fills since a time, oldest first: at a (re)connect."""
-        ...
-
-
 class AccountReads(Protocol):
     """The venue's own answers about one account; every call may raise a `SuiteError`."""
 
@@ -122,6 +106,25 @@ class AccountReads(Protocol):
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         """Ask for the account's fills since a time, that time included."""
+        ...
+
+
+class AccountHistory(AccountReads, Protocol):
+    """What an account has been paid and has paid besides its fills."""
+
+    async def fetch_fundings(self, start_ms: int) -> tuple[FundingPayment, ...]:
+        """Ask for funding received and paid since a time, that time included, oldest first."""
+        ...
+
+
+class ExchangeConnection(OrderDoor, AccountHistory, Protocol):
+    """One account at one exchange: the venue contract, or any exchange of ccxt.
+
+    Its reads are for a (re)connect and for people who ask, never for a cycle.
+    """
+
+    async def meta(self) -> object:
+        """Ask what can be traded: in the shape of the venue's `meta`, decoded."""
         ...
 
 
