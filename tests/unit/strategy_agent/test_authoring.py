@@ -38,6 +38,11 @@ class Faulty:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own; what other tests imported from theirs is not found there."""
+    here = tmp_path.parent.parent
+    elsewhere = [place for place in sys.path if here not in Path(place).parents]
+    monkeypatch.setattr(sys, "path", elsewhere)
+    monkeypatch.delitem(sys.modules, "my_momentum", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
