@@ -1,6 +1,7 @@
 """Instances side by side: what one does, or fails to do, is nothing to another."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from tests.unit.strategy_core.fake_venue import spec_of
 
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.instance import Alert
+from strategy_agent.main import freeze_once_connected
 from strategy_core import building
 from strategy_core.building import kind_of
 from strategy_core.port import Decision, Needs, Observation
@@ -324,3 +326,15 @@ async def test_a_command_that_comes_while_the_trader_decides_is_not_slept_over()
         alpha.pause("x", reason="now")
         go.set()
         await until(lambda: venue.turns("x") >= 2)
+
+
+async def test_what_stays_is_not_collected_again_once_all_are_connected() -> None:
+    """Also when one of them cannot connect."""
+    gc.unfreeze()
+    venue = ScriptedVenue(steps=5, fails={"b": "no such account"})
+    try:
+        async with running(venue, "a", "b") as alpha:
+            await freeze_once_connected(alpha)
+            assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
