@@ -9,6 +9,10 @@ from pathlib import Path
 import msgspec
 from pydantic import SecretStr
 
+from strategy_agent import over_ccxt
+from strategy_agent.adapters.account_feed import AccountFeed
+from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
+from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream
 from strategy_agent.adapters.data_http import DataHttp
 from strategy_agent.adapters.journal_file import JournalFile, NoJournal
 from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
@@ -17,7 +21,7 @@ from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders
 from strategy_agent.application.parts import Cancel, Circumstances, Parts
 from strategy_agent.application.ports import DurableIntent, Steps
-from strategy_agent.local import LocalTrader
+from strategy_agent.local import LocalTrader, address_of
 from strategy_agent.settings import Settings
 from strategy_core.port import instruments_of
 from strategy_core.registry import problems
@@ -52,6 +56,7 @@ class Connector:
         self._journal_dir = journal_dir
         self._tokens: dict[str, SecretStr] = {}
         self._clock = SystemClock()
+        self._ccxt_trader = ""
 
     def circumstances(self) -> Circumstances:
         """Say what all traders of the process have alike."""
@@ -78,6 +83,8 @@ class Connector:
             SuiteError: the venue cannot be reached.
         """
         settings = self._settings
+        if settings.ccxt_exchange:
+            return await self._connect_ccxt(spec)
         if not settings.trading_url:
             raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
         plugins = load_plugins(spec)
@@ -100,8 +107,13 @@ class Connector:
                 )
                 steps = local.open(
                     stack,
-                    ws_url=_ws_url(settings.trading_url),
-                    token=self._token_of(spec.trader_id),
+                    follow=lambda keeper, chance: AccountFeed(
+                        _ws_url(settings.trading_url),
+                        address_of(spec),
+                        keeper,
+                        chance=chance,
+                        token=self._token_of(spec.trader_id) or None,
+                    ),
                     folder=self._state_dir,
                     kept=memory.load(),
                 )
@@ -121,16 +133,75 @@ class Connector:
                 close=stack.pop_all().aclose,
             )
 
+    async def _connect_ccxt(self, spec: TraderSpec) -> Parts:
+        """Put one trader together whose exchange ccxt reaches; it sleeps by its own clock."""
+        settings, wall = self._settings, self._clock
+        plugins = load_plugins(spec)
+        async with AsyncExitStack() as stack:
+            self._claim_ccxt(spec.trader_id, stack)
+            journal = self._journal(spec)
+            stack.callback(journal.close)
+            exchange = await over_ccxt.connect(settings, spec, wall)
+            stack.push_async_callback(exchange.close)
+            market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
+            stack.push_async_callback(market.close)
+            memory = self._memory(spec)
+            clock = over_ccxt.clock_of(wall)
+            local = LocalTrader(spec=spec, clock=clock, orders=exchange, market=market, wall=wall)
+            steps = local.open(
+                stack,
+                follow=lambda keeper, chance: CcxtAccountStream(
+                    exchange, keeper, coins=spec.symbols, wall=wall, chance=chance
+                ),
+                folder=self._state_dir,
+                kept=memory.load(),
+            )
+            return Parts(
+                venue=over_ccxt.name_of(exchange.calls.access),
+                clock=clock,
+                meta=await exchange.meta(),
+                steps=steps,
+                account=exchange,
+                cancel=local.cancel,
+                market=market,
+                journal=journal,
+                memory=memory,
+                plugins=plugins,
+                leave=_nobody_waits,
+                close=stack.pop_all().aclose,
+            )
+
+    def _claim_ccxt(self, trader_id: str, stack: AsyncExitStack) -> None:
+        """Let one trader only trade the one account that the settings name.
+
+        Raises:
+            ConfigError: another one does.
+        """
+        if self._ccxt_trader not in {"", trader_id}:
+            raise ConfigError(
+                f"the account of CCXT_EXCHANGE is traded by {self._ccxt_trader}: "
+                "run each trader over ccxt in a process of its own, with keys of its own"
+            )
+        self._ccxt_trader = trader_id
+        stack.callback(setattr, self, "_ccxt_trader", "")
+
     async def problems(self, spec: TraderSpec) -> list[str]:
         """Ask the venue what stands in the way of a trader; nothing is changed there.
 
         Returns:
             One line for each problem; none where no venue is named.
         """
-        if not self._settings.trading_url:
-            return []
         place = f"traders[{spec.trader_id}]"
-        orders = VenueOrders(self.calls(spec, timeout_s=_REQUEST_S))
+        orders: VenueOrders | CcxtExchange
+        if self._settings.ccxt_exchange:
+            try:
+                orders = await over_ccxt.connect(self._settings, spec, self._clock)
+            except SuiteError as error:
+                return [f"{place}: {error}"]
+        elif self._settings.trading_url:
+            orders = VenueOrders(self.calls(spec, timeout_s=_REQUEST_S))
+        else:
+            return []
         try:
             traded = instruments_of(await orders.meta())
             await orders.fetch_account()

@@ -2,22 +2,25 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from strategy_agent.adapters.account_feed import AccountFeed
 from strategy_agent.adapters.intent_file import IntentFile
 from strategy_agent.adapters.kill_latch import KillLatch
-from strategy_agent.adapters.venue_orders import VenueOrders
 from strategy_agent.application.account_keeper import AccountKeeper
 from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.budget import RateBudget
 from strategy_agent.application.delivery import OrderDelivery
 from strategy_agent.application.local_steps import LocalSteps
-from strategy_agent.application.ports import Kept, MarketData
+from strategy_agent.application.ports import (
+    AccountStream,
+    ExchangeConnection,
+    Kept,
+    MarketData,
+)
 from strategy_agent.application.venue_time import VenueTime
 from suite.addresses import derived_address, is_address, normal_address
 from suite.clock import Clock
@@ -45,7 +48,7 @@ class LocalTrader:
         *,
         spec: TraderSpec,
         clock: ClockState,
-        orders: VenueOrders,
+        orders: ExchangeConnection,
         market: MarketData,
         wall: Clock,
     ) -> None:
@@ -57,14 +60,18 @@ class LocalTrader:
         self._delivery: OrderDelivery | None = None
 
     def open(
-        self, stack: AsyncExitStack, *, ws_url: str, token: str, folder: Path, kept: Kept | None
+        self,
+        stack: AsyncExitStack,
+        *,
+        follow: Callable[[AccountKeeper, random.Random], AccountStream],
+        folder: Path,
+        kept: Kept | None,
     ) -> LocalSteps:
         """Open files, and follow the account until the stack is closed.
 
         Args:
             stack: closes what is opened here.
-            ws_url: of the venue's stream.
-            token: of the account.
+            follow: makes the account's stream, which tells the keeper; with the chance of pauses.
             folder: of intents and latch.
             kept: of an earlier run; what was filled since is told at the join.
 
@@ -86,11 +93,9 @@ class LocalTrader:
         )
         stack.push_async_callback(delivery.close)
         self._delivery = delivery
-        user = address_of(self._spec)
         cache = AccountStateCache(clock=self._wall)
         keeper = AccountKeeper(cache, self._orders, chance=chance)
-        feed = AccountFeed(ws_url, user, keeper, chance=chance, token=token or None)
-        following = asyncio.create_task(keeper.run(feed), name=f"account-{name}")
+        following = asyncio.create_task(keeper.run(follow(keeper, chance)), name=f"account-{name}")
         stack.push_async_callback(_ended, following)
         steps = LocalSteps(
             time=VenueTime(self._clock),
@@ -98,7 +103,7 @@ class LocalTrader:
             mids=keeper.mids,
             delivery=delivery,
             market=self._market,
-            user=user,
+            user=address_of(self._spec),
             fills_since_ms=None if kept is None else kept.now_ms + 1,
         )
         following.add_done_callback(steps.following_ended)

@@ -8,7 +8,7 @@ from suite.service.settings import ServiceSettings, settings_config, shared_name
 
 
 class Settings(ServiceSettings):
-    """What the operator decides; variables begin with `STRATEGY_AGENT_` but for the shared four.
+    """What the operator decides; variables begin with `STRATEGY_AGENT_` but for the shared ones.
 
     Attributes:
         trading_url: `TRADING_URL`, base of the venue contract, a world's path included.
@@ -26,6 +26,17 @@ class Settings(ServiceSettings):
         quick_decision_s: how long a decision may take that is made at once.
         slow_decision_s: how long one may take that is made in a thread of its own.
         local_steps: sleep by the own clock also where the venue would wake the trader.
+        ccxt_exchange: `CCXT_EXCHANGE`, an exchange of ccxt to trade at, e.g. `binanceusdm`;
+            instead of `TRADING_URL`.
+        ccxt_api_key: `CCXT_API_KEY`, of one account; the keys that its exchange wants.
+        ccxt_secret: `CCXT_SECRET`, likewise.
+        ccxt_password: `CCXT_PASSWORD`, likewise.
+        ccxt_wallet_address: `CCXT_WALLET_ADDRESS`, likewise.
+        ccxt_private_key: `CCXT_PRIVATE_KEY`, likewise.
+        ccxt_sandbox: `CCXT_SANDBOX`, the exchange's play money; real money needs `false` here and
+            `ALLOW_DIRECT_CCXT_LIVE=true`.
+        ccxt_url: `CCXT_URL`, another address for all services of the exchange.
+        allow_direct_ccxt_live: `ALLOW_DIRECT_CCXT_LIVE`, real money through ccxt is meant.
         memory_limit_mb: address space that the process may have, MiB; a leak then ends it, or the
             decision that leaks, and nothing else of the machine.
     """
@@ -48,9 +59,30 @@ class Settings(ServiceSettings):
     quick_decision_s: float = Field(default=5.0, gt=0)
     slow_decision_s: float = Field(default=120.0, gt=0)
     local_steps: bool = False
+    ccxt_exchange: str = Field(default="", validation_alias=shared_name("CCXT_EXCHANGE"))
+    ccxt_api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("CCXT_API_KEY")
+    )
+    ccxt_secret: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("CCXT_SECRET")
+    )
+    ccxt_password: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("CCXT_PASSWORD")
+    )
+    ccxt_wallet_address: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("CCXT_WALLET_ADDRESS")
+    )
+    ccxt_private_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("CCXT_PRIVATE_KEY")
+    )
+    ccxt_sandbox: bool = Field(default=True, validation_alias=shared_name("CCXT_SANDBOX"))
+    ccxt_url: str = Field(default="", validation_alias=shared_name("CCXT_URL"))
+    allow_direct_ccxt_live: bool = Field(
+        default=False, validation_alias=shared_name("ALLOW_DIRECT_CCXT_LIVE")
+    )
     memory_limit_mb: int | None = Field(default=None, ge=64)
 
-    @field_validator("trading_url", "data_service_url")
+    @field_validator("trading_url", "data_service_url", "ccxt_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
         parts = urlsplit(url)

@@ -1,0 +1,1 @@
+"""Any exchange of ccxt as an exchange connection."""

@@ -1,0 +1,319 @@
+"""`binanceusdm` of ccxt at a server that answers as Binance does, with faults on the way."""
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.support.binance_trading_server import (
+    FAULTS,
+    KEY,
+    SECRET,
+    TradingServer,
+    binance_trading,
+)
+from tests.support.ccxt_exchange import connected, followed
+from tests.support.delivery_record import Belief, RecordedIntents, judge
+from tests.support.intents import buy, cancel, close
+
+from strategy_agent.adapters.ccxt_exchange.access import CcxtAccess
+from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
+from strategy_agent.adapters.kill_latch import KillLatch
+from strategy_agent.application.budget import RateBudget
+from strategy_agent.application.delivery import OrderDelivery, Patience
+from strategy_agent.application.ports import DurableIntent
+from strategy_core.orders.answers import read_answer
+from strategy_core.port import instruments_of
+from suite.contracts.venue import (
+    Action,
+    AdjustMargin,
+    CancelOrder,
+    Leg,
+    LimitType,
+    ModifyOrder,
+    OrderType,
+    PlaceOrder,
+    SetLeverage,
+    TriggerType,
+)
+from suite.enums import Tif, Tpsl
+from suite.errors import UpstreamTimeout
+from suite.service.clock import SystemClock
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+
+INTENTS = 200
+CRASHES = 0.05
+HASTE = Patience(
+    expires_ms=2_000, entry_wanted_ms=500, exit_wanted_ms=1_000, turn_s=0.5,
+    first_pause_s=0.05, longest_pause_s=0.3,
+)  # fmt: skip
+PROOF_MS = 1_000
+PRICES = {"BTCUSDT": Decimal(100_000), "ETHUSDT": Decimal(2_500)}
+
+
+def access(server: TradingServer) -> CcxtAccess:
+    keys = {"apiKey": KEY, "secret": SECRET}
+    return CcxtAccess(exchange="binanceusdm", keys=keys, url=server.url)
+
+
+def decided(number: int, action: Action, *, after_ms: int = 5_000) -> DurableIntent:
+    now_ms = time.time_ns() // 1_000_000
+    return DurableIntent(
+        key=f"{number:032x}", action=action, decided_ms=now_ms, expires_ms=now_ms + after_ms
+    )
+
+
+def stop_order(price: int) -> PlaceOrder:
+    trigger = TriggerType(isMarket=True, triggerPx=Decimal(price), tpsl=Tpsl.STOP_LOSS)
+    return PlaceOrder(
+        coin="BTC",
+        is_buy=False,
+        sz=Decimal("0.01"),
+        order_type=OrderType(trigger=trigger),
+        reduce_only=True,
+        cloid=f"0x{55:032x}",
+    )
+
+
+async def test_every_kind_of_action_is_answered_and_found_again() -> None:
+    stop, cloid = stop_order(90_000), f"0x{77:032x}"
+    rest = buy(limit_px=Decimal(80_000), cloid=cloid)
+    lower = ModifyOrder(coin="BTC", is_buy=True, sz=rest.sz, limit_px=Decimal(70_000), cloid=cloid)
+    higher = ModifyOrder(
+        coin="BTC", is_buy=False, sz=stop.sz, limit_px=Decimal(0), cloid=stop.cloid,
+        order_type=stop_order(95_000).order_type, reduce_only=True,
+    )  # fmt: skip
+    maker = OrderType(limit=LimitType(tif=Tif.ALO))
+    at_once = OrderType(limit=LimitType(tif=Tif.IOC))
+    outcomes: list[tuple[Action, str]] = [
+        (SetLeverage(coin="BTC", leverage=3, is_cross=False), "done"),
+        (SetLeverage(coin="BTC", leverage=4, is_cross=False), "done"),
+        (buy(), "filled"), (AdjustMargin(coin="BTC", margin=Decimal(5)), "done"),
+        (rest, "resting"), (lower, "resting"), (stop, "resting"), (higher, "resting"),
+        (buy(limit_px=Decimal(200_000), order_type=maker), "retry"),
+        (buy(limit_px=Decimal(50_000), order_type=at_once), "empty"),
+        (close(), "filled"), (close(), "flat"), (buy(size="90"), "refused"),
+        (buy(size="0.0101"), "refused"), (buy("DOGE"), "refused"),
+        (CancelOrder(coin="BTC", cloid=cloid), "done"), (cancel(123), "gone"),
+        (CancelOrder(coin="BTC", cloid=stop.cloid), "done"),
+        (ModifyOrder(coin="BTC", is_buy=True, sz=rest.sz, limit_px=Decimal(1), oid=5), "gone"),
+    ]  # fmt: skip
+    async with (
+        binance_trading(TradingServer(prices=dict(PRICES))) as server,
+        connected(access(server), "BTC", "ETH") as exchange,
+    ):
+        for number, (action, expected) in enumerate(outcomes):
+            one = decided(100 + number, action)
+            reply = await exchange.send(one)
+            assert expected == read_answer(reply).outcome, (action, reply)
+            if expected in {"filled", "resting"} and action is not higher:
+                found = await exchange.resolve(one)
+                assert found is not None
+                assert read_answer(reply).oid == read_answer(found).oid, (action, found)
+        account = await exchange.fetch_account()
+        fills = await exchange.fetch_fills(0)
+        assert {"BTC", "ETH"} == instruments_of(await exchange.meta()).keys()
+    assert ("ISOLATED", 4) == (server.modes["BTCUSDT"], server.leverages["BTCUSDT"])
+    assert ((), ()) == (account.state.assetPositions, account.open_orders)
+    assert server.cash == Decimal(account.state.marginSummary.totalRawUsd)
+    assert [("0.01", "B", "0.0", "0.5"), ("0.01", "A", "0.01", "0.5")] == [
+        (fill.sz, fill.side, fill.startPosition, fill.fee) for fill in fills
+    ]
+    assert [] == server.unsigned
+    assert {1} == {count for name, count in server.arrived.items() if name != stop.cloid[2:]}  # type: ignore[index]
+
+
+async def test_entry_brings_its_stop_and_its_target() -> None:
+    guarded = buy(stop_loss=Leg(price=Decimal(90_000)), take_profit=Leg(price=Decimal(120_000)))
+    async with (
+        binance_trading(TradingServer(prices=dict(PRICES))) as server,
+        connected(access(server), "BTC") as exchange,
+    ):
+        one = decided(1, guarded)
+        reply = await exchange.send(one)
+        assert reply == await exchange.resolve(one)
+        account = await exchange.fetch_account()
+    assert [("A", "0.01", "90000.0", True), ("A", "0.01", "120000.0", True)] == [
+        (order.side, order.sz, order.limitPx, order.reduceOnly) for order in account.open_orders
+    ]
+    assert 3 == len(reply.response["data"]["statuses"])  # type: ignore[index]
+
+
+async def test_account_is_kept_by_its_pushes_and_never_asked_for() -> None:
+    """Fills, orders and positions come by themselves; after a cut everything is read once."""
+    server = TradingServer(prices=dict(PRICES))
+    async with (
+        binance_trading(server),
+        connected(access(server), "BTC", "ETH") as exchange,
+        followed(exchange, "BTC", "ETH") as account,
+    ):
+        await account.until(lambda: not account.cache.trouble and len(exchange.mids) == 2)
+        assert Decimal(100_000) == exchange.mids["BTC"]
+        await exchange.send(decided(1, buy()))
+        await account.until(lambda: account.sizes == {"BTC": "0.01"})
+        await exchange.send(decided(2, buy("ETH", "0.1", limit_px=Decimal(1_000))))
+        await exchange.send(decided(3, stop_order(90_000)))
+        await account.until(lambda: len(account.orders) == 2)
+        asked = server.asked.copy()
+        await exchange.send(decided(4, close(size="0.005")))
+        await account.until(lambda: account.sizes == {"BTC": "0.005"})
+        await asyncio.sleep(1.0)
+        assert {"POST v1/order": 1} == dict(server.asked - asked)
+        for socket in list(server.private):
+            await socket.close()
+        await exchange.send(decided(5, close(size="0.005")))
+        await account.until(lambda: account.stream.connections == 2 and not account.cache.trouble)
+        await account.until(lambda: account.sizes == {})
+        view, state = await exchange.fetch_account(), account.cache.state
+        assert {"connect": 4} == dict(account.keeper.rest_calls)
+    assert ["0.0", "0.01", "0.005"] == [fill.startPosition for fill in state.fills]
+    assert state.view is not None
+    assert sorted(o.oid for o in view.open_orders) == sorted(o.oid for o in state.view.open_orders)
+    assert server.cash == Decimal(state.view.state.marginSummary.totalRawUsd)
+    assert 0 == account.cache.differences
+
+
+@pytest.mark.parametrize("fault", [*FAULTS])
+async def test_fault_is_resolved_by_evidence_alone(fault: str) -> None:
+    """Never a second order; that it is not found counts only once it can no longer arrive."""
+    faults = iter([fault])
+    server = TradingServer(prices=dict(PRICES), late_s=0.3, fault=lambda: next(faults, ""))
+    async with (
+        binance_trading(server),
+        connected(access(server), "BTC", proof_ms=500) as exchange,
+    ):
+        exchange.calls.api.timeout = 500
+        one = decided(9, buy(limit_px=Decimal(90_000), cloid=f"0x{9:032x}"), after_ms=1_500)
+        if fault == "429":
+            reply = await exchange.send(one)
+            assert "retry" == read_answer(reply).outcome
+            return
+        try:
+            reply = await exchange.send(one)
+        except UpstreamTimeout as fault_told:
+            told = str(fault_told)
+        else:
+            told = ""
+            assert fault == "garbage after"  # the order is looked up at once
+            assert "resting" == read_answer(reply).outcome
+        assert SECRET not in told
+        assert "signature" not in told
+        async with asyncio.timeout(10):
+            while True:
+                with suppress(UpstreamTimeout):
+                    found = await exchange.resolve(one)
+                    break
+                await asyncio.sleep(0.05)
+    executed = [row["oid"] for row in server.rows()]
+    assert len(executed) == (0 if fault.endswith("before") or fault == "-1008" else 1)
+    assert executed == ([] if found is None else [read_answer(found).oid])
+
+
+class Client:
+    """Orders through faults, over several lives of the process."""
+
+    def __init__(self, exchange: CcxtExchange, folder: Path, chance: random.Random) -> None:
+        self.beliefs: dict[str, Belief] = {}
+        self.crashes = self._turn = 0
+        self._exchange, self._folder, self._chance = exchange, folder, chance
+        self._start()
+
+    def _start(self) -> None:
+        # a new process remembers nothing of what it sent
+        self._exchange._told.clear()
+        self._log = RecordedIntents(self._folder / "a.intents", self.beliefs)
+        self.delivery = OrderDelivery(
+            self._exchange,
+            self._log,
+            SystemClock(),
+            trader_id="a",
+            latch=KillLatch(self._folder / "a.kill"),
+            budget=RateBudget(asyncio.get_running_loop().time, per_minute=10**6, reserve=1),
+            jitter=self._chance,
+            patience=HASTE,
+        )
+
+    async def stop(self) -> None:
+        await self.delivery.close()
+        self._log.close()
+
+    async def run(self, intents: int) -> None:
+        while len(self.beliefs) < intents:
+            self._turn += 1
+            actions = [self._action() for _ in range(self._chance.choice((1, 1, 2, 3)))]
+            acting = asyncio.ensure_future(
+                self.delivery.carry_out(actions, turn=self._turn, decided_ms=self._turn)
+            )
+            if self._chance.random() < CRASHES:
+                await asyncio.wait([acting], timeout=0.2 * self._chance.random())
+                acting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await acting
+                self.crashes += 1
+                await self.stop()
+                self._start()
+            else:
+                await acting
+
+    def _action(self) -> Action:
+        chance, throw = self._chance, self._chance.random()
+        coin = chance.choice(("BTC", "ETH"))
+        if throw < 0.4:
+            return PlaceOrder(coin=coin, is_buy=chance.random() < 0.5, sz=Decimal("0.01"))
+        if throw < 0.65:
+            return buy(coin, limit_px=Decimal(1_000))
+        if throw < 0.7:
+            return _stop(coin, chance)
+        resting = [
+            b.intent.action for b in self.beliefs.values()
+            if isinstance(b.status, dict) and "resting" in b.status
+        ][-20:]  # fmt: skip
+        if throw < 0.9 and resting:
+            chosen = chance.choice(resting)
+            assert isinstance(chosen, PlaceOrder)
+            return CancelOrder(coin=chosen.coin, cloid=chosen.cloid)
+        return close(coin)
+
+
+def _stop(coin: str, chance: random.Random) -> PlaceOrder:
+    trigger = TriggerType(isMarket=True, triggerPx=Decimal(500), tpsl=Tpsl.STOP_LOSS)
+    return PlaceOrder(
+        coin=coin,
+        is_buy=chance.random() < 0.5,
+        sz=Decimal("0.01"),
+        order_type=OrderType(trigger=trigger),
+        reduce_only=True,
+    )
+
+
+async def test_no_order_is_lost_duplicated_or_misbelieved_under_faults(tmp_path: Path) -> None:
+    chance = random.Random(5)
+    shares = [*FAULTS, *[""] * 20]
+    server = TradingServer(prices=dict(PRICES), fault=lambda: chance.choice(shares))
+    async with (
+        binance_trading(server),
+        connected(access(server), "BTC", "ETH", proof_ms=PROOF_MS) as exchange,
+    ):
+        exchange.calls.api.timeout = 400
+        client = Client(exchange, tmp_path, random.Random(6))
+        await client.run(INTENTS)
+        server.fault = lambda: ""
+        recovering = asyncio.ensure_future(client.delivery.recover())
+        async with asyncio.timeout(30):
+            while client.delivery.unknown:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.05)
+        await asyncio.gather(*list(server.late), return_exceptions=True)
+        recovering.cancel()
+        await client.stop()
+    held = {"BTC": server.sizes.get("BTCUSDT", 0), "ETH": server.sizes.get("ETHUSDT", 0)}
+    verdict = judge(client.beliefs, server.rows(), {c: str(size) for c, size in held.items()})
+    print(f"\n{len(client.beliefs)} intents, {client.crashes} crashes, {dict(server.done)}")
+    assert {} == verdict.problems
+    assert {1} == set(server.arrived.values()) - {2}
+    assert set(FAULTS) == server.done.keys()
+    assert client.crashes > 3
+    assert [] == server.unsigned
