@@ -162,6 +162,7 @@ class Guard(msgspec.Struct, kw_only=True, omit_defaults=True):
         is_buy: side of the entry.
         size: units that were filled and are still held.
         stop_px, target_px: None for none.
+        by_trader: it is made of a stop that its trader placed by itself.
         entry: id of the order whose group the venue protects by legs, empty when there is none.
         stop_legs, other_legs: ids the venue gave those legs.
         stop, target: ids of the orders placed here; closing: key of the exit that ends it.
@@ -178,6 +179,7 @@ class Guard(msgspec.Struct, kw_only=True, omit_defaults=True):
     size: Decimal = ZERO
     stop_px: Decimal | None = None
     target_px: Decimal | None = None
+    by_trader: bool = False
     entry: str = ""
     stop_legs: list[int] = msgspec.field(default_factory=list)
     other_legs: list[int] = msgspec.field(default_factory=list)

@@ -5,6 +5,9 @@ filled is protected by those legs, which the venue places once the entry is comp
 and whenever a leg is not there, a stop from here stands in. A position that lacks a part of the
 stop its trader asked for is naked: the stop is placed within the turn, and when it is not confirmed
 in time, the part is closed at market.
+
+A stop that its trader places as an order of its own may be of the same part as a stop from here, as
+one that was moved is; so it is watched beside the others and takes none of their part.
 """
 
 from decimal import Decimal
@@ -26,14 +29,17 @@ def protect(desk: Desk) -> None:
         of_coin = [guard for guard in guards.values() if guard.coin == coin]
         for guard in of_coin:
             _learn_legs(desk, guard)
-        size, settled = desk.seen.size_of(coin), desk.memory.settled(coin)
-        room = abs(size)
+        held = desk.seen.size_of(coin)
+        # a stop that its trader placed lies over the parts of others: it is given a room of its own
+        room = {False: abs(held), True: abs(held)}
         for guard in reversed(of_coin):  # what was opened first counts as closed first
-            if settled:
-                same_side = bool(size) and (size > 0) == guard.is_buy
-                guard.size = min(guard.size, room) if same_side else ZERO
-                room -= guard.size
-                if guard.size <= 0 and not _has_legs(desk, guard, same_side=same_side):
+            if desk.memory.settled(coin):
+                same_side = bool(held) and (held > 0) == guard.is_buy
+                asked = guard.stop_px is not None or not guard.by_trader
+                fits = same_side and asked
+                guard.size = min(guard.size, room[guard.by_trader]) if fits else ZERO
+                room[guard.by_trader] -= guard.size
+                if guard.size <= 0 and not _stands(desk, guard, same_side=same_side):
                     _drop(desk, guard)
             if guard.size > 0:
                 _protect(desk, guard)
@@ -47,8 +53,9 @@ def _adopt_stops(desk: Desk) -> None:
         guard = desk.memory.guards.get(child.cloid)
         size = desk.seen.size_of(child.coin)
         if guard is not None:
-            guard.stop_px = child.px
-            guard.size = max(guard.size, child.resting)
+            if guard.stop_px is not None:  # else it was taken back, and is about to go
+                guard.stop_px = child.px
+                guard.size = max(guard.size, child.resting)
         elif child.reduce_only and size and (size < 0) == child.is_buy:
             desk.memory.guards[child.cloid] = Guard(
                 key=child.cloid,
@@ -58,6 +65,7 @@ def _adopt_stops(desk: Desk) -> None:
                 is_buy=not child.is_buy,
                 size=child.resting,
                 stop_px=child.px,
+                by_trader=True,
                 stop=child.cloid,
             )
 
@@ -107,10 +115,12 @@ def _closes(row: OpenOrder, guard: Guard) -> bool:
     return row.coin == guard.coin and row.reduceOnly and (row.side == "A") == guard.is_buy
 
 
-def _has_legs(desk: Desk, guard: Guard, *, same_side: bool) -> bool:
-    """Whether legs of an entry still stand for something, though it has nothing left."""
-    asleep = guard.entry in desk.memory.children
-    return asleep or (same_side and bool(guard.stop_legs or guard.other_legs))
+def _stands(desk: Desk, guard: Guard, *, same_side: bool) -> bool:
+    """Whether its orders still stand for something, though it has nothing left."""
+    if guard.entry in desk.memory.children:  # legs that are asleep
+        return True
+    stands = guard.by_trader and guard.key in desk.memory.children
+    return same_side and bool(stands or guard.stop_legs or guard.other_legs)
 
 
 def _legs(desk: Desk, guard: Guard) -> list[OpenOrder]:

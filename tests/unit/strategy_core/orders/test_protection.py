@@ -327,6 +327,73 @@ def test_a_stop_that_fills_counts_against_the_part_it_was_for() -> None:
     assert {Decimal(1900): Decimal(1)} == stops_by_price(managed)
 
 
+def cancel_stop_at(managed: Managed, price: str) -> CancelOrder:
+    """As the exits do it: by the venue's id."""
+    (oid,) = [o.oid for o in managed.venue.orders.values() if o.px == Decimal(price)]
+    return CancelOrder(coin=COIN, oid=oid)
+
+
+def moved_stop(managed: Managed, price: str = "1980") -> None:
+    """A parent order fills, its trader moves the stop and takes the old one back."""
+    managed.turn(parent())
+    fill_quote(managed, "1")
+    managed.turn()
+    managed.turn(stop_order("1", price))
+    managed.turn(cancel_stop_at(managed, "1900"))
+
+
+def test_a_moved_stop_leaves_the_target_standing() -> None:
+    """Both stops are of the same part: neither takes the other's room."""
+    managed = Managed()
+    moved_stop(managed)
+    for _ in range(3):
+        assert managed.turn() == ()
+        assert {"sl": Decimal(1), "tp": Decimal(1)} == protective(managed)
+    assert {Decimal(1980): Decimal(1)} == stops_by_price(managed)
+    assert managed.trouble == []
+
+
+def test_a_moved_stop_that_is_lost_is_placed_again_at_its_price() -> None:
+    """The part is held to the last price that its trader asked for."""
+    managed = Managed()
+    moved_stop(managed)
+    managed.turn()
+    managed.venue.drop(Tpsl.STOP_LOSS)
+    managed.turn()
+    managed.turn()
+    assert {Decimal(1980): Decimal(1)} == stops_by_price(managed)
+    assert {"sl": Decimal(1), "tp": Decimal(1)} == protective(managed)
+
+
+def test_a_stop_moved_twice_still_leaves_the_target_and_ends_with_the_position() -> None:
+    """Nothing of what was moved stays behind for the next position."""
+    managed = Managed()
+    moved_stop(managed, "1950")
+    managed.turn(stop_order("1", "1980"))
+    managed.turn(cancel_stop_at(managed, "1950"))
+    managed.turn()
+    assert {"sl": Decimal(1), "tp": Decimal(1)} == protective(managed)
+    assert {Decimal(1980): Decimal(1)} == stops_by_price(managed)
+    managed.venue.move("1970")
+    managed.turn()
+    managed.turn()
+    assert (Decimal(0), {}, {}) == (
+        managed.venue.position,
+        managed.venue.orders,
+        managed.memory.guards,
+    )
+
+
+def test_a_target_beside_a_moved_stop_shrinks_with_the_position() -> None:
+    """What the trader closes counts for both."""
+    managed = Managed()
+    moved_stop(managed)
+    managed.turn(close("0.4"))
+    managed.turn()
+    managed.turn()
+    assert {"sl": Decimal("0.6"), "tp": Decimal("0.6")} == protective(managed)
+
+
 def test_slices_go_out_with_their_protection() -> None:
     """They trade at once: between fill and stop there is no time at all."""
     managed = Managed(OrderVenue(volume=10.0))
