@@ -187,7 +187,7 @@ async def test_fate_that_becomes_known_later_is_told(parts: Parts) -> None:
     assert [("BTC", None)] == told
 
 
-async def test_open_intents_of_an_earlier_run_are_resolved_before_anything_leaves(
+async def test_open_intents_of_an_earlier_run_are_resolved_before_an_entry_leaves(
     parts: Parts,
 ) -> None:
     """By ending their keys: nobody knows any more whether they are wanted."""
@@ -206,14 +206,17 @@ async def test_open_intents_of_an_earlier_run_are_resolved_before_anything_leave
     assert () == parts.log.open_intents()
 
 
-async def test_nothing_leaves_while_an_earlier_run_is_not_resolved(parts: Parts) -> None:
-    """Not even an exit: the exchange does not answer anyway."""
+async def test_no_new_risk_leaves_while_an_earlier_run_is_not_resolved(parts: Parts) -> None:
+    """A position from before the restart can be closed all the same, and at once."""
     parts.log.begin(intent(1))
     parts.restart()
     door = Door(resolves=[LOST])
-    delivery = parts.delivery(door, Patience(turn_s=0.05, first_pause_s=0.001))
-    assert [True, True] == [held(reply) for reply in await act(delivery, buy("ETH"), close())]
-    assert {"resolve"} == set(door.did())
+    delivery = parts.delivery(door, Patience(turn_s=0.2, first_pause_s=0.05))
+    replies = await act(delivery, close("ETH"), cancel(5), buy("ETH"))
+    assert [False, False, True] == [held(reply) for reply in replies]
+    assert ["send", "send"] == door.did()[:2]
+    assert {"resolve"} == set(door.did()[2:])
+    assert ("unresolved_intents",) == delivery.trouble
     await delivery.close()
 
 

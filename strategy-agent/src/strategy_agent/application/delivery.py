@@ -116,7 +116,7 @@ class OrderDelivery:
 
     Args:
         door: to the exchange.
-        log: of intents; those that are open in it are resolved before anything new leaves.
+        log: of intents; those that are open in it are resolved before new risk leaves.
         clock: wall time, by which actions expire.
         trader_id: whose orders they are.
         latch: forbids new risk.
@@ -181,10 +181,9 @@ class OrderDelivery:
     async def recover(self) -> None:
         """Find out what became of the intents that were open before; the venue must answer.
 
-        Whoever does not wait for it may: `carry_out` holds everything back until it is done.
+        Whoever does not wait for it may: `carry_out` holds new risk back until it is done.
         """
-        for key in self._unrecovered():
-            self._follow(self._unknown[key], again=False)
+        self._ask_for_earlier()
         await self._await([key for key in self._before if key in self._fates], None)
 
     async def carry_out(
@@ -202,9 +201,7 @@ class OrderDelivery:
             `held back` when it never left; `sent` while its fate is unknown.
         """
         deadline = asyncio.get_running_loop().time() + self._patience.turn_s
-        if self._unrecovered():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.recover(), self._patience.turn_s)
+        self._ask_for_earlier()
         keys: list[str] = []
         for leg, action in enumerate(actions):
             key = key_of(
@@ -232,7 +229,8 @@ class OrderDelivery:
     async def _act(self, key: str, action: Action, decided_ms: int, deadline: float) -> None:
         if adds_risk(action):
             same_coin = [k for k, i in self._unknown.items() if i.action.coin == action.coin]
-            await self._await([k for k in same_coin if k in self._fates], deadline)
+            awaited = (*self._unrecovered(), *same_coin)
+            await self._await([k for k in awaited if k in self._fates], deadline)
         reason = self._why_not(action)
         if reason:
             self._hold_back(key, reason)
@@ -263,11 +261,11 @@ class OrderDelivery:
 
     def _why_not(self, action: Action) -> str:
         """Tell why an action may not leave; empty when it may."""
-        if self._unrecovered():
-            return "intents of an earlier run are not resolved yet"
         if not adds_risk(action):
             self._budget.take(exits=True)
             return ""
+        if self._unrecovered():
+            return "intents of an earlier run are not resolved yet"
         if self._latch.engaged:
             return "the kill latch is engaged"
         if action.coin in self.unknown:
@@ -384,6 +382,11 @@ class OrderDelivery:
             kind = "cancel" if isinstance(action, CancelOrder) else "order"
             return ActionReply(status="ok", response={"type": kind, "data": {"statuses": ["sent"]}})
         return self._told[key]
+
+    def _ask_for_earlier(self) -> None:
+        """Have the intents of an earlier run resolved, which nobody knows to be wanted still."""
+        for key in self._unrecovered():
+            self._follow(self._unknown[key], again=False)
 
     def _unrecovered(self) -> list[str]:
         """Keys of an earlier run whose fate is not known yet."""
