@@ -3,7 +3,9 @@
     10 bp through the touch -> 30 bp -> 100 bp -> market, one pause (or one step) apart
 
 An exit that its trader sent at market stays one. Every attempt is reduce-only, so none can flip the
-position, and each has the next generation of the exit's id.
+position, and each has the next generation of the exit's id. But two can close twice as much as was
+asked: only an exit of a whole position, or of a part that lacks its stop, goes on while the outcome
+of the last attempt is unknown; another waits until that is known to have come to nothing.
 """
 
 from decimal import Decimal
@@ -17,7 +19,7 @@ from suite.contracts.venue import PlaceOrder
 from suite.enums import Tif
 
 UNKNOWN_EXIT_MS: Final = 10_000
-"""How long an exit that has not come to its end holds back the next attempt."""
+"""How long an exit of a whole position that has not come to its end holds back the next attempt."""
 ATTEMPTS: Final = 10
 """Attempts after which an exit that does not get through is trouble."""
 
@@ -44,6 +46,7 @@ def follow(desk: Desk, child: Child) -> None:
         coin=child.coin,
         is_buy=child.is_buy,
         left=child.sz,
+        whole=child.sz >= abs(desk.seen.size_of(child.coin)),
         level=0 if child.px else len(desk.rules.exit_steps),
         child=child.cloid,
         sent_ms=desk.now_ms,
@@ -77,6 +80,7 @@ def close_rest(desk: Desk, work: Work) -> None:
         coin=order.coin,
         is_buy=order.is_buy,
         left=work.left,
+        whole=work.left >= abs(desk.seen.size_of(order.coin)),
         level=-1,
         child=work.child,
         sent_ms=desk.now_ms - desk.rules.exit_pause_ms,
@@ -90,9 +94,8 @@ def carry_on(desk: Desk) -> None:
     memory = desk.memory
     for key, exiting in tuple(memory.exits.items()):
         child = memory.children.get(exiting.child)
-        if child is not None and desk.now_ms - child.sent_ms < UNKNOWN_EXIT_MS:
-            desk.wake(child.sent_ms + UNKNOWN_EXIT_MS)
-            continue  # after that the next may go: none of them can flip
+        if child is not None and not _may_repeat(desk, exiting, child):
+            continue
         size = _closable(desk, exiting)
         ended = memory.closed.get(exiting.child)
         if size <= 0:
@@ -104,6 +107,17 @@ def carry_on(desk: Desk) -> None:
             desk.wake(exiting.sent_ms + desk.rules.exit_pause_ms)
         else:
             _again(desk, exiting, size, ended)
+
+
+def _may_repeat(desk: Desk, exiting: Exit, child: Child) -> bool:
+    """Whether the next attempt may go though nobody knows what became of the last."""
+    held = abs(desk.seen.size_of(exiting.coin))
+    if not exiting.guard and (not exiting.whole or exiting.left < held):
+        return False  # `tracking` says when it can no longer be accepted
+    if desk.now_ms - child.sent_ms < UNKNOWN_EXIT_MS:
+        desk.wake(child.sent_ms + UNKNOWN_EXIT_MS)
+        return False
+    return True
 
 
 def _closable(desk: Desk, exiting: Exit) -> Decimal:

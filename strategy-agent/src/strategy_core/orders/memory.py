@@ -135,7 +135,7 @@ class Exit(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     Attributes:
         is_buy: side of the closing order.
-        left: units still to close.
+        left: units still to close; whole: that was the position, and more cannot be closed.
         guard: key of what it ends for want of a stop, empty for none.
         level: step of the escalation the last attempt was at.
         attempts: how many there have been.
@@ -147,6 +147,7 @@ class Exit(msgspec.Struct, kw_only=True, omit_defaults=True):
     coin: str
     is_buy: bool
     left: Decimal
+    whole: bool = False
     guard: str = ""
     level: int
     child: str

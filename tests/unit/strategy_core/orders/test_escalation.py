@@ -96,6 +96,31 @@ def test_an_exit_nobody_answers_is_followed_by_another_after_ten_seconds() -> No
     assert Decimal(0) == managed.venue.position
 
 
+@pytest.mark.parametrize("size", ["0.5", "0.99999"])
+def test_a_part_nobody_answers_waits_until_it_can_no_longer_be_accepted(size: str) -> None:
+    """Half of a position sent twice under two names would close all of it."""
+    managed = long()
+    managed.turn(close(size))
+    managed.venue.results = [NOT_KNOWN]
+    for _ in range(19):
+        assert managed.turn() == ()
+    managed.venue.depth = Decimal(9)
+    assert 1 == sum(len(managed.turn()) for _ in range(3))
+    assert (1 - Decimal(size), {}) == (managed.venue.position, managed.memory.exits)
+
+
+def test_a_whole_close_waits_for_proof_once_the_position_has_grown() -> None:
+    """Sent twice it could then close what came after it."""
+    managed = long()
+    managed.turn(close("1"))
+    managed.venue.results = [NOT_KNOWN]
+    managed.venue.depth = Decimal(9)
+    managed.turn(entry("1"))
+    managed.venue.depth = Decimal(0)
+    for _ in range(17):
+        assert managed.turn() == ()
+
+
 def test_an_exit_that_never_gets_through_is_trouble() -> None:
     """It goes on all the same."""
     managed = long()
