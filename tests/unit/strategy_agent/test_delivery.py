@@ -44,6 +44,7 @@ class Door:
         self.resolves = resolves if resolves is not None else [None]
         self.seen: list[tuple[str, DurableIntent]] = []
         self.came = asyncio.Event()
+        self.open = asyncio.Event()
         self.on_send: Callable[[DurableIntent], object] = lambda _intent: None
 
     async def send(self, intent: DurableIntent) -> ActionReply:
@@ -65,7 +66,8 @@ class Door:
         if isinstance(answer, Exception):
             raise answer
         if answer is FOR_EVER:
-            await asyncio.Event().wait()
+            await self.open.wait()
+            return filled()
         return answer
 
     def did(self) -> list[str]:
@@ -162,7 +164,9 @@ async def test_key_is_ended_once_the_decision_is_old(
 async def test_no_time_ends_what_is_unknown(parts: Parts) -> None:
     """Its turn is answered, the coin stays closed to new risk, others and exits are not."""
     door = Door(sends=[LOST, filled(7)], resolves=[LOST])
-    patience = Patience(turn_s=0.05, first_pause_s=0.001, longest_pause_s=0.01, entry_wanted_ms=-1)
+    patience = Patience(
+        turn_s=0.5, order_s=0.05, first_pause_s=0.05, longest_pause_s=0.05, entry_wanted_ms=-1
+    )
     delivery = parts.delivery(door, patience)
     (reply,) = await act(delivery, buy("BTC"))
     assert sent(reply)
@@ -222,7 +226,7 @@ async def test_no_new_risk_leaves_while_an_earlier_run_is_not_resolved(parts: Pa
 
 async def test_call_that_is_cancelled_leaves_its_intent_unknown(parts: Parts) -> None:
     """And it is resolved all the same; the same turn does not act again."""
-    door = Door(sends=[FOR_EVER, filled()])
+    door = Door(sends=[FOR_EVER])
     delivery = parts.delivery(door)
     acting = asyncio.ensure_future(act(delivery, buy()))
     await door.came.wait()
@@ -230,8 +234,64 @@ async def test_call_that_is_cancelled_leaves_its_intent_unknown(parts: Parts) ->
     with pytest.raises(asyncio.CancelledError):
         await acting
     assert ["BTC"] == list(delivery.unknown)
+    door.open.set()
     assert (filled(),) == await act(delivery, buy())
-    assert 1 == delivery.counts.decided
+    assert (["send"], 1) == (door.did(), delivery.counts.decided)
+
+
+COINS = tuple(f"C{number}" for number in range(13))
+
+
+async def test_exits_do_not_wait_for_each_other_where_the_venue_is_silent(parts: Parts) -> None:
+    """A turn has an end; what reduces risk has left by then, and no entry leaves later."""
+    door = Door(sends=[FOR_EVER])
+    delivery = parts.delivery(door, Patience(turn_s=1.0, order_s=0.2))
+    exits = [action for coin in COINS for action in (cancel(1, coin), close(coin))]
+    before_s = asyncio.get_running_loop().time()
+    replies = await act(delivery, *exits, buy("C1"), buy("D"))
+    assert asyncio.get_running_loop().time() - before_s < 2.0
+    assert len(exits) == sum(sent(reply) for reply in replies[:-2])
+    assert len(exits) + 1 == len(door.seen)
+    assert [True, False] == [held(reply) for reply in replies[-2:]]
+    await delivery.close()
+
+
+async def test_an_action_expires_by_the_begin_of_its_turn(parts: Parts) -> None:
+    """However long those before it took."""
+    door = Door(sends=[FOR_EVER])
+    delivery = parts.delivery(door, Patience(turn_s=0.3, order_s=0.2))
+    await act(delivery, close(), close())
+    assert [1, 2] == [len({i.expires_ms for _, i in door.seen}), len(door.seen)]
+    await delivery.close()
+
+
+async def test_orders_of_a_coin_leave_in_their_order_while_the_venue_answers(parts: Parts) -> None:
+    """A stop is no use before its entry, nor an entry before its leverage or the close."""
+    door = Door()
+    leave = SetLeverage(coin="BTC", leverage=3)
+    done: list[str] = []
+    real = door.send
+
+    async def send(intent: DurableIntent) -> ActionReply:
+        action = intent.action
+        done.append(f"{type(action).__name__} {action.coin}")
+        await asyncio.sleep(0.02)
+        done.append("answered")
+        return await real(intent)
+
+    door.send = send  # type: ignore[method-assign]
+    delivery = parts.delivery(door, Patience(turn_s=5, order_s=1))
+    await act(delivery, close(), leave, buy(), close())
+    assert ["PlaceOrder BTC", "answered", "SetLeverage BTC", "answered"] == done[:4]
+    assert ["PlaceOrder BTC", "answered", "PlaceOrder BTC", "answered"] == done[4:]
+
+
+async def test_more_actions_than_are_remembered_have_an_answer_each(parts: Parts) -> None:
+    cancels = [cancel(oid) for oid in range(1100)]
+    delivery = parts.delivery(Door(), Patience(turn_s=60))
+    assert 1100 == len(await act(delivery, *cancels))
+    assert 1100 == len(await act(delivery, *cancels))
+    assert 1100 == delivery.counts.sent
 
 
 async def test_same_turn_acts_once(parts: Parts) -> None:
@@ -258,7 +318,7 @@ async def test_kill_latch_stops_new_risk_and_its_repetition(parts: Parts) -> Non
 
 async def test_exits_pass_below_the_reserve_of_the_budget(parts: Parts) -> None:
     """A storm of entries leaves room for every exit."""
-    delivery = parts.delivery(Door())
+    delivery = parts.delivery(Door(), Patience(turn_s=30))
     entries = await act(delivery, *(buy() for _ in range(100)))
     assert 80 == sum(not held(reply) for reply in entries)
     exits = await act(delivery, *(close() for _ in range(100)), turn=2)

@@ -14,7 +14,7 @@ import hashlib
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -47,9 +47,11 @@ class Patience:
     """How long what is waited for.
 
     Attributes:
-        expires_ms: after its decision, until the exchange must refuse an action.
+        expires_ms: after its turn began, until the exchange must refuse an action.
         entry_wanted_ms, exit_wanted_ms: how long an action is sent again, then its key is ended.
-        turn_s: how long a turn waits for the fates of its actions.
+        turn_s: how long a turn waits for the answers to its actions; an entry that could not leave
+            by then is held back.
+        order_s: how long actions of a turn wait for those before them, for the sake of order alone.
         first_pause_s, longest_pause_s: between two tries, doubling, with jitter.
     """
 
@@ -57,6 +59,7 @@ class Patience:
     entry_wanted_ms: int = 3_000
     exit_wanted_ms: int = 12_000
     turn_s: float = 5.0
+    order_s: float = 2.0
     first_pause_s: float = 0.25
     longest_pause_s: float = 5.0
 
@@ -111,6 +114,29 @@ def key_of(trader_id: str, *, generation: int, decided_ms: int, turn: int, leg: 
     return hashlib.sha256(decision.encode()).hexdigest()[:32]
 
 
+def _opens(action: Action) -> bool:
+    """Whether an action is an order that may add risk, rather than what orders rest upon."""
+    return isinstance(action, PlaceOrder | ModifyOrder) and adds_risk(action)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """One turn under way.
+
+    Attributes:
+        decided_ms: when it was decided, the venue's time.
+        expires_ms: of all of its actions, wall time.
+        deadline_s, order_s: the loop's times up to which it waits.
+        keys: what it has come to so far, in order.
+    """
+
+    decided_ms: int
+    expires_ms: int
+    deadline_s: float
+    order_s: float
+    keys: dict[str, Action] = field(default_factory=dict)
+
+
 class OrderDelivery:
     """The last hop of one trader's orders.
 
@@ -154,11 +180,13 @@ class OrderDelivery:
         self._patience = patience or Patience()
         self._unlogged: dict[str, DurableIntent] = {}
         self._sent: set[str] = set()
-        self._fates: dict[str, asyncio.Task[ActionReply | None]] = {}
+        self._fates: dict[str, asyncio.Task[None]] = {}
         self._told: OrderedDict[str, ActionReply] = OrderedDict()
         self._unknown: dict[str, DurableIntent] = {i.key: i for i in log.open_intents()}
         self._before = tuple(self._unknown)
         self._owed = set(self._before)
+        self._turns = 0
+        self._fresh: set[str] = set()  # entries of a turn that still waits, not in doubt
 
     @property
     def unknown(self) -> Mapping[str, DurableIntent]:
@@ -184,12 +212,16 @@ class OrderDelivery:
         Whoever does not wait for it may: `carry_out` holds new risk back until it is done.
         """
         self._ask_for_earlier()
-        await self._await([key for key in self._before if key in self._fates], None)
+        await self._await(self._before, None)
 
     async def carry_out(
         self, actions: Sequence[Action], *, turn: int, decided_ms: int
     ) -> tuple[ActionReply, ...]:
-        """Send the actions of one decision, in their order.
+        """Send the actions of one decision, within a bounded time whatever the venue does.
+
+        They leave side by side. What reduces risk waits only for what the turn has sent before it
+        on the same coin, and not for long; a cancel for nothing. What may add risk waits for the
+        reductions before it.
 
         Args:
             actions: what passed the gate.
@@ -200,22 +232,34 @@ class OrderDelivery:
             One answer for each action: the exchange's own; `err` with a text that begins with
             `held back` when it never left; `sent` while its fate is unknown.
         """
-        deadline = asyncio.get_running_loop().time() + self._patience.turn_s
+        now_s, patience = asyncio.get_running_loop().time(), self._patience
+        here = _Turn(
+            decided_ms=decided_ms,
+            expires_ms=self._clock.now_ms() + patience.expires_ms,
+            deadline_s=now_s + patience.turn_s,
+            order_s=now_s + min(patience.order_s, patience.turn_s),
+        )
         self._ask_for_earlier()
-        keys: list[str] = []
-        for leg, action in enumerate(actions):
-            key = key_of(
-                self._trader_id,
-                generation=self._log.generation,
-                decided_ms=decided_ms,
-                turn=turn,
-                leg=leg,
-            )
-            keys.append(key)
-            if key not in self._told and key not in self._unknown:
-                await self._act(key, action, decided_ms, deadline)
-        await self._await([key for key in keys if key in self._fates], deadline)
-        return tuple(self._answer(*pair) for pair in zip(keys, actions, strict=True))
+        self._turns += 1
+        try:
+            for leg, action in enumerate(actions):
+                key = key_of(
+                    self._trader_id,
+                    generation=self._log.generation,
+                    decided_ms=decided_ms,
+                    turn=turn,
+                    leg=leg,
+                )
+                if key not in self._told and key not in self._unknown:
+                    await self._take_turn(action, here)
+                    self._act(key, action, here)
+                here.keys[key] = action
+            await self._await(tuple(here.keys), here.deadline_s)
+            return tuple(self._answer(*pair) for pair in here.keys.items())
+        finally:
+            self._turns -= 1
+            self._fresh.difference_update(here.keys)
+            self._forget(max(_REMEMBERED, len(actions)))
 
     async def close(self) -> None:
         """Stop asking; what is unknown is resolved by the next to open the log."""
@@ -226,12 +270,22 @@ class OrderDelivery:
 
     # one action
 
-    async def _act(self, key: str, action: Action, decided_ms: int, deadline: float) -> None:
-        if adds_risk(action):
-            same_coin = [k for k, i in self._unknown.items() if i.action.coin == action.coin]
-            awaited = (*self._unrecovered(), *same_coin)
-            await self._await([k for k in awaited if k in self._fates], deadline)
-        reason = self._why_not(action)
+    async def _take_turn(self, action: Action, here: "_Turn") -> None:
+        """Wait for what has to be before an action."""
+        if isinstance(action, CancelOrder):
+            return
+        if not adds_risk(action):
+            own = [key for key, sent in here.keys.items() if sent.coin == action.coin]
+            await self._await(own, here.order_s)
+            return
+        # entries of one decision were judged together, and need not wait for each other
+        before = [key for key, sent in here.keys.items() if not _opens(sent)]
+        doubtful = [key for key in self._of(action) if key not in self._fresh]
+        await self._await((*self._unrecovered(), *doubtful, *before), here.order_s)
+
+    def _act(self, key: str, action: Action, here: "_Turn") -> None:
+        """Write an action down and let it leave, unless it may not."""
+        reason = self._why_not(action, here)
         if reason:
             self._hold_back(key, reason)
             return
@@ -240,26 +294,17 @@ class OrderDelivery:
         intent = DurableIntent(
             key=key,
             action=action,
-            decided_ms=decided_ms,
-            expires_ms=self._clock.now_ms() + self._patience.expires_ms,
+            decided_ms=here.decided_ms,
+            expires_ms=here.expires_ms,
         )
-        if not self._begin(intent):
-            return
-        # unknown from here on: whatever ends this call, only an answer ends that
-        self._unknown[key] = intent
-        try:
-            reply = await self._send(intent)
-        except SuiteError as fault:
-            self.counts.unknown += 1
-            self._follow(intent, again=True, asked_ms=fault.retry_after_ms)
-        except BaseException:
-            self.counts.unknown += 1
-            self._follow(intent, again=True)
-            raise
-        else:
-            self._settle(intent, reply)
+        if self._begin(intent):
+            # unknown from here on: only an answer ends that
+            self._unknown[key] = intent
+            if _opens(action):
+                self._fresh.add(key)
+            self._follow(intent, first=True)
 
-    def _why_not(self, action: Action) -> str:
+    def _why_not(self, action: Action, here: "_Turn") -> str:
         """Tell why an action may not leave; empty when it may."""
         if not adds_risk(action):
             self._budget.take(exits=True)
@@ -268,15 +313,17 @@ class OrderDelivery:
             return "intents of an earlier run are not resolved yet"
         if self._latch.engaged:
             return "the kill latch is engaged"
-        if action.coin in self.unknown:
+        if not self._fresh.issuperset(self._of(action)):
             return f"the fate of another order of {action.coin} is unknown"
+        if asyncio.get_running_loop().time() >= here.deadline_s:
+            return "the turn took too long for it"
         if not self._budget.take(exits=False):
             return "what is left of the request budget is for exits"
         return ""
 
     def _hold_back(self, key: str, reason: str) -> None:
         self.counts.held_back += 1
-        self._tell(key, ActionReply(status="err", response=f"held back: {reason}"))
+        self._told[key] = ActionReply(status="err", response=f"held back: {reason}")
 
     def _begin(self, intent: DurableIntent) -> bool:
         """Make an intent durable; an exit goes out even where the disk refuses."""
@@ -304,32 +351,31 @@ class OrderDelivery:
 
     # what became of it
 
-    def _follow(self, intent: DurableIntent, *, again: bool, asked_ms: int | None = None) -> None:
-        """Begin to find out what became of an intent.
+    def _follow(self, intent: DurableIntent, *, first: bool) -> None:
+        """Send an intent, or have it ended, until it is known what became of it.
 
         Args:
             intent: of unknown fate.
-            again: it may be sent again.
-            asked_ms: how long the exchange wants to be left alone.
+            first: it is to be sent now; else it is of an earlier run, and not sent again.
         """
         if intent.key not in self._fates:
-            fate = asyncio.ensure_future(self._fate(intent, again=again, asked_ms=asked_ms))
+            fate = asyncio.ensure_future(self._fate(intent, first=first))
             fate.add_done_callback(self._ended)
             self._fates[intent.key] = fate
 
-    def _ended(self, fate: "asyncio.Task[ActionReply | None]") -> None:
+    def _ended(self, fate: "asyncio.Task[None]") -> None:
         """Stop taking risk where a bug has ended the search for a fate: nobody else would look."""
         if not fate.cancelled() and (bug := fate.exception()) is not None:
             self._latch.engage(f"cannot find out what became of an order: {bug!r}")
 
-    async def _fate(
-        self, intent: DurableIntent, *, again: bool, asked_ms: int | None
-    ) -> ActionReply | None:
-        tries = 0
+    async def _fate(self, intent: DurableIntent, *, first: bool) -> None:
+        again, tries = first, 0
+        asked_ms: int | None = None
         while True:
-            await asyncio.sleep(self._pause_s(tries, asked_ms))
-            again = again and self._still_wanted(intent)
-            self._budget.take(exits=True)
+            if tries or not first:
+                await asyncio.sleep(self._pause_s(max(0, tries - first), asked_ms))
+                again = again and self._still_wanted(intent)
+                self._budget.take(exits=True)
             try:
                 if again:
                     reply: ActionReply | None = await self._send(intent)
@@ -339,10 +385,11 @@ class OrderDelivery:
                 break
             except SuiteError as fault:
                 asked_ms = fault.retry_after_ms
+                self.counts.unknown += first and not tries
+                self._fresh.discard(intent.key)
             tries += 1
         del self._fates[intent.key]
         self._settle(intent, reply)
-        return reply
 
     def _pause_s(self, tries: int, asked_ms: int | None) -> float:
         if asked_ms is not None:
@@ -365,14 +412,15 @@ class OrderDelivery:
         self.counts.never_executed += reply is None
         del self._unknown[intent.key]
         self._sent.discard(intent.key)
-        self._tell(intent.key, reply or ActionReply(status="err", response=NEVER_EXECUTED))
+        self._fresh.discard(intent.key)
+        self._told[intent.key] = reply or ActionReply(status="err", response=NEVER_EXECUTED)
         if intent.key in self._owed:
             self._owed.discard(intent.key)
             self.late(intent, reply)
 
-    def _tell(self, key: str, reply: ActionReply) -> None:
-        self._told[key] = reply
-        while len(self._told) > _REMEMBERED:
+    def _forget(self, kept: int) -> None:
+        """Forget the oldest answers; never while a turn still has to tell its own."""
+        while not self._turns and len(self._told) > kept:
             self._told.popitem(last=False)
 
     def _answer(self, key: str, action: Action) -> ActionReply:
@@ -386,15 +434,19 @@ class OrderDelivery:
     def _ask_for_earlier(self) -> None:
         """Have the intents of an earlier run resolved, which nobody knows to be wanted still."""
         for key in self._unrecovered():
-            self._follow(self._unknown[key], again=False)
+            self._follow(self._unknown[key], first=False)
 
     def _unrecovered(self) -> list[str]:
         """Keys of an earlier run whose fate is not known yet."""
         return [key for key in self._before if key in self._unknown]
 
+    def _of(self, action: Action) -> list[str]:
+        """Keys of unknown fate of an action's coin."""
+        return [key for key, intent in self._unknown.items() if intent.action.coin == action.coin]
+
     async def _await(self, keys: Sequence[str], deadline: float | None) -> None:
         """Wait for fates, at most until a time of the loop; a bug in finding one out is raised."""
-        fates = [self._fates[key] for key in keys]
+        fates = [self._fates[key] for key in keys if key in self._fates]
         if not fates:
             return
         left_s = None
