@@ -68,6 +68,7 @@ class Connector:
             heartbeat_s=settings.heartbeat_s,
             quick_s=settings.quick_decision_s,
             slow_s=settings.slow_decision_s,
+            retry_pauses_s=settings.retry_pauses_s,
         )
 
     def use_token(self, trader_id: str, token: SecretStr) -> None:

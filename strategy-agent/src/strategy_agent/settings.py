@@ -1,5 +1,6 @@
 """Settings of the strategy-agent."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -23,6 +24,8 @@ class Settings(ServiceSettings):
         heartbeat_s: how often the venue is told that the trader is alive.
         connect_window_s: how long a venue that does not answer at all is tried at the start.
         retry_window_s: how long a call is repeated later on.
+        retry_pauses_s: how long to wait before a failed run is tried again, a JSON list: before the
+            first try, the second, ...; the last one before each further try.
         quick_decision_s: how long a decision may take that is made at once.
         slow_decision_s: how long one may take that is made in a thread of its own.
         local_steps: sleep by the own clock also where the venue would wake the trader.
@@ -56,6 +59,7 @@ class Settings(ServiceSettings):
     heartbeat_s: float = Field(default=10.0, gt=0)
     connect_window_s: float = Field(default=5.0, ge=0)
     retry_window_s: float = Field(default=30.0, ge=0)
+    retry_pauses_s: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 5.0, 30.0, 60.0)
     quick_decision_s: float = Field(default=5.0, gt=0)
     slow_decision_s: float = Field(default=120.0, gt=0)
     local_steps: bool = False

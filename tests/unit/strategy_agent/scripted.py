@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,17 +12,18 @@ from tests.unit.strategy_core.market import random_bars
 
 from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.alpha_loop import AlphaLoop
-from strategy_agent.application.instance import Alert
+from strategy_agent.application.instance import Alert, StrategyInstance
 from strategy_agent.application.parts import Circumstances, Parts
 from strategy_agent.application.ports import Kept
 from strategy_core.building import StrategyKind
+from strategy_core.orders.memory import Child
 from strategy_core.snapshot import SnapshotSeries
 from suite.clock import ManualClock
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
-from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import ActionReply, CancelOrder
-from suite.errors import ConfigError, UpstreamUnavailable
+from suite.errors import ConfigError, SuiteError, UpstreamUnavailable
 
 COINS = ("BTC", "ETH")
 DONE = ActionReply(status="ok", response={"type": "cancel", "data": {"statuses": ["success"]}})
@@ -30,8 +32,11 @@ DONE = ActionReply(status="ok", response={"type": "cancel", "data": {"statuses":
 class JournalList:
     def __init__(self) -> None:
         self.lines: list[tuple[str, Any]] = []
+        self.fault: Exception | None = None
 
     def write(self, kind: str, record: object) -> None:
+        if self.fault is not None:
+            raise self.fault
         self.lines.append((kind, msgspec.to_builtins(record)))
 
     def decisions(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
@@ -136,6 +141,7 @@ class ScriptedVenue:
         self, *, steps: int = 10**9, sleeps: bool = False, fails: dict[str, str] | None = None
     ) -> None:
         self.fails = fails or {}
+        self.refusal: SuiteError | None = None
         self.tokens: dict[str, str] = {}
         self.left: list[str] = []
         self.closed: list[str] = []
@@ -155,6 +161,8 @@ class ScriptedVenue:
     async def connect(self, spec: TraderSpec) -> Parts:
         name = spec.trader_id
         await asyncio.sleep(0)
+        if self.refusal is not None:
+            raise self.refusal
         if name in self.fails:
             raise UpstreamUnavailable(self.fails[name])
         if name not in self.accounts:
@@ -202,6 +210,7 @@ def alpha_with(
     kind: str = "flat",
     slow_s: float = 5.0,
     alerts: list[Alert] | None = None,
+    retry_pauses_s: tuple[float, ...] = (),
 ) -> AlphaLoop:
     """Instances that are not started yet."""
     around = Circumstances(
@@ -211,9 +220,40 @@ def alpha_with(
         heartbeat_s=10.0,
         quick_s=5.0,
         slow_s=slow_s,
+        retry_pauses_s=retry_pauses_s,
     )
     heard = alerts if alerts is not None else []
     alpha = AlphaLoop(around, on_alert=heard.append)
     for name in names:
         alpha.add(spec_of(kind, trader_id=name))
     return alpha
+
+
+def resting(
+    venue: ScriptedVenue, of: StrategyInstance, *, oid: int, ours: bool = True, **more: Any
+) -> None:
+    """Let an order rest at the venue, and the trader know it where it is its own."""
+    name = of.spec.trader_id
+    cloid = f"0x{oid:032x}"
+    order = OpenOrder(
+        **{
+            "coin": "BTC",
+            "side": "B",
+            "limitPx": "1",
+            "sz": "1",
+            "origSz": "1",
+            "timestamp": 1,
+            "oid": oid,
+            "cloid": cloid,
+            **more,
+        }
+    )
+    venue.accounts[name].venue.open_orders.append(order)
+    if ours:
+        assert of.memory is not None
+        child = Child(
+            cloid=cloid, coin="BTC", is_buy=True, sz=Decimal(1), role="plain", decision=1, leg="0",
+            px=Decimal(1), state="open",
+        )  # fmt: skip
+        of.memory.orders.children[cloid] = child
+        of.memory.orders.give_oid(child, oid)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.waiting import until
-from tests.unit.strategy_agent.scripted import ScriptedVenue, alpha_with
+from tests.unit.strategy_agent.scripted import ScriptedVenue, alpha_with, resting
 from tests.unit.strategy_core.fake_venue import spec_of
 
 from strategy_agent.application.alpha_loop import AlphaLoop
@@ -19,7 +19,6 @@ from strategy_agent.main import freeze_once_connected
 from strategy_core import building
 from strategy_core.building import kind_of
 from strategy_core.port import Decision, Needs, Observation
-from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.trader import TradersFileError
 from suite.contracts.venue import PlaceOrder
 from suite.errors import Conflict, NotFound, StorageError, UpstreamUnavailable
@@ -153,25 +152,19 @@ async def test_one_whose_venue_or_disk_fails_ends_alone() -> None:
 
 
 async def test_a_stop_cancels_what_could_open_a_position_and_keeps_what_protects() -> None:
-    """Orders of others, without a client id, are told and left alone."""
+    """Orders of others, be it with a client id, are told and left alone."""
     venue = ScriptedVenue(sleeps=True)
     async with running(venue, "a") as alpha:
         await until(lambda: venue.asleep("a"))
-        shape = {"coin": "BTC", "side": "B", "limitPx": "1", "sz": "1", "timestamp": 1}
-        mine, stop, foreign = (
-            OpenOrder(**{**shape, "oid": oid, "origSz": "1", **more})  # type: ignore[arg-type]
-            for oid, more in (
-                (1, {"cloid": "0x1"}),
-                (2, {"cloid": "0x2", "reduceOnly": True}),
-                (3, {}),
-            )
-        )
-        venue.accounts["a"].venue.open_orders[:] = [mine, stop, foreign]
+        one = alpha.instance()
+        resting(venue, one, oid=1)
+        resting(venue, one, oid=2, reduceOnly=True)
+        resting(venue, one, oid=3, ours=False, cloid=None)
+        resting(venue, one, oid=4, ours=False)
         await alpha.close()
         assert [1] == [order.oid for order in venue.accounts["a"].cancelled]
-        alert = alpha.instance().alert
-        assert alert is not None
-        assert "orders of others are left as they are: [3]" == alert.text
+        assert one.alert is not None
+        assert "orders of others are left as they are: [3, 4]" == one.alert.text
         assert "idle" == alpha.instance().status.state
 
 

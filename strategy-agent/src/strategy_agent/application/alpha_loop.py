@@ -159,6 +159,7 @@ class AlphaLoop:
         equity = sum((Decimal(s.equity) for s in statuses if s.equity), Decimal(0))
         return {
             "running": sum(status.state == "running" for status in statuses),
+            "retrying": sum(status.state == "retrying" for status in statuses),
             "failed": sum(status.state == "failed" for status in statuses),
             "equity": str(equity),
             "traders": [status.as_dict() for status in statuses],
@@ -172,7 +173,7 @@ class AlphaLoop:
         def begin(instance: StrategyInstance) -> None:
             if instance.running and instance.status.status == TraderStatus.STOPPED:
                 instance.command(Resume(actor=actor, reason=reason))
-            elif not instance.running:
+            elif not instance.running or instance.status.state == "retrying":
                 instance.note("start", actor=actor, reason=reason)
                 instance.start()
 

@@ -23,6 +23,10 @@ from suite.errors import ConfigError, SuiteError
 class Watcher(Protocol):
     """Who looks at a run and may tell it something."""
 
+    def began(self, memory: TraderMemory) -> None:
+        """See what the run begins with."""
+        ...
+
     def commands(self) -> tuple[Command, ...]:
         """Take the commands that came since the last turn."""
         ...
@@ -70,6 +74,7 @@ async def drive(
     )
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
+    watcher.began(memory)
     run = {
         "trader_id": spec.trader_id,
         "kind": spec.strategy.kind,

@@ -15,6 +15,7 @@ from strategy_agent.application.driving import drive
 from strategy_agent.application.parts import Circumstances, Parts
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
 from strategy_agent.application.ports import Journal
+from strategy_agent.application.retrying import Retries
 from strategy_agent.application.status import SIMULATION, Status
 from strategy_agent.application.thinking import Decided
 from strategy_core.deciding import DecisionFault
@@ -69,7 +70,8 @@ class StrategyInstance:
         latest_funding_rate: the last settled rate of each coin, as its snapshot says it.
         latest_account_data: the account as the venue last showed it, None before that.
         result: of the last run that came to an end.
-        failure: why the last run failed, None when it did not.
+        failure: why it failed for good, None when it did not.
+        memory: of the present or last run, None before the first; the loop's, to be read only.
         urgent: something came since the venue's last reply that wants a turn at once.
 
     Args:
@@ -93,6 +95,7 @@ class StrategyInstance:
         self.latest_account_data: AccountView | None = None
         self.result: TraderResult | None = None
         self.failure: SuiteError | None = None
+        self.memory: TraderMemory | None = None
         self.urgent = False
         self._around = around
         self._on_alert = on_alert
@@ -100,7 +103,9 @@ class StrategyInstance:
         self._journal: Journal | None = None
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
-        self._leaves = False
+        self._try_now = asyncio.Event()
+        self._real_time = False
+        self._stops = self._leaves = False
         self._notes: list[dict[str, Any]] = []
         self._commands: list[Command] = []
         self._waiting: list[_Asked] = []
@@ -119,9 +124,11 @@ class StrategyInstance:
         return self._parts is not None
 
     def start(self) -> None:
-        """Begin to trade; nothing when it does already."""
+        """Begin to trade; nothing when it does already. One that waits for a try, tries now."""
+        self._try_now.set()
         if not self.running:
             self.failure, self.status.error, self.status.state = None, "", "starting"
+            self.status.retries, self._stops, self._real_time = 0, False, False
             self._settled.clear()
             self._task = asyncio.create_task(self._run(), name=self.spec.trader_id)
 
@@ -143,68 +150,92 @@ class StrategyInstance:
                 trader is to come back.
         """
         if self._task is not None and not self._task.done():
-            self.status.state, self._leaves = "stopping", leave
+            self.status.state, self._stops, self._leaves = "stopping", True, leave
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         try:
-            await self._connect_and_trade()
+            await self._supervised()
+        except asyncio.CancelledError:
+            self.status.state = "idle"
         finally:
             self._settled.set()
 
-    async def _connect_and_trade(self) -> None:
+    async def _supervised(self) -> None:
+        """Trade; where that fails in real time, do so again after a pause."""
+        retries, clock = Retries(self._around.retry_pauses_s), asyncio.get_running_loop().time
+        while True:
+            begun_s = clock()
+            error = await self._connect_and_trade()
+            if error is None or self._stops:
+                self.status.state = "idle" if self._stops else self.status.state
+                return
+            pause_s = retries.pause_s(error, lasted_s=clock() - begun_s)
+            if pause_s is None or not self._real_time:
+                self._failed(error)
+                return
+            self.status.state, self.status.error = "retrying", str(error)
+            self.status.retries = retries.count
+            self._tell("failure", f"{error}; failure {retries.count}, tried again in {pause_s:g} s")
+            self._try_now.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._try_now.wait(), pause_s)
+            self.status.state = "starting"
+
+    async def _connect_and_trade(self) -> SuiteError | None:
+        """Do one run; where it fails, say why."""
         try:
             parts = await self._around.connect(self.spec)
-        except asyncio.CancelledError:
-            self.status.state = "idle"
-            return
-        except SuiteError as error:
-            self._failed("connection", error)
-            return
         except Exception as error:  # noqa: BLE001  of this trader alone
-            self._failed("connection", _fault_of(self.spec, error))
-            return
+            return self._fault_of(error)
         self._parts, self._journal = parts, parts.journal
+        self._real_time = parts.clock.mode == "wall"
         self.status.connection = "connected"
         self._settled.set()
+        failure: SuiteError | None = None
         try:
             await self._trade(parts)
-        finally:
-            self._parts, self.status.connection = None, SIMULATION
-            for asked in self._waiting + self._carried:
-                asked.told.cancel()
-            self._waiting, self._carried, self._commands = [], [], []
-            await parts.close()
-
-    async def _trade(self, parts: Parts) -> None:
-        try:
-            self._write_notes(parts)
-            self.result = await drive(self.spec, parts, self._around, self)
-            self.status.state, self.status.now_ms = "ended", self.result.ended_ms
-            self.status.equity = str(self.result.equity)
-            parts.journal.write("result", self.result)
         except asyncio.CancelledError:
             await self._cancel_entries(parts)
             if self._leaves:
                 with contextlib.suppress(SuiteError):
                     await parts.leave()
-            self.status.state = "idle"
-        except SuiteError as error:
-            self._failed("failure", error)
+            raise
         except Exception as error:  # noqa: BLE001  of this trader alone
-            self._failed("failure", _fault_of(self.spec, error))
+            failure = self._fault_of(error)
+            await self._cancel_entries(parts)
+        finally:
+            self._parts, self.status.connection = None, SIMULATION
+            for asked in self._waiting + self._carried:
+                asked.told.cancel()
+            self._waiting, self._carried, self._commands = [], [], []
+            await self._let_go(parts)
+        return failure
+
+    async def _trade(self, parts: Parts) -> None:
+        self._write_notes(parts)
+        self.result = await drive(self.spec, parts, self._around, self)
+        self.status.state, self.status.now_ms = "ended", self.result.ended_ms
+        self.status.equity = str(self.result.equity)
+        parts.journal.write("result", self.result)
+
+    async def _let_go(self, parts: Parts) -> None:
+        try:
+            await parts.close()
+        except Exception as error:  # noqa: BLE001  a run that is over must not fail by it
+            self._tell("failure", f"what it used could not be closed: {self._fault_of(error)}")
 
     async def _cancel_entries(self, parts: Parts) -> None:
-        """Cancel what could still open a position; foreign orders, without a cloid, are told."""
+        """Cancel what could still open a position; orders it did not place itself are told."""
         try:
             async with asyncio.timeout(CANCEL_LIMIT_S):
                 view = await parts.account.fetch_account()
                 entries = [order for order in view.open_orders if not order.reduceOnly]
-                foreign = [order.oid for order in entries if not order.cloid]
-                own = [CancelOrder(coin=o.coin, oid=o.oid) for o in entries if o.cloid]
+                foreign = [order.oid for order in entries if not self._placed(order)]
+                own = [CancelOrder(coin=o.coin, oid=o.oid) for o in entries if self._placed(o)]
                 replies = await parts.cancel(own) if own else ()
-        except (SuiteError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001  the end of a run must come to its own end
             reason = str(error) or f"no answer within {CANCEL_LIMIT_S:g} s"
             self._tell("stop", f"resting orders may be left at the venue: {reason}")
             return
@@ -214,10 +245,26 @@ class StrategyInstance:
         if foreign:
             self._tell("stop", f"orders of others are left as they are: {foreign}")
 
-    def _failed(self, kind: str, error: SuiteError) -> None:
+    def _placed(self, order: OpenOrder) -> bool:
+        """Whether an order is the trader's own."""
+        if self.memory is None:
+            return False
+        orders = self.memory.orders
+        named = order.cloid is not None and orders.child(order.cloid.lower()) is not None
+        return named or orders.child_of(order.oid) is not None
+
+    def _failed(self, error: SuiteError) -> None:
         self.failure = error
         self.status.state, self.status.error = "failed", str(error)
-        self._tell(kind, str(error))
+        self._tell("failure" if self.memory is not None else "connection", str(error))
+
+    def _fault_of(self, error: Exception) -> SuiteError:
+        if isinstance(error, SuiteError):
+            return error
+        said = f"trader {self.spec.trader_id} failed: {type(error).__name__}: {error}"
+        fault = SuiteError(said)
+        fault.__cause__ = error
+        return fault
 
     def _tell(self, kind: str, text: str) -> None:
         self.alert = Alert(
@@ -342,6 +389,10 @@ class StrategyInstance:
 
     # what the run tells it
 
+    def began(self, memory: TraderMemory) -> None:
+        """See what the run begins with."""
+        self.memory, self.status.error = memory, ""
+
     def commands(self) -> tuple[Command, ...]:
         """Hand over the commands that came since the last turn."""
         taken, self._commands = tuple(self._commands), []
@@ -407,9 +458,3 @@ class StrategyInstance:
         self.latest_market_data.update(snapshots)
         for coin, snapshot in snapshots.items():
             self.latest_funding_rate[coin] = snapshot.get("funding")
-
-
-def _fault_of(spec: TraderSpec, error: Exception) -> SuiteError:
-    fault = SuiteError(f"trader {spec.trader_id} failed: {type(error).__name__}: {error}")
-    fault.__cause__ = error
-    return fault

@@ -66,6 +66,7 @@ class Circumstances:
         seed: of what traders draw at random.
         heartbeat_s: pause between two signs of life.
         quick_s, slow_s: budgets of a decision, see `Thinking`.
+        retry_pauses_s: before a failed run is tried again, see `Retries`; none for no further try.
     """
 
     connect: Connect
@@ -74,3 +75,4 @@ class Circumstances:
     heartbeat_s: float
     quick_s: float
     slow_s: float
+    retry_pauses_s: tuple[float, ...]

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 SIMULATION: Final = "simulation mode"
 """An instance without a connection: nothing it wants reaches an exchange."""
 
-State = Literal["idle", "starting", "running", "stopping", "ended", "failed"]
+State = Literal["idle", "starting", "running", "retrying", "stopping", "ended", "failed"]
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Status:
         last_verdict: the guard's on the last intent it judged.
         last_fault: why the strategy gave no decision, when it last gave none.
         missed_heartbeats: heartbeats that did not get through.
-        error: why it failed, empty otherwise.
+        error: why it failed, empty otherwise; retries: how often it failed since its start.
         alert: the last thing that a person should know.
     """
 
@@ -51,6 +51,7 @@ class Status:
     last_fault: str = ""
     missed_heartbeats: int = 0
     error: str = ""
+    retries: int = 0
     alert: str = ""
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""Whether a run that failed is tried again, and after how long."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from suite.errors import ConfigError, SuiteError, Unauthorized
+
+FINAL: Final = (ConfigError, Unauthorized)
+"""Failures that stay until a person has changed something."""
+
+
+class Retries:
+    """The failed runs of one trader, one after the other.
+
+    Args:
+        pauses_s: before the first try, the second, ...; the last one before each further try. A run
+            that lasted longer than that begins anew with the first.
+
+    Attributes:
+        count: failures in all.
+    """
+
+    def __init__(self, pauses_s: Sequence[float]) -> None:
+        self._pauses_s = tuple(pauses_s)
+        self._in_a_row = 0
+        self.count = 0
+
+    def pause_s(self, error: SuiteError, *, lasted_s: float) -> float | None:
+        """Count a failure.
+
+        Args:
+            error: why the run failed.
+            lasted_s: how long it had lasted.
+
+        Returns:
+            How long to wait before the next try; None for no further one.
+        """
+        if isinstance(error, FINAL) or not self._pauses_s:
+            return None
+        if lasted_s > self._pauses_s[-1]:
+            self._in_a_row = 0
+        pause_s = self._pauses_s[min(self._in_a_row, len(self._pauses_s) - 1)]
+        self._in_a_row += 1
+        self.count += 1
+        return pause_s
