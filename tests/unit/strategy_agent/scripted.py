@@ -17,6 +17,7 @@ from strategy_agent.application.parts import Circumstances, Parts
 from strategy_agent.application.ports import Kept
 from strategy_core.building import StrategyKind
 from strategy_core.orders.memory import Child
+from strategy_core.risk.commands import Command
 from strategy_core.snapshot import SnapshotSeries
 from suite.clock import ManualClock
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
@@ -53,7 +54,17 @@ class JournalList:
 class MemoryCell:
     def __init__(self) -> None:
         self.content = b""
+        self.commands: tuple[Command, ...] = ()
         self.fault: Exception | None = None
+        self.commands_fault: Exception | None = None
+
+    def load_commands(self) -> tuple[Command, ...]:
+        return self.commands
+
+    def keep_commands(self, commands: Sequence[Command]) -> None:
+        if self.commands_fault is not None:
+            raise self.commands_fault
+        self.commands = tuple(commands)
 
     def load(self) -> Kept | None:
         return msgspec.json.decode(self.content, type=Kept) if self.content else None
@@ -67,7 +78,7 @@ class MemoryCell:
         self.content = content
 
     def forget(self) -> None:
-        self.content = b""
+        self.content, self.commands = b"", ()
 
 
 class ScriptedSteps:

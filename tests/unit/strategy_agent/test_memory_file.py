@@ -8,6 +8,7 @@ import pytest
 from strategy_agent.adapters.memory_file import MemoryFile
 from strategy_agent.application.ports import Kept
 from strategy_core.memory import TraderMemory
+from strategy_core.risk.commands import Stop
 from suite.errors import StorageError
 
 
@@ -35,6 +36,24 @@ def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     found.forget()
     found.forget()
     assert file(tmp_path / "new").load() is None
+
+
+def test_commands_are_kept_beside_it_until_they_are_obeyed(tmp_path: Path) -> None:
+    """Nothing of them is left after that; what cannot be understood is a reason not to start."""
+    stop = Stop(actor="ann", reason="enough")
+    found = keep(tmp_path, 1)
+    assert () == found.load_commands()
+    found.keep_commands([stop])
+    assert (stop,) == file(tmp_path).load_commands()
+    assert kept(1) == file(tmp_path).load()
+    found.keep_commands([])
+    assert ["a.json"] == [path.name for path in tmp_path.iterdir()]
+    found.keep_commands([stop])
+    found.forget()
+    assert [] == list(tmp_path.iterdir())
+    (tmp_path / "a.commands.json").write_text("[{}]")
+    with pytest.raises(StorageError, match=r"a\.commands\.json of trader a cannot be used"):
+        found.load_commands()
 
 
 def content(**changes: object) -> str:

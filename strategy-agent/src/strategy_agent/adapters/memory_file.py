@@ -1,15 +1,19 @@
 """What a trader remembers over a restart: one JSON file, replaced as a whole.
 
-It is written before a request leaves, so after a crash a trader never gives an id that it may have
+Commands that were accepted and are not obeyed yet have a file of their own beside it. The memory is
+written before a request leaves, so after a crash a trader never gives an id that it may have
 given before. Temp, fsync, rename: a reader finds the old file or the new one.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from strategy_agent.application.ports import Kept
+from strategy_core.risk.commands import Command
 from suite.errors import StorageError, one_line
 
 
@@ -23,7 +27,7 @@ class MemoryFile:
 
     def __init__(self, directory: Path, trader_id: str) -> None:
         self._path = directory / f"{trader_id}.json"
-        self._draft = directory / f".{trader_id}.json.new"
+        self._commands = directory / f"{trader_id}.commands.json"
         self._trader_id = trader_id
         self._encoder = msgspec.json.Encoder()
 
@@ -33,14 +37,9 @@ class MemoryFile:
         Raises:
             StorageError: it cannot be read or understood; the trader must not start without it.
         """
-        try:
-            kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
-        except FileNotFoundError:
+        kept: Kept | None = self._read(self._path, Kept)
+        if kept is None:
             return None
-        except OSError as error:
-            raise self._unusable(error.strerror or "input/output error") from None
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise self._unusable(one_line(str(error))) from None
         if kept.trader_id != self._trader_id:
             raise self._unusable(f"it belongs to {one_line(kept.trader_id)}")
         return kept
@@ -55,37 +54,76 @@ class MemoryFile:
         Raises:
             StorageError: the disk does not take it.
         """
+        self._replace(self._path, content)
+
+    def load_commands(self) -> tuple[Command, ...]:
+        """Read the commands that were accepted and perhaps not obeyed.
+
+        Raises:
+            StorageError: the file cannot be read or understood.
+        """
+        found: tuple[Command, ...] | None = self._read(self._commands, tuple[Command, ...])
+        return found or ()
+
+    def keep_commands(self, commands: Sequence[Command]) -> None:
+        """Replace that file; none of it is left when there is no command.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        if commands:
+            self._replace(self._commands, self._encoder.encode(commands) + b"\n")
+        else:
+            self._remove(self._commands)
+
+    def forget(self) -> None:
+        """Remove both.
+
+        Raises:
+            StorageError: one cannot be removed.
+        """
+        self._remove(self._path)
+        self._remove(self._commands)
+
+    def _read(self, path: Path, shape: Any) -> Any:
+        """Read a file as a value of a type; None when there is none."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._draft.open("wb") as file:
+            return msgspec.json.decode(path.read_bytes(), type=shape)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unusable(error.strerror or "input/output error", path) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise self._unusable(one_line(str(error)), path) from None
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        draft = path.with_name(f".{path.name}.new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            self._draft.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
+            draft.replace(path)
+            folder = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
         except OSError as error:
-            raise StorageError(f"cannot write the memory {self._path}: {error.strerror}") from None
+            raise StorageError(f"cannot write the memory {path}: {error.strerror}") from None
 
-    def forget(self) -> None:
-        """Remove it.
-
-        Raises:
-            StorageError: it cannot be removed.
-        """
+    def _remove(self, path: Path) -> None:
         try:
-            self._path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot remove {self._path}: {error.strerror}") from None
+            raise StorageError(f"cannot remove {path}: {error.strerror}") from None
 
-    def _unusable(self, reason: str) -> StorageError:
+    def _unusable(self, reason: str, path: Path | None = None) -> StorageError:
         return StorageError(
-            f"the memory {self._path} of trader {self._trader_id} cannot be used: {reason}; put it "
-            "back from a backup, or, once orders and positions at the venue are as you want them, "
-            "move it away to start afresh"
+            f"the memory {path or self._path} of trader {self._trader_id} cannot be used: "
+            f"{reason}; put it back from a backup, or, once orders and positions at the venue are "
+            "as you want them, move it away to start afresh"
         )
 
 
@@ -102,6 +140,13 @@ class NoMemory:
 
     def write(self, content: bytes) -> None:
         """Keep nothing."""
+
+    def load_commands(self) -> tuple[Command, ...]:
+        """Know none."""
+        return ()
+
+    def keep_commands(self, commands: Sequence[Command]) -> None:
+        """Keep none."""
 
     def forget(self) -> None:
         """Remove nothing."""

@@ -171,11 +171,11 @@ class AlphaLoop:
         """Start one, or all that do not run; one that is STOPPED resumes, which needs a reason."""
 
         def begin(instance: StrategyInstance) -> None:
-            if instance.running and instance.status.status == TraderStatus.STOPPED:
-                instance.command(Resume(actor=actor, reason=reason))
-            elif not instance.running or instance.status.state == "retrying":
+            if not instance.running or instance.status.state == "retrying":
                 instance.note("start", actor=actor, reason=reason)
                 instance.start()
+            elif instance.status.status == TraderStatus.STOPPED:
+                instance.command(Resume(actor=actor, reason=reason))
 
         return self._each(strategy_id, begin)
 

@@ -23,8 +23,12 @@ from suite.errors import ConfigError, SuiteError
 class Watcher(Protocol):
     """Who looks at a run and may tell it something."""
 
-    def began(self, memory: TraderMemory) -> None:
-        """See what the run begins with."""
+    def began(self, memory: TraderMemory, commands: tuple[Command, ...]) -> None:
+        """See what the run begins with, commands that an earlier one left among it."""
+        ...
+
+    def kept(self) -> None:
+        """See that the memory of the last turn is on disk."""
         ...
 
     def commands(self) -> tuple[Command, ...]:
@@ -74,7 +78,7 @@ async def drive(
     )
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
-    watcher.began(memory)
+    watcher.began(memory, parts.memory.load_commands())
     run = {
         "trader_id": spec.trader_id,
         "kind": spec.strategy.kind,
@@ -107,6 +111,7 @@ async def drive(
                             memory=memory,
                         )
                         await asyncio.to_thread(parts.memory.write, parts.memory.encode(picture))
+                        watcher.kept()
                         if watcher.urgent:  # it came while nobody slept who could be woken
                             asyncio.get_running_loop().call_soon(parts.steps.wake)
                     reply = await _ask(parts.steps, request)
@@ -139,7 +144,10 @@ def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
                 "TRADING_URL back, or move its file in state/ away to start afresh there"
             )
         return kept
-    return kept if kept.venue == parts.venue and kept.now_ms <= parts.clock.now_ms else None
+    if kept.venue == parts.venue and kept.now_ms <= parts.clock.now_ms:
+        return kept
+    parts.memory.forget()
+    return None
 
 
 async def _ask(steps: Steps, request: JoinRequest | WaitRequest) -> WaitReply:

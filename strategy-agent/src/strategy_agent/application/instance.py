@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from strategy_agent.application.command_queue import CommandQueue
 from strategy_agent.application.driving import drive
 from strategy_agent.application.parts import Circumstances, Parts
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
-from strategy_agent.application.ports import Journal
+from strategy_agent.application.ports import Journal, MemoryStore
 from strategy_agent.application.retrying import Retries
 from strategy_agent.application.status import SIMULATION, Status
 from strategy_agent.application.thinking import Decided
@@ -29,7 +30,7 @@ from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import Action, CancelOrder
 from suite.enums import TraderStatus
-from suite.errors import Conflict, SuiteError, one_line
+from suite.errors import Conflict, StorageError, SuiteError, one_line
 
 CANCEL_LIMIT_S: Final = 10.0
 """How long a stop may take to cancel what rests at the venue."""
@@ -107,7 +108,8 @@ class StrategyInstance:
         self._real_time = False
         self._stops = self._leaves = False
         self._notes: list[dict[str, Any]] = []
-        self._commands: list[Command] = []
+        self._queue = CommandQueue()
+        self._store: MemoryStore | None = None
         self._waiting: list[_Asked] = []
         self._carried: list[_Asked] = []
 
@@ -189,7 +191,7 @@ class StrategyInstance:
             parts = await self._around.connect(self.spec)
         except Exception as error:  # noqa: BLE001  of this trader alone
             return self._fault_of(error)
-        self._parts, self._journal = parts, parts.journal
+        self._parts, self._journal, self._store = parts, parts.journal, parts.memory
         self._real_time = parts.clock.mode == "wall"
         self.status.connection = "connected"
         self._settled.set()
@@ -209,13 +211,14 @@ class StrategyInstance:
             self._parts, self.status.connection = None, SIMULATION
             for asked in self._waiting + self._carried:
                 asked.told.cancel()
-            self._waiting, self._carried, self._commands = [], [], []
+            self._waiting, self._carried = [], []
             await self._let_go(parts)
         return failure
 
     async def _trade(self, parts: Parts) -> None:
         self._write_notes(parts)
         self.result = await drive(self.spec, parts, self._around, self)
+        self._queue.clear()
         self.status.state, self.status.now_ms = "ended", self.result.ended_ms
         self.status.equity = str(self.result.equity)
         parts.journal.write("result", self.result)
@@ -282,16 +285,23 @@ class StrategyInstance:
     # what others tell it
 
     def command(self, command: Command) -> None:
-        """Give a command; it is journaled and takes effect at once, in a turn of its own.
+        """Give a command; it takes effect at once, in a turn of its own, or with the next run.
 
         Raises:
-            Conflict: the instance is not connected, so nothing can obey.
+            Conflict: the instance is not connected nor about to be again, so nothing can obey.
+            StorageError: it is obeyed, but cannot be kept or journaled.
         """
-        parts = self._connected()
+        if self._store is None or self.status.state != "retrying":
+            self._wake(self._connected())
+        self._queue.put(command)
         fields = msgspec.to_builtins(command)
-        self.note(fields.pop("type"), **fields)
-        self._commands.append(command)
-        self._wake(parts)
+        try:
+            if self._store is not None:
+                self._store.keep_commands(self._queue.lasting)
+            self.note(fields.pop("type"), **fields)
+        except StorageError as error:
+            said = f"it is obeyed, but a restart may not know of it: {error}"
+            raise StorageError(said) from None
 
     def run_once(self, actor: str, reason: str) -> None:
         """Wake the trader now.
@@ -389,14 +399,19 @@ class StrategyInstance:
 
     # what the run tells it
 
-    def began(self, memory: TraderMemory) -> None:
+    def began(self, memory: TraderMemory, commands: tuple[Command, ...]) -> None:
         """See what the run begins with."""
         self.memory, self.status.error = memory, ""
+        self._queue.begin(commands)
 
     def commands(self) -> tuple[Command, ...]:
         """Hand over the commands that came since the last turn."""
-        taken, self._commands = tuple(self._commands), []
-        return taken
+        return self._queue.take()
+
+    def kept(self) -> None:
+        """See that what the last turn took is remembered."""
+        if self._queue.obeyed() and self._store is not None:
+            self._store.keep_commands(self._queue.lasting)
 
     def shown(self, reply: WaitReply) -> None:
         """See what the venue answered."""

@@ -7,6 +7,7 @@ import msgspec
 
 from strategy_agent.application.account_events import AccountEvent, FundingPayment
 from strategy_core.memory import TraderMemory
+from strategy_core.risk.commands import Command
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import Action, ActionReply
@@ -286,6 +287,22 @@ class MemoryStore(Protocol):
         """
         ...
 
+    def load_commands(self) -> tuple[Command, ...]:
+        """Read the commands that were accepted and perhaps not obeyed.
+
+        Raises:
+            StorageError: there are some and they cannot be used: the trader must not start.
+        """
+        ...
+
+    def keep_commands(self, commands: Sequence[Command]) -> None:
+        """Keep these instead; on return they survive a power cut.
+
+        Raises:
+            StorageError: they cannot be kept.
+        """
+        ...
+
     def forget(self) -> None:
-        """Remove it: the world it was about is over."""
+        """Remove all: the world it was about is over."""
         ...
