@@ -1,18 +1,22 @@
 """What a trader may do: LIVE, PAUSED or STOPPED, as a pure state machine.
 
 A trader is PAUSED while there is a cause for it. A person's causes go when a person says so, those
-of a day when the day does, those seen on the connection once they have been over for a while. So
-an automatic pause never ends one by a person. A cause `name:COIN` keeps that coin back alone; it
-pauses the trader only when each of its coins is kept back.
+of a day when the day does and its positions are closed, those seen on the connection once they have
+been over for a while. So an automatic pause never ends one by a person. A cause `name:COIN` keeps
+that coin back alone; it pauses the trader only when each of its coins is kept back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from suite.enums import TraderStatus
+
+CLOSING: Final = "closing"
+"""Cause of a lost day that is over before its positions are closed."""
 
 
 class EventKind(StrEnum):
@@ -265,9 +269,12 @@ class StatusMachine:
         return ""
 
     def _new_day(self, event: StatusEvent) -> str:
+        """End the causes of a day; what it leaves to be closed holds back new risk until then."""
         for name, cause in list(self._state.causes.items()):
             if cause.kind is CauseKind.DAY:
                 del self._state.causes[name]
+                if self._state.closing:
+                    self._add(CLOSING, CauseKind.HUMAN, event)
         return ""
 
     def _human_cause(self, event: StatusEvent) -> str:
@@ -289,6 +296,7 @@ class StatusMachine:
 
     def _flat(self, event: StatusEvent) -> str:
         self._state.closing = False
+        self._state.causes.pop(CLOSING, None)
         return ""
 
     def _add(self, name: str, kind: CauseKind, event: StatusEvent) -> None:

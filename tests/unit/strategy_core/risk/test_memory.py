@@ -68,7 +68,7 @@ def test_a_lost_day_ends_at_midnight_and_the_next_is_counted_from_its_own_start(
     assert [PlaceOrder] == [type(action) for action in account.gate.duties(account.seen("970"))]
     assert "day_loss" in account.tell(RESUME)
     account.now_ms = MIDNIGHT_MS + DAY_MS - 1
-    assert account.look("960", after_ms=1) == []
+    assert ["flat -> PAUSED"] == account.look("960", after_ms=1, positions={})
     assert ["new_day -> LIVE"] == account.look("960")
     assert account.look("940") == []
     assert ["day_loss -> PAUSED"] == account.look("931.2")
@@ -84,6 +84,21 @@ def test_closing_goes_on_while_an_entry_could_still_fill() -> None:
     assert [PlaceOrder] == [type(action) for action in account.gate.duties(account.seen("970"))]
     account.gate.begin(flat)
     assert account.gate.duties(account.seen("970")) == ()
+
+
+def test_a_lost_day_that_ends_before_it_is_flat_opens_nothing() -> None:
+    """Lost a second before midnight: it is closed in the new day, and only then goes on."""
+    account = Account()
+    account.look("1000")
+    account.now_ms = MIDNIGHT_MS + DAY_MS - 1_000
+    assert ["day_loss -> PAUSED"] == account.look("970")
+    assert ["new_day -> PAUSED"] == account.look("970", after_ms=2_000)
+    seen = account.seen("970")
+    assert ["rejected(paused)"] == [str(v) for v in account.gate.judge([order("2")], seen).verdicts]
+    assert [PlaceOrder] == [type(action) for action in account.gate.duties(seen)]
+    flat = replace(see(equity="970"), now_ms=account.now_ms)
+    assert [LIVE] == [change.after for change in account.gate.begin(flat)]
+    assert account.gate.duties(flat) == ()
 
 
 def test_a_lost_day_may_leave_the_positions() -> None:
