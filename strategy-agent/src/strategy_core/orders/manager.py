@@ -142,14 +142,28 @@ class SmartOrderManager:
         """
         note_sent(self.memory, actions)
 
-    def pending(self) -> tuple[ParentOrder, ...]:
-        """Parts of parent orders that are not at the venue yet, and may still be sent."""
-        rests = []
+    def pending(self) -> tuple[PlaceOrder | ParentOrder, ...]:
+        """What may still open a position and is neither listed nor part of what this turn sends.
+
+        Returns:
+            Parts of parent orders that are not at the venue yet, and orders that went out in an
+            earlier turn whose fate is unknown, or which the list of open orders does not show yet.
+        """
+        rests: list[PlaceOrder | ParentOrder] = []
         for work in self.memory.works.values():
             child = self.memory.children.get(work.child)
             at_venue = child.sz - child.done if child is not None else ZERO
             if work.left > at_venue:
                 rests.append(msgspec.structs.replace(work.order, sz=work.left - at_venue))
+        outbox = self.memory.outbox
+        going = {sent.cloid for sent in outbox if isinstance(sent.action, PlaceOrder)}
+        for child in self.memory.children.values():
+            size = child.sz - child.done
+            if child.resting or child.reduce_only or child.cloid in going or size <= 0:
+                continue
+            rests.append(
+                PlaceOrder(coin=child.coin, is_buy=child.is_buy, sz=size, limit_px=child.px)
+            )
         return tuple(rests)
 
     @property

@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 from tests.support.order_venue import (
     COIN,
+    NOT_KNOWN,
     START_MS,
     Managed,
     OrderVenue,
@@ -13,7 +15,7 @@ from tests.support.order_venue import (
     restarted,
 )
 
-from strategy_core.intents import ParentOrder, Passive, Sliced
+from strategy_core.intents import Intent, ParentOrder, Passive, Sliced
 from strategy_core.orders.identity import cloid_for
 from strategy_core.orders.memory import OrderMemory
 from strategy_core.port import NOTHING_EARLIER
@@ -70,6 +72,38 @@ def test_it_says_when_it_wants_to_look_again() -> None:
     calm.take((slices,), seen, turn=1)
     assert calm.until_ms is not None
     assert START_MS + 800 <= calm.until_ms <= START_MS + 1_200
+
+
+@pytest.mark.parametrize("intent", [entry("1", limit="1990"), QUOTE])
+def test_an_order_that_nobody_sees_is_under_way(intent: Intent) -> None:
+    """It may fill at any time; once it is listed, or can live no more, it counts no longer."""
+    managed = Managed()
+
+    def under_way() -> list[tuple[Decimal, bool]]:
+        manager = managed.manager(managed.memory)
+        return [(order.sz, order.is_buy) for order in manager.pending()]
+
+    managed.turn(intent)
+    assert under_way() == []  # it is among what this turn sends
+    managed.venue.results = [NOT_KNOWN]
+    hidden, managed.venue.orders = managed.venue.orders, {}
+    managed.turn()
+    assert [(Decimal(1), True)] == under_way()
+    managed.venue.orders = hidden
+    managed.turn()
+    assert under_way() == []
+    managed.venue.orders = {}
+    managed.turn()
+    assert under_way() == []
+
+
+def test_a_close_that_nobody_sees_takes_no_room() -> None:
+    """It cannot open anything."""
+    managed = Managed(OrderVenue(position=Decimal(1), depth=Decimal(0)))
+    managed.turn(close("1"))
+    managed.venue.results = [NOT_KNOWN]
+    managed.turn()
+    assert managed.manager(managed.memory).pending() == ()
 
 
 def test_what_is_still_to_be_sent_of_parents_can_be_asked() -> None:
