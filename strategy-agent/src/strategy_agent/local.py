@@ -73,7 +73,7 @@ class LocalTrader:
             stack: closes what is opened here.
             follow: makes the account's stream, which tells the keeper; with the chance of pauses.
             folder: of intents and latch.
-            kept: of an earlier run; what was filled since is told at the join.
+            kept: of an earlier run; fills that it had not been told of are told at the join.
 
         Raises:
             StorageError: the intents cannot be kept, or belong to another process.
@@ -104,7 +104,7 @@ class LocalTrader:
             delivery=delivery,
             market=self._market,
             user=address_of(self._spec),
-            fills_since_ms=None if kept is None else kept.now_ms + 1,
+            kept=kept,
         )
         following.add_done_callback(steps.following_ended)
         return steps

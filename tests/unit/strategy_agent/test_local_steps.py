@@ -15,8 +15,10 @@ from tests.support.intents import buy, filled, intent
 from strategy_agent.application.account_state import AccountStateCache, StateLimits
 from strategy_agent.application.live_mids import LiveMids
 from strategy_agent.application.local_steps import LocalSteps, StepLimits
-from strategy_agent.application.ports import DurableIntent
+from strategy_agent.application.ports import DurableIntent, Kept
 from strategy_agent.application.venue_time import VenueTime
+from strategy_core.memory import TraderMemory
+from strategy_core.orders.memory import fill_key
 from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.clock import (
@@ -244,11 +246,16 @@ async def test_fills_are_told_once_also_those_that_came_while_a_decision_was_mad
         assert (two,) == (await reply_of(task)).fills
 
 
-async def test_a_trader_that_was_away_hears_of_the_fills_since_then() -> None:
-    old, new = fill(1, at=START_MS - 9), fill(2, at=START_MS - 3)
-    world = World(fills_since_ms=START_MS - 5)
-    world.begin(position("ETH", "1.0"), told=(old, new))
-    assert (new,) == (await world.steps.join(JoinRequest(want=WANT))).fills
+async def test_a_trader_that_was_away_hears_of_the_fills_that_it_had_not_been_told() -> None:
+    """Also of one that happened before its last reply: it may have been under way then."""
+    ancient = fill(1, at=START_MS - 10 * MINUTE_MS)
+    told, late, new = (fill(n, at=START_MS + at) for n, at in ((2, -9), (3, -8), (4, -3)))
+    memory = TraderMemory()
+    memory.orders.fills[fill_key(told)] = told.time
+    kept = Kept(trader_id="a", venue="v", now_ms=START_MS - 5, memory=memory)
+    world = World(kept=kept)
+    world.begin(position("ETH", "1.0"), told=(ancient, told, late, new))
+    assert (late, new) == (await world.steps.join(JoinRequest(want=WANT))).fills
     assert () == (await world.steps.join(JoinRequest(want=WANT))).fills
 
 

@@ -17,8 +17,9 @@ from typing import Any, Final
 from strategy_agent.application.account_events import AccountChange
 from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.live_mids import LiveMids
-from strategy_agent.application.ports import Delivery, MarketData
+from strategy_agent.application.ports import Delivery, Kept, MarketData
 from strategy_agent.application.venue_time import VenueTime
+from strategy_core.orders.memory import fill_key
 from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts.clock import JoinRequest, PriceCross, WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.hyperliquid_info import FillLiquidation, UserFill
@@ -27,6 +28,8 @@ from suite.errors import SuiteError, UpstreamTimeout
 from suite.fixed import is_decimal, parse_decimal
 
 _RETRY_S: Final = 0.1
+_LATE_FILLS_MS: Final = 5 * MINUTE_MS
+"""How much later than it happened a fill may be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +58,7 @@ class LocalSteps:
         market: snapshots.
         user: address of the account.
         limits: see there.
-        fills_since_ms: fills from this time on that were there before the process are told at the
-            join, so that a trader that was away hears of them; None for none.
+        kept: of an earlier run; fills that it had not been told of are told at the join.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class LocalSteps:
         market: MarketData,
         user: str,
         limits: StepLimits | None = None,
-        fills_since_ms: int | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._time = time
         self._cache = cache
@@ -78,7 +80,7 @@ class LocalSteps:
         self._market = market
         self._user = user.lower()
         self._limits = limits or StepLimits()
-        self._fills_since_ms = fills_since_ms
+        self._kept = kept
         self._stirred = asyncio.Event()
         self._fills: list[UserFill] = []
         self._order_changed = self._asked = self._waiting = self._sending = False
@@ -122,19 +124,23 @@ class LocalSteps:
             raise UpstreamTimeout(
                 f"the account is not known after {limit_s:g} s: {reason}"
             ) from None
-        if self._fills_since_ms is not None:
-            known = {(fill.time, fill.coin, fill.tid) for fill in self._fills}
-            before = [
-                fill
-                for fill in self._cache.state.fills
-                if fill.time >= self._fills_since_ms
-                and (fill.time, fill.coin, fill.tid) not in known
-            ]
-            self._fills = sorted([*before, *self._fills], key=lambda fill: fill.time)
-            self._fills_since_ms = None
+        if self._kept is not None:
+            self._recall(self._kept)
+            self._kept = None
         await self._refresh(request.want, strict=True)
         self._last = None
         return self._reply(request.want, step_seq=0, woke_by=(), results=())
+
+    def _recall(self, kept: Kept) -> None:
+        """Tell the fills that an earlier run did not hear of, which may be older than its end."""
+        since_ms = kept.now_ms - _LATE_FILLS_MS
+        heard = {*kept.memory.orders.fills, *map(fill_key, self._fills)}
+        before = [
+            fill
+            for fill in self._cache.state.fills
+            if fill.time >= since_ms and fill_key(fill) not in heard
+        ]
+        self._fills = sorted([*before, *self._fills], key=lambda fill: fill.time)
 
     async def wait(self, request: WaitRequest) -> WaitReply:
         """Carry out orders and sleep until woken; a repeated step has its reply and no more."""

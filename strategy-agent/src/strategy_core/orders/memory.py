@@ -6,6 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from strategy_core.intents import ParentOrder
+from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import Action
 
 ZERO: Final = Decimal(0)
@@ -322,3 +323,8 @@ class OrderMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     def settled(self, coin: str) -> bool:
         """Whether fills and the venue's positions agree on a coin."""
         return not self.strikes.get(coin)
+
+
+def fill_key(fill: UserFill) -> str:
+    """Tell a fill from all others; a trade id alone is a hash."""
+    return f"{fill.time}/{fill.coin}/{fill.tid}"

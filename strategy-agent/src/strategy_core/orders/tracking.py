@@ -17,6 +17,7 @@ from strategy_core.orders.memory import (
     Guard,
     Missed,
     OrderMemory,
+    fill_key,
 )
 from strategy_core.orders.replies import take_answer
 from suite.contracts.hyperliquid_info import FillLiquidation, OpenOrder, UserFill
@@ -74,7 +75,7 @@ def _take_answers(desk: Desk) -> None:
 def _take_fills(desk: Desk) -> None:
     memory = desk.memory
     for fill in desk.seen.fills:
-        key = f"{fill.time}/{fill.coin}/{fill.tid}"
+        key = fill_key(fill)
         if key in memory.fills:
             if not _joined(desk):
                 desk.trouble.append(f"{fill.coin}: fill {fill.tid} was reported twice")
