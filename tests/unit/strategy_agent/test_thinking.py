@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 from tests.support.waiting import until
 
-from strategy_agent.application.thinking import Thinking
+from strategy_agent.application.thinking import OVERRUNS_LIMIT, Thinking
 from strategy_core.deciding import DecisionFault
 from strategy_core.port import Decision, Needs, Observation
+from suite.enums import TraderStatus
 
 SEEN = Observation(now_ms=1)
 
@@ -25,7 +27,7 @@ class Scripted:
         self._decide = decide
 
     def decide(self, observation: Observation) -> Any:
-        assert observation is SEEN
+        assert observation.now_ms == SEEN.now_ms
         return self._decide()
 
 
@@ -68,6 +70,36 @@ async def test_an_endless_loop_on_the_main_thread_is_ended_by_its_budget() -> No
         answer = await thinking(endless, slow=False, budget_s=0.2).decide(SEEN)
         assert "decide took longer than its 0.2 s" == words(answer)
         assert time.monotonic() - begun < 5
+
+
+async def test_one_that_overruns_again_and_again_is_asked_no_more_until_it_is_resumed() -> None:
+    """Each question would hold up the other traders of the process; one in time counts anew."""
+    asked = 0
+    spins = True
+
+    def hang() -> Decision:
+        nonlocal asked
+        asked += 1
+        if spins:
+            time.sleep(100)
+        return Decision()
+
+    mind = thinking(hang, slow=False, budget_s=0.02)
+    paused = replace(SEEN, status=TraderStatus.PAUSED)
+    for _ in range(OVERRUNS_LIMIT):
+        assert "longer than its 0.02 s" in words(await mind.decide(paused))
+    begun = time.monotonic()
+    for _ in range(100):
+        assert "3 times in a row: it is not asked until" in words(await mind.decide(paused))
+    assert time.monotonic() - begun < 1
+    assert OVERRUNS_LIMIT == asked
+    assert "longer than its" in words(await mind.decide(SEEN))
+    assert "until someone resumes" in words(await mind.decide(paused))
+    spins = False
+    assert isinstance(await mind.decide(SEEN), Decision)
+    spins = True
+    for _ in range(OVERRUNS_LIMIT):
+        assert "longer than its" in words(await mind.decide(paused))
 
 
 async def test_a_slow_strategy_that_never_answers_is_given_up_and_asked_again_when_free() -> None:

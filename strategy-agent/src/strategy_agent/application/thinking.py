@@ -3,8 +3,10 @@
 A slow strategy decides in a thread of its own, so that others go on. One that overruns its budget
 is given up: nobody can end a thread, so until it returns, each further question is answered with a
 fault at once, and what it answers then is thrown away. A quick strategy decides where it is asked;
-on the main thread a timer's signal ends it when it overruns, be it an endless loop in Python. Code
-that never comes back to the interpreter can only be ended with its process.
+on the main thread a timer's signal ends it when it overruns, be it an endless loop in Python. As
+that has held up all other traders of the process, one that overruns again and again is asked no
+more until a person has resumed it. Code that never comes back to the interpreter can only be ended
+with its process.
 """
 
 import asyncio
@@ -13,12 +15,16 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from strategy_core.deciding import DecisionFault, decide
 from strategy_core.port import Decision, Observation, Strategy
+from suite.enums import TraderStatus
 
 Decided: TypeAlias = Decision | DecisionFault
+
+OVERRUNS_LIMIT: Final = 3
+"""Overruns in a row after which a strategy that decides at once is asked no more."""
 
 
 class _OverrunSignal(BaseException):
@@ -41,6 +47,7 @@ class Thinking:
         self._quick_s = quick_s
         self._slow_s = slow_s
         self._name = name
+        self._overruns = 0
         self._overrun: asyncio.Future[Decided] | None = None
 
     async def decide(self, observation: Observation) -> Decided:
@@ -48,11 +55,20 @@ class Thinking:
         return await self._slowly(observation) if self._slow else self._quickly(observation)
 
     def _quickly(self, observation: Observation) -> Decided:
+        # an overrun pauses the trader, so one that is LIVE has been resumed since
+        if self._overruns >= OVERRUNS_LIMIT and observation.status is not TraderStatus.LIVE:
+            return DecisionFault(
+                reason=f"decide took longer than its {self._quick_s:g} s {self._overruns} times in "
+                "a row: it is not asked until someone resumes the trader"
+            )
         try:
             with _deadline(self._quick_s):
-                return self._ask(observation)
+                answer = self._ask(observation)
         except _OverrunSignal:
+            self._overruns = min(self._overruns + 1, OVERRUNS_LIMIT)
             return _overran(self._quick_s)
+        self._overruns = 0
+        return answer
 
     async def _slowly(self, observation: Observation) -> Decided:
         if self._overrun is not None and not self._overrun.done():
