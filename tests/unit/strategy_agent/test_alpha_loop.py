@@ -237,6 +237,21 @@ async def test_orders_from_outside_take_the_traders_own_way() -> None:
         assert (await late).results is None  # decided, and stopped before it could be answered
 
 
+async def test_orders_from_outside_go_out_though_the_strategy_fails() -> None:
+    """It is paused as ever, in the turn after."""
+    venue = ScriptedVenue(sleeps=True)
+    answers = iter([Decision()])
+    async with running(venue, "a", kind=odd(venue, lambda: next(answers))) as alpha:
+        one = alpha.instance()
+        await until(lambda: venue.asleep("a"))
+        order = PlaceOrder(coin="BTC", is_buy=True, sz=Decimal("0.5"))
+        record = await asyncio.wait_for(one.place_orders([order]), 5)
+        assert ["accepted"] == [str(v) for v in record.verdicts]
+        assert "StopIteration" in record.reasoning
+        assert Decimal("0.5") == venue.accounts["a"].venue.positions["BTC"]
+        await until(lambda: one.status.causes.keys() == {"strategy"})
+
+
 async def test_what_an_instance_knows_is_kept_from_its_turns_and_refreshed_on_request() -> None:
     venue = ScriptedVenue(sleeps=True)
     async with running(venue, "a") as alpha:

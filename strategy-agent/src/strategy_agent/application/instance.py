@@ -22,8 +22,8 @@ from strategy_agent.application.thinking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
-from strategy_core.port import Observation
-from strategy_core.risk.commands import Command
+from strategy_core.port import Decision, Observation
+from strategy_core.risk.commands import Command, Pause
 from strategy_core.risk.status import StatusMachine
 from suite.contracts.clock import AccountView, WaitReply
 from suite.contracts.hyperliquid_info import OpenOrder
@@ -234,6 +234,7 @@ class StrategyInstance:
         try:
             async with asyncio.timeout(CANCEL_LIMIT_S):
                 view = await parts.account.fetch_account()
+                self._see_account(view)
                 entries = [order for order in view.open_orders if not order.reduceOnly]
                 foreign = [order.oid for order in entries if not self._placed(order)]
                 own = [CancelOrder(coin=o.coin, oid=o.oid) for o in entries if self._placed(o)]
@@ -419,12 +420,7 @@ class StrategyInstance:
         status.state, status.now_ms = "running", reply.now_ms
         status.fills += len(reply.fills)
         if reply.account is not None:
-            self.latest_account_data = reply.account
-            state = reply.account.state
-            status.equity = state.marginSummary.accountValue
-            held = (row.position for row in state.assetPositions)
-            status.positions = {one.coin: one.szi for one in held if float(one.szi)}
-            status.open_orders = len(reply.account.open_orders)
+            self._see_account(reply.account)
         if reply.snapshots:
             self._see_market(reply.snapshots)
 
@@ -438,17 +434,25 @@ class StrategyInstance:
             self._tell("status", f"{before} -> {self.status.status}: {reasons or 'no cause left'}")
 
     def decided(self, observation: Observation, answer: Decided) -> Decided:
-        """See what the strategy answered, and add what was asked for from outside."""
-        if isinstance(answer, DecisionFault):
+        """See what the strategy answered, and add what was asked for from outside.
+
+        Orders from outside go out without the strategy where it fails; its pause comes then with
+        the next turn, which is at once.
+        """
+        fault = answer.reason if isinstance(answer, DecisionFault) else ""
+        if fault:
             self.status.faults += 1
-            self.status.last_fault = answer.reason
-            self._tell("decision", answer.reason)
-            return answer
+            self.status.last_fault = fault
+            self._tell("decision", fault)
         if not self._waiting:
             return answer
         self._carried, self._waiting = self._waiting, []
         asked = tuple(action for one in self._carried for action in one.actions)
-        return replace(answer, actions=(*asked, *answer.actions))
+        if not isinstance(answer, DecisionFault):
+            return replace(answer, actions=(*asked, *answer.actions))
+        self._queue.put(Pause(actor="loop", reason=fault[:500], cause="strategy"))
+        self.urgent = True
+        return Decision(actions=asked, reasoning=f"orders from outside only: {fault}")
 
     def recorded(self, record: DecisionRecord) -> None:
         """See what became of a decision."""
@@ -468,6 +472,10 @@ class StrategyInstance:
     def missed(self) -> None:
         """Note that a sign of life did not get through."""
         self.status.missed_heartbeats += 1
+
+    def _see_account(self, account: AccountView) -> None:
+        self.latest_account_data = account
+        self.status.show(account)
 
     def _see_market(self, snapshots: Mapping[str, Mapping[str, Any]]) -> None:
         self.latest_market_data.update(snapshots)

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from typing import Any, Final, Literal
+
+from suite.contracts.clock import AccountView
+from suite.fixed import is_decimal
 
 SIMULATION: Final = "simulation mode"
 """An instance without a connection: nothing it wants reaches an exchange."""
@@ -53,6 +57,20 @@ class Status:
     error: str = ""
     retries: int = 0
     alert: str = ""
+
+    def show(self, account: AccountView) -> None:
+        """Take over what the venue says of the account.
+
+        A size that cannot be read is shown as it is, as it may be one; such an equity is not.
+        """
+        equity = account.state.marginSummary.accountValue
+        if is_decimal(equity):
+            self.equity = equity
+        held = (row.position for row in account.state.assetPositions)
+        self.positions = {
+            one.coin: one.szi for one in held if not is_decimal(one.szi) or Decimal(one.szi)
+        }
+        self.open_orders = len(account.open_orders)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values."""
