@@ -113,7 +113,14 @@ async def drive(
                 assert not isinstance(decision, DecisionFault), decision
                 request = loop.send(decision)
                 continue
-        request = loop.send(Turn(reply=reply, trouble=steps.trouble))
+        request = loop.send(
+            Turn(
+                reply=reply,
+                trouble=steps.trouble,
+                account_age_ms=steps.account_age_ms,
+                market_age_ms=steps.market_age_ms,
+            )
+        )
     return records
 
 
@@ -126,6 +133,7 @@ class LateSteps:
     """
 
     trouble: tuple[str, ...] = ()
+    account_age_ms = market_age_ms = 0
 
     def __init__(self, venue: VenueHttp, start_ms: int) -> None:
         self._venue = venue

@@ -63,10 +63,14 @@ class Turn:
     Attributes:
         reply: to the join or the wait.
         trouble: why no new risk may be taken at present, e.g. `stale_account`.
+        account_age_ms, market_age_ms: since their streams were last alive; 0 where the venue owns
+            time.
     """
 
     reply: WaitReply
     trouble: tuple[str, ...] = ()
+    account_age_ms: int = 0
+    market_age_ms: int = 0
 
 
 Request: TypeAlias = JoinRequest | WaitRequest | DecideRequest
@@ -121,7 +125,17 @@ def trade(
                 return trader.result(seen)
             decision: Decision | DecisionFault | None = None
             if trader.asks(seen):
+                if needs.slow:
+                    # What is due goes out before a long thought, which then sees what came of it.
+                    turn = _turn((yield trader.act(seen, None, until_ms=seen.now_ms)))
+                    seen = trader.take_in(turn)
                 decision = _decision((yield DecideRequest(observation=trader.shown(seen))))
+                if needs.slow:
+                    # It is judged by what is so now, not by what was when the thought began.
+                    turn = _turn((yield trader.act(seen, None, until_ms=seen.now_ms)))
+                    seen = trader.take_in(turn)
+                if turn.reply.ended:
+                    return trader.result(seen)
             turn = _turn((yield trader.act(seen, decision)))
     finally:
         trader.close()
@@ -160,28 +174,30 @@ class _Trader:
         self._commands = commands
         self._record = record
         self._interval_ms = INTERVAL_MS[spec.interval]
+        self._limits = limits_of(spec)
+        name = f"{spec.trader_id}@{memory.epoch}" if memory.epoch else spec.trader_id
         self._orders = SmartOrderManager(
             account_id=spec.account_id,
-            trader_id=spec.trader_id,
+            trader_id=name,
             instruments=instruments,
             rules=msgspec.convert(spec.execution, ExecutionRules),
             memory=memory.orders,
         )
         self._gate = RiskGate(
-            limits_of(spec),
+            self._limits,
             symbols=spec.symbols,
             instruments=instruments,
             memory=memory.risk,
         )
         self._exits = ExitManager(
             msgspec.convert(spec.exits, ExitRules),
-            trader_id=spec.trader_id,
+            trader_id=name,
             interval_ms=self._interval_ms,
             instruments=instruments,
             memory=memory.exits,
         )
         self._account: AccountView | None = None
-        self._last = Observation(now_ms=0)
+        self._unread: tuple[UserFill, ...] = ()
         self._pending: DecisionRecord | None = None
         self._wake: Wake | None = None
         self._upkeep, self._review = Upkeep(), Review()
@@ -194,31 +210,43 @@ class _Trader:
     def take_in(self, turn: Turn) -> Observation:
         """Read a reply, and let orders, gate and exits learn from it."""
         reply = turn.reply
-        self._account = reply.account or self._account
         self._fills += len(reply.fills)
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._record(msgspec.structs.replace(pending, results=reply.results))
         seen, odd = self._read(reply)
         self._own.learn(reply)
-        self._upkeep = self._orders.observe(replace(seen, status=self._gate.status))
+        fills = (*self._unread, *seen.fills)
+        if self._account is None:  # nothing is known yet: fills wait for an account to belong to
+            self._unread, seen = fills, replace(seen, fills=())
+            self._upkeep, self._review = Upkeep(), Review()
+        else:
+            self._unread, seen = (), replace(seen, fills=fills)
+            self._upkeep = self._orders.observe(replace(seen, status=self._gate.status))
         odd += self._upkeep.trouble
         unknown = (f"unknown_order:{coin}" for coin in self._upkeep.unknown)
-        trouble = (*turn.trouble, *unknown)
-        self._changes = self._gate.begin(seen, trouble=trouble, odd=odd)
+        stale = self._limits.staleness(
+            interval_ms=self._interval_ms,
+            market_age_ms=turn.market_age_ms,
+            account_age_ms=turn.account_age_ms,
+        )
+        trouble = (*turn.trouble, *stale, *unknown)
+        self._changes = self._gate.begin(
+            seen, trouble=trouble, odd=odd, knows_account=self._account is not None
+        )
         for command in self._commands():
             self._changes += (
                 self._gate.command(
                     command, now_ms=seen.now_ms, preflight_passed=not (trouble or odd)
                 ),
             )
-        self._last = seen
-        self._review = self._exits.review(
-            seen,
-            self._account,
-            account_age_ms=_AGES if odd or {"stale_account", "reconciling"} & set(trouble) else 0,
-            mark_age_ms=_AGES if "stale_market" in trouble else 0,
-        )
+        if self._account is not None:
+            self._review = self._exits.review(
+                seen,
+                self._account,
+                account_age_ms=_AGES if odd or "reconciling" in trouble else turn.account_age_ms,
+                mark_age_ms=turn.market_age_ms,
+            )
         return seen
 
     def asks(self, seen: Observation) -> bool:
@@ -238,13 +266,25 @@ class _Trader:
             status=self._gate.status,
         )
 
-    def act(self, seen: Observation, decision: Decision | DecisionFault | None) -> WaitRequest:
-        """Judge all that is wanted, and put the next request together."""
+    def act(
+        self,
+        seen: Observation,
+        decision: Decision | DecisionFault | None,
+        *,
+        until_ms: int | None = None,
+    ) -> WaitRequest:
+        """Judge all that is wanted, and put the next request together.
+
+        Args:
+            seen: what is so.
+            decision: of the strategy, None where it was not asked.
+            until_ms: when to wake at the latest, None for when somebody wants to.
+        """
         self._steps += 1
         self._memory.turns += 1
         fault = self._pause_for(decision, seen) if isinstance(decision, DecisionFault) else ""
         wanted: Decision | None = None
-        if decision is not None:
+        if decision is not None and self._gate.status is not TraderStatus.STOPPED:
             wanted = Decision() if isinstance(decision, DecisionFault) else decision
             self._decisions += 1
             self._wake = self._wish(wanted, seen.now_ms)
@@ -273,7 +313,7 @@ class _Trader:
         wake = self._next_wake(seen.now_ms)
         return WaitRequest(
             step_seq=self._steps,
-            until_ms=wake.until_ms,
+            until_ms=wake.until_ms if until_ms is None else until_ms,
             wake_on=wake.wake_on,
             orders=judged.orders,
             want=self._want(),
@@ -298,17 +338,20 @@ class _Trader:
             self._record(pending)
 
     def _read(self, reply: WaitReply) -> tuple[Observation, tuple[str, ...]]:
-        """Read a reply; one that cannot be read leaves what was known, and says so.
+        """Read a reply; an account that cannot be read leaves the one that was known.
 
         Returns:
             What is seen, and what about it cannot be.
         """
+        account = reply.account or self._account
         try:
-            return observe(reply, account=self._account, verdicts=self._own.verdicts), ()
+            seen = observe(reply, account=account, verdicts=self._own.verdicts)
         except (ValueError, ArithmeticError):
             # a venue may answer anything; what the account holds is then not known
-            known = replace(self._last, now_ms=reply.now_ms, woke_by=reply.woke_by, fills=())
-            return replace(known, results=reply.results), ("the account cannot be read",)
+            seen = observe(reply, account=self._account, verdicts=self._own.verdicts)
+            return seen, ("the account cannot be read",)
+        self._account = account
+        return seen, () if account is not None else ("no account was sent",)
 
     def _pause_for(self, fault: DecisionFault, seen: Observation) -> str:
         """Let a strategy that fails decide for the journal only, until a person resumes it."""

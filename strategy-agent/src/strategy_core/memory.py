@@ -14,10 +14,13 @@ class TraderMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     with ids that were never given before.
 
     Attributes:
+        epoch: part of every order's id, other for each memory that begins afresh where old orders
+            may still rest; empty in a simulated world, whose runs are to be equal.
         turns: how many there were, over all restarts.
         risk, exits, orders: of the gate, the exits and the order manager.
     """
 
+    epoch: str = ""
     turns: int = 0
     risk: RiskMemory = msgspec.field(default_factory=RiskMemory)
     exits: ExitMemory = msgspec.field(default_factory=ExitMemory)

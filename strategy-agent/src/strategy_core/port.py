@@ -16,7 +16,7 @@ from suite.contracts.clock import AccountView, WaitReply, WakeOn, Want
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import ActionReply
 from suite.enums import TraderStatus
-from suite.fixed import Usd, parse_decimal
+from suite.fixed import Usd, is_decimal, parse_decimal
 from suite.instrument import Instrument, MarginTier
 
 Instruments: TypeAlias = Mapping[str, Instrument]
@@ -193,7 +193,11 @@ def observe(
         available=available,
         positions=positions,
         open_orders=account.open_orders if account else (),
-        mids={coin: parse_decimal(text) for coin, text in (reply.mids or {}).items()},
+        mids={
+            coin: parse_decimal(text)
+            for coin, text in (reply.mids or {}).items()
+            if is_decimal(text)  # one that is no price is as good as missing
+        },
         snapshots=reply.snapshots or {},
         fills=reply.fills,
         verdicts=verdicts,

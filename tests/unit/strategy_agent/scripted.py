@@ -90,6 +90,7 @@ class ScriptedSteps:
         self.asleep = False
         self.cancelled: list[CancelOrder] = []
         self.trouble: tuple[str, ...] = ()
+        self.account_age_ms = self.market_age_ms = 0
         self.fault: Exception | None = None
         self._sleeps = sleeps
         self._woken = asyncio.Event()
@@ -104,10 +105,11 @@ class ScriptedSteps:
         if self.fault is not None:
             raise self.fault
         self.turns += 1
+        at_once = request.until_ms is not None and request.until_ms <= self.venue.now_ms
         reply = self.venue.wait(request)
         self._woken.clear()
         self.asleep = True
-        if self._sleeps:
+        if self._sleeps and not at_once:
             await self._woken.wait()
         else:
             await asyncio.sleep(0)

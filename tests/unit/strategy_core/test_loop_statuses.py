@@ -34,6 +34,7 @@ class Bench:
         *decisions: Decision | DecisionFault,
         memory: TraderMemory | None = None,
         venue: FakeVenue | None = None,
+        slow: bool = False,
     ) -> None:
         self.venue = venue or FakeVenue(steps=99)
         self.memory = memory or TraderMemory()
@@ -44,7 +45,7 @@ class Bench:
         self._decisions = list(decisions)
         self._loop = trade(
             spec_of("flat"),
-            Needs(),
+            Needs(slow=slow),
             instruments=INSTRUMENTS,
             memory=self.memory,
             commands=self._take,
@@ -61,10 +62,14 @@ class Bench:
         if isinstance(request, DecideRequest):
             self.asked.append(request.observation)
             answer: Answer = self._decisions.pop(0) if self._decisions else Decision()
+            self.thinks()
             request = self._loop.send(answer)
         assert isinstance(request, WaitRequest)
         self.reply = self.venue.wait(request)
         return request
+
+    def thinks(self) -> None:
+        """What happens while the strategy thinks; a test may put something here."""
 
     def _take(self) -> Sequence[Command]:
         taken, self.commands = self.commands, []
@@ -183,6 +188,45 @@ def test_an_account_that_cannot_be_read_is_no_ground_for_new_risk() -> None:
     change = bench.records[2].changes[-1]
     assert (("venue",), "the account cannot be read") == (change.causes, change.reason)
     assert Decimal(1) == bench.asked[2].size_of("BTC")
+
+
+def test_a_slow_strategy_is_asked_after_what_is_due_and_judged_by_what_is_so() -> None:
+    """A stop that comes while it thinks is obeyed before its orders would leave."""
+    bench = Bench(Decision(actions=(BUY,)), Decision(actions=(BUY,)), slow=True)
+    first, second, third = (bench.turn() for _ in range(3))
+    assert [first.until_ms, second.until_ms] == [minutes(0), minutes(0)]
+    assert ([], [], 1) == (orders(first), orders(second), len(orders(third)))
+    bench.turn()
+
+    def stop() -> None:
+        bench.commands = [Stop(actor="ann", reason="no more")]
+
+    bench.thinks = stop  # type: ignore[method-assign]
+    assert [[], [], []] == [orders(bench.turn()) for _ in range(3)]
+    assert 2 == len(bench.asked)
+
+
+def test_fills_that_come_with_an_unreadable_account_are_not_lost() -> None:
+    """They are told by nobody again; neither is a price that is none a reason to doubt the rest."""
+    venue = FakeVenue(steps=99)
+    bench = Bench(Decision(actions=(BUY,)), Decision(), Decision(), venue=venue)
+    bench.turn()
+    bench.turn(mids={"BTC": "100.5", "ETH": "NaN"})
+    assert [1] == [len(asked.fills) for asked in bench.asked[1:]]
+    assert [] == [change for record in bench.records for change in record.changes]
+    assert bench.asked[1].mids.keys() == {"BTC"}
+
+
+def test_without_any_account_nothing_is_risked_and_nothing_forgotten() -> None:
+    """A join that tells none leaves fills, high-water marks and statuses as they were."""
+    bench = Bench(Decision(actions=(BUY,)), Decision(actions=(BUY,)))
+    fill = FakeVenue(steps=1)
+    fills = (fill._act(BUY)[1],)
+    assert [] == orders(bench.turn(account=None, fills=fills))
+    bench.turn()
+    assert ("venue",) == bench.records[0].changes[-1].causes
+    assert [1, 0] == [len(asked.fills) for asked in bench.asked]
+    assert (1, 1) == (bench.memory.risk.executions, len(bench.memory.orders.fills))
 
 
 def test_a_venue_that_tells_a_fill_twice_pauses_the_trader_with_the_reason() -> None:

@@ -136,6 +136,12 @@ class JoinRequest(Wire, frozen=True, kw_only=True):
     want: Want = Want()
 
 
+class WakeRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /clock/wake`: end the wait of this number, now or as soon as it comes."""
+
+    step_seq: Annotated[int, msgspec.Meta(ge=1)]
+
+
 class AdvanceRequest(Wire, frozen=True, kw_only=True):
     """Body of `POST /clock/advance`, for the operator of a world without participants."""
 

@@ -5,16 +5,13 @@ connection, a 5xx or a 429 is tried again until a window has passed.
 """
 
 import asyncio
-from typing import Final
+from contextlib import suppress
 
 import msgspec
 
-from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest, Want
-from suite.errors import Conflict
+from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest, WakeRequest
+from suite.errors import SuiteError
 from suite.service.calls import ServiceCalls
-
-_INTERRUPTED: Final = "joined again"
-"""What the venue says to a wait that a join has ended, and whose orders it had carried out."""
 
 
 class VenueHttp:
@@ -29,9 +26,8 @@ class VenueHttp:
         self._clock = msgspec.json.Decoder(ClockState)
         self._reply = msgspec.json.Decoder(WaitReply)
         self._any = msgspec.json.Decoder()
-        self._first = 0
-        self._joining: asyncio.Task[WaitReply] | None = None
-        self._want: Want | None = None
+        self._step = 0
+        self._waking: set[asyncio.Task[None]] = set()
 
     async def clock(self) -> ClockState:
         """`GET /clock`."""
@@ -42,53 +38,28 @@ class VenueHttp:
         return await self._calls.read("POST", "info", {"type": "meta"}, self._any, reason="meta")
 
     async def join(self, request: JoinRequest) -> WaitReply:
-        """`POST /clock/join`; the venue counts steps from 1 again."""
-        reply = await self._calls.read("POST", "clock/join", request, self._reply, reason="join")
-        self._first = 0
-        return reply
+        """`POST /clock/join`; the venue counts steps from 1."""
+        return await self._calls.read("POST", "clock/join", request, self._reply, reason="join")
 
     async def wait(self, request: WaitRequest) -> WaitReply:
         """`POST /clock/wait`; answered when the trader wakes."""
-        self._want = request.want
+        self._step = request.step_seq
         try:
-            return await self._wait(request)
+            return await self._calls.read("POST", "clock/wait", request, self._reply, reason="wait")
         finally:
-            self._want = None
+            self._step = 0
 
     def wake(self) -> None:
-        """Join again, which ends the wait at the venue."""
-        if self._want is not None and self._joining is None:
-            self._joining = asyncio.create_task(self._join_again(self._want))
+        """`POST /clock/wake`: end the wait at the venue, on its way or there already."""
+        if self._step:
+            task = asyncio.create_task(self._wake(self._step))
+            self._waking.add(task)
+            task.add_done_callback(self._waking.discard)
 
-    async def _wait(self, request: WaitRequest) -> WaitReply:
-        """Wait; where a wake-up came between, what it brought is the newer state."""
-        reply: WaitReply | None = None
-        while reply is None:
-            self._first = self._first or request.step_seq
-            number = request.step_seq - self._first + 1
-            step = msgspec.structs.replace(request, step_seq=number)
-            try:
-                reply = await self._calls.read(
-                    "POST", "clock/wait", step, self._reply, reason="wait"
-                )
-            except Conflict as fault:
-                if (joining := self._taken()) is None:
-                    raise
-                joined = await joining
-                if _INTERRUPTED in str(fault):
-                    return joined
-                # The wake-up was there before this step, none of whose orders has been looked at.
-        if (joining := self._taken()) is not None:
-            return msgspec.structs.replace(await joining, results=reply.results)
-        return msgspec.structs.replace(reply, step_seq=request.step_seq)
-
-    async def _join_again(self, want: Want) -> WaitReply:
-        reply = await self.join(JoinRequest(want=want))
-        return msgspec.structs.replace(reply, woke_by=("asked",))
-
-    def _taken(self) -> "asyncio.Task[WaitReply] | None":
-        joining, self._joining = self._joining, None
-        return joining
+    async def _wake(self, step_seq: int) -> None:
+        request = WakeRequest(step_seq=step_seq)
+        with suppress(SuiteError):  # a wait that cannot be ended ends by itself
+            await self._calls.read("POST", "clock/wake", request, self._clock, reason="wake")
 
     async def heartbeat(self) -> None:
         """`POST /clock/heartbeat`, once: the next one is not far."""
@@ -103,8 +74,18 @@ class VenueHttp:
         """None: every reply of this venue is the whole account at the venue's own time."""
         return ()
 
+    @property
+    def account_age_ms(self) -> int:
+        """Nothing: a reply is as old as its time."""
+        return 0
+
+    @property
+    def market_age_ms(self) -> int:
+        """Nothing: a reply is as old as its time."""
+        return 0
+
     async def close(self) -> None:
         """Close the connections."""
-        if (joining := self._taken()) is not None:
-            joining.cancel()
+        for task in tuple(self._waking):
+            task.cancel()
         await self._calls.close()

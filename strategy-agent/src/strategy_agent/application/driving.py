@@ -78,6 +78,8 @@ async def drive(
     )
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
+    if kept is None and parts.clock.mode == "wall":
+        memory.epoch = f"{parts.clock.now_ms:x}"
     watcher.began(memory, parts.memory.load_commands())
     run = {
         "trader_id": spec.trader_id,
@@ -117,7 +119,12 @@ async def drive(
                     reply = await _ask(parts.steps, request)
                     now_ms = reply.now_ms
                     watcher.shown(reply)
-                    answer = Turn(reply=reply, trouble=parts.steps.trouble)
+                    answer = Turn(
+                        reply=reply,
+                        trouble=parts.steps.trouble,
+                        account_age_ms=parts.steps.account_age_ms,
+                        market_age_ms=parts.steps.market_age_ms,
+                    )
                 outcome = _step(loop, answer)
                 watcher.moved(memory)
                 if isinstance(outcome, TraderResult):

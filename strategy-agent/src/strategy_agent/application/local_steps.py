@@ -30,6 +30,8 @@ from suite.fixed import is_decimal, parse_decimal
 _RETRY_S: Final = 0.1
 _LATE_FILLS_MS: Final = 5 * MINUTE_MS
 """How much later than it happened a fill may be told."""
+_NEVER_MS: Final = 1 << 40
+"""Age of what never came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,16 @@ class LocalSteps:
             found.append("stale_market")
         found += [f"unknown_order:{coin}" for coin in self._delivery.unknown]
         return tuple(found)
+
+    @property
+    def account_age_ms(self) -> int:
+        """Since the last message of the account's stream, pongs included."""
+        return int(min(self._cache.age_ms, _NEVER_MS))
+
+    @property
+    def market_age_ms(self) -> int:
+        """Since the last mids."""
+        return int(min(self._mids.age_ms, _NEVER_MS))
 
     async def join(self, request: JoinRequest) -> WaitReply:
         """Wait until the account is known, and tell what it is.

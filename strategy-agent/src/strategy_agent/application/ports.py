@@ -33,15 +33,22 @@ class Steps(Protocol):
         ...
 
     def wake(self) -> None:
-        """End the present `wait` at once, woken by `asked`; nothing without one.
-
-        Its reply may lack the results of the orders that went out with it.
-        """
+        """End the present `wait` at once, woken by `asked`; nothing without one."""
         ...
 
     @property
     def trouble(self) -> tuple[str, ...]:
         """Why no new risk may be taken at present, e.g. `stale_account`; empty when all is well."""
+        ...
+
+    @property
+    def account_age_ms(self) -> int:
+        """Since the account's stream was last alive; 0 where time is the venue's."""
+        ...
+
+    @property
+    def market_age_ms(self) -> int:
+        """Since prices last came; 0 where time is the venue's."""
         ...
 
 

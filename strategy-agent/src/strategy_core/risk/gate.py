@@ -73,7 +73,12 @@ class RiskGate:
         return self._memory
 
     def begin(
-        self, observation: Observation, *, trouble: tuple[str, ...] = (), odd: Sequence[str] = ()
+        self,
+        observation: Observation,
+        *,
+        trouble: tuple[str, ...] = (),
+        odd: Sequence[str] = (),
+        knows_account: bool = True,
     ) -> tuple[StatusChange, ...]:
         """Take in what is observed before deciding: equity, day, losses, troubles.
 
@@ -82,6 +87,7 @@ class RiskGate:
             trouble: causes present now: `stale_account`, `stale_market`, `reconciling`,
                 `kill_latch`, and with a coin, for that coin alone, `unknown_order:BTC`.
             odd: what the venue said or did that cannot be, for the journal; the cause is `venue`.
+            knows_account: equity and positions were told, now or before.
 
         Returns:
             What changed of the status and its causes, in order.
@@ -94,14 +100,15 @@ class RiskGate:
             told = (*odd, *(f"no number: {name}" for name in unreadable))
             causes["venue"] = one_line("; ".join(told))
         changes = list(self._machine.look(causes, now_ms=now_ms, heal_ms=int(limits.heal_s * 1000)))
-        if not unreadable:
+        known = knows_account and not unreadable
+        if known:
             changes += self._watch_equity(seen)
         if memory.executions >= limits.max_executions:
             changes.append(
                 self._tell(EventKind.EXECUTIONS, now_ms, f"{memory.executions} without a person")
             )
         entries = any(not order.reduceOnly for order in seen.open_orders)
-        if memory.state.closing and not (unreadable or seen.positions or entries):
+        if memory.state.closing and known and not (seen.positions or entries):
             changes.append(self._tell(EventKind.FLAT, now_ms, "all positions are closed"))
         return tuple(change for change in changes if change.changed)
 

@@ -11,6 +11,7 @@ from suite.contracts.clock import (
     JoinRequest,
     WaitReply,
     WaitRequest,
+    WakeRequest,
 )
 from suite.errors import NotFound
 from suite.ids import AccountId
@@ -20,6 +21,7 @@ _NOBODY_THERE: Final = 499
 """For the metrics; the client has left."""
 _wait = msgspec.json.Decoder(WaitRequest)
 _join = msgspec.json.Decoder(JoinRequest)
+_wake = msgspec.json.Decoder(WakeRequest)
 _give_up = msgspec.json.Decoder(GiveUpRequest)
 _advance = msgspec.json.Decoder(AdvanceRequest)
 
@@ -50,6 +52,13 @@ async def heartbeat(call: Call) -> Answer:
     """`POST /clock/heartbeat`."""
     session = call.session
     session.barrier.heartbeat(call.account(session))
+    return answer(session.clock_state())
+
+
+async def wake(call: Call) -> Answer:
+    """`POST /clock/wake`."""
+    session = call.session
+    session.barrier.wake(call.account(session), call.decode(_wake).step_seq)
     return answer(session.clock_state())
 
 
@@ -111,6 +120,17 @@ ROUTES = (
         handler=heartbeat,
         scope="trade",
         doc=Doc(summary="Keep the lease through a long decision", response=ClockState),
+    ),
+    Route(
+        method="POST",
+        path="/clock/wake",
+        handler=wake,
+        scope="trade",
+        doc=Doc(
+            summary="End the account's own wait from outside, with its answers",
+            request=WakeRequest,
+            response=ClockState,
+        ),
     ),
     Route(
         method="POST",

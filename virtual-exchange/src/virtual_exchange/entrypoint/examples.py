@@ -147,6 +147,7 @@ EXAMPLES: Final[dict[tuple[str, str], Example]] = {
         response=_WAIT | {"step_seq": 0, "woke_by": [], "results": [], "fills": []},
     ),
     ("POST", "/clock/heartbeat"): Example(response=_CLOCK),
+    ("POST", "/clock/wake"): Example(request={"step_seq": 1}, response=_CLOCK),
     ("POST", "/clock/leave"): Example(response=_CLOCK),
     ("POST", "/clock/give-up"): Example(request={"account": "alice"}, response=_CLOCK),
     ("POST", "/clock/advance"): Example(

@@ -105,6 +105,7 @@ class Barrier:
             self.participants[account] = participant
         participant.interrupt(Conflict("the participant joined again"))
         participant.joined, participant.dropped = True, False
+        participant.asked_step = 0
         participant.turn_since_ms = self._clock.now_ms()
         if self._first_join_ms is None:
             self._first_join_ms = participant.turn_since_ms
@@ -148,7 +149,21 @@ class Barrier:
             self._wake(participant, step, ("ended",))
         elif step.time_bar <= bar:
             self._wake(participant, step, ("time",))
+        elif participant.asked_step == request.step_seq:
+            self._wake(participant, step, ("asked",))
         return step.ticket
+
+    def wake(self, account: int, step_seq: int) -> None:
+        """End a participant's wait, its orders carried out and answered as ever.
+
+        A wait that is over is left alone; one that is still to come ends as soon as it does.
+        """
+        participant = self._present(account)
+        participant.turn_since_ms = self._clock.now_ms()
+        participant.asked_step = step_seq
+        step = participant.waiting
+        if step is not None and step.request.step_seq == step_seq:
+            self._wake(participant, step, ("asked",))
 
     def send(self, account: int, action: Action) -> Delivery[ActionReply]:
         """Send one action of an account on its way to the venue, and log it as decided now."""

@@ -104,6 +104,7 @@ class Participant:
         seen_fills: fills that replies have shown.
         known_fills: those of replies that it has answered, and so has surely had.
         late: bars of a paced world that passed while it was deciding.
+        asked_step: number of the step that is to end as soon as it comes; 0 for none.
     """
 
     account: int
@@ -116,6 +117,7 @@ class Participant:
     known_fills: int = 0
     turn_since_ms: int = 0
     step: Step | None = None
+    asked_step: int = 0
 
     @property
     def waiting(self) -> Step | None:
