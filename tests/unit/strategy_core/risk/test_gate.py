@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from suite.contracts.venue import (
     Action,
     AdjustMargin,
     CancelOrder,
+    Leg,
     ModifyOrder,
     OrderType,
     PlaceOrder,
@@ -167,6 +169,35 @@ def test_while_the_position_is_in_doubt_the_venue_judges_what_reduces() -> None:
     gate.begin(see(), trouble=("stale_account",))
     done = gate.judge([order("-2", reduce=True)], see())
     assert ["accepted"] == [str(verdict) for verdict in done.verdicts]
+
+
+def test_orders_that_become_the_same_are_the_same_order() -> None:
+    """Asked for 12 and then for 5, and 12 was cut down to 5: the second is a repetition."""
+    gate = RiskGate(LIMITS, symbols=("BTC",), instruments=INSTRUMENTS, memory=RiskMemory())
+    seen = see({"BTC": "10"})
+    assert [f"clamped(12 -> 5.00000): {COIN}"] == [
+        str(verdict) for verdict in gate.judge([order("12")], seen).verdicts
+    ]
+    again = gate.judge([order("5.00000")], seen)
+    assert ["rejected(duplicate)"] == [str(verdict) for verdict in again.verdicts]
+
+
+def test_a_sale_is_not_valued_at_its_own_low_limit() -> None:
+    """It may trade at any price above; a bid costs its limit at most."""
+    blind = see(mids={"ETH": "10.0"})
+    assert ["rejected(no_price)"] == judge(blind, order("-1", px="20"))[1]
+
+
+def test_what_is_left_to_close_of_an_entry_has_no_legs() -> None:
+    """They would protect a position that never comes."""
+    entry = msgspec.structs.replace(
+        order("-9"), stop_loss=Leg(price=Decimal(110)), take_profit=Leg(price=Decimal(90))
+    )
+    gate = RiskGate(LIMITS, symbols=("BTC",), instruments=INSTRUMENTS, memory=RiskMemory())
+    gate.begin(see({"BTC": "4"}), trouble=("stale_market",))
+    (sent,) = gate.judge([entry], see({"BTC": "4"})).actions
+    assert isinstance(sent, PlaceOrder)
+    assert (None, None) == (sent.stop_loss, sent.take_profit)
 
 
 def test_a_canceled_order_makes_room() -> None:

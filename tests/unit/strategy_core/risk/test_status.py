@@ -210,11 +210,12 @@ def test_a_person_may_resume_once_the_trouble_is_gone_without_waiting() -> None:
 
 def test_a_start_does_not_wipe_away_what_no_person_can_end() -> None:
     """Started in the middle of a lost day or a trouble, it waits for the end of those."""
-    machine, _ = machine_in("STOPPED")
+    machine, memory = machine_in("STOPPED")
     machine.apply(EVENTS["day loss"])
     machine.look(dict.fromkeys(("kill_latch",), ""), now_ms=0, heal_ms=HEAL_MS)
     assert ("day_loss", "kill_latch") == machine.apply(START).causes
     assert machine.status is PAUSED
+    assert memory.closing
 
 
 def test_a_trouble_that_a_person_paused_for_too_is_the_persons() -> None:
