@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from strategy_core.intents import Intent, ParentOrder
-from strategy_core.port import Instruments, Observation, Verdict
+from strategy_core.port import ZERO, Instruments, Observation, Verdict
 from strategy_core.risk.closing import actions_for, flatten
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
 from strategy_core.risk.judge import Judge
@@ -21,6 +21,7 @@ from strategy_core.risk.limits import DAY_MS, RiskLimits
 from strategy_core.risk.memory import RiskMemory
 from strategy_core.risk.reading import Reading, read
 from strategy_core.risk.status import EventKind, StatusChange, StatusEvent, StatusMachine
+from strategy_core.risk.validator import is_number
 from suite.contracts.venue import Action, PlaceOrder
 from suite.enums import TraderStatus
 from suite.errors import one_line
@@ -79,6 +80,7 @@ class RiskGate:
         trouble: tuple[str, ...] = (),
         odd: Sequence[str] = (),
         knows_account: bool = True,
+        moved: Decimal = ZERO,
     ) -> tuple[StatusChange, ...]:
         """Take in what is observed before deciding: equity, day, losses, troubles.
 
@@ -88,6 +90,8 @@ class RiskGate:
                 `kill_latch`, and with a coin, for that coin alone, `unknown_order:BTC`.
             odd: what the venue said or did that cannot be, for the journal; the cause is `venue`.
             knows_account: equity and positions were told, now or before.
+            moved: money put in (positive) or taken out, USD, that is in this observation's equity
+                and was not in the last one's; it is neither profit nor loss.
 
         Returns:
             What changed of the status and its causes, in order.
@@ -96,6 +100,10 @@ class RiskGate:
         now_ms, limits, memory = seen.now_ms, self._limits, self._memory
         memory.learn(seen.fills, limits)
         causes = dict.fromkeys(trouble, "")
+        if is_number(moved):
+            memory.moved += moved
+        else:
+            unreadable = (*unreadable, "money moved")
         if odd or unreadable:
             told = (*odd, *(f"no number: {name}" for name in unreadable))
             causes["venue"] = one_line("; ".join(told))
@@ -207,6 +215,7 @@ class RiskGate:
         """Compare the equity with the day's and the highest; an account never seen has none."""
         memory, limits, equity, now_ms = self._memory, self._limits, seen.equity, seen.now_ms
         changes: list[StatusChange] = []
+        memory.rebase(equity)
         if equity <= 0 and memory.high_water <= 0:
             return changes
         memory.equity = equity

@@ -44,9 +44,11 @@ class Account:
     def seen(self, equity: str, **changes: Any) -> Observation:
         return replace(see({"BTC": "1"}, equity=equity), now_ms=self.now_ms, **changes)
 
-    def look(self, equity: str, *, after_ms: int = 60_000, **changes: Any) -> list[str]:
+    def look(
+        self, equity: str, *, after_ms: int = 60_000, moved: Decimal = Decimal(0), **changes: Any
+    ) -> list[str]:
         """The next look, and what changed by it."""
-        changed = self.gate.begin(self.seen(equity, **changes))
+        changed = self.gate.begin(self.seen(equity, **changes), moved=moved)
         self.now_ms += after_ms
         return [f"{change.event} -> {change.after}" for change in changed]
 
@@ -162,6 +164,62 @@ def test_a_clock_that_steps_back_begins_no_day() -> None:
     )  # fmt: skip
     account.gate.judge([order("2")], account.seen("1000"))
     assert len(account.memory.order_times) == 2
+
+
+# ---- money moved --------------------------------------------------------------------------------
+
+
+def test_money_taken_out_is_no_loss() -> None:
+    """A quarter of the account goes: neither the day nor the height is lost by it."""
+    account = Account()
+    account.look("1000")
+    assert account.look("750", moved=Decimal(-250)) == []
+    marks = (account.memory.day_start, account.memory.high_water, account.memory.pause_high_water)
+    assert (Decimal(750),) * 3 == marks
+    assert account.look("727.51") == []
+    assert ["day_loss -> PAUSED"] == account.look("727.5")
+
+
+def test_money_put_in_hides_no_loss() -> None:
+    """2 % lost and the account doubled: 1 % more, of what there is now, ends the day."""
+    account = Account()
+    account.look("1000")
+    account.look("980")
+    assert account.look("1960", moved=Decimal(980)) == []
+    assert Decimal(2000) == account.memory.day_start
+    assert account.look("1940.01") == []
+    assert ["day_loss -> PAUSED"] == account.look("1940")
+
+
+def test_money_moved_while_the_equity_is_unreadable_is_kept() -> None:
+    """It counts once, at the next equity that can be read."""
+    account = Account()
+    account.look("1000")
+    unreadable = replace(account.seen("700"), equity=Decimal("NaN"))
+    account.gate.begin(unreadable, moved=Decimal(-300))
+    account.look("600", moved=Decimal(-100))
+    assert Decimal(600) == account.memory.high_water
+    account.look("599")
+    assert Decimal(600) == account.memory.high_water
+
+
+def test_an_account_that_was_emptied_begins_anew() -> None:
+    """What it is given next is its first equity."""
+    account = Account()
+    account.look("1000")
+    assert account.look("0", moved=Decimal(-1000)) == []
+    assert account.look("500", moved=Decimal(500)) == []
+    marks = (account.memory.day_start, account.memory.high_water, account.memory.pause_high_water)
+    assert (Decimal(500),) * 3 == marks
+
+
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "1e400"])
+def test_money_moved_that_is_no_number_pauses_the_trader(odd: str) -> None:
+    """It moves nothing."""
+    account = Account()
+    account.look("1000")
+    assert ["trouble -> PAUSED"] == account.look("1000", moved=Decimal(odd))
+    assert Decimal(1000) == account.memory.high_water
 
 
 # ---- numbers that cannot be ---------------------------------------------------------------------
