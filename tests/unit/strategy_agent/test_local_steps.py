@@ -63,10 +63,14 @@ class Data:
 
     lag: int = 0
     gone: bool = False
+    silent: bool = False
     asked: int = 0
 
     async def snapshot(self, coin: str, at_ms: int | None) -> dict[str, Any]:
         self.asked += 1
+        if self.silent:
+            await asyncio.sleep(30)
+            raise UpstreamTimeout("no answer")
         newest_ms = START_MS + LATER * MINUTE_MS if at_ms is None else at_ms
         if self.gone or (at_ms is not None and self.lag):
             raise NotFound("not yet")
@@ -95,8 +99,7 @@ class World:
             delivery=self.delivery,
             market=self.data,
             user=USER,
-            limits=StepLimits(ready_s=0.5, grace_s=0.2),
-            **more,
+            **{"limits": StepLimits(ready_s=0.5, grace_s=0.2), **more},
         )
         self.number = 0
 
@@ -312,6 +315,26 @@ async def test_a_frozen_coin_makes_the_market_stale_and_the_wait_goes_on(world: 
     world.cache.received(push(at=START_MS + 1))
     await world.steps.wait(world.request(until_ms=1))
     assert () == trouble()
+
+
+async def test_a_silent_data_service_delays_a_turn_once_and_then_no_more() -> None:
+    """What ends a position must not wait for market data."""
+    world = World(limits=StepLimits(ready_s=0.5, grace_s=1.5))
+    world.begin()
+    await world.steps.join(JoinRequest(want=WANT))
+    world.data.silent = True
+    now_s = asyncio.get_running_loop().time
+    for longest_s in (2.5, 1.0):
+        world.later(60)
+        before_s = now_s()
+        await world.steps.wait(world.request(until_ms=1))
+        assert now_s() - before_s < longest_s
+    assert ("stale_market",) == tuple(w for w in world.steps.trouble if w == "stale_market")
+    world.data.silent, world.data.lag = False, 1
+    world.later(60)
+    before_s = now_s()
+    await world.steps.wait(world.request(until_ms=1))
+    assert now_s() - before_s > 1.4  # it answers again, and so is waited for
 
 
 async def test_in_a_paced_world_nothing_wakes_before_the_next_boundary() -> None:

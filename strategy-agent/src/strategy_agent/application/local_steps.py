@@ -24,10 +24,12 @@ from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts.clock import JoinRequest, PriceCross, WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.hyperliquid_info import FillLiquidation, UserFill
 from suite.contracts.venue import ActionReply
-from suite.errors import SuiteError, UpstreamTimeout
+from suite.errors import SuiteError, UpstreamTimeout, UpstreamUnavailable
 from suite.fixed import is_decimal, parse_decimal
 
 _RETRY_S: Final = 0.1
+_MOMENT_S: Final = 0.5
+"""How long a turn waits for market data that is not urgent to it."""
 _LATE_FILLS_MS: Final = 5 * MINUTE_MS
 """How much later than it happened a fill may be told."""
 _NEVER_MS: Final = 1 << 40
@@ -90,6 +92,7 @@ class LocalSteps:
         self._last: WaitReply | None = None
         self._snapshots: dict[str, dict[str, Any]] = {}
         self._behind: tuple[str, ...] = ()
+        self._data_answers = True
         self._broken = ""
         cache.in_flight = self._in_flight
         cache.listeners.append(self._account_changed)
@@ -319,7 +322,7 @@ class LocalSteps:
             strict: fail where there is none at all; else go on with those of before.
         """
         at_ms = self._time.now_ms() // MINUTE_MS * MINUTE_MS
-        asked = [self._snapshot(coin, at_ms) for coin in want.snapshots]
+        asked = [self._snapshot(coin, at_ms, strict=strict) for coin in want.snapshots]
         found = await asyncio.gather(*asked, return_exceptions=True)
         for coin, told in zip(want.snapshots, found, strict=True):
             if isinstance(told, SuiteError):
@@ -336,15 +339,39 @@ class LocalSteps:
             if coin not in self._snapshots or self._snapshots[coin]["as_of_ms"] <= oldest_ms
         )
 
-    async def _snapshot(self, coin: str, at_ms: int) -> dict[str, Any]:
-        """Ask for a snapshot until it has the minute that closed, or take the newest there is."""
+    async def _snapshot(self, coin: str, at_ms: int, *, strict: bool) -> dict[str, Any]:
+        """Ask for a snapshot until it has the minute that closed, or take the newest there is.
+
+        A service that does not answer at all is waited for once, and then only for a moment until
+        it answers again: nobody reviews the exits meanwhile.
+        """
+        grace_s = self._time.real(self._limits.grace_s)
+        answers = False
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._time.real(self._limits.grace_s)):
+            async with asyncio.timeout(
+                grace_s if strict or self._data_answers else min(_MOMENT_S, grace_s)
+            ) as limit:
                 while True:
-                    with suppress(SuiteError):
-                        return await self._market.snapshot(coin, at_ms)
+                    try:
+                        snapshot = await self._market.snapshot(coin, at_ms)
+                    except SuiteError as fault:
+                        if not (
+                            answers or isinstance(fault, UpstreamTimeout | UpstreamUnavailable)
+                        ):
+                            answers = True
+                            limit.reschedule(asyncio.get_running_loop().time() + grace_s)
+                    else:
+                        self._data_answers = True
+                        return snapshot
                     await asyncio.sleep(self._time.real(_RETRY_S))
-        return await self._market.snapshot(coin, None)
+        if strict:
+            return await self._market.snapshot(coin, None)
+        self._data_answers = answers
+        if answers:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MOMENT_S):
+                    return await self._market.snapshot(coin, None)
+        raise UpstreamTimeout(f"no snapshot of {coin} came in time")
 
     def _real_ms(self, venue_ms: int) -> float:
         """Real age that prices may have; a paced world tells them once a bar."""
