@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -233,6 +234,31 @@ async def test_a_price_wakes_from_either_side(world: World) -> None:
             world.later(1)
             world.mids.received(mids)
             assert ("price",) == (await reply_of(task)).woke_by
+
+
+async def test_a_price_that_stays_beyond_its_limit_wakes_at_most_once_a_second(
+    world: World,
+) -> None:
+    """Its turn may do nothing about it: the mark is not the mid."""
+    below = WakeOn(price=(PriceCross(coin="BTC", below=Decimal(95)),))
+    now_s = asyncio.get_running_loop().time
+    told_s = []
+    for _ in range(3):
+        world.later(0.01)
+        assert ("price",) == (await world.steps.wait(world.request(wake_on=below))).woke_by
+        told_s.append(now_s())
+    assert all(two - one > 0.9 for one, two in pairwise(told_s))
+
+
+async def test_trouble_wakes_when_it_begins_and_when_it_ends(world: World) -> None:
+    """A trader that sleeps for an hour has quotes to withdraw at once."""
+    for trouble in (("kill_latch",), ()):
+        async with world.waiting(until_ms=START_MS + 3_600_000) as task:
+            world.delivery.trouble = trouble
+            assert ("trouble",) == (await reply_of(task)).woke_by
+    async with world.waiting(until_ms=START_MS + 3_600_000) as task:
+        await asyncio.sleep(0.6)
+        assert not task.done()
 
 
 async def test_fills_are_told_once_also_those_that_came_while_a_decision_was_made(

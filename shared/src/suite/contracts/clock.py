@@ -112,8 +112,8 @@ class WaitReply(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         now_ms: world time at the wake-up.
         step_seq: the request's; 0 for a join.
-        woke_by: of `time, fill, order, liquidation, bar, price, ended`; `asked` where the agent
-            itself ended the wait.
+        woke_by: of `time, fill, order, liquidation, bar, price, ended`; `asked` or `trouble` where
+            the agent itself ended the wait.
         ended: the world has no bar left; nothing can be ordered any more.
         results: one answer per order sent, in their order.
         fills: fills since the last reply, oldest first.

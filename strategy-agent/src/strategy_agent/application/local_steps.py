@@ -30,6 +30,10 @@ from suite.fixed import is_decimal, parse_decimal
 _RETRY_S: Final = 0.1
 _MOMENT_S: Final = 0.5
 """How long a turn waits for market data that is not urgent to it."""
+_LOOK_S: Final = 0.5
+"""Between looks at what tells nobody: a latch, the age of what is known."""
+_REPEAT_S: Final = 1.0
+"""Between two wake-ups by what lasts: a price beyond a limit, trouble that comes and goes."""
 _LATE_FILLS_MS: Final = 5 * MINUTE_MS
 """How much later than it happened a fill may be told."""
 _NEVER_MS: Final = 1 << 40
@@ -89,6 +93,8 @@ class LocalSteps:
         self._fills: list[UserFill] = []
         self._order_changed = self._asked = self._waiting = self._sending = False
         self._told_ms = -1
+        self._told_trouble: set[str] = set()
+        self._again_s = float("-inf")
         self._last: WaitReply | None = None
         self._snapshots: dict[str, dict[str, Any]] = {}
         self._behind: tuple[str, ...] = ()
@@ -228,17 +234,21 @@ class LocalSteps:
             self._stirred.clear()
             self._check_following()
             if reasons := tuple(self._reasons(request, close_ms)):
+                self._note_condition(reasons)
                 return reasons
-            wait_s = self._time.wait_s(min(ends)) if ends else None
+            wait_s = min(map(self._time.wait_s, ends), default=_LOOK_S)
             with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(min(wait_s, _LOOK_S)):
                     await self._stirred.wait()
 
     def _reasons(self, request: WaitRequest, close_ms: int | None) -> Iterator[str]:
-        """Find what ends a wait now; while time stands still, nothing but somebody who asks."""
+        """Find what ends a wait now; while time stands still, only who asks, or other trouble."""
         now_ms = self._time.now_ms()
+        may_repeat = asyncio.get_running_loop().time() >= self._again_s
         if self._asked:
             yield "asked"
+        if may_repeat and set(self.trouble) != self._told_trouble:
+            yield "trouble"
         if now_ms <= self._told_ms:
             return
         if request.until_ms is not None and now_ms >= request.until_ms:
@@ -246,8 +256,14 @@ class LocalSteps:
         if close_ms is not None and now_ms >= close_ms:
             yield "bar"
         yield from self._events(request.wake_on)
-        if any(self._crossed(cross) for cross in request.wake_on.price):
+        if may_repeat and any(self._crossed(cross) for cross in request.wake_on.price):
             yield "price"
+
+    def _note_condition(self, reasons: tuple[str, ...]) -> None:
+        """Let what lasts wake again only after a while, as it does not end by being told."""
+        if {"price", "trouble"} & set(reasons):
+            now_s = asyncio.get_running_loop().time()
+            self._again_s = now_s + self._time.real(_REPEAT_S)
 
     def _events(self, wake: WakeOn) -> Iterator[str]:
         if wake.fill and self._fills:
@@ -282,6 +298,7 @@ class LocalSteps:
     ) -> WaitReply:
         """Put together what is known at this moment; nothing is waited for."""
         self._told_ms = self._time.now_ms()
+        self._told_trouble = set(self.trouble)
         fills: tuple[UserFill, ...] = ()
         if want.fills:
             fills, self._fills = tuple(self._fills), []
