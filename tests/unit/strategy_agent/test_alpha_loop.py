@@ -320,6 +320,45 @@ async def test_instances_are_named_and_checked() -> None:
         assert () == alpha.instances
 
 
+@pytest.mark.parametrize("end", ["symbol", "remove"])
+async def test_a_change_that_nobody_waits_for_any_more_comes_to_its_end(end: str) -> None:
+    """Else a trader would stay stopped between two symbols."""
+    venue = ScriptedVenue(sleeps=True)
+    async with running(venue, "a") as alpha:
+        await until(lambda: venue.asleep("a"))
+        answer = asyncio.Event()
+        fetch = venue.accounts["a"].fetch_account
+
+        async def late() -> Any:
+            await answer.wait()
+            return await fetch()
+
+        venue.accounts["a"].fetch_account = late  # type: ignore[method-assign]
+        change = (
+            alpha.set_symbol("ETH", "a") if end == "symbol" else alpha.remove_strategy_instance("a")
+        )
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(change, 0.05)
+        answer.set()
+        if end == "remove":
+            await until(lambda: not alpha.instances)
+        else:
+            await until(lambda: venue.turns("a") == 2 and venue.asleep("a"))
+            assert ("ETH",) == alpha.instance().spec.symbols
+
+
+async def test_a_position_that_came_while_it_stopped_keeps_its_symbol() -> None:
+    """The account is looked at again once nothing can be filled any more."""
+    venue = ScriptedVenue(sleeps=True)
+    async with running(venue, "a") as alpha:
+        await until(lambda: venue.asleep("a"))
+        venue.accounts["a"].venue.positions["BTC"] = Decimal("0.5")
+        with pytest.raises(Conflict, match="a holds BTC: flatten it first"):
+            await alpha.set_symbol("ETH", "a")
+        await until(lambda: venue.turns("a") == 2 and venue.asleep("a"))
+        assert ("BTC", "ETH") == alpha.instance().spec.symbols
+
+
 async def test_a_command_that_comes_while_the_trader_decides_is_not_slept_over() -> None:
     venue = ScriptedVenue(sleeps=True)
     thinking, go = threading.Event(), threading.Event()

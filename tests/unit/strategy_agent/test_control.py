@@ -1,6 +1,7 @@
 """The control API: what it shows, who may write, and where it may be reached from."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.support.waiting import until
 from tests.unit.strategy_agent.scripted import ScriptedVenue, alpha_with
 
 from strategy_agent.application.alpha_loop import AlphaLoop
+from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.entrypoint.control import Controlled, create_app, start
 from strategy_agent.settings import Settings
 from suite.errors import ConfigError, StorageError
@@ -122,7 +124,9 @@ async def test_instances_come_change_and_go(tmp_path: Path) -> None:
         (noted,) = venue.journal("c").of("command")
         assert ("add", "operator", "try") == (noted["command"], noted["actor"], noted["reason"])
         assert secret not in (await client.get("/config")).text
-        assert 409 == (await client.post("/instances", json=body)).status_code
+        other = body | {"token": "act_" + "y" * 40}
+        assert 409 == (await client.post("/instances", json=other)).status_code
+        assert secret == venue.tokens["c"]
         wrong = body | {"id": "d", "type": "flatt", "interval": "16m"}
         refused = await client.post("/instances", json=wrong)
         assert "did you mean flat?" in refused.text
@@ -134,6 +138,37 @@ async def test_instances_come_change_and_go(tmp_path: Path) -> None:
         gone = await client.delete("/instances/c")
         assert ["a", "b"] == [row["trader_id"] for row in gone.json()["traders"]]
         assert ["c"] == venue.left
+
+
+async def test_writes_act_where_the_traders_live(tmp_path: Path) -> None:
+    """From another thread nothing of them may be changed."""
+    venue = ScriptedVenue(sleeps=True)
+    async with controlled(tmp_path, venue) as (alpha, client):
+        where: list[int] = []
+
+        def called(*_: object, **__: object) -> None:
+            where.append(threading.get_ident())
+
+        acted = Controlled(alpha=alpha, loop=asyncio.get_running_loop(), use_token=called)
+        app = create_app(Settings.load(state_dir=tmp_path), acted)
+
+        async def write() -> list[int]:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1", headers=client.headers
+            ) as other:
+                secret = "act_" + "x" * 40
+                body = {"id": "c", "type": "flat", "symbol": "ETH", "token": secret}
+                return [
+                    (await other.post("/instances", json=body)).status_code,
+                    (await other.put("/instances/c/symbol", json={"symbol": "BTC"})).status_code,
+                    (await other.delete("/instances/c")).status_code,
+                ]
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(StrategyInstance, "note", called)
+            assert [201, 200, 200] == await asyncio.to_thread(asyncio.run, write())
+        assert [threading.get_ident()] * 4 == where
 
 
 def test_the_control_api_listens_where_it_says_and_on_loopback_only(tmp_path: Path) -> None:

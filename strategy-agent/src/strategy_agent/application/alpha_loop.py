@@ -1,7 +1,7 @@
 """The instances of one process: added, removed, started, stopped and looked at by their ids."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -46,6 +46,7 @@ class AlphaLoop:
         self._around = around
         self._on_alert = on_alert
         self._instances: dict[str, StrategyInstance] = {}
+        self._changes: set[asyncio.Task[None]] = set()
 
     @property
     def instances(self) -> tuple[StrategyInstance, ...]:
@@ -123,15 +124,21 @@ class AlphaLoop:
     async def remove_strategy_instance(self, strategy_id: str) -> None:
         """Stop an instance and forget it; its journal and memory stay on disk.
 
+        Once begun it comes to its end, also when nobody waits for it any more.
+
         Raises:
             NotFound: there is none of that id.
         """
-        gone = self.instance(strategy_id)
+        await self._to_its_end(self._remove(self.instance(strategy_id)))
+
+    async def _remove(self, gone: StrategyInstance) -> None:
         await gone.stop(leave=True)
         self._instances.pop(gone.spec.trader_id, None)
 
     async def set_symbol(self, symbol: str | Sequence[str], strategy_id: str = DEFAULT) -> None:
         """Let an instance trade another coin: it stops, and goes on with that.
+
+        Once begun it comes to its end, also when nobody waits for it any more.
 
         Raises:
             NotFound: there is none of that id.
@@ -140,18 +147,31 @@ class AlphaLoop:
         """
         instance = self.instance(strategy_id)
         symbols = [symbol] if isinstance(symbol, str) else list(symbol)
-        entry = {**instance.written, "symbols": symbols}
         raw = {**msgspec.to_builtins(instance.spec), "symbols": symbols}
         (spec,) = parse_traders({"traders": [raw]}, {}, check=problems).traders
-        held = [coin for coin in instance.status.positions if coin not in spec.symbols]
-        if held:
-            raise Conflict(f"{strategy_id} holds {', '.join(held)}: flatten it first")
+        _check_held(instance, spec)
+        await self._to_its_end(self._switch(instance, spec, symbols))
+
+    async def _switch(
+        self, instance: StrategyInstance, spec: TraderSpec, symbols: list[str]
+    ) -> None:
         was_running = instance.running
         await instance.stop()
-        instance.spec, instance.written = spec, entry
-        instance.status.symbols = spec.symbols
-        if was_running:
-            instance.start()
+        try:
+            _check_held(instance, spec)  # an entry may have been filled before it was canceled
+            instance.spec = spec
+            instance.written = {**instance.written, "symbols": symbols}
+            instance.status.symbols = spec.symbols
+        finally:
+            if was_running:
+                instance.start()
+
+    async def _to_its_end(self, change: Coroutine[Any, Any, None]) -> None:
+        """Wait for a change that goes on when the waiting is given up."""
+        task = asyncio.create_task(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        await asyncio.shield(task)
 
     def get_status(self) -> dict[str, Any]:
         """Tell what all of them do, and their sums."""
@@ -239,9 +259,21 @@ class AlphaLoop:
         """Start all and wait until all have ended, also those that come later."""
         for instance in self._instances.values():
             instance.start()
-        while waiting := [i for i in self._instances.values() if i.running]:
-            await asyncio.gather(*(instance.finished() for instance in waiting))
+        while waiting := [i.finished() for i in self._instances.values() if i.running]:
+            await asyncio.gather(*waiting)
+            await self._changed()
 
     async def close(self) -> None:
         """End all tasks, side by side; one that cannot be stopped in order holds up nobody."""
+        await self._changed()
         await asyncio.gather(*(instance.stop() for instance in self._instances.values()))
+
+    async def _changed(self) -> None:
+        if self._changes:
+            await asyncio.wait(self._changes)
+
+
+def _check_held(instance: StrategyInstance, spec: TraderSpec) -> None:
+    held = [coin for coin in instance.status.positions if coin not in spec.symbols]
+    if held:
+        raise Conflict(f"{instance.spec.trader_id} holds {', '.join(held)}: flatten it first")

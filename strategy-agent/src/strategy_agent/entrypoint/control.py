@@ -218,12 +218,12 @@ def _instances(controlled: Controlled) -> APIRouter:
 
     @router.post("/instances", status_code=201, summary="Take a trader in and start it")
     async def add(body: NewInstance, grant: Operator) -> dict[str, Any]:
-        if body.token is not None:
-            controlled.use_token(body.id, body.token)
         more = body.model_dump(include={"params", "interval", "risk", "account"})
 
         def take_in() -> StrategyInstance:
             added = alpha.add_strategy_instance(body.id, body.type, body.symbol, **more)
+            if body.token is not None:  # it connects after this
+                controlled.use_token(body.id, body.token)
             added.note("add", actor=grant.name, reason=body.reason)
             return added
 
@@ -231,16 +231,22 @@ def _instances(controlled: Controlled) -> APIRouter:
 
     @router.delete("/instances/{instance}", summary="Stop a trader and forget it")
     async def remove(instance: str, grant: Operator, reason: Reason = "") -> dict[str, Any]:
-        alpha.instance(instance).note("remove", actor=grant.name, reason=reason)
-        await controlled.within(lambda: alpha.remove_strategy_instance(instance))
+        async def forget() -> None:
+            alpha.instance(instance).note("remove", actor=grant.name, reason=reason)
+            await alpha.remove_strategy_instance(instance)
+
+        await controlled.within(forget)
         return alpha.get_status()
 
     @router.put("/instances/{instance}/symbol", summary="Let a trader trade another coin")
     async def set_symbol(instance: str, body: NewSymbol, grant: Operator) -> dict[str, Any]:
-        await controlled.within(lambda: alpha.set_symbol(body.symbol, instance))
-        changed = alpha.instance(instance)
-        changed.note("set-symbol", actor=grant.name, reason=body.reason)
-        return changed.status.as_dict()
+        async def change() -> dict[str, Any]:
+            changed = alpha.instance(instance)
+            changed.note("set-symbol", actor=grant.name, reason=body.reason)
+            await alpha.set_symbol(body.symbol, instance)
+            return changed.status.as_dict()
+
+        return await controlled.within(change)
 
     return router
 
