@@ -64,6 +64,7 @@ async def test_a_run_that_fails_cancels_its_entries_and_is_tried_again(fault: Ex
     assert [7] == [order.oid for order in steps.cancelled][:1]
     assert (str(fault) in status.error, True) == (True, status.retries >= 1)
     assert "tried again in 0.05 s" in alerts[-1].text
+    assert alerts[-1].text in [row["text"] for row in venue.journal("a").of("alert")]
     await until(lambda: status.retries >= 2)
     steps.fault = venue.memories["a"].fault = None
     await until(lambda: status.state == "running" and venue.asleep("a"))
@@ -130,3 +131,4 @@ async def test_a_simulated_run_that_fails_is_over(fault: SuiteError) -> None:
     await asyncio.wait_for(alpha.instance().finished(), 5)
     assert ("failed", fault) == (alpha.instance().status.state, alpha.instance().failure)
     assert [7] == [order.oid for order in venue.accounts["a"].cancelled]
+    assert str(fault) == venue.journal("a").of("alert")[-1]["text"]

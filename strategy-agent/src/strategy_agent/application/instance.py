@@ -106,6 +106,7 @@ class StrategyInstance:
         self._settled = asyncio.Event()
         self._try_now = asyncio.Event()
         self._real_time = False
+        self._retries = Retries(())
         self._stops = self._leaves = False
         self._notes: list[dict[str, Any]] = []
         self._queue = CommandQueue()
@@ -166,36 +167,25 @@ class StrategyInstance:
 
     async def _supervised(self) -> None:
         """Trade; where that fails in real time, do so again after a pause."""
-        retries, clock = Retries(self._around.retry_pauses_s), asyncio.get_running_loop().time
-        while True:
-            begun_s = clock()
-            error = await self._connect_and_trade()
-            if error is None or self._stops:
-                self.status.state = "idle" if self._stops else self.status.state
-                return
-            pause_s = retries.pause_s(error, lasted_s=clock() - begun_s)
-            if pause_s is None or not self._real_time:
-                self._failed(error)
-                return
-            self.status.state, self.status.error = "retrying", str(error)
-            self.status.retries = retries.count
-            self._tell("failure", f"{error}; failure {retries.count}, tried again in {pause_s:g} s")
+        self._retries = Retries(self._around.retry_pauses_s)
+        while (pause_s := await self._connect_and_trade()) is not None:
             self._try_now.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._try_now.wait(), pause_s)
             self.status.state = "starting"
 
-    async def _connect_and_trade(self) -> SuiteError | None:
-        """Do one run; where it fails, say why."""
+    async def _connect_and_trade(self) -> float | None:
+        """Do one run; say after how long it is to be tried again, None for not again."""
+        begun_s = asyncio.get_running_loop().time()
         try:
             parts = await self._around.connect(self.spec)
         except Exception as error:  # noqa: BLE001  of this trader alone
-            return self._fault_of(error)
+            return self._failed(error, begun_s)
         self._parts, self._journal, self._store = parts, parts.journal, parts.memory
         self._real_time = parts.clock.mode == "wall"
         self.status.connection = "connected"
         self._settled.set()
-        failure: SuiteError | None = None
+        pause_s: float | None = None
         try:
             await self._trade(parts)
         except asyncio.CancelledError:
@@ -205,15 +195,15 @@ class StrategyInstance:
                     await parts.leave()
             raise
         except Exception as error:  # noqa: BLE001  of this trader alone
-            failure = self._fault_of(error)
             await self._cancel_entries(parts)
+            pause_s = self._failed(error, begun_s)
         finally:
             self._parts, self.status.connection = None, SIMULATION
             for asked in self._waiting + self._carried:
                 asked.told.cancel()
             self._waiting, self._carried = [], []
             await self._let_go(parts)
-        return failure
+        return pause_s
 
     async def _trade(self, parts: Parts) -> None:
         self._write_notes(parts)
@@ -257,10 +247,23 @@ class StrategyInstance:
         named = order.cloid is not None and orders.child(order.cloid.lower()) is not None
         return named or orders.child_of(order.oid) is not None
 
-    def _failed(self, error: SuiteError) -> None:
-        self.failure = error
-        self.status.state, self.status.error = "failed", str(error)
-        self._tell("failure" if self.memory is not None else "connection", str(error))
+    def _failed(self, error: Exception, begun_s: float) -> float | None:
+        """Say after how long a run that failed is tried again; one that was stopped is not."""
+        if self._stops:
+            self.status.state = "idle"
+            return None
+        fault, retries = self._fault_of(error), self._retries
+        self.status.error = str(fault)
+        lasted_s = asyncio.get_running_loop().time() - begun_s
+        pause_s = retries.pause_s(fault, lasted_s=lasted_s) if self._real_time else None
+        if pause_s is None:
+            self.failure, self.status.state = fault, "failed"
+            self._tell("connection" if self.memory is None else "failure", str(fault))
+        else:
+            self.status.state, self.status.retries = "retrying", retries.count
+            said = f"{fault}; failure {retries.count}, tried again in {pause_s:g} s"
+            self._tell("failure", said)
+        return pause_s
 
     def _fault_of(self, error: Exception) -> SuiteError:
         if isinstance(error, SuiteError):
