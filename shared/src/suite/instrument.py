@@ -143,6 +143,11 @@ def default_instrument(coin: str, price_decimals: int) -> Instrument:
     return Instrument(coin=coin, sz_decimals=sz_decimals, tiers=tuple(tiers))
 
 
+def is_perp(coin: str) -> bool:
+    """Whether a venue's coin is a perpetual: pairs of the spot wallet are `@1` or `PURR/USDC`."""
+    return not coin.startswith("@") and "/" not in coin
+
+
 _QUOTED = re.compile(r"(?P<base>[A-Za-z0-9]+?)(?:[-_/]?(?:USDT|USDC|BUSD|USD))(?::[A-Z]+)?")
 _PERP = re.compile(r"(?P<base>[A-Za-z0-9]+)-PERP")
 _PLAIN = re.compile(r"[A-Za-z0-9]{1,20}")

@@ -17,7 +17,7 @@ from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import ActionReply
 from suite.enums import TraderStatus
 from suite.fixed import Usd, is_decimal, parse_decimal
-from suite.instrument import Instrument, MarginTier
+from suite.instrument import Instrument, MarginTier, is_perp
 
 Instruments: TypeAlias = Mapping[str, Instrument]
 """What can be traded, by coin."""
@@ -102,7 +102,7 @@ class Observation:
         open_orders: resting and trigger orders.
         mids: mid price by coin, USD.
         snapshots: market data by coin, as asked for in `Needs`; shared, to be read only.
-        fills: own fills since the last observation, oldest first.
+        fills: own fills of perpetuals since the last observation, oldest first.
         verdicts, results: what the guard and then the venue made of the last decision; one result
             for each action that was sent.
         status: what the trader may do at present.
@@ -199,7 +199,7 @@ def observe(
             if is_decimal(text)  # one that is no price is as good as missing
         },
         snapshots=reply.snapshots or {},
-        fills=reply.fills,
+        fills=tuple(fill for fill in reply.fills if is_perp(fill.coin)),
         verdicts=verdicts,
         results=reply.results,
     )

@@ -297,6 +297,8 @@ def test_the_wallet_of_spot_does_not_touch_perpetuals() -> None:
     told.tell(FillsPush(fills=(fill(9, "@1", at=20), fill(10, "PURR/USDC", at=20))))
     told.twice(push(at=30))
     assert ({}, ()) == (told.sizes, told.trouble())
+    assert () == told.cache.state.fills
+    assert [] == [change for change in told.changes if change.fills]
 
 
 def test_what_somebody_holds_never_changes() -> None:

@@ -229,6 +229,20 @@ def test_without_any_account_nothing_is_risked_and_nothing_forgotten() -> None:
     assert (1, 1) == (bench.memory.risk.executions, len(bench.memory.orders.fills))
 
 
+@pytest.mark.parametrize("coin", ["@1", "PURR/USDC"])
+def test_fills_of_the_spot_wallet_are_of_another_account(coin: str) -> None:
+    """No position here explains them: they are neither counted nor doubted."""
+    bench = Bench()
+    spot = FakeVenue(steps=1)._act(BUY)[1]
+    assert spot is not None
+    bench.turn(fills=(msgspec.structs.replace(spot, coin=coin),))
+    for _ in range(3):
+        bench.turn()
+    assert [] == [change for record in bench.records for change in record.changes]
+    memory = bench.memory
+    assert (0, {}, {}) == (memory.risk.executions, memory.orders.positions, memory.exits.coins)
+
+
 def test_a_venue_that_tells_a_fill_twice_pauses_the_trader_with_the_reason() -> None:
     """Whatever else it says then is no ground for new risk either."""
     bench = Bench(Decision(actions=(BUY,)), Decision(), Decision(actions=(BUY,)))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from strategy_agent.application.account_events import StatePush, signed_size
-from strategy_agent.application.account_picture import ZERO, held_in, is_perp
+from strategy_agent.application.account_picture import ZERO, held_in
 from strategy_agent.application.account_view import state_with
 from suite.contracts.hyperliquid_info import ClearinghouseState, UserFill
 
@@ -42,7 +42,6 @@ class FillsAhead:
             news: were not known before.
             sizes: as they are with them.
         """
-        news = [fill for fill in news if is_perp(fill.coin)]
         self.fills += news
         for fill in news:
             self._ahead[fill.coin] = self._ahead.get(fill.coin, ZERO) + signed_size(fill)

@@ -56,8 +56,6 @@ class AccountPicture:
         self.sizes = dict(pushed)
         ends: dict[str, tuple[int, list[Decimal]]] = {}
         for fill in fills:
-            if not is_perp(fill.coin):
-                continue
             end = parse_decimal(fill.startPosition) + signed_size(fill)
             time_ms, candidates = ends.get(fill.coin, (-1, []))
             ends[fill.coin] = (
@@ -95,9 +93,7 @@ class AccountPicture:
         self._order_ms = {oid: self._order_ms.get(oid, push.server_ms) for oid in self.orders}
 
     def fill(self, fill: UserFill) -> None:
-        """Take in a fill that was not known; one of the spot wallet is not of this account."""
-        if not is_perp(fill.coin):
-            return
+        """Take in a fill that was not known."""
         signed = signed_size(fill)
         self.sizes[fill.coin] = self.sizes.get(fill.coin, ZERO) + signed
         self._fill_ms[fill.coin] = max(fill.time, self._fill_ms.get(fill.coin, 0))
@@ -169,11 +165,6 @@ class AccountPicture:
             elif parse_decimal(listed[oid].sz) != parse_decimal(order.sz):
                 found[f"order {order.coin} {oid}"] = f"{listed[oid].sz} instead of {order.sz}"
         return found
-
-
-def is_perp(coin: str) -> bool:
-    """Whether a coin is a perpetual: pairs of the spot wallet are `@1` or `PURR/USDC`."""
-    return not coin.startswith("@") and "/" not in coin
 
 
 def check_numbers(push: StatePush) -> None:

@@ -35,6 +35,7 @@ from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import UserFill
 from suite.errors import one_line
 from suite.fixed import parse_decimal
+from suite.instrument import is_perp
 
 _FUNDINGS_SHOWN: Final = 500
 _NOTES: Final = 100
@@ -48,7 +49,7 @@ class AccountState:
     Attributes:
         version: rises with every change of content.
         view: positions, balances and open orders; None while the venue has told nothing.
-        fills: the latest, oldest first; bounded.
+        fills: the latest of perpetuals, oldest first; bounded. The spot wallet is another account.
         fundings: the latest payments, oldest first; bounded.
         as_of_ms: the venue's time of the last full state, 0 before it.
         heard_ms: wall time when anything was heard last, pongs included; 0 before.
@@ -263,7 +264,7 @@ class AccountStateCache:
 
     def _take_fills(self, fills: tuple[UserFill, ...]) -> None:
         lied = len(self.book.conflicts)
-        new = self.book.add(fills)
+        new = self.book.add([fill for fill in fills if is_perp(fill.coin)])
         if len(self.book.conflicts) > lied:
             time_ms, coin, tid = self.book.conflicts[-1]
             self._note(self._lies, f"fill {coin} {tid} of {time_ms} was told in two ways")
