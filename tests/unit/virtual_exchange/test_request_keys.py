@@ -31,6 +31,7 @@ class Sender:
 @pytest.fixture
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "KEYS_MAX", 3)
+    monkeypatch.setattr(keys, "KEYS_RESERVED", 2)
 
 
 @pytest.mark.usefixtures("three")
@@ -44,10 +45,30 @@ def test_young_keys_are_never_forgotten() -> None:
     with pytest.raises(RateLimited) as refused:
         kept.once(0, "d", b"x", send)
     assert (3, 1) == (send.sent, refused.value.retry_after_ms)
-    with pytest.raises(RateLimited):
-        kept.noop(0, "d")
     assert kept.once(0, "a", b"x", send).replayed
     assert not kept.once(1, "d", b"x", send).replayed
+
+
+@pytest.mark.usefixtures("three")
+def test_noops_and_what_reduces_risk_have_room_of_their_own() -> None:
+    """An exit must not wait ten minutes because of a storm of entries; the bound is a bound."""
+    clock, send = ManualClock(1_000), Sender()
+    kept = RequestKeys(clock)
+    for name in "abc":
+        kept.once(0, name, b"x", send)
+    assert not kept.once(0, "d", b"x", send, urgent=True).replayed
+    clock.advance_to(2_000)
+    assert not kept.noop(0, "e").replayed
+    with pytest.raises(RateLimited):
+        kept.noop(0, "f")
+    with pytest.raises(RateLimited):
+        kept.once(0, "f", b"x", send, urgent=True)
+    with pytest.raises(RateLimited) as refused:
+        kept.once(0, "f", b"x", send)
+    assert KEPT_MS - 1_000 == refused.value.retry_after_ms
+    clock.advance_to(1_000 + KEPT_MS)
+    assert not kept.once(0, "f", b"x", send).replayed
+    assert kept.noop(0, "e").delivery.arrived
 
 
 @pytest.mark.usefixtures("three")

@@ -54,7 +54,11 @@ def _acting(name: str, kind: type[Action]) -> Callable[[Call], Awaitable[Answer]
         if key is None:
             return answer(await call.services.mover.arrival(session, send()))
         fingerprint = hashlib.sha256(f"{name}\n".encode() + call.body).digest()
-        return await _told(call, key, session.keys.once(account, key, fingerprint, send))
+        urgent = isinstance(action, CancelOrder) or (
+            isinstance(action, PlaceOrder | ModifyOrder) and action.reduce_only
+        )
+        kept = session.keys.once(account, key, fingerprint, send, urgent=urgent)
+        return await _told(call, key, kept)
 
     return act
 

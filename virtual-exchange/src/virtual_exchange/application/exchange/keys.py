@@ -7,6 +7,7 @@ tells what became of that request. Keys are kept in memory, as the world is.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from suite.clock import Clock
@@ -15,7 +16,9 @@ from suite.errors import Conflict, RateLimited
 from virtual_exchange.application.transit import Delivery, answered
 
 KEYS_MAX: Final = 20_000
-"""Keys of one account that are kept."""
+"""Keys of one account that are kept; however old they are, since who asks may have been away."""
+KEYS_RESERVED: Final = 10_000
+"""Room beyond that for what must not wait: what reduces risk, and noops."""
 KEPT_MS: Final = 600_000
 """How long a key is kept however many newer ones there are, wall time."""
 
@@ -61,6 +64,8 @@ class RequestKeys:
         key: str,
         fingerprint: bytes,
         send: Callable[[], Delivery[ActionReply]],
+        *,
+        urgent: bool = False,
     ) -> Kept:
         """Send a request, unless its key was used: then tell what became of the one that used it.
 
@@ -69,6 +74,7 @@ class RequestKeys:
             key: as sent.
             fingerprint: equal for equal requests, not empty.
             send: carries the request out, or sends it on its way.
+            urgent: it reduces risk, and has room where others have none.
 
         Raises:
             Conflict: another request, or a noop, has used the key.
@@ -76,7 +82,7 @@ class RequestKeys:
         """
         used = self._find(account, key)
         if used is None:
-            delivery = self._use(account, key, fingerprint, send)
+            delivery = self._use(account, key, fingerprint, send, urgent=urgent)
             return Kept(delivery, replayed=False)
         if not used.fingerprint:
             raise Conflict(f"Idempotency-Key {key!r} was ended by a noop: nothing was carried out")
@@ -99,7 +105,8 @@ class RequestKeys:
         used = self._find(account, key)
         if used is not None:
             return Kept(used.delivery, replayed=bool(used.fingerprint))
-        return Kept(self._use(account, key, b"", lambda: answered(DONE)), replayed=False)
+        delivery = self._use(account, key, b"", lambda: answered(DONE), urgent=True)
+        return Kept(delivery, replayed=False)
 
     def _find(self, account: int, key: str) -> _Used | None:
         keys = self._used.get(account)
@@ -111,18 +118,21 @@ class RequestKeys:
         key: str,
         fingerprint: bytes,
         send: Callable[[], Delivery[ActionReply]],
+        *,
+        urgent: bool,
     ) -> Delivery[ActionReply]:
         keys = self._used.setdefault(account, OrderedDict())
         now_ms = self._clock.now_ms()
-        if len(keys) >= KEYS_MAX:
-            oldest = next(iter(keys.values()))
-            wait_ms = oldest.used_ms + KEPT_MS - now_ms
-            if wait_ms > 0:
-                raise RateLimited(
-                    f"this account has used {KEYS_MAX} keys within {KEPT_MS // 60_000} minutes",
-                    retry_after_ms=wait_ms,
-                )
+        while len(keys) >= KEYS_MAX and next(iter(keys.values())).used_ms + KEPT_MS <= now_ms:
             keys.popitem(last=False)
+        most = KEYS_MAX + KEYS_RESERVED if urgent else KEYS_MAX
+        if len(keys) >= most:
+            # as many have to grow old as are too many, the newest of those last
+            last = next(islice(keys.values(), len(keys) - most, None))
+            raise RateLimited(
+                f"this account has used {most} keys within {KEPT_MS // 60_000} minutes",
+                retry_after_ms=last.used_ms + KEPT_MS - now_ms,
+            )
         delivery = send()
         keys[key] = _Used(fingerprint, delivery, now_ms)
         return delivery
