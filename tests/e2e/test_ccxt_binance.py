@@ -46,7 +46,7 @@ from suite.service.clock import SystemClock
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
 INTENTS = 200
-CRASHES = 0.05
+CRASH_EVERY = 15
 HASTE = Patience(
     expires_ms=2_000, entry_wanted_ms=500, exit_wanted_ms=1_000, turn_s=0.5,
     first_pause_s=0.05, longest_pause_s=0.3,
@@ -233,7 +233,7 @@ class Client:
             trader_id="a",
             latch=KillLatch(self._folder / "a.kill"),
             budget=RateBudget(asyncio.get_running_loop().time, per_minute=10**6, reserve=1),
-            jitter=self._chance,
+            jitter=random.Random(8),
             patience=HASTE,
         )
 
@@ -248,7 +248,7 @@ class Client:
             acting = asyncio.ensure_future(
                 self.delivery.carry_out(actions, turn=self._turn, decided_ms=self._turn)
             )
-            if self._chance.random() < CRASHES:
+            if self._turn % CRASH_EVERY == 0:
                 await asyncio.wait([acting], timeout=0.2 * self._chance.random())
                 acting.cancel()
                 with suppress(asyncio.CancelledError):
@@ -291,9 +291,15 @@ def _stop(coin: str, chance: random.Random) -> PlaceOrder:
 
 
 async def test_no_order_is_lost_duplicated_or_misbelieved_under_faults(tmp_path: Path) -> None:
-    chance = random.Random(5)
-    shares = [*FAULTS, *[""] * 20]
-    server = TradingServer(prices=dict(PRICES), fault=lambda: chance.choice(shares))
+    chance, deck = random.Random(5), list[str]()
+
+    def drawn() -> str:
+        if not deck:
+            deck.extend([*FAULTS, *[""] * 20])
+            chance.shuffle(deck)
+        return deck.pop()
+
+    server = TradingServer(prices=dict(PRICES), fault=drawn)
     async with (
         binance_trading(server),
         connected(access(server), "BTC", "ETH", proof_ms=PROOF_MS) as exchange,
@@ -317,3 +323,39 @@ async def test_no_order_is_lost_duplicated_or_misbelieved_under_faults(tmp_path:
     assert set(FAULTS) == server.done.keys()
     assert client.crashes > 3
     assert [] == server.unsigned
+
+
+@pytest.mark.parametrize("fault", ["502 after", "502 before"])
+async def test_fate_of_a_change_is_found_by_how_its_order_looks(fault: str) -> None:
+    """A modification and a cancellation, each with its answer lost."""
+    server = TradingServer(prices=dict(PRICES))
+    executed = fault.endswith("after")
+    async with (
+        binance_trading(server),
+        connected(access(server), "BTC", proof_ms=100) as exchange,
+    ):
+        rest = decided(1, buy(limit_px=Decimal(80_000), cloid=f"0x{1:032x}"))
+        oid = read_answer(await exchange.send(rest)).oid
+        assert oid is not None
+        smaller = ModifyOrder(
+            coin="BTC", is_buy=True, sz=Decimal("0.005"), limit_px=Decimal(80_000), oid=oid
+        )
+        actions: list[Action] = [smaller, cancel(oid)]
+        for number, action in enumerate(actions, start=2):
+            faults = iter([fault, "429"])
+            server.fault = lambda faults=faults: next(faults, "")  # type: ignore[misc]
+            one = decided(number, action, after_ms=300)
+            with pytest.raises(UpstreamTimeout):
+                await exchange.send(one)
+            await asyncio.sleep(0.5)
+            if isinstance(action, CancelOrder):
+                with pytest.raises(UpstreamTimeout, match="says nothing"):
+                    await exchange.resolve(one)
+            found = await exchange.resolve(one)
+            if isinstance(action, ModifyOrder):
+                assert executed == (found is not None)
+                assert Decimal("0.005" if executed else "0.01") == server.orders[oid].quantity
+            else:
+                assert found is not None
+                assert "done" == read_answer(found).outcome, "429 is no evidence about the first"
+                assert "CANCELED" == server.orders[oid].status

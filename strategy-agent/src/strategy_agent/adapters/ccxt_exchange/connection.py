@@ -281,7 +281,7 @@ class CcxtExchange:
         for as_trigger in (trigger, not trigger) if apart else (False,):
             more = {"trigger": True} if as_trigger else {}
             try:
-                await self.calls.act(
+                canceled: Any = await self.calls.act(
                     "cancel_order",
                     order_id,
                     symbol,
@@ -293,23 +293,26 @@ class CcxtExchange:
                 if not isinstance(refusal, NotFound) and not is_gone(str(refusal)):
                     raise
             else:
+                if not isinstance(canceled, Mapping) or not (
+                    canceled.get("id") or canceled.get("status")
+                ):
+                    raise UpstreamTimeout("what was answered to a cancellation is none")
                 return answered("cancel", "success")
         return _NOTHING
 
     async def _cancel_again(self, intent: DurableIntent, action: CancelOrder) -> ActionReply:
         """Cancel once more; what is gone by then may have been canceled the first time."""
         reply = await self._carry_out(intent)
+        if reply.status == "err":
+            raise UpstreamTimeout(f"refused once more, which says nothing: {reply.response}")
         if reply != _NOTHING:
             return reply
-        order_id, parameters, trigger = self.records.named(action)
-        if trigger:
-            parameters["trigger"] = True
         try:
-            symbol = self.markets.symbol(action.coin)
-            order = await self.calls.read("fetch_order", order_id, symbol, parameters)
+            order = await self._named(action)
         except UpstreamRefused:
             return reply
-        return answered("cancel", "success") if order.get("status") == "canceled" else reply
+        canceled = order is not None and order.get("status") == "canceled"
+        return answered("cancel", "success") if canceled else reply
 
     # changes of orders
 
@@ -356,38 +359,48 @@ class CcxtExchange:
         """Read the order that is to be modified.
 
         Raises:
-            UpstreamRefused: it is not open; nothing has left.
+            UpstreamRefused: it is not open, or not told; nothing of the modification has left.
         """
+        try:
+            order = await self._named(action)
+        except UpstreamRefused:
+            raise
+        except SuiteError as fault:
+            raise UpstreamRefused(f"held back: {fault}") from None
+        if order is None or order.get("status") != "open":
+            raise UpstreamRefused("Cannot modify canceled or filled order")
+        return order
+
+    async def _named(self, action: CancelOrder | ModifyOrder) -> Mapping[str, Any] | None:
+        """Read the order that an action names; None when it is not known."""
         order_id, parameters, trigger = self.records.named(action)
-        apart = self.calls.habits.triggers_apart
-        if apart and (trigger or action.order_type.trigger is not None):
+        asks_trigger = isinstance(action, ModifyOrder) and action.order_type.trigger is not None
+        if self.calls.habits.triggers_apart and (trigger or asks_trigger):
             parameters["trigger"] = True
         symbol = self.markets.symbol(action.coin)
         try:
             order = await self.calls.read("fetch_order", order_id, symbol, parameters)
         except NotFound:
-            order = None
-        except UpstreamRefused:
-            raise
-        except SuiteError as fault:  # nothing of the modification has left
-            raise UpstreamRefused(f"held back: {fault}") from None
-        if not isinstance(order, Mapping) or order.get("status") != "open":
-            raise UpstreamRefused("Cannot modify canceled or filled order")
-        return order
+            return None
+        return order if isinstance(order, Mapping) else None
 
     async def _modified(self, action: ModifyOrder) -> ActionReply:
-        """Look whether an order is as a modification wants it."""
-        try:
-            order = await self._present(action)
-        except UpstreamRefused as refusal:
-            raise _NoTrace(str(refusal)) from None
-        trigger = action.order_type.trigger
+        """Look whether an order is, or was at its end, as a modification wants it."""
+        order, trigger = await self._named(action), action.order_type.trigger
+        if order is not None and order.get("status") == "canceled" and order.get("clientOrderId"):
+            # where a modification makes a new order, the client id leads to it
+            cloid = str(order["clientOrderId"])
+            order = await self.records.find(action.coin, cloid, trigger=trigger is not None)
+        if order is None:
+            raise _NoTrace("the order is not known so far")
         wanted = action.limit_px if trigger is None else trigger.triggerPx
         shown = number(order.get("price" if trigger is None else "triggerPrice"))
         left = self.markets.size(action.coin, order.get("amount"))
+        filled = self.markets.size(action.coin, order.get("filled"))
         if self.calls.habits.whole_size:
-            left -= self.markets.size(action.coin, order.get("filled"))
-        if Decimal(self.markets.price(action.coin, wanted)) != shown or left > action.sz:
+            left -= filled
+        as_wanted = left == action.sz or (left < action.sz and filled > 0)
+        if Decimal(self.markets.price(action.coin, wanted)) != shown or not as_wanted:
             raise _NoTrace("the order is as it was so far")
         return answered("order", {"resting": {"oid": oid_of(order["id"])}})
 
@@ -425,7 +438,10 @@ class CcxtExchange:
         if not over:
             raise _NoTrace("a leverage is not told; it is set again later")
         expires_ms = self._wall.now_ms() + self._proof_ms
-        return await self._carry_out(msgspec.structs.replace(intent, expires_ms=expires_ms))
+        reply = await self._carry_out(msgspec.structs.replace(intent, expires_ms=expires_ms))
+        if "too many requests" in str(reply.response).lower():
+            raise UpstreamTimeout(f"refused once more, which says nothing: {reply.response}")
+        return reply
 
     async def _adjust_margin(self, intent: DurableIntent, action: AdjustMargin) -> ActionReply:
         has, symbol = self.calls.api.has, self.markets.symbol(action.coin)

@@ -35,7 +35,6 @@ class Markets:
         listed = [market for market in self._api.markets.values() if _is_ours(market)]
         listed.sort(key=lambda market: _SETTLES.index(market["settle"]), reverse=True)
         self._by_coin: dict[str, dict[str, Any]] = {market["base"]: market for market in listed}
-        self._coins = {market["symbol"]: coin for coin, market in self._by_coin.items()}
         if not listed:
             raise ConfigError(
                 f"{calls.access.exchange} has no perpetuals settled in {' or '.join(_SETTLES)}"
@@ -43,6 +42,7 @@ class Markets:
         settles = [market["settle"] for market in self._by_coin.values()]
         self.settle = max(_SETTLES, key=settles.count)
         self._by_coin = {c: m for c, m in self._by_coin.items() if m["settle"] == self.settle}
+        self._coins = {market["symbol"]: coin for coin, market in self._by_coin.items()}
 
     def meta(self) -> dict[str, Any]:
         """Describe the coins in the shape of the venue's `meta`."""
