@@ -19,7 +19,7 @@ from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
 from strategy_agent.adapters.plugins import load_plugins
 from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders
-from strategy_agent.application.parts import Cancel, Circumstances, Parts
+from strategy_agent.application.parts import Cancel, Parts, ProcessContext
 from strategy_agent.application.ports import DurableIntent, Steps
 from strategy_agent.local import LocalTrader, address_of
 from strategy_agent.settings import Settings
@@ -58,10 +58,10 @@ class Connector:
         self._clock = SystemClock()
         self._ccxt_trader = ""
 
-    def circumstances(self) -> Circumstances:
+    def context(self) -> ProcessContext:
         """Say what all traders of the process have alike."""
         settings = self._settings
-        return Circumstances(
+        return ProcessContext(
             connect=self.connect,
             wall=self._clock,
             seed=settings.seed,

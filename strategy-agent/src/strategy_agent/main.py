@@ -36,7 +36,7 @@ async def run_traders(
         quiet: show no progress.
     """
     connector = Connector(settings, journal_dir=journal_dir)
-    alpha = AlphaLoop(connector.circumstances())
+    alpha = AlphaLoop(connector.context())
     for spec in specs:
         alpha.add(spec, written=written.get(spec.trader_id))
     if control:

@@ -13,7 +13,7 @@ from tests.unit.strategy_core.market import random_bars
 from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.instance import Alert, StrategyInstance
-from strategy_agent.application.parts import Circumstances, Parts
+from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept
 from strategy_core.building import StrategyKind
 from strategy_core.orders.memory import Child
@@ -226,7 +226,7 @@ def alpha_with(
     retry_pauses_s: tuple[float, ...] = (),
 ) -> AlphaLoop:
     """Instances that are not started yet."""
-    around = Circumstances(
+    context = ProcessContext(
         connect=venue.connect,
         wall=ManualClock(7),
         seed=1,
@@ -236,7 +236,7 @@ def alpha_with(
         retry_pauses_s=retry_pauses_s,
     )
     heard = alerts if alerts is not None else []
-    alpha = AlphaLoop(around, on_alert=heard.append)
+    alpha = AlphaLoop(context, on_alert=heard.append)
     for name in names:
         alpha.add(spec_of(kind, trader_id=name))
     return alpha

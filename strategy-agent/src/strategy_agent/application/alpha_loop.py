@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from strategy_agent.application.instance import Alert, StrategyInstance
-from strategy_agent.application.parts import Circumstances
+from strategy_agent.application.parts import ProcessContext
 from strategy_core.registry import problems
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
 from suite.contracts.trader import TraderSpec, near, parse_traders
@@ -22,7 +22,7 @@ OPERATOR: Final = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Obedience:
+class CommandResult:
     """Who took a command, and who did not and why."""
 
     obeyed: tuple[str, ...]
@@ -36,14 +36,14 @@ class AlphaLoop:
     compiled code, or a leak, is contained by a process only.
 
     Args:
-        around: what all instances have alike.
+        context: what all instances have alike.
         on_alert: told of each instance's alerts.
     """
 
     def __init__(
-        self, around: Circumstances, *, on_alert: Callable[[Alert], None] = lambda _: None
+        self, context: ProcessContext, *, on_alert: Callable[[Alert], None] = lambda _: None
     ) -> None:
-        self._around = around
+        self._context = context
         self._on_alert = on_alert
         self._instances: dict[str, StrategyInstance] = {}
         self._changes: set[asyncio.Task[None]] = set()
@@ -85,7 +85,7 @@ class AlphaLoop:
                 raise Conflict(f"there is an instance {spec.trader_id} already")
             if spec.account_id == other.spec.account_id:
                 raise Conflict(f"account {spec.account_id} is traded by {other.spec.trader_id}")
-        added = StrategyInstance(spec, self._around, written=written, on_alert=self._on_alert)
+        added = StrategyInstance(spec, self._context, written=written, on_alert=self._on_alert)
         self._instances[spec.trader_id] = added
         return added
 
@@ -187,7 +187,7 @@ class AlphaLoop:
 
     def start(
         self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
-    ) -> Obedience:
+    ) -> CommandResult:
         """Start one, or all that do not run; one that is STOPPED resumes, which needs a reason."""
 
         def begin(instance: StrategyInstance) -> None:
@@ -201,38 +201,40 @@ class AlphaLoop:
 
     def stop(
         self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
-    ) -> Obedience:
+    ) -> CommandResult:
         """Let one, or all, take no more decisions; exits go on until they are flat."""
         return self._tell(strategy_id, Stop(actor=actor, reason=reason))
 
     def pause(
         self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
-    ) -> Obedience:
+    ) -> CommandResult:
         """Let one, or all, take no new risk."""
         return self._tell(strategy_id, Pause(actor=actor, reason=reason))
 
     def resume(
         self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
-    ) -> Obedience:
+    ) -> CommandResult:
         """Let one, or all, go on."""
         return self._tell(strategy_id, Resume(actor=actor, reason=reason))
 
     def flatten(
         self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
-    ) -> Obedience:
+    ) -> CommandResult:
         """Close the positions of one, or of all."""
         return self._tell(strategy_id, Flatten(actor=actor, reason=reason))
 
     def run_once(
         self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""
-    ) -> Obedience:
+    ) -> CommandResult:
         """Wake one, or all, now."""
         return self._each(strategy_id, lambda instance: instance.run_once(actor, reason))
 
-    def _tell(self, strategy_id: str | None, command: Command) -> Obedience:
+    def _tell(self, strategy_id: str | None, command: Command) -> CommandResult:
         return self._each(strategy_id, lambda instance: instance.command(command))
 
-    def _each(self, strategy_id: str | None, do: Callable[[StrategyInstance], None]) -> Obedience:
+    def _each(
+        self, strategy_id: str | None, do: Callable[[StrategyInstance], None]
+    ) -> CommandResult:
         """Do something to one, or to all; of all, one that refuses hinders no other.
 
         Raises:
@@ -248,7 +250,7 @@ class AlphaLoop:
                 refused[instance.spec.trader_id] = error
         if refused and not obeyed:
             raise next(iter(refused.values()))
-        return Obedience(
+        return CommandResult(
             obeyed=tuple(obeyed), refused={name: str(error) for name, error in refused.items()}
         )
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from strategy_agent.application.parts import Circumstances, Parts
+from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept, Steps
 from strategy_agent.application.thinking import Decided, Thinking
 from strategy_core.deciding import DecideRequest
@@ -62,7 +62,7 @@ class Watcher(Protocol):
 
 
 async def drive(
-    spec: TraderSpec, parts: Parts, around: Circumstances, watcher: Watcher
+    spec: TraderSpec, parts: Parts, context: ProcessContext, watcher: Watcher
 ) -> TraderResult:
     """Trade until the world ends.
 
@@ -72,9 +72,9 @@ async def drive(
         SuiteError: the venue refuses or cannot be reached any more, or a file cannot be written.
     """
     instruments = instruments_of(parts.meta)
-    strategy = build(spec, instruments=instruments, seed=around.seed, plugins=parts.plugins)
+    strategy = build(spec, instruments=instruments, seed=context.seed, plugins=parts.plugins)
     thinking = Thinking(
-        strategy, quick_s=around.quick_s, slow_s=around.slow_s, name=f"decide-{spec.trader_id}"
+        strategy, quick_s=context.quick_s, slow_s=context.slow_s, name=f"decide-{spec.trader_id}"
     )
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
@@ -99,7 +99,7 @@ async def drive(
     now_ms = parts.clock.now_ms
     with contextlib.closing(loop):
         request: Request = next(loop)
-        async with _heartbeats(parts.steps, watcher, around.heartbeat_s):
+        async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
             while True:
                 if isinstance(request, DecideRequest):
                     seen = request.observation

@@ -13,7 +13,7 @@ import msgspec
 
 from strategy_agent.application.command_queue import CommandQueue
 from strategy_agent.application.driving import drive
-from strategy_agent.application.parts import Circumstances, Parts
+from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
 from strategy_agent.application.ports import Journal, MemoryStore
 from strategy_agent.application.retrying import Retries
@@ -82,7 +82,7 @@ class StrategyInstance:
     def __init__(
         self,
         spec: TraderSpec,
-        around: Circumstances,
+        context: ProcessContext,
         *,
         written: Mapping[str, Any] | None = None,
         on_alert: Callable[[Alert], None] = lambda _: None,
@@ -98,7 +98,7 @@ class StrategyInstance:
         self.failure: SuiteError | None = None
         self.memory: TraderMemory | None = None
         self.urgent = False
-        self._around = around
+        self._context = context
         self._on_alert = on_alert
         self._parts: Parts | None = None
         self._journal: Journal | None = None
@@ -167,7 +167,7 @@ class StrategyInstance:
 
     async def _supervised(self) -> None:
         """Trade; where that fails in real time, do so again after a pause."""
-        self._retries = Retries(self._around.retry_pauses_s)
+        self._retries = Retries(self._context.retry_pauses_s)
         while (pause_s := await self._connect_and_trade()) is not None:
             self._try_now.clear()
             with contextlib.suppress(TimeoutError):
@@ -178,7 +178,7 @@ class StrategyInstance:
         """Do one run; say after how long it is to be tried again, None for not again."""
         begun_s = asyncio.get_running_loop().time()
         try:
-            parts = await self._around.connect(self.spec)
+            parts = await self._context.connect(self.spec)
         except Exception as error:  # noqa: BLE001  of this trader alone
             return self._failed(error, begun_s)
         self._parts, self._journal, self._store = parts, parts.journal, parts.memory
@@ -207,7 +207,7 @@ class StrategyInstance:
 
     async def _trade(self, parts: Parts) -> None:
         self._write_notes(parts)
-        self.result = await drive(self.spec, parts, self._around, self)
+        self.result = await drive(self.spec, parts, self._context, self)
         self._queue.clear()
         self.status.state, self.status.now_ms = "ended", self.result.ended_ms
         self.status.equity = str(self.result.equity)
@@ -276,7 +276,7 @@ class StrategyInstance:
     def _tell(self, kind: str, text: str) -> None:
         self.alert = Alert(
             trader_id=self.spec.trader_id,
-            at_ms=self._around.wall.now_ms(),
+            at_ms=self._context.wall.now_ms(),
             kind=kind,
             text=one_line(text),
         )
@@ -319,7 +319,7 @@ class StrategyInstance:
 
     def note(self, command: str, **fields: Any) -> None:
         """Keep in the journal what a person or a program wanted; once it is open, if it is not."""
-        self._notes.append({"command": command, "at_ms": self._around.wall.now_ms(), **fields})
+        self._notes.append({"command": command, "at_ms": self._context.wall.now_ms(), **fields})
         if self._parts is not None:
             self._write_notes(self._parts)
 

@@ -57,7 +57,7 @@ Connect: TypeAlias = Callable[[TraderSpec], Awaitable[Parts]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class ProcessContext:
     """What all instances of a process have alike.
 
     Attributes:

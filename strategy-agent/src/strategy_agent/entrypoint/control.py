@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from strategy_agent.application.alpha_loop import AlphaLoop, Obedience
+from strategy_agent.application.alpha_loop import AlphaLoop, CommandResult
 from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.settings import Settings
 from suite.errors import ConfigError, StorageError, UpstreamTimeout
@@ -39,7 +39,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Told(_Body):
+class CommandBody(_Body):
     """Why, and to whom; to all when no instance is named."""
 
     reason: Reason = ""
@@ -185,7 +185,7 @@ def _reads(controlled: Controlled) -> APIRouter:
 
 def _commands(controlled: Controlled) -> APIRouter:
     router, alpha = APIRouter(), controlled.alpha
-    acts: dict[str, tuple[str, Callable[..., Obedience]]] = {
+    acts: dict[str, tuple[str, Callable[..., CommandResult]]] = {
         "start": ("Begin again; out of STOPPED with a reason", alpha.start),
         "pause": ("Take no new risk", alpha.pause),
         "resume": ("Go on; out of STOPPED or a pause by a person with a reason", alpha.resume),
@@ -201,14 +201,14 @@ def _commands(controlled: Controlled) -> APIRouter:
 
 
 def _telling(
-    controlled: Controlled, act: Callable[..., Obedience]
+    controlled: Controlled, act: Callable[..., CommandResult]
 ) -> Callable[..., Awaitable[dict[str, Any]]]:
-    async def tell(grant: Operator, body: Told | None = None) -> dict[str, Any]:
-        told = body or Told()
-        obedience = await controlled.call(
-            lambda: act(told.instance, actor=grant.name, reason=told.reason)
+    async def tell(grant: Operator, body: CommandBody | None = None) -> dict[str, Any]:
+        asked = body or CommandBody()
+        result = await controlled.call(
+            lambda: act(asked.instance, actor=grant.name, reason=asked.reason)
         )
-        return asdict(obedience)
+        return asdict(result)
 
     return tell
 
