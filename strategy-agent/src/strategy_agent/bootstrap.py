@@ -55,6 +55,7 @@ class Connector:
         self._settings = settings
         self._journal_dir = journal_dir
         self._tokens: dict[str, SecretStr] = {}
+        self._in_use: dict[str, str] = {}
         self._clock = SystemClock()
         self._ccxt_trader = ""
 
@@ -90,6 +91,7 @@ class Connector:
             raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
         plugins = load_plugins(spec)
         async with AsyncExitStack() as stack:
+            self._claim_token(spec, stack)
             journal = self._journal(spec)
             stack.callback(journal.close)
             venue = VenueHttp(self.calls(spec))
@@ -239,6 +241,23 @@ class Connector:
             retry_window_s=settings.retry_window_s,
             jitter=random.Random(f"{settings.seed} {spec.trader_id}"),  # noqa: S311 - pauses only
         )
+
+    def _claim_token(self, spec: TraderSpec, stack: AsyncExitStack) -> None:
+        """Hold a token for one trader until the stack is closed: a token is an account.
+
+        Raises:
+            ConfigError: another trader of this process trades with it.
+        """
+        token, trader_id = self._token_of(spec.trader_id), spec.trader_id
+        other = self._in_use.get(token) if token else None
+        if other is not None and other != trader_id:
+            raise ConfigError(
+                f"trader {trader_id} has no token of its own: TRADER_TOKEN is that of {other}; "
+                "name both in TRADER_TOKENS"
+            )
+        if token:
+            self._in_use[token] = trader_id
+            stack.callback(self._in_use.pop, token, None)
 
     def _token_of(self, trader_id: str) -> str:
         given = self._tokens.get(trader_id)

@@ -20,7 +20,8 @@ from strategy_core.strategies.random_targets import RandomTargets
 from strategy_core.strategies.sma_cross import SmaCross
 from suite.bars import INTERVAL_MS
 from suite.contracts.trader import TraderSpec, near, read_struct
-from suite.errors import ConfigError
+from suite.errors import ConfigError, one_line
+from suite.instrument import coin_of, default_instrument
 
 KINDS: Final[Mapping[str, StrategyKind]] = {
     "fixed_spread": kind_of(FixedSpread),
@@ -116,8 +117,36 @@ def _problems_of_strategy(
     name = spec.strategy.kind
     kind = kinds.get(name)
     if kind is not None:
-        return read_params(kind, spec.strategy.params)[1]
+        params, found = read_params(kind, spec.strategy.params)
+        return found or _problems_of_making(spec, kind, params)
     if name.startswith(PLUGIN):
         return [] if leave_plugins else [f"strategy.kind: {name} is not loaded"]
     known = ", ".join(kinds)
     return [f"strategy.kind: {name[:40]!r} is not one of {known}{near(name, kinds)}"]
+
+
+def _problems_of_making(spec: TraderSpec, kind: StrategyKind, params: Any) -> list[str]:
+    """Make the strategy once, for coins as they mostly are: it may refuse its circumstances."""
+    if spec.interval not in INTERVAL_MS:
+        return []
+    coins = [coin for symbol in spec.symbols if (coin := _coin(symbol))]
+    setup = Setup(
+        trader_id=spec.trader_id,
+        symbols=tuple(coins),
+        instruments={coin: default_instrument(coin, 4) for coin in coins},
+        interval_ms=INTERVAL_MS[spec.interval],
+        generator=generator_for(spec.trader_id, 0),
+    )
+    try:
+        kind.make(setup, params)
+    except Exception as error:  # noqa: BLE001 - a strategy is anybody's code
+        text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return [f"strategy.params: {one_line(text)}"]
+    return []
+
+
+def _coin(symbol: str) -> str:
+    try:
+        return coin_of(symbol)
+    except ValueError:
+        return ""  # told by the reader of the file

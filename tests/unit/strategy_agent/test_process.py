@@ -127,12 +127,22 @@ def test_several_traders_in_one_process_fail_alone(venue: Callable[..., str], ag
     tokens = json.dumps({name: f"token-{name}" for name in "abc"})
     done = agent("run", "--config", "traders.yaml", "--trader", "a,c,b,d,e",
                  "--no-journal", "--quiet",
-                 TRADING_URL=venue(), TRADER_TOKENS=tokens, TRADER_TOKEN="token-b")  # fmt: skip
+                 TRADING_URL=venue(), TRADER_TOKENS=tokens, TRADER_TOKEN="token-d")  # fmt: skip
     assert done.returncode == 1
     assert {"a: ended", "b: ended", "c: ended"} == {line[:8] for line in done.stdout.splitlines()}
     assert "d: traders[d].symbols: the venue does not trade DOGE" in done.stderr
     assert "e: traders[e].strategy.kind: cannot load absent:Bad" in done.stderr
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_one_token_is_never_traded_by_two(venue: Callable[..., str], agent: Agent) -> None:
+    """It is one account: a trader without a token of its own must not take another's."""
+    done = agent("run", "--config", "traders.yaml", "--trader", "a,b", "--no-journal", "--quiet",
+                 TRADING_URL=venue(), TRADER_TOKEN="token-a")  # fmt: skip
+    one_line(
+        done, 1, "trader b has no token of its own: TRADER_TOKEN is that of a", "TRADER_TOKENS"
+    )
+    assert ["a: ended"] == [line[:8] for line in done.stdout.splitlines()]
 
 
 def test_a_venue_that_does_not_answer_is_one_line(agent: Agent) -> None:

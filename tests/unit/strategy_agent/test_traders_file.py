@@ -65,6 +65,9 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
         ({"strategy": {"kind": "flatt"}},
          ("traders[a].strategy.kind: 'flatt' is not one of "
           "fixed_spread, flat, funding_rate, hodl, random, sma_cross, did you mean flat?")),
+        ({"strategy": {"kind": "sma_cross"}, "interval": "5m"},
+         ("traders[a].strategy.params: there are no bars of 5 minutes; minutes is one of "
+          "1, 15, 60, 240, 1440")),
         ({"risk": {"max_levrage": 2}},
          "traders[a].risk.max_levrage: unknown key, did you mean max_leverage?"),
         ({"name": "${NOPE}"}, "traders[a].name: environment variable NOPE is not set"),
@@ -209,3 +212,17 @@ def test_what_stands_in_the_file_is_kept_beside_what_it_means(tmp_path: Path) ->
     )
     document = load_traders(path)
     assert "${PATH}" == document.written["a"]["name"] != document.traders[0].name
+
+
+def test_what_is_wrong_together_is_told_beside_a_key_that_is_not_known() -> None:
+    """A pair of parameters is judged though another key is a slip."""
+    entry = {
+        "trader_id": "a",
+        "strategy": {"kind": "sma_cross", "params": {"fast": 30, "slow": 10, "foo": 1}},
+        "symbols": ["BTC"],
+    }
+    with pytest.raises(TradersFileError) as caught:
+        parse_traders({"traders": [entry]}, {}, check=problems)
+    place = "traders[a].strategy.params"
+    told = (f"{place}.foo: unknown key", f"{place}: fast (30) must be below slow (10)")
+    assert told == caught.value.problems

@@ -161,16 +161,23 @@ def read_struct(kind: type[S], raw: Any, *, place: str) -> tuple[S | None, list[
     problems = [
         f"{dot}{key}: unknown key{near(str(key), fields)}" for key in raw if key not in fields
     ]
+    good = {}
     for name, field in fields.items():
         if name not in raw:
-            problems.extend([f"{dot}{name}: missing"] if field.required else [])
+            found = [f"{dot}{name}: missing"] if field.required else []
         elif isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            problems.extend(read_struct(field.type, raw[name], place=f"{dot}{name}")[1])
+            found = read_struct(field.type, raw[name], place=f"{dot}{name}")[1]
         else:
-            problems.extend(_convert(raw[name], field.type, f"{dot}{name}")[1])
-    if problems:
-        return None, problems
-    return _convert(raw, kind, place)
+            found = _convert(raw[name], field.type, f"{dot}{name}")[1]
+        problems.extend(found)
+        if name in raw and not found:
+            good[name] = raw[name]
+    if not problems:
+        return _convert(raw, kind, place)
+    if all(name in good for name, field in fields.items() if field.required):
+        # what is wrong with the others together is told as well
+        problems.extend(_convert(good, kind, place)[1])
+    return None, problems
 
 
 def near(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from strategy_core.sizing.targets import (
     round_price_down,
     size_for,
 )
-from strategy_core.snapshot import SHOWN_BARS
+from strategy_core.snapshot import INTERVALS, SHOWN_BARS
 from suite.bars import MINUTE_MS
 from suite.contracts.venue import Action, CancelOrder, Leg
 from suite.instrument import Instrument
@@ -61,6 +61,9 @@ class SmaCross:
 
     def __init__(self, setup: Setup, params: "SmaCross.Params") -> None:
         minutes = params.minutes or setup.interval_ms // MINUTE_MS
+        if minutes not in INTERVALS:
+            known = ", ".join(map(str, INTERVALS))
+            raise ValueError(f"there are no bars of {minutes} minutes; minutes is one of {known}")
         self._setup = setup
         self._params = params
         self._block = str(minutes)
