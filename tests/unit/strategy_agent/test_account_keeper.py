@@ -95,8 +95,6 @@ async def test_each_connection_costs_one_read_and_nothing_is_asked_between_them(
             kept.keeper.lost("gone")
             assert ("reconciling",) == kept.trouble()
         assert [50, 60] == kept.reads.since
-        await kept.keeper.refresh()
-        assert 2 == kept.keeper.rest_calls["operator"]
 
 
 async def test_a_read_that_fails_is_repeated_with_pauses_until_it_is_answered() -> None:

@@ -178,17 +178,15 @@ async def test_no_time_ends_what_is_unknown(parts: Parts) -> None:
     await delivery.close()
 
 
-async def test_fate_that_becomes_known_later_is_told(parts: Parts) -> None:
-    """To whoever was answered `sent`, once; the coin is open again."""
+async def test_fate_that_becomes_known_later_opens_the_coin_again(parts: Parts) -> None:
     door = Door(sends=[LOST, filled()], resolves=[LOST])
-    told: list[tuple[str, ActionReply | None]] = []
     patience = Patience(turn_s=0.05, first_pause_s=0.001, longest_pause_s=0.01, entry_wanted_ms=-1)
     delivery = parts.delivery(door, patience)
-    delivery.late = lambda found, reply: told.append((found.action.coin, reply))
     assert sent((await act(delivery, buy()))[0])
     door.resolves = [None]
     assert (filled(),) == await act(delivery, buy(), turn=2)
-    assert [("BTC", None)] == told
+    assert {} == delivery.unknown
+    assert 1 == delivery.counts.never_executed
 
 
 async def test_open_intents_of_an_earlier_run_are_resolved_before_an_entry_leaves(
@@ -200,12 +198,9 @@ async def test_open_intents_of_an_earlier_run_are_resolved_before_an_entry_leave
     parts.restart()
     door = Door(resolves=[LOST, filled(), None])
     delivery = parts.delivery(door)
-    told: list[str] = []
-    delivery.late = lambda found, _reply: told.append(found.key)
     assert ["unresolved_intents"] == list(delivery.trouble)
     assert (filled(),) == await act(delivery, buy())
     assert ["resolve", "resolve", "resolve", "send"] == door.did()
-    assert {intent(1).key, intent(2).key} == set(told)
     assert [] == list(delivery.trouble)
     assert () == parts.log.open_intents()
 

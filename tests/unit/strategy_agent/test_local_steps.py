@@ -343,6 +343,22 @@ async def test_a_frozen_coin_makes_the_market_stale_and_the_wait_goes_on(world: 
     assert () == trouble()
 
 
+async def test_an_account_that_differs_is_adopted_when_an_operator_says_so(world: World) -> None:
+    """Its trader is woken, and goes on from what the venue says."""
+    for at_ms in (START_MS + 1, START_MS + 2):
+        world.later(2)
+        world.cache.received(push(position("ETH", "1.0"), at=at_ms))
+    assert ("account_differs",) == world.steps.trouble
+    await world.steps.wait(world.request(until_ms=1))
+    async with world.waiting(until_ms=START_MS + 3_600_000) as task:
+        world.steps.adopt()
+        reply = await reply_of(task)
+    assert ("trouble",) == reply.woke_by
+    assert [] == list(world.steps.trouble)
+    assert reply.account is not None
+    assert "1.0" == reply.account.state.assetPositions[0].position.szi
+
+
 async def test_a_silent_data_service_delays_a_turn_once_and_then_no_more() -> None:
     """What ends a position must not wait for market data."""
     world = World(limits=StepLimits(ready_s=0.5, grace_s=1.5))

@@ -1,7 +1,6 @@
 """Keeps an account's cache true: hears its stream, asks once after each connection, has it healed.
 
-Nothing is polled. The venue is read when a connection has been opened, and when an operator wants
-it; `rest_calls` says how often and why.
+Nothing is polled. The venue is read when a connection has been opened; `rest_calls` says how often.
 """
 
 import asyncio
@@ -18,7 +17,6 @@ from strategy_agent.application.ports import AccountReads, AccountStream
 from suite.errors import SuiteError
 
 CONNECT: Final = "connect"
-OPERATOR: Final = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class AccountKeeper:
         patience: see there.
 
     Attributes:
-        rest_calls: requests to the venue by reason: `connect`, `operator`.
+        rest_calls: requests to the venue by reason: `connect`.
         failed_reads: that were not answered.
         flaws: messages that could not be read.
     """
@@ -87,14 +85,6 @@ class AccountKeeper:
             tasks.create_task(stream.run())
             tasks.create_task(self._reconcile_again_and_again())
             tasks.create_task(self._look_after(stream))
-
-    async def refresh(self) -> None:
-        """Ask the venue for the account, because an operator wants it.
-
-        Raises:
-            SuiteError: it does not answer.
-        """
-        await self._read(OPERATOR)
 
     # what the stream tells
 
@@ -141,7 +131,7 @@ class AccountKeeper:
                 await asyncio.sleep(min(patience.tick_s, 0.02))
                 continue
             try:
-                if await self._read(CONNECT, connection):
+                if await self._read(connection):
                     return
                 unexplained += 1
                 wait_s = pause_s
@@ -154,16 +144,16 @@ class AccountKeeper:
             await asyncio.sleep(wait_s * self._chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, patience.longest_pause_s)
 
-    async def _read(self, reason: str, connection: int | None = None) -> bool:
+    async def _read(self, connection: int) -> bool:
         """Ask for account and fills, and merge the answers; say whether they explain it.
 
         Fills first: of a fill between the two answers the stream tells, not the account.
         """
-        self.rest_calls[reason] += 1
+        self.rest_calls[CONNECT] += 1
         fills = await self._reads.fetch_fills(self.cache.agreed_ms)
-        self.rest_calls[reason] += 1
+        self.rest_calls[CONNECT] += 1
         view = await self._reads.fetch_account()
-        if connection is not None and connection != self._connection:
+        if connection != self._connection:
             return False
         return self.cache.reconciled(view, fills)
 

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,8 +38,6 @@ NEVER_EXECUTED: Final = "not executed: its answer was lost, and it was ended bef
 _REMEMBERED: Final = 1024
 _LONGEST_ASKED_S: Final = 120.0
 """A venue that wants to be left alone for longer is asked again after this."""
-
-Late = Callable[[DurableIntent, ActionReply | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +150,6 @@ class OrderDelivery:
 
     Attributes:
         counts: what went out.
-        late: told of each fate that became known after its turn had been answered with `sent`, and
-            of those of an earlier run; None is proof that it was never executed.
     """
 
     def __init__(
@@ -169,7 +165,6 @@ class OrderDelivery:
         patience: Patience | None = None,
     ) -> None:
         self.counts = Counts()
-        self.late: Late = lambda _intent, _reply: None
         self._door = door
         self._log = log
         self._clock = clock
@@ -184,7 +179,6 @@ class OrderDelivery:
         self._told: OrderedDict[str, ActionReply] = OrderedDict()
         self._unknown: dict[str, DurableIntent] = {i.key: i for i in log.open_intents()}
         self._before = tuple(self._unknown)
-        self._owed = set(self._before)
         self._turns = 0
         self._fresh: set[str] = set()  # entries of a turn that still waits, not in doubt
 
@@ -414,9 +408,6 @@ class OrderDelivery:
         self._sent.discard(intent.key)
         self._fresh.discard(intent.key)
         self._told[intent.key] = reply or ActionReply(status="err", response=NEVER_EXECUTED)
-        if intent.key in self._owed:
-            self._owed.discard(intent.key)
-            self.late(intent, reply)
 
     def _forget(self, kept: int) -> None:
         """Forget the oldest answers; never while a turn still has to tell its own."""
@@ -426,7 +417,6 @@ class OrderDelivery:
     def _answer(self, key: str, action: Action) -> ActionReply:
         """Answer an action as far as its fate is known."""
         if key in self._unknown:
-            self._owed.add(key)
             kind = "cancel" if isinstance(action, CancelOrder) else "order"
             return ActionReply(status="ok", response={"type": kind, "data": {"statuses": ["sent"]}})
         return self._told[key]

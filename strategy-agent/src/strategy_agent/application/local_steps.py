@@ -188,6 +188,10 @@ class LocalSteps:
         self._asked = self._waiting
         self._stirred.set()
 
+    def adopt(self) -> None:
+        """Believe the venue's account as it is, because an operator has looked at it."""
+        self._cache.adopt()
+
     def following_ended(self, task: asyncio.Task[None]) -> None:
         """Learn that nobody follows the account any more; every wait then fails and says why."""
         if not task.cancelled():
