@@ -232,7 +232,11 @@ class _Trader:
         )
         trouble = (*turn.trouble, *stale, *unknown)
         self._changes = self._gate.begin(
-            seen, trouble=trouble, odd=odd, knows_account=self._account is not None
+            seen,
+            trouble=trouble,
+            odd=odd,
+            knows_account=self._account is not None,
+            foreign=self._upkeep.foreign,
         )
         for command in self._commands():
             self._changes += (
@@ -423,7 +427,7 @@ class _Trader:
         place = {coin: index for index, coin in enumerate(self._spec.symbols)}
         duties = [
             action
-            for action in self._gate.duties(seen)
+            for action in self._gate.duties(seen, foreign=self._upkeep.foreign)
             if not (isinstance(action, PlaceOrder) and action.coin in closing)
         ]
         return sorted(duties, key=lambda action: place.get(action.coin, len(place)))

@@ -12,6 +12,7 @@ from strategy_core.deciding import DecideRequest, DecisionFault
 from strategy_core.journal import DecisionRecord
 from strategy_core.loop import Answer, Request, Turn, trade
 from strategy_core.memory import TraderMemory
+from strategy_core.orders.memory import Child
 from strategy_core.port import Decision, Needs, Observation
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, WakeOn
@@ -22,8 +23,9 @@ from suite.enums import TraderStatus
 BUY = PlaceOrder(coin="BTC", is_buy=True, sz=Decimal(1))
 RESTING = OpenOrder(
     coin="BTC", side="B", limitPx="99.0", sz="1.0", oid=77, timestamp=0, origSz="1.0",
-    cloid=None, reduceOnly=False,
+    cloid="0x" + "7" * 32, reduceOnly=False,
 )  # fmt: skip
+OF_OTHERS = msgspec.structs.replace(RESTING, coin="ETH", oid=78, cloid=None)
 
 
 class Bench:
@@ -81,9 +83,13 @@ def orders(request: WaitRequest) -> list[Action]:
 
 
 def test_a_pause_lets_the_strategy_decide_for_the_journal_only() -> None:
-    """Resting entries are taken down, new ones are refused, and a person resumes."""
-    venue = FakeVenue(steps=99, open_orders=[RESTING])
-    bench = Bench(*[Decision(actions=(BUY,))] * 3, venue=venue)
+    """Its own entries are taken down, new ones are refused, and a person resumes."""
+    venue = FakeVenue(steps=99, open_orders=[RESTING, OF_OTHERS])
+    name, memory = str(RESTING.cloid), TraderMemory()
+    memory.orders.children[name] = Child(
+        cloid=name, coin="BTC", is_buy=True, sz=Decimal(1), role="plain", decision=1, leg="0"
+    )
+    bench = Bench(*[Decision(actions=(BUY,))] * 3, venue=venue, memory=memory)
     bench.commands = [Pause(actor="ann", reason="lunch")]
     assert [CancelOrder(coin="BTC", oid=77)] == orders(bench.turn())
     assert TraderStatus.PAUSED is bench.asked[0].status

@@ -31,6 +31,7 @@ class Upkeep:
         wake_on: what it wants to be woken by; after `take` see the manager's own two.
         trouble: what the venue did that cannot be; new risk must wait.
         unknown: coins with an order whose outcome nobody knows; no new risk in them.
+        foreign: the venue's ids of open orders that are not ours.
     """
 
     actions: tuple[Action, ...] = ()
@@ -39,6 +40,7 @@ class Upkeep:
     wake_on: WakeOn = NOTHING_EARLIER
     trouble: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    foreign: frozenset[int] = frozenset()
 
 
 class SmartOrderManager:
@@ -92,6 +94,7 @@ class SmartOrderManager:
             wake_on=self.wake_on,
             trouble=tuple(desk.trouble),
             unknown=tuple(sorted({c.coin for c in children if c.state == "unknown"})),
+            foreign=frozenset(self.memory.others),
         )
 
     def take(

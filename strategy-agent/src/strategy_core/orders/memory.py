@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from strategy_core.intents import ParentOrder
-from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import Action
 
 ZERO: Final = Decimal(0)
@@ -256,7 +256,7 @@ class OrderMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
         issued: protective orders so far; the generation of the next.
         children: orders that may still trade, by id; closed: the last that ended, oldest first.
         oids: ids that the venue gave to both.
-        foreign: orders that were there at the start.
+        foreign: orders that were there at the start; others: those listed now that are not ours.
         outbox: actions of the last turn, in their order.
         positions: signed sizes as the fills make them.
         strikes: observations in a row in which a position was another than that.
@@ -272,6 +272,7 @@ class OrderMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
     closed: dict[str, Child] = msgspec.field(default_factory=dict)
     oids: dict[int, str] = msgspec.field(default_factory=dict)
     foreign: list[int] = msgspec.field(default_factory=list)
+    others: list[int] = msgspec.field(default_factory=list)
     works: dict[str, Work] = msgspec.field(default_factory=dict)
     exits: dict[str, Exit] = msgspec.field(default_factory=dict)
     guards: dict[str, Guard] = msgspec.field(default_factory=dict)
@@ -293,6 +294,20 @@ class OrderMemory(msgspec.Struct, kw_only=True, omit_defaults=True):
         """An order by the venue's id."""
         cloid = self.oids.get(oid)
         return None if cloid is None else self.child(cloid)
+
+    def owns(self, order: OpenOrder) -> bool:
+        """Whether a listed order was sent from here, or placed by the venue for one that was."""
+        if self.child_of(order.oid) is not None:
+            return True
+        if order.cloid:
+            return self.child(order.cloid.lower()) is not None
+        if not order.reduceOnly or order.oid in self.foreign:
+            return False
+        guards = self.guards.values()
+        if any(order.oid in guard.stop_legs + guard.other_legs for guard in guards):
+            return True
+        known = (*self.children.values(), *self.closed.values())  # a leg that no guard has yet
+        return any(child.grouped and child.coin == order.coin for child in known)
 
     def close(self, child: Child, ending: Ending, reason: str = "") -> None:
         """Move an order to those at their end; a second ending changes nothing."""

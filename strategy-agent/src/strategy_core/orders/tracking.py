@@ -177,6 +177,13 @@ def _take_orders(desk: Desk) -> None:
             _show(memory, child, row_of_child)
         else:
             _hide(desk, child)
+    others = [row for row in rows if not memory.owns(row)]
+    desk.notes += [
+        f"{row.coin}: order {row.oid} is not ours, and is left as it is"
+        for row in others
+        if row.oid not in memory.others
+    ]
+    memory.others = [row.oid for row in others]
 
 
 def _revive(desk: Desk, child: Child) -> None:

@@ -7,7 +7,7 @@ order are in `strategy_core.risk.rules`, the worst case that exposure is judged 
 `strategy_core.risk.exposure`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -81,6 +81,7 @@ class RiskGate:
         odd: Sequence[str] = (),
         knows_account: bool = True,
         moved: Decimal = ZERO,
+        foreign: Container[int] = (),
     ) -> tuple[StatusChange, ...]:
         """Take in what is observed before deciding: equity, day, losses, troubles.
 
@@ -92,6 +93,7 @@ class RiskGate:
             knows_account: equity and positions were told, now or before.
             moved: money put in (positive) or taken out, USD, that is in this observation's equity
                 and was not in the last one's; it is neither profit nor loss.
+            foreign: as for `duties`.
 
         Returns:
             What changed of the status and its causes, in order.
@@ -115,13 +117,20 @@ class RiskGate:
             changes.append(
                 self._tell(EventKind.EXECUTIONS, now_ms, f"{memory.executions} without a person")
             )
-        entries = any(not order.reduceOnly for order in seen.open_orders)
+        entries = any(not o.reduceOnly and o.oid not in foreign for o in seen.open_orders)
         if memory.state.closing and known and not (seen.positions or entries):
             changes.append(self._tell(EventKind.FLAT, now_ms, "all positions are closed"))
         return tuple(change for change in changes if change.changed)
 
-    def duties(self, observation: Observation) -> tuple[Action, ...]:
+    def duties(
+        self, observation: Observation, *, foreign: Container[int] = ()
+    ) -> tuple[Action, ...]:
         """What the status asks for now, before anything the strategy wants.
+
+        Args:
+            observation: what is known.
+            foreign: venue's ids of open orders that others placed on the account, as
+                `SmartOrderManager.observe` tells them: never canceled, never waited for.
 
         Returns:
             Cancellations of what may not rest, then the closing of positions where it is due; the
@@ -129,7 +138,7 @@ class RiskGate:
         """
         seen = self._read(observation).observation
         closing = flatten(seen) if self._memory.state.closing else ()
-        return (*actions_for(self.status, seen), *closing)
+        return (*actions_for(self.status, seen, foreign=foreign), *closing)
 
     def command(
         self, command: Command, *, now_ms: int, preflight_passed: bool = False

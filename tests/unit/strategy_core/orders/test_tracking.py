@@ -65,6 +65,25 @@ def test_a_fill_of_an_order_nobody_knows_is_trouble() -> None:
     assert ["not ours" in text for text in managed.trouble] == [True]
 
 
+def test_orders_of_others_are_told_once_and_named() -> None:
+    """One from before and one that comes later; our own, and the legs of our own, are not."""
+    managed = Managed(OrderVenue())
+    early = managed.venue._rest(is_buy=True, sz=Decimal(1), px=Decimal(1990), reduce_only=False)
+    managed.turn(entry("1", stop="1900", target="2100"), entry("1", limit="1999"))
+    late = managed.venue._rest(is_buy=False, sz=Decimal(1), px=Decimal(2300), reduce_only=True)
+    late.cloid = "0x" + "ab" * 16
+    managed.turn()
+    upkeep = managed.manager(managed.memory).observe(managed.venue.observe())
+    assert frozenset({early.oid, late.oid}) == upkeep.foreign
+    managed.turn()
+    assert [f"order {early.oid}", f"order {late.oid}"] == [
+        note.partition(": ")[2].partition(" is not ours")[0]
+        for note in managed.notes
+        if "is not ours" in note
+    ]
+    assert [] == managed.trouble
+
+
 def test_a_fill_is_found_by_either_name() -> None:
     """The number may be new, and the name may be missing."""
     managed = quoted()

@@ -88,6 +88,16 @@ def test_closing_goes_on_while_an_entry_could_still_fill() -> None:
     assert account.gate.duties(account.seen("970")) == ()
 
 
+def test_closing_does_not_wait_for_an_order_of_somebody_else() -> None:
+    """It is not canceled, so it would never be over."""
+    account = Account()
+    account.look("1000")
+    account.look("970")
+    flat = replace(see(equity="970"), now_ms=account.now_ms)
+    account.gate.begin(replace(flat, open_orders=(resting("1", oid=8),)), foreign={8})
+    assert not account.memory.state.closing
+
+
 def test_a_lost_day_that_ends_before_it_is_flat_opens_nothing() -> None:
     """Lost a second before midnight: it is closed in the new day, and only then goes on."""
     account = Account()

@@ -265,6 +265,14 @@ def test_a_status_takes_down_what_it_does_not_allow() -> None:
     assert (entry, orphan) == actions_for(STOPPED, seen)
 
 
+@pytest.mark.parametrize("status", [PAUSED, STOPPED])
+def test_orders_of_others_are_never_touched(status: TraderStatus) -> None:
+    """Neither an entry nor a stop whose coin is flat; the closing does not wait for them either."""
+    orders = (resting("1", oid=1), resting("-1", "ETH", oid=3, reduce=True), resting("1", oid=4))
+    seen = see({"BTC": "1"}, orders=orders)
+    assert (CancelOrder(coin="BTC", oid=4),) == actions_for(status, seen, foreign={1, 3})
+
+
 def test_flatten_closes_each_position_with_a_reduce_only_market_order() -> None:
     """Long and short, whole sizes."""
     seen = see({"BTC": "1.5", "ETH": "-2"})
