@@ -40,6 +40,8 @@ _HINTS = {
     404: "does TRADING_URL name the right world?",
 }
 _REQUEST_S = 10.0
+_ORDER_CONNECTIONS = 32
+"""An exit must not wait for a connection that an answer keeps which does not come."""
 _CANCEL_VALID_MS = 15_000
 
 
@@ -97,7 +99,9 @@ class Connector:
             venue = VenueHttp(self.calls(spec))
             stack.push_async_callback(venue.close)
             clock, meta = await venue.clock(), await venue.meta()
-            orders = VenueOrders(self.calls(spec, timeout_s=_REQUEST_S))
+            orders = VenueOrders(
+                self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
+            )
             stack.push_async_callback(orders.close)
             market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
             stack.push_async_callback(market.close)
@@ -202,7 +206,9 @@ class Connector:
             except SuiteError as error:
                 return [f"{place}: {error}"]
         elif self._settings.trading_url:
-            orders = VenueOrders(self.calls(spec, timeout_s=_REQUEST_S))
+            orders = VenueOrders(
+                self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
+            )
         else:
             return []
         try:
@@ -219,7 +225,12 @@ class Connector:
         ]
 
     def calls(
-        self, spec: TraderSpec, url: str = "", *, timeout_s: float | None = None
+        self,
+        spec: TraderSpec,
+        url: str = "",
+        *,
+        timeout_s: float | None = None,
+        connections: int = 4,
     ) -> ServiceCalls:
         """Make a trader's way to its venue, or to its market data.
 
@@ -227,13 +238,14 @@ class Connector:
             spec: the trader.
             url: of the service; the venue's when not given.
             timeout_s: of one request; none for steps, whose answer comes when the trader wakes.
+            connections: at a time.
         """
         settings = self._settings
         at_venue = url in {"", settings.trading_url}
         url = url or settings.trading_url
         token = self._token_of(spec.trader_id) if at_venue else None
         return ServiceCalls(
-            step_session(url, token=token, timeout_s=timeout_s),
+            step_session(url, token=token, timeout_s=timeout_s, connections=connections),
             url,
             name="the venue" if at_venue else "the data service",
             hints=_HINTS if at_venue else {},

@@ -58,7 +58,11 @@ def admin_client(
 
 
 def step_session(
-    base_url: str, *, token: str | None = None, timeout_s: float | None = None
+    base_url: str,
+    *,
+    token: str | None = None,
+    timeout_s: float | None = None,
+    connections: int = 4,
 ) -> aiohttp.ClientSession:
     """Make a session for a loop of many small requests; to be called inside a running loop.
 
@@ -68,6 +72,7 @@ def step_session(
         token: bearer token.
         timeout_s: limit of one request; none by default, since `/clock/wait` answers when the
             slowest participant has decided.
+        connections: at a time; a request that finds none waits for one.
     """
     import aiohttp
 
@@ -75,7 +80,7 @@ def step_session(
         base_url=base_url if base_url.endswith("/") else f"{base_url}/",
         headers=bearer(token),
         timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S),
-        connector=aiohttp.TCPConnector(limit=4, keepalive_timeout=60.0),
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=60.0),
         auto_decompress=False,
         trust_env=False,
     )

@@ -1,5 +1,6 @@
 """The two HTTP clients present their token and keep the path of a world."""
 
+import asyncio
 import subprocess
 import sys
 
@@ -22,6 +23,32 @@ async def test_step_session_joins_paths_below_the_worlds_path() -> None:
     async with step_session("http://127.0.0.1:8100/w/abc", token="act_x") as session:
         assert session.headers["authorization"] == "Bearer act_x"
         assert str(session._build_url("clock/wait")) == "http://127.0.0.1:8100/w/abc/clock/wait"
+
+
+async def test_requests_do_not_wait_for_one_that_is_not_answered() -> None:
+    """As many as there are connections come to a service that is silent."""
+    came: list[object] = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        came.append(writer)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with step_session(f"http://127.0.0.1:{port}", connections=6) as session:
+            asked = [asyncio.ensure_future(session.get("x")) for _ in range(7)]
+            async with asyncio.timeout(5):
+                while len(came) < 6:  # noqa: ASYNC110 - the server tells nobody
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            assert 6 == len(came)
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        await asyncio.sleep(0.05)
 
 
 def test_importing_the_module_loads_neither_library() -> None:
