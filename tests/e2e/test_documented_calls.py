@@ -4,15 +4,19 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.support.agent_process import Agent, running_agent
 from tests.support.stores import make_store
+from tests.support.venue_process import running_venue
 
 pytestmark = pytest.mark.process
 
+CONTROL = "http://127.0.0.1:8300"
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md")))
 LINES = [
@@ -54,6 +58,23 @@ def collector(served: tuple[Path, str]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """A trader with its control API, where nothing happens until it is told."""
+    folder = tmp_path_factory.mktemp("agent")
+    traders = "traders: [{trader_id: alice, strategy: {kind: flat}, symbols: [BTC]}]"
+    options = ("--accounts", "alice,bob", "--clock", "lockstep")
+    with (
+        running_venue(tmp_path_factory.mktemp("agents-venue"), *options, coins=("BTC",)) as venue,
+        running_agent(folder, venue, traders, "alice") as running,
+    ):
+        for _ in range(200):
+            if running.get("/status")["traders"][0]["connection"] == "connected":
+                break
+            time.sleep(0.05)
+        yield running
+
+
+@pytest.fixture(scope="module")
 def served_by_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The venue of the README's client: its time moves by itself, and a faucet opens accounts."""
     folder = tmp_path_factory.mktemp("paced")
@@ -85,9 +106,14 @@ def test_there_are_examples_to_try() -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_documented_call_is_answered(served: tuple[Path, str], collector: str, line: str) -> None:
+def test_documented_call_is_answered(
+    served: tuple[Path, str], collector: str, request: pytest.FixtureRequest, line: str
+) -> None:
     folder, venue = served
     bases = {"http://127.0.0.1:8100": venue, "http://127.0.0.1:8000": collector}
+    if CONTROL in line:
+        running: Agent = request.getfixturevalue("agent")
+        folder, bases[CONTROL] = running.folder, running.url
     words = iter(shlex.split(expand(line, folder))[1:])
     headers: dict[str, str] = {}
     body, url = None, ""

@@ -106,8 +106,11 @@ async def test_commands_reach_the_trader_with_actor_and_reason(tmp_path: Path) -
         turns = venue.turns("a")
         assert 200 == (await client.post("/run-once", json={"instance": "a"})).status_code
         await until(lambda: venue.turns("a") > turns)
-        assert 409 == (await client.post("/stop", json={"instance": "b"})).status_code
-        assert 404 == (await client.post("/stop", json={"instance": "zz"})).status_code
+        why = {"reason": "done"}
+        assert 409 == (await client.post("/stop", json=why | {"instance": "b"})).status_code
+        assert 404 == (await client.post("/stop", json=why | {"instance": "zz"})).status_code
+        unreasoned = await client.post("/stop", json={})
+        assert (400, True) == (unreasoned.status_code, "say why" in unreasoned.text)
         assert 422 == (await client.post("/stop", json={"reson": "x"})).status_code
 
 
@@ -131,10 +134,18 @@ async def test_instances_come_change_and_go(tmp_path: Path) -> None:
         refused = await client.post("/instances", json=wrong)
         assert "did you mean flat?" in refused.text
         assert "16m" in refused.text
+        plugin = await client.post(
+            "/instances", json=body | {"id": "e", "type": "plugin:os:system"}
+        )
+        assert (400, True) == (plugin.status_code, "a plugin is code" in plugin.text)
         changed = await client.put("/instances/c/symbol", json={"symbol": "BTC"})
         assert ["BTC"] == changed.json()["symbols"]
         await until(lambda: alpha.instance("c").status.state == "running")
         assert ("BTC",) == alpha.instance("c").spec.symbols
+        alpha.instance("c").status.positions = {"BTC": "1.0"}
+        kept = await client.delete("/instances/c")
+        assert (409, True) == (kept.status_code, "c holds BTC: flatten it first" in kept.text)
+        alpha.instance("c").status.positions = {}
         gone = await client.delete("/instances/c")
         assert ["a", "b"] == [row["trader_id"] for row in gone.json()["traders"]]
         assert ["c"] == venue.left

@@ -128,11 +128,21 @@ class AlphaLoop:
 
         Raises:
             NotFound: there is none of that id.
+            Conflict: it holds a position, which nobody would look after.
         """
-        await self._to_its_end(self._remove(self.instance(strategy_id)))
+        gone = self.instance(strategy_id)
+        _check_flat(gone)
+        await self._to_its_end(self._remove(gone))
 
     async def _remove(self, gone: StrategyInstance) -> None:
+        was_running = gone.running
         await gone.stop(leave=True)
+        try:
+            _check_flat(gone)  # an entry may have been filled before it was canceled
+        except Conflict:
+            if was_running:
+                gone.start()
+            raise
         self._instances.pop(gone.spec.trader_id, None)
 
     async def set_symbol(self, symbol: str | Sequence[str], strategy_id: str = DEFAULT) -> None:
@@ -273,6 +283,12 @@ class AlphaLoop:
     async def _changed(self) -> None:
         if self._changes:
             await asyncio.wait(self._changes)
+
+
+def _check_flat(instance: StrategyInstance) -> None:
+    if instance.status.positions:
+        held = ", ".join(instance.status.positions)
+        raise Conflict(f"{instance.spec.trader_id} holds {held}: flatten it first")
 
 
 def _check_held(instance: StrategyInstance, spec: TraderSpec) -> None:

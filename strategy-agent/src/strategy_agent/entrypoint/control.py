@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from strategy_agent.application.alpha_loop import AlphaLoop, CommandResult
 from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.settings import Settings
-from suite.errors import ConfigError, StorageError, UpstreamTimeout
+from strategy_core.registry import PLUGIN
+from suite.errors import BadRequest, ConfigError, StorageError, UpstreamTimeout
 from suite.service.app import install_chassis
 from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore, require
@@ -195,16 +196,21 @@ def _commands(controlled: Controlled) -> APIRouter:
     }
     for name, (summary, act) in acts.items():
         router.add_api_route(
-            f"/{name}", _telling(controlled, act), methods=["POST"], summary=summary
+            f"/{name}",
+            _telling(controlled, act, needs_reason=name not in {"start", "run-once"}),
+            methods=["POST"],
+            summary=summary,
         )
     return router
 
 
 def _telling(
-    controlled: Controlled, act: Callable[..., CommandResult]
+    controlled: Controlled, act: Callable[..., CommandResult], *, needs_reason: bool
 ) -> Callable[..., Awaitable[dict[str, Any]]]:
     async def tell(grant: Operator, body: CommandBody | None = None) -> dict[str, Any]:
         asked = body or CommandBody()
+        if needs_reason and not asked.reason.strip():
+            raise BadRequest('reason: say why, {"reason": "..."}; it is kept in the journal')
         result = await controlled.call(
             lambda: act(asked.instance, actor=grant.name, reason=asked.reason)
         )
@@ -219,6 +225,11 @@ def _instances(controlled: Controlled) -> APIRouter:
     @router.post("/instances", status_code=201, summary="Take a trader in and start it")
     async def add(body: NewInstance, grant: Operator) -> dict[str, Any]:
         more = body.model_dump(include={"params", "interval", "risk", "account"})
+
+        if body.type.startswith(PLUGIN):
+            raise BadRequest(
+                "type: a plugin is code; only the traders file of the process names it"
+            )
 
         def take_in() -> StrategyInstance:
             added = alpha.add_strategy_instance(body.id, body.type, body.symbol, **more)
