@@ -173,15 +173,22 @@ class Exposure:
         Returns:
             The order, for `restore`; None when there is no such one.
         """
+        order = self.listed(action)
+        if order is None or order.oid in self._gone:
+            return None
+        self._gone.add(order.oid)
+        self._rest(order, -1)
+        return order
+
+    def listed(self, action: CancelOrder | ModifyOrder) -> OpenOrder | None:
+        """Open order that an action is about; None when there is no such one."""
+        name = (action.cloid or "").lower()
         for order in self._seen.open_orders:
-            is_it = (
-                order.oid == action.oid
-                if action.oid is not None
-                else (order.cloid is not None and order.cloid == action.cloid)
-            )
-            if is_it and order.coin == action.coin and order.oid not in self._gone:
-                self._gone.add(order.oid)
-                self._rest(order, -1)
+            if action.oid is not None:
+                is_it = order.oid == action.oid
+            else:
+                is_it = bool(order.cloid) and (order.cloid or "").lower() == name
+            if is_it and order.coin == action.coin:
                 return order
         return None
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,8 @@ from suite.contracts.venue import (
 )
 from suite.enums import TraderStatus
 
+UNLISTED_CANCELS: Final = 100
+"""Cancellations in one decision of orders that are not among the open ones: just sent, or unknown."""
 _FORMS = (PlaceOrder, ModifyOrder, CancelOrder, SetLeverage, AdjustMargin, ParentOrder)
 
 
@@ -59,6 +62,8 @@ class Judge:
         self._validator = OrderValidator(limits)
         self._seen = observation
         self._in_doubt = in_doubt
+        self._canceled: set[tuple[object, ...]] = set()
+        self._unlisted = 0
         self._exposure = Exposure(
             observation, limits=limits, instruments=instruments, pending=pending
         )
@@ -78,8 +83,7 @@ class Judge:
             case None:
                 return _rejected(index, "bad_form", ZERO), intent
             case CancelOrder():
-                self._exposure.cancel(formed)
-                return Verdict(action=index, outcome="accepted"), formed
+                return self._judge_cancel(index, formed), formed
             case SetLeverage():
                 return self._judge_leverage(index, formed)
             case AdjustMargin():
@@ -90,6 +94,22 @@ class Judge:
                 changes = {name: getattr(whole, name) for name in shared}
                 return verdict, msgspec.structs.replace(formed, **changes)
         return self._judge_order(index, formed, at_once=_fills_at_once(formed))
+
+    def _judge_cancel(self, index: int, action: CancelOrder) -> Verdict:
+        """A cancellation passes once; of orders that are not listed only so many in a decision."""
+        order = self._exposure.listed(action)
+        name: tuple[object, ...] = (action.coin, action.oid, action.cloid)
+        if order is not None:
+            name = (order.coin, order.oid)
+        if name in self._canceled:
+            return _rejected(index, "duplicate", ZERO)
+        if order is None:
+            if self._unlisted >= UNLISTED_CANCELS:
+                return _rejected(index, "too_many_actions", ZERO)
+            self._unlisted += 1
+        self._canceled.add(name)
+        self._exposure.cancel(action)
+        return Verdict(action=index, outcome="accepted")
 
     def _judge_margin(self, index: int, action: AdjustMargin) -> Verdict:
         """Margin may be added; taking it out brings liquidation nearer."""

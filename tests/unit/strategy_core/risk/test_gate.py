@@ -12,6 +12,7 @@ from tests.unit.strategy_core.fake_venue import INSTRUMENTS, account_view
 from strategy_core.intents import Intent
 from strategy_core.port import Observation, Verdict, observe
 from strategy_core.risk.gate import Guarded, RiskGate
+from strategy_core.risk.judge import UNLISTED_CANCELS
 from strategy_core.risk.limits import RiskLimits
 from strategy_core.risk.memory import RiskMemory
 from suite.contracts.clock import WaitReply
@@ -210,11 +211,28 @@ def test_a_canceled_order_makes_room() -> None:
 
 
 def test_an_order_that_is_canceled_twice_makes_room_once() -> None:
-    """The second time there is nothing left to take down."""
-    seen = see(orders=(resting("10", oid=7), resting("5", oid=8)))
-    again = CancelOrder(coin="BTC", oid=7)
-    verdicts = judge(seen, again, again, order("11"))[1]
-    assert ["accepted", "accepted", f"clamped(11 -> 10.00000): {COIN}"] == verdicts
+    """The second time there is nothing left to take down, whichever name it goes by."""
+    named = msgspec.structs.replace(resting("10", oid=7), cloid="0x" + "ab" * 16)
+    seen = see(orders=(named, resting("5", oid=8)))
+    once = CancelOrder(coin="BTC", oid=7)
+    again = CancelOrder(coin="BTC", cloid="0x" + "AB" * 16)
+    actions, verdicts = judge(seen, once, once, again, order("11"))
+    assert [
+        "accepted", "rejected(duplicate)", "rejected(duplicate)", f"clamped(11 -> 10.00000): {COIN}"
+    ] == verdicts  # fmt: skip
+    assert once == actions[0]
+
+
+def test_a_flood_of_cancellations_is_cut_off() -> None:
+    """All that rest may go, each once; of orders that are not listed a hundred."""
+    rest = tuple(resting("0.01", oid=n) for n in range(40))
+    seen = see(orders=rest)
+    unknown = [CancelOrder(coin="BTC", oid=n) for n in range(1_000, 1_600)]
+    listed = [CancelOrder(coin="BTC", oid=order.oid) for order in rest]
+    verdicts = judge(seen, *unknown, *unknown, *listed, *listed)[1]
+    assert UNLISTED_CANCELS + len(listed) == verdicts.count("accepted")
+    assert {"accepted"} == set(verdicts[1_200:1_240])
+    assert {"rejected(too_many_actions)", "rejected(duplicate)"} == set(verdicts) - {"accepted"}
 
 
 def test_orders_of_one_decision_share_the_free_margin() -> None:
