@@ -25,7 +25,7 @@ from suite.contracts.venue import (
 from suite.enums import TraderStatus
 
 UNLISTED_CANCELS: Final = 100
-"""Cancellations in one decision of orders that are not among the open ones: just sent, or unknown."""
+"""Cancellations in one decision of orders that are not listed: just sent, or known to nobody."""
 _FORMS = (PlaceOrder, ModifyOrder, CancelOrder, SetLeverage, AdjustMargin, ParentOrder)
 
 
