@@ -12,9 +12,10 @@ from tests.unit.strategy_core.market import random_bars
 
 from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.alpha_loop import AlphaLoop
-from strategy_agent.application.instance import Alert, StrategyInstance
+from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept
+from strategy_agent.application.status import Alert
 from strategy_core.building import StrategyKind
 from strategy_core.orders.memory import Child
 from strategy_core.risk.commands import Command

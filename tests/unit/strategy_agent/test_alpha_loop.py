@@ -14,7 +14,7 @@ from tests.unit.strategy_agent.scripted import ScriptedVenue, alpha_with, restin
 from tests.unit.strategy_core.fake_venue import spec_of
 
 from strategy_agent.application.alpha_loop import AlphaLoop
-from strategy_agent.application.instance import Alert
+from strategy_agent.application.status import Alert
 from strategy_agent.main import freeze_once_connected
 from strategy_core import building
 from strategy_core.building import kind_of

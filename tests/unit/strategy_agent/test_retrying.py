@@ -8,8 +8,8 @@ from tests.support.waiting import until
 from tests.unit.strategy_agent.scripted import ScriptedVenue, alpha_with, resting
 
 from strategy_agent.application.alpha_loop import AlphaLoop
-from strategy_agent.application.instance import Alert
 from strategy_agent.application.retrying import Retries
+from strategy_agent.application.status import Alert
 from suite.errors import (
     ConfigError,
     StorageError,
@@ -44,9 +44,7 @@ def test_pauses_grow_and_begin_anew_after_a_run_that_lasted() -> None:
     assert Retries(()).pause_s(GONE, lasted_s=1.0) is None
 
 
-@pytest.mark.parametrize(
-    "fault", [GONE, UpstreamTimeout("late"), RuntimeError("a bug"), StorageError("disk full")]
-)
+@pytest.mark.parametrize("fault", [GONE, UpstreamTimeout("late"), RuntimeError("a bug")])
 async def test_a_run_that_fails_cancels_its_entries_and_is_tried_again(fault: Exception) -> None:
     """Status and alert say why and how often; once it trades again the reason is gone."""
     alerts: list[Alert] = []
@@ -55,10 +53,7 @@ async def test_a_run_that_fails_cancels_its_entries_and_is_tried_again(fault: Ex
     await asleep(venue, alpha)
     steps, status = venue.accounts["a"], alpha.instance().status
     resting(venue, alpha.instance(), oid=7)
-    if isinstance(fault, StorageError):
-        venue.memories["a"].fault = fault
-    else:
-        steps.fault = fault
+    steps.fault = fault
     alpha.run_once()
     await until(lambda: status.state == "retrying")
     assert [7] == [order.oid for order in steps.cancelled][:1]
@@ -66,7 +61,7 @@ async def test_a_run_that_fails_cancels_its_entries_and_is_tried_again(fault: Ex
     assert "tried again in 0.05 s" in alerts[-1].text
     assert alerts[-1].text in [row["text"] for row in venue.journal("a").of("alert")]
     await until(lambda: status.retries >= 2)
-    steps.fault = venue.memories["a"].fault = None
+    steps.fault = None
     await until(lambda: status.state == "running" and venue.asleep("a"))
     assert ("", "connected") == (status.error, status.connection)
     assert venue.journal("a").of("run")[-1]["continued"]

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from strategy_agent.application.instance import Alert, StrategyInstance
+from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.application.parts import ProcessContext
+from strategy_agent.application.status import Alert
 from strategy_core.registry import problems
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
 from suite.contracts.trader import TraderSpec, near, parse_traders

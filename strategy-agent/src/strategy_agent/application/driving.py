@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from strategy_agent.application.keeping import Keeper
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept, Steps
 from strategy_agent.application.thinking import Decided, Thinking
@@ -17,7 +18,7 @@ from strategy_core.registry import build
 from strategy_core.risk.commands import Command
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
-from suite.errors import ConfigError, SuiteError
+from suite.errors import ConfigError, StorageError, SuiteError
 
 
 class Watcher(Protocol):
@@ -27,8 +28,13 @@ class Watcher(Protocol):
         """See what the run begins with, commands that an earlier one left among it."""
         ...
 
-    def kept(self) -> None:
-        """See that the memory of the last turn is on disk."""
+    def kept(self, fault: StorageError | None) -> None:
+        """See that the memory of the last turn is on disk, or why it is not."""
+        ...
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why no new risk may be taken at present, as far as the watcher knows."""
         ...
 
     def commands(self) -> tuple[Command, ...]:
@@ -96,7 +102,7 @@ async def drive(
         commands=watcher.commands,
         record=watcher.recorded,
     )
-    now_ms = parts.clock.now_ms
+    now_ms, keeper = parts.clock.now_ms, Keeper(spec.trader_id, parts, memory)
     with contextlib.closing(loop):
         request: Request = next(loop)
         async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
@@ -106,22 +112,16 @@ async def drive(
                     answer: Answer = watcher.decided(seen, await thinking.decide(seen))
                 else:
                     if isinstance(request, WaitRequest):
-                        picture = Kept(
-                            trader_id=spec.trader_id,
-                            venue=parts.venue,
-                            now_ms=now_ms,
-                            memory=memory,
-                        )
-                        await asyncio.to_thread(parts.memory.write, parts.memory.encode(picture))
-                        watcher.kept()
+                        request = await keeper.keep(request, now_ms=now_ms)
+                        watcher.kept(keeper.fault)
                         if watcher.urgent:  # it came while nobody slept who could be woken
                             asyncio.get_running_loop().call_soon(parts.steps.wake)
-                    reply = await _ask(parts.steps, request)
+                    reply = keeper.whole(await _ask(parts.steps, request))
                     now_ms = reply.now_ms
                     watcher.shown(reply)
                     answer = Turn(
                         reply=reply,
-                        trouble=parts.steps.trouble,
+                        trouble=(*parts.steps.trouble, *watcher.trouble),
                         account_age_ms=parts.steps.account_age_ms,
                         market_age_ms=parts.steps.market_age_ms,
                     )

@@ -17,7 +17,7 @@ from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
 from strategy_agent.application.ports import Journal, MemoryStore
 from strategy_agent.application.retrying import Retries
-from strategy_agent.application.status import SIMULATION, Status
+from strategy_agent.application.status import SIMULATION, Alert, Status
 from strategy_agent.application.thinking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord, TraderResult
@@ -34,21 +34,6 @@ from suite.errors import Conflict, StorageError, SuiteError, one_line
 
 CANCEL_LIMIT_S: Final = 10.0
 """How long a stop may take to cancel what rests at the venue."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """What a person should know.
-
-    Attributes:
-        at_ms: wall time.
-        kind: `connection`, `decision`, `stop` or `failure`.
-    """
-
-    trader_id: str
-    at_ms: int
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +95,7 @@ class StrategyInstance:
         self._stops = self._leaves = False
         self._notes: list[dict[str, Any]] = []
         self._queue = CommandQueue()
+        self._refused: set[str] = set()
         self._store: MemoryStore | None = None
         self._waiting: list[_Asked] = []
         self._carried: list[_Asked] = []
@@ -313,9 +299,8 @@ class StrategyInstance:
         Raises:
             Conflict: the instance is not connected.
         """
-        parts = self._connected()
+        self._wake(self._connected())
         self.note("run-once", actor=actor, reason=reason)
-        self._wake(parts)
 
     def note(self, command: str, **fields: Any) -> None:
         """Keep in the journal what a person or a program wanted; once it is open, if it is not."""
@@ -324,9 +309,9 @@ class StrategyInstance:
             self._write_notes(self._parts)
 
     def _write_notes(self, parts: Parts) -> None:
-        notes, self._notes = self._notes, []
-        for note in notes:
-            parts.journal.write("command", note)
+        while self._notes:
+            parts.journal.write("command", self._notes[0])
+            del self._notes[0]
 
     async def place_orders(self, actions: Sequence[Action]) -> DecisionRecord:
         """Have orders placed with the trader's next decision, after the same guards as its own.
@@ -406,16 +391,32 @@ class StrategyInstance:
     def began(self, memory: TraderMemory, commands: tuple[Command, ...]) -> None:
         """See what the run begins with."""
         self.memory, self.status.error = memory, ""
+        self._refused.clear()
         self._queue.begin(commands)
 
     def commands(self) -> tuple[Command, ...]:
         """Hand over the commands that came since the last turn."""
         return self._queue.take()
 
-    def kept(self) -> None:
-        """See that what the last turn took is remembered."""
-        if self._queue.obeyed() and self._store is not None:
+    def kept(self, fault: StorageError | None) -> None:
+        """See that what the last turn took is remembered, or why it is not."""
+        self._disk_refuses("memory_not_kept", fault)
+        if fault is None and self._queue.obeyed() and self._store is not None:
             self._store.keep_commands(self._queue.lasting)
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why no new risk may be taken at present, as far as the disk is concerned."""
+        return tuple(self._refused)
+
+    def _disk_refuses(self, cause: str, fault: StorageError | None) -> None:
+        """Note what the disk does not take; when it begins, the next turn is wanted at once."""
+        if fault is None:
+            self._refused.discard(cause)
+        elif cause not in self._refused:
+            self._refused.add(cause)
+            self.urgent = True
+            self._tell("failure", f"{fault}; until it can be kept, only exits go out")
 
     def shown(self, reply: WaitReply) -> None:
         """See what the venue answered."""
@@ -466,7 +467,14 @@ class StrategyInstance:
         if record.verdicts:
             self.status.last_verdict = str(record.verdicts[-1])
         if self._journal is not None:
-            self._journal.write("decision", record)
+            try:
+                self._journal.write("decision", record)
+            except StorageError as fault:
+                if not self._real_time:
+                    raise
+                self._disk_refuses("journal_not_kept", fault)
+            else:
+                self._disk_refuses("journal_not_kept", None)
         carried, self._carried = self._carried, []
         for asked in carried:
             if not asked.told.done():

@@ -14,6 +14,21 @@ SIMULATION: Final = "simulation mode"
 State = Literal["idle", "starting", "running", "retrying", "stopping", "ended", "failed"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What a person should know.
+
+    Attributes:
+        at_ms: wall time.
+        kind: `connection`, `decision`, `stop` or `failure`.
+    """
+
+    trader_id: str
+    at_ms: int
+    kind: str
+    text: str
+
+
 @dataclass(slots=True)
 class Status:
     """One trader of the process; written by its task only.
