@@ -6,7 +6,7 @@ from typing import Final
 from strategy_core.exits.memory import BarReading, CoinMemory
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import BarFacts, PositionFacts
-from strategy_core.exits.standing import Exposure
+from strategy_core.exits.standing import Backing
 
 CONSECUTIVE_BARS: Final = 2
 """Two readings farther apart than this many intervals are not those of consecutive closes."""
@@ -14,7 +14,7 @@ CONSECUTIVE_BARS: Final = 2
 
 def position_facts(
     held: CoinMemory,
-    exposure: Exposure,
+    backing: Backing,
     rules: ExitRules,
     *,
     now_ms: int,
@@ -27,7 +27,7 @@ def position_facts(
 
     Args:
         held: what is remembered of it.
-        exposure: where it stands.
+        backing: what stands behind it.
         rules: of the trader; the fee of closing is theirs.
         now_ms: the time.
         interval_ms: of the trader's bars.
@@ -35,16 +35,16 @@ def position_facts(
         atr: average true range, USD; None when unknown.
         invalidated: what the strategy's own rule says.
     """
-    gain = held.side * (exposure.mark - held.entry_price)
+    gain = held.side * (backing.mark - held.entry_price)
     return PositionFacts(
         side=held.direction,
-        mark=exposure.mark,
+        mark=backing.mark,
         open_ms=now_ms - held.opened_at_ms,
-        roe=return_on_margin(held, exposure, rules),
+        roe=return_on_margin(held, backing, rules),
         gain_in_risks=gain / held.unit_risk if held.unit_risk is not None else None,
-        liquidation_price=exposure.liquidation,
+        liquidation_price=backing.liquidation,
         atr=atr,
-        margin_usage=exposure.usage,
+        margin_usage=backing.usage,
         account_age_ms=account_age_ms,
         bar=bar_facts(held, now_ms, interval_ms),
         invalidated=invalidated,
@@ -52,16 +52,16 @@ def position_facts(
     )
 
 
-def return_on_margin(held: CoinMemory, exposure: Exposure, rules: ExitRules) -> Decimal | None:
+def return_on_margin(held: CoinMemory, backing: Backing, rules: ExitRules) -> Decimal | None:
     """Gain less funding and the fee of closing, over the initial margin of what is open.
 
     `(s * (mark - entry) * q - funding - fee * mark * q) / (entry * q / leverage)`
     """
     if not held.margin:
         return None
-    gain = held.side * (exposure.mark - held.entry_price) * held.size
-    fee = Decimal(repr(rules.taker_fee)) * exposure.mark * held.size
-    return (gain - exposure.funding - fee) / held.margin
+    gain = held.side * (backing.mark - held.entry_price) * held.size
+    fee = Decimal(repr(rules.taker_fee)) * backing.mark * held.size
+    return (gain - backing.funding - fee) / held.margin
 
 
 def bar_facts(held: CoinMemory, now_ms: int, interval_ms: int) -> BarFacts | None:

@@ -33,7 +33,7 @@ from strategy_core.exits.orders import LATE_MS, ExitOrders
 from strategy_core.exits.plans import adopt_plans, expire_plans
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import ACCOUNT_AGE_MAX_MS, PositionFacts, evaluate, trailing_begins
-from strategy_core.exits.standing import Exposure, standing_of
+from strategy_core.exits.standing import Backing, standing_of
 from strategy_core.exits.stops import (
     outdated_stops,
     place_stop,
@@ -77,7 +77,7 @@ class _Sight:
     """One open position as it is seen now."""
 
     held: CoinMemory
-    exposure: Exposure
+    backing: Backing
     facts: PositionFacts
     rule: Invalidation | None
     value_of: ValueOf
@@ -139,13 +139,13 @@ class ExitManager:
         closed, notes = follow(self.memory, observation)
         notes += [_told(record) for record in closed]
         notes += expire_plans(self.memory, observation, self._interval_ms)
-        exposures = self._exposures(observation)
+        backings = self._backings(observation)
         for coin, held in sorted(self.memory.coins.items()):
             notes += self._orders.settle(held, observation.now_ms)
-            if coin in exposures:
-                held.see(exposures[coin].mark)
-                held.funding = exposures[coin].funding
-        sights = self._look(observation, exposures)
+            if coin in backings:
+                held.see(backings[coin].mark)
+                held.funding = backings[coin].funding
+        sights = self._look(observation, backings)
         goes = self._given_up(sights, observation.now_ms)
         actions = self._act(sights, observation, notes, goes=goes, again=True)
         return Review(
@@ -182,11 +182,11 @@ class ExitManager:
             interval_ms=self._interval_ms,
             instruments=self._instruments,
         )
-        sights = self._look(observation, self._exposures(observation))
+        sights = self._look(observation, self._backings(observation))
         actions = self._act(sights, observation, notes)
         return Review(actions=actions, notes=tuple(notes), watch=self._watch(observation, sights))
 
-    def _exposures(self, observation: Observation) -> dict[str, Exposure]:
+    def _backings(self, observation: Observation) -> dict[str, Backing]:
         """Where each position stands that has a price; by our own sums if the report has none."""
         old = self._ages[1] > MARK_AGE_MAX_MS
         try:
@@ -195,25 +195,25 @@ class ExitManager:
             # a venue may report anything; what it said of the positions themselves was read
             standing = standing_of(observation, self._instruments, None, marks_are_old=old)
         return {
-            coin: exposure
-            for coin, exposure in standing.exposures.items()
-            if is_price(exposure.mark) and makes_sense(observation.positions[coin])
+            coin: backing
+            for coin, backing in standing.backings.items()
+            if is_price(backing.mark) and makes_sense(observation.positions[coin])
         }
 
-    def _look(self, observation: Observation, exposures: Mapping[str, Exposure]) -> list[_Sight]:
+    def _look(self, observation: Observation, backings: Mapping[str, Backing]) -> list[_Sight]:
         """See every open position of a known coin as it is now, by coin."""
         sights: list[_Sight] = []
         for coin, held in sorted(self.memory.coins.items()):
-            exposure = exposures.get(coin)
-            if exposure is None or coin not in self._instruments:
+            backing = backings.get(coin)
+            if backing is None or coin not in self._instruments:
                 continue
-            value_of = reader(observation.snapshots.get(coin), exposure.mark, observation.now_ms)
+            value_of = reader(observation.snapshots.get(coin), backing.mark, observation.now_ms)
             rule = self._rule(held)
             atr = value_of(self._range)
             atr = atr if atr is not None and is_price(atr) else None
             facts = position_facts(
                 held,
-                exposure,
+                backing,
                 self._rules,
                 now_ms=observation.now_ms,
                 interval_ms=self._interval_ms,
@@ -223,7 +223,7 @@ class ExitManager:
             )
             if held.trailing or trailing_begins(facts, self._rules):
                 facts = replace(facts, trailing_price=trailing_price(held, atr))
-            sights.append(_Sight(held, exposure, facts, rule, value_of))
+            sights.append(_Sight(held, backing, facts, rule, value_of))
         return sights
 
     def _rule(self, held: CoinMemory) -> Invalidation | None:
@@ -235,7 +235,7 @@ class ExitManager:
 
     def _given_up(self, sights: Sequence[_Sight], now_ms: int) -> str:
         """Choose the position that goes for the account's sake; empty for none."""
-        usages = [sight.exposure.usage for sight in sights if sight.exposure.usage is not None]
+        usages = [sight.backing.usage for sight in sights if sight.backing.usage is not None]
         if self._ages[0] > ACCOUNT_AGE_MAX_MS or not usages:
             return ""
         memory, safe = self.memory, Decimal(repr(self._rules.margin_usage_safe))
@@ -250,7 +250,7 @@ class ExitManager:
             (sight.facts.roe, sight.held.coin)
             for sight in sights
             if sight.facts.roe is not None
-            and (sight.exposure.usage or 0) >= safe
+            and (sight.backing.usage or 0) >= safe
             and (sight.held.pending is None or sight.held.pending.kind not in PREEMPTIVE)
         ]
         return min(in_trouble)[1] if in_trouble else ""
@@ -351,7 +351,7 @@ class ExitManager:
             found = crossings(
                 self._instruments[held.coin],
                 sight.facts.mark,
-                levels(held, sight.facts, sight.exposure, rules),
+                levels(held, sight.facts, sight.backing, rules),
                 sight.rule,
                 sight.value_of,
             )

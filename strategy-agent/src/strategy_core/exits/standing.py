@@ -14,7 +14,7 @@ EVERYTHING = Decimal("Infinity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
+class Backing:
     """One position and what stands behind it.
 
     Attributes:
@@ -75,12 +75,12 @@ class Exposure:
 class Standing:
     """All positions of an account at one time."""
 
-    exposures: Mapping[str, Exposure] = field(default_factory=dict)
+    backings: Mapping[str, Backing] = field(default_factory=dict)
 
     @property
     def usage(self) -> Decimal | None:
         """Highest usage of any pool; None without a known one."""
-        known = [item.usage for item in self.exposures.values() if item.usage is not None]
+        known = [item.usage for item in self.backings.values() if item.usage is not None]
         return max(known) if known else None
 
 
@@ -127,11 +127,11 @@ def standing_of(
     equity = observation.equity
     if account is not None:
         equity = parse_decimal(account.state.crossMarginSummary.accountValue)
-    exposures: dict[str, Exposure] = {}
+    backings: dict[str, Backing] = {}
     for coin, position in observation.positions.items():
         report, rate = reports.get(coin), rates[coin]
         alone = coin in isolated and report is not None
-        exposures[coin] = Exposure(
+        backings[coin] = Backing(
             size=position.size,
             mark=marks[coin],
             rate=rate,
@@ -141,7 +141,7 @@ def standing_of(
             told=report is not None,
             funding=parse_decimal(report.cumFunding.sinceOpen) if report else ZERO,
         )
-    return Standing(exposures)
+    return Standing(backings)
 
 
 def maintenance_rate(instrument: Instrument, notional: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ from strategy_core.exits.kinds import ExitKind, ExitState
 from strategy_core.exits.memory import CoinMemory
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import PositionFacts, buffered_liquidation, time_stop_ms
-from strategy_core.exits.standing import Exposure
+from strategy_core.exits.standing import Backing
 from suite.bars import INTERVAL_MS
 from suite.contracts.clock import Interval, PriceCross, WakeOn
 from suite.instrument import Instrument
@@ -60,17 +60,17 @@ def cross(instrument: Instrument, way: Way, price: Decimal) -> PriceCross | None
 
 
 def levels(
-    held: CoinMemory, facts: PositionFacts, exposure: Exposure, rules: ExitRules
+    held: CoinMemory, facts: PositionFacts, backing: Backing, rules: ExitRules
 ) -> Iterator[Decimal]:
     """List the prices, USD, at which one of the seven could come true."""
-    yield from _levels_of_loss(held, facts, exposure, rules)
+    yield from _levels_of_loss(held, facts, backing, rules)
     yield from _levels_of_gain(held, rules)
     if facts.trailing_price is not None:
         yield facts.trailing_price
 
 
 def _levels_of_loss(
-    held: CoinMemory, facts: PositionFacts, exposure: Exposure, rules: ExitRules
+    held: CoinMemory, facts: PositionFacts, backing: Backing, rules: ExitRules
 ) -> Iterator[Decimal]:
     if rules.is_on(ExitKind.FORCED_LIQUIDATION):
         buffered = buffered_liquidation(facts, rules)
@@ -79,7 +79,7 @@ def _levels_of_loss(
     if rules.asked_for(ExitKind.FORCED_LIQUIDATION):
         yield _at_return(held, -rules.loss_max)
     if rules.is_on(ExitKind.MARGIN_GUARD):
-        guarded = exposure.price_at(Decimal(repr(rules.margin_usage_max)))
+        guarded = backing.price_at(Decimal(repr(rules.margin_usage_max)))
         if guarded is not None:
             yield guarded
     if rules.is_on(ExitKind.TIME_STOP) and facts.open_ms >= time_stop_ms(rules):

@@ -11,10 +11,13 @@ of the last attempt is unknown; another waits until that is known to have come t
 from decimal import Decimal
 from typing import Final
 
-from strategy_core.orders.desk import IMMEDIATE, Desk
+import msgspec
+
+from strategy_core.orders.desk import Desk
 from strategy_core.orders.market import capped
 from strategy_core.orders.memory import ZERO, Child, Exit, Guard, Work
 from strategy_core.orders.rules import exact
+from strategy_core.sizing.targets import market_order
 from suite.contracts.venue import PlaceOrder
 from suite.enums import Tif
 
@@ -56,13 +59,8 @@ def follow(desk: Desk, child: Child) -> None:
 
 def close_at_market(desk: Desk, guard: Guard, leg: str) -> None:
     """Close a part of a position and see to it that it gets done."""
-    order = PlaceOrder(
-        coin=guard.coin,
-        is_buy=not guard.is_buy,
-        sz=guard.size,
-        order_type=IMMEDIATE,
-        reduce_only=True,
-    )
+    size = -guard.size if guard.is_buy else guard.size
+    order = market_order(guard.coin, size, reduce_only=True)
     child = desk.place(order, role="exit", decision=guard.decision, leg=leg)
     if child is not None:
         follow(desk, child)
@@ -143,16 +141,9 @@ def _again(desk: Desk, exiting: Exit, size: Decimal, ended: Child | None) -> Non
             is_buy=exiting.is_buy,
             cap=exact(steps[exiting.level]),
         )
-    order = PlaceOrder(
-        coin=exiting.coin,
-        is_buy=exiting.is_buy,
-        sz=size,
-        limit_px=price,
-        order_type=IMMEDIATE,
-        reduce_only=True,
-    )
+    order = market_order(exiting.coin, size if exiting.is_buy else -size, reduce_only=True)
     child = desk.place(
-        order,
+        msgspec.structs.replace(order, limit_px=price),
         role="exit",
         decision=exiting.decision,
         leg=exiting.leg,

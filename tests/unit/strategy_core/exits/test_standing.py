@@ -11,7 +11,7 @@ from tests.unit.strategy_core.exits.small_venue import BTC, ETH, SmallVenue, pla
 from strategy_core.exits.facts import return_on_margin
 from strategy_core.exits.memory import CoinMemory
 from strategy_core.exits.rules import ExitRules
-from strategy_core.exits.standing import Exposure, maintenance_rate, standing_of
+from strategy_core.exits.standing import Backing, maintenance_rate, standing_of
 from strategy_core.port import Observation, PositionView
 from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import (
@@ -88,7 +88,7 @@ def test_all_cross_positions_share_the_account() -> None:
     )
     standing = standing_of(seen, COINS, None, marks_are_old=False)
     assert Decimal("0.1") == standing.usage
-    eth = standing.exposures["ETH"]
+    eth = standing.backings["ETH"]
     assert eth.liquidation == eth.price_at(Decimal(1))
     at = eth.price_at(Decimal(1)) or Decimal(0)
     fall = Decimal(2000) - at
@@ -104,7 +104,7 @@ def test_an_isolated_position_stands_on_its_own_margin() -> None:
         positions={"ETH": view("ETH", "1", "2000")},
         mids={"ETH": Decimal(2000)},
     )
-    eth = standing_of(seen, COINS, report("1"), marks_are_old=False).exposures["ETH"]
+    eth = standing_of(seen, COINS, report("1"), marks_are_old=False).backings["ETH"]
     assert (Decimal("0.4"), Decimal("1950.5"), Decimal("1.5")) == (
         eth.usage,
         eth.liquidation,
@@ -127,9 +127,9 @@ def test_a_return_on_margin_counts_funding_and_the_fee_of_closing() -> None:
     seen = Observation(
         now_ms=0, positions={"ETH": view("ETH", "1", "2000")}, mids={"ETH": Decimal(2010)}
     )
-    exposure = standing_of(seen, COINS, report("1"), marks_are_old=False).exposures["ETH"]
+    backing = standing_of(seen, COINS, report("1"), marks_are_old=False).backings["ETH"]
     expected = (Decimal(10) - Decimal("1.5") - Decimal("0.9045")) / 80
-    assert expected == return_on_margin(held, exposure, ExitRules())
+    assert expected == return_on_margin(held, backing, ExitRules())
 
 
 def test_an_old_mark_is_read_from_the_position_itself() -> None:
@@ -139,8 +139,8 @@ def test_an_old_mark_is_read_from_the_position_itself() -> None:
         positions={"ETH": view("ETH", "2", "2000", "-60")},
         mids={"ETH": Decimal(2000)},
     )
-    fresh = standing_of(seen, COINS, None, marks_are_old=False).exposures["ETH"]
-    old = standing_of(seen, COINS, None, marks_are_old=True).exposures["ETH"]
+    fresh = standing_of(seen, COINS, None, marks_are_old=False).backings["ETH"]
+    old = standing_of(seen, COINS, None, marks_are_old=True).backings["ETH"]
     assert [Decimal(2000), Decimal(1970)] == [fresh.mark, old.mark]
 
 
@@ -158,7 +158,7 @@ def test_a_coin_nobody_knows_has_no_usage() -> None:
     seen = Observation(now_ms=0, positions={"XYZ": view("XYZ", "2", "2000")})
     standing = standing_of(seen, COINS, None, marks_are_old=False)
     assert standing.usage is None
-    assert standing.exposures["XYZ"].price_at(Decimal(1)) is None
+    assert standing.backings["XYZ"].price_at(Decimal(1)) is None
 
 
 @given(
@@ -171,10 +171,10 @@ def test_at_the_price_found_the_usage_is_the_one_asked_for(
     size: Decimal, mark: Decimal, equity: Decimal, usage: Decimal
 ) -> None:
     rate = Decimal("0.02")
-    exposure = Exposure(
+    backing = Backing(
         size=size, mark=mark, rate=rate, equity=equity, maintenance=abs(size) * mark * rate
     )
-    price = exposure.price_at(usage)
+    price = backing.price_at(usage)
     if price is None:
         assert size > 0  # a long that its equity pays for to the last
         return
