@@ -26,6 +26,7 @@ def test_a_command_stays_until_the_memory_of_its_turn_is_kept() -> None:
     queue.put(PAUSE)
     assert (STOP, PAUSE) == queue.lasting
     assert queue.obeyed()
+    assert [PAUSE] == list(queue.lasting)
     assert not queue.obeyed()
     queue.begin((STOP, PAUSE))
     assert (STOP, PAUSE) == queue.take()
