@@ -206,6 +206,8 @@ class Connector:
             except SuiteError as error:
                 return [f"{place}: {error}"]
         elif self._settings.trading_url:
+            if not self._token_of(spec.trader_id):
+                return [f"{place}: no token: set TRADER_TOKEN, or TRADER_TOKENS for several"]
             orders = VenueOrders(
                 self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
             )

@@ -267,6 +267,19 @@ async def test_what_an_instance_knows_is_kept_from_its_turns_and_refreshed_on_re
         assert (0, Decimal(0)) == (pnl.total.fills, pnl.total.net)
 
 
+async def test_every_new_cause_of_a_pause_is_an_alert() -> None:
+    """Whoever pulls the latch of a trader that is paused already must see that it took."""
+    venue = ScriptedVenue(sleeps=True)
+    async with running(venue, "a") as alpha:
+        status = alpha.instance().status
+        await until(lambda: venue.asleep("a"))
+        alpha.pause("a", actor="ann", reason="news")
+        await until(lambda: status.status == "PAUSED" and venue.asleep("a"))
+        venue.accounts["a"].trouble = ("kill_latch",)
+        alpha.run_once("a")
+        await until(lambda: "PAUSED for another cause too: kill_latch" in status.alert)
+
+
 async def test_commands_change_what_a_trader_may_do_and_refusals_are_told() -> None:
     """Out of a pause by a person only with a reason; STOPPED decides nothing."""
     venue = ScriptedVenue(sleeps=True)

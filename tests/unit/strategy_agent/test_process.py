@@ -152,6 +152,18 @@ def test_a_venue_that_does_not_answer_is_one_line(agent: Agent) -> None:
     one_line(done, 1, "strategy-agent: cannot reach the venue at http://127.0.0.1:9/w/x: ")
 
 
+def test_check_of_a_venue_needs_a_token(
+    venue: Callable[..., str], agent: Agent, tmp_path: Path
+) -> None:
+    """It says which setting is missing, not what the venue thinks of a request without one."""
+    (tmp_path / "traders.yaml").write_text(
+        "traders: [{trader_id: a, strategy: {kind: flat}, symbols: [BTC]}]"
+    )
+    done = agent("check", "--config", "traders.yaml", "--trader", "a", TRADING_URL=venue())
+    assert "traders[a]: no token: set TRADER_TOKEN" in done.stdout + done.stderr
+    assert done.returncode
+
+
 def test_a_wrong_token_is_one_line(venue: Callable[..., str], agent: Agent) -> None:
     """The venue's own words, what to look at, and never the token."""
     done = agent("run", "--config", "traders.yaml", "--trader", "a",
@@ -244,11 +256,11 @@ def test_check_asks_the_venue_where_one_is_named(
     check = ("check", "--config", "good.yaml", "--trader")
     assert "all well (the venue was not asked" in agent(*check, "a,d").stdout
     away = agent(*check, "a", TRADING_URL="http://127.0.0.1:9/w/x",
-                 STRATEGY_AGENT_CONNECT_WINDOW_S="0.1")  # fmt: skip
+                 TRADER_TOKEN="t", STRATEGY_AGENT_CONNECT_WINDOW_S="0.1")  # fmt: skip
     assert "traders[a]: cannot reach the venue at http://127.0.0.1:9/w/x" in away.stdout
     one_line(away, 2, "good.yaml has 1 problem")
     url = venue()
-    tokens = json.dumps({"a": "token-a", "d": "token-b"})
+    tokens = json.dumps({"a": "token-a", "d": "token-b", "b": "token-of-nobody"})
     asked = agent(*check, "a,d,b", TRADING_URL=url, TRADER_TOKENS=tokens)
     assert ["traders[d].symbols: the venue does not trade DOGE", "traders[b]: the venue at"] == [
         line[: len("traders[d].symbols: the venue does not trade DOGE")] if n == 0 else line[:24]

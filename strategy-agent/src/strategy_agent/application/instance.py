@@ -17,7 +17,7 @@ from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
 from strategy_agent.application.ports import Journal, MemoryStore
 from strategy_agent.application.retrying import Retries
-from strategy_agent.application.status import SIMULATION, Alert, Status
+from strategy_agent.application.status import SIMULATION, Alert, Status, reasons_of
 from strategy_agent.application.thinking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord, TraderResult
@@ -430,12 +430,15 @@ class StrategyInstance:
 
     def moved(self, memory: TraderMemory) -> None:
         """See what the trader may do after this move, and why."""
-        state, before = memory.risk.state, self.status.status
-        self.status.causes = {name: cause.reason for name, cause in state.causes.items()}
-        self.status.status = StatusMachine(state, symbols=self.spec.symbols).status.value
-        if self.status.status != before:
-            reasons = ", ".join(f"{name} ({why})" for name, why in self.status.causes.items())
-            self._tell("status", f"{before} -> {self.status.status}: {reasons or 'no cause left'}")
+        state, status = memory.risk.state, self.status
+        before, known = status.status, status.causes
+        status.causes = {name: cause.reason for name, cause in state.causes.items()}
+        status.status = StatusMachine(state, symbols=self.spec.symbols).status.value
+        new = {name: why for name, why in status.causes.items() if name not in known}
+        if status.status != before:
+            self._tell("status", f"{before} -> {status.status}: {reasons_of(status.causes)}")
+        elif new:
+            self._tell("status", f"{status.status} for another cause too: {reasons_of(new)}")
 
     def decided(self, observation: Observation, answer: Decided) -> Decided:
         """See what the strategy answered, and add what was asked for from outside.

@@ -90,3 +90,9 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values."""
         return asdict(self)
+
+
+def reasons_of(causes: Mapping[str, str]) -> str:
+    """Tell causes in words; what is known about one beside its name where it says more."""
+    told = (name if why in {"", name} else f"{name} ({why})" for name, why in causes.items())
+    return ", ".join(told) or "no cause left"
