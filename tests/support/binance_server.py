@@ -206,13 +206,19 @@ async def binance(server: BinanceServer) -> AsyncIterator[BinanceServer]:
     app.router.add_get(FILES + "{path:.*}", server.file)
     app.router.add_get("/fapi/v1/{name}", server.rest)
     app.router.add_get("/{path:.*}", server.stream)
+    async with on_a_free_port(app) as url:
+        server.url = url
+        yield server
+
+
+@asynccontextmanager
+async def on_a_free_port(app: web.Application) -> AsyncIterator[str]:
+    """Serve an application on loopback; its address."""
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    server.url = f"http://{host}:{port}"
     try:
-        yield server
+        yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from tests.support.binance_server import brackets, listed
+from tests.support.binance_server import brackets, listed, on_a_free_port
 
 KEY, SECRET = "the-api-key-of-a-test", "the-secret-of-a-test"
 FEE = Decimal("0.0005")
@@ -474,15 +474,10 @@ async def binance_trading(server: TradingServer) -> AsyncIterator[TradingServer]
     app = web.Application()
     app.router.add_route("*", "/fapi/{path:.*}", server.rest)
     app.router.add_get("/{path:.*}", server.stream)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    server.url = f"http://{host}:{port}"
-    try:
-        yield server
-    finally:
-        for task in list(server.late):
-            task.cancel()
-        await runner.cleanup()
+    async with on_a_free_port(app) as url:
+        server.url = url
+        try:
+            yield server
+        finally:
+            for task in list(server.late):
+                task.cancel()

@@ -295,8 +295,8 @@ def test_a_stop_is_not_placed_twice_while_nobody_knows_of_the_first() -> None:
     assert {"sl": Decimal(1), "tp": Decimal(1)} == protective(managed)
 
 
-def test_two_parents_of_a_coin_are_protected_each_by_its_own() -> None:
-    """What was opened first counts as closed first."""
+def with_two_parents() -> Managed:
+    """Both filled: 1 with its stop at 1900, then 2 with its stop at 1950."""
     managed = Managed()
     late = msgspec.structs.replace(parent("2"), stop_loss=Leg(price=Decimal(1950)))
     managed.turn(parent("1"), late)
@@ -304,6 +304,12 @@ def test_two_parents_of_a_coin_are_protected_each_by_its_own() -> None:
         managed.venue.fill(quote, quote.sz)
     managed.turn()
     managed.turn()
+    return managed
+
+
+def test_two_parents_of_a_coin_are_protected_each_by_its_own() -> None:
+    """What was opened first counts as closed first."""
+    managed = with_two_parents()
     assert {Decimal(1900): Decimal(1), Decimal(1950): Decimal(2)} == stops_by_price(managed)
     managed.turn(close("1.5"))
     managed.turn()
@@ -313,13 +319,7 @@ def test_two_parents_of_a_coin_are_protected_each_by_its_own() -> None:
 
 def test_a_stop_that_fills_counts_against_the_part_it_was_for() -> None:
     """The newer part is stopped out; the older keeps its own stop."""
-    managed = Managed()
-    late = msgspec.structs.replace(parent("2"), stop_loss=Leg(price=Decimal(1950)))
-    managed.turn(parent("1"), late)
-    for quote in list(managed.venue.orders.values()):
-        managed.venue.fill(quote, quote.sz)
-    managed.turn()
-    managed.turn()
+    managed = with_two_parents()
     managed.venue.move("1948")
     assert Decimal(1) == managed.venue.position
     managed.turn()
