@@ -19,7 +19,7 @@ from suite.clock import ManualClock
 from suite.contracts import hyperliquid_exchange as wire
 from suite.contracts.hyperliquid_signing import l1_digest, user_digest
 from suite.contracts.world import AccountRequest, WorldRequest
-from virtual_exchange.application.exchange.door import Malformed
+from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.session import Session, open_session
 
 NOW_MS = 1_790_000_000_000
@@ -111,9 +111,9 @@ def state(session: Session) -> Any:
 
 
 def submit(session: Session, body: bytes) -> str:
-    """Bring a body to the door; say how it was answered."""
+    """Bring a body to the gateway; say how it was answered."""
     try:
-        reply = session.door.post(body).answer
+        reply = session.gateway.post(body).answer
     except Malformed as error:
         return "422" if error.is_json else "400"
     msgspec.json.encode(reply)

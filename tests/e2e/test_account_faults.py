@@ -14,11 +14,11 @@ from tests.support.venue_process import VenueUnderTest, running_venue
 from tests.support.waiting import until
 
 from strategy_agent.application.account_state import StateLimits
-from suite.service.feed import Patience
+from suite.service.feed import FeedTimeouts
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
-PATIENCE = Patience(
+TIMEOUTS = FeedTimeouts(
     tick_s=0.05, ping_s=0.1, silence_s=30.0, first_pause_s=0.01, longest_pause_s=0.05
 )
 """A feed that does not look after itself: what is measured is how the cache finds out."""
@@ -49,7 +49,7 @@ async def test_an_account_is_stale_within_its_limit_and_a_little(
     user = address_of("alice")
     async with (
         fault_proxy(venue.ws_url) as proxy,
-        keeping(venue, user, url=proxy.url, patience=PATIENCE, limits=LIMITS) as kept,
+        keeping(venue, user, url=proxy.url, timeouts=TIMEOUTS, limits=LIMITS) as kept,
     ):
         for _ in range(3):
             await until(lambda: kept.well)

@@ -23,7 +23,7 @@ from strategy_agent.adapters.ccxt_exchange.access import CcxtAccess
 from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
 from strategy_agent.adapters.kill_latch import KillLatch
 from strategy_agent.application.budget import RateBudget
-from strategy_agent.application.delivery import OrderDelivery, Patience
+from strategy_agent.application.delivery import DeliveryTimeouts, OrderDelivery
 from strategy_agent.application.ports import DurableIntent
 from strategy_core.orders.answers import read_answer
 from strategy_core.port import instruments_of
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
 INTENTS = 200
 CRASH_EVERY = 15
-HASTE = Patience(
+HASTE = DeliveryTimeouts(
     expires_ms=2_000, entry_wanted_ms=500, exit_wanted_ms=1_000, turn_s=0.5,
     first_pause_s=0.05, longest_pause_s=0.3,
 )  # fmt: skip
@@ -234,7 +234,7 @@ class Client:
             latch=KillLatch(self._folder / "a.kill"),
             budget=RateBudget(asyncio.get_running_loop().time, per_minute=10**6, reserve=1),
             jitter=random.Random(8),
-            patience=HASTE,
+            timeouts=HASTE,
         )
 
     async def stop(self) -> None:

@@ -20,7 +20,7 @@ from data_collector.adapters.market_feeds import KlineFeed, PriceFeed
 from data_collector.domain.candles import MarketEvent
 from suite.feeds import FeedListener
 from suite.klines import bars_equal
-from suite.service.feed import MinuteBudget, Patience
+from suite.service.feed import FeedTimeouts, MinuteBudget
 from suite.service.kline_store import KlineStore
 from suite.service.upstream import WeightLimit
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 
 COINS = ("BTC", "ETH", "SOL")
 SILENCE_S = 1.0
-PATIENCE = Patience(
+TIMEOUTS = FeedTimeouts(
     tick_s=0.02, ping_s=0.1, silence_s=SILENCE_S, first_pause_s=0.01, longest_pause_s=0.1
 )
 
@@ -91,7 +91,7 @@ async def behind(
                 listener,
                 budget=MinuteBudget(1000),
                 chance=random.Random(1),
-                patience=PATIENCE,
+                timeouts=TIMEOUTS,
             )
             feeds.append(feed)
             return feed
@@ -188,7 +188,7 @@ async def test_prices_are_those_of_now_and_none_while_nobody_tells_them(
             lambda coins: HyperliquidStream(proxy.url, coins=coins),
             budget=MinuteBudget(1000),
             chance=random.Random(1),
-            patience=PATIENCE,
+            timeouts=TIMEOUTS,
         )
         task = asyncio.create_task(prices.feed.run())
         await until(lambda: set(COINS) <= set(prices.prices))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.support.delivery_runs import deliver, fault_table
 from tests.support.http_faults import FAULTS
-from tests.support.planted_doors import NewKeys, NotFound, Trusting
+from tests.support.planted_gateways import NewKeys, NotFound, Trusting
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -42,16 +42,16 @@ async def test_no_intent_is_lost_duplicated_or_believed_wrongly(
     ("planted", "shares", "expected"),
     [
         (
-            {"door": NewKeys},
+            {"gateway": NewKeys},
             {"500 after executing": 0.3, "timeout after accept": 0.1},
             "duplicated",
         ),
         (
-            {"door": NotFound},
+            {"gateway": NotFound},
             {"reset, executed later": 0.3, "504, executed later": 0.1},
             "executed, believed not",
         ),
-        ({"door": Trusting}, {"answer of another request": 0.3}, "another order"),
+        ({"gateway": Trusting}, {"answer of another request": 0.3}, "another order"),
         ({"forgets": True}, {"timeout after accept": 0.3}, "unknown"),
     ],
     ids=["retry with a new key", "resolve by not found", "believe any answer", "no durable intent"],

@@ -95,7 +95,7 @@ async def test_order_that_comes_too_late_is_refused_by_the_venue(venue: VenueUnd
 async def test_what_is_no_answer_of_the_venue_leaves_the_fate_unknown(
     venue: VenueUnderTest,
 ) -> None:
-    """A wrong token, a wrong door, nobody there: each says what it was."""
+    """A wrong token, a wrong gateway, nobody there: each says what it was."""
     there = venue.token("alice")
     for url, token, text in (
         (venue.url, None, "401"),

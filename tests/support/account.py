@@ -13,16 +13,18 @@ from eth_utils.crypto import keccak
 from tests.support.venue_process import VenueUnderTest
 
 from strategy_agent.adapters.account_feed import AccountFeed
-from strategy_agent.application.account_keeper import AccountKeeper, KeeperPatience
+from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
 from strategy_agent.application.account_state import AccountState, AccountStateCache, StateLimits
 from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
 from suite.service.clock import SystemClock
-from suite.service.feed import MinuteBudget, Patience
+from suite.service.feed import FeedTimeouts, MinuteBudget
 
-QUICK = Patience(tick_s=0.01, ping_s=0.05, silence_s=1.0, first_pause_s=0.01, longest_pause_s=0.05)
+QUICK = FeedTimeouts(
+    tick_s=0.01, ping_s=0.05, silence_s=1.0, first_pause_s=0.01, longest_pause_s=0.05
+)
 EXACT = StateLimits(cash_tolerance=Decimal(0), dwell_s=0.05)
-HASTE = KeeperPatience(tick_s=0.02, first_pause_s=0.02, first_heal_s=0.5, longest_heal_s=2.0)
+HASTE = KeeperTimeouts(tick_s=0.02, first_pause_s=0.02, first_heal_s=0.5, longest_heal_s=2.0)
 
 
 def address_of(name: str) -> str:
@@ -87,22 +89,22 @@ async def keeping(
     user: str,
     *,
     url: str = "",
-    patience: Patience = QUICK,
+    timeouts: FeedTimeouts = QUICK,
     limits: StateLimits = EXACT,
-    keeper_patience: KeeperPatience = HASTE,
+    keeper_timeouts: KeeperTimeouts = HASTE,
     seed: int = 1,
 ) -> AsyncIterator[Kept]:
     """Keep an account for as long as the context lasts."""
     reads = VenueReads(venue, user)
     chance = random.Random(seed)
     cache = AccountStateCache(clock=SystemClock(), limits=limits)
-    keeper = AccountKeeper(cache, reads, chance=chance, patience=keeper_patience)
+    keeper = AccountKeeper(cache, reads, chance=chance, timeouts=keeper_timeouts)
     feed = AccountFeed(
         url or venue.ws_url,
         user,
         keeper,
         chance=chance,
-        patience=patience,
+        timeouts=timeouts,
         budget=MinuteBudget(1_000_000),
     )
     task = asyncio.create_task(keeper.run(feed))

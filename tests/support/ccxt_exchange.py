@@ -16,7 +16,7 @@ from strategy_agent.adapters.ccxt_exchange.connection import (
     CcxtExchange,
     open_connection,
 )
-from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream, StreamPatience
+from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream, StreamTimeouts
 from strategy_agent.application.account_keeper import AccountKeeper
 from strategy_agent.application.account_state import AccountStateCache
 from suite.contracts.hyperliquid_info import OpenOrder
@@ -80,9 +80,9 @@ async def followed(exchange: CcxtExchange, *coins: str) -> AsyncIterator[Followe
     """Keep the account for as long as the context lasts."""
     wall, chance = SystemClock(), random.Random(1)
     keeper = AccountKeeper(AccountStateCache(clock=wall), exchange, chance=chance)
-    patience = StreamPatience(first_pause_s=0.05, longest_pause_s=0.2)
+    timeouts = StreamTimeouts(first_pause_s=0.05, longest_pause_s=0.2)
     stream = CcxtAccountStream(
-        exchange, keeper, coins=coins, wall=wall, chance=chance, patience=patience
+        exchange, keeper, coins=coins, wall=wall, chance=chance, timeouts=timeouts
     )
     task = asyncio.create_task(keeper.run(stream))
     try:

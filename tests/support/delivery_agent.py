@@ -56,7 +56,7 @@ class _Killed(IntentFile):
         self._at("settled")
 
 
-class _Door:
+class _Gateway:
     def __init__(self, orders: VenueOrders, at: Callable[[str], None]) -> None:
         self._orders = orders
         self._at = at
@@ -76,7 +76,7 @@ async def trade(url: str, token: str, folder: Path, turns: int, at: Callable[[st
     """Trade until the venue has the orders of all turns."""
     orders = VenueOrders(venue_calls(url, token, timeout_s=2.0))
     delivery = OrderDelivery(
-        _Door(orders, at),
+        _Gateway(orders, at),
         _Killed(folder / "intents", at),
         SystemClock(),
         trader_id="agent",

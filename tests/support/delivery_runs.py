@@ -18,14 +18,14 @@ from tests.support.venue_process import VenueUnderTest
 from strategy_agent.adapters.kill_latch import KillLatch
 from strategy_agent.adapters.venue_orders import VenueOrders
 from strategy_agent.application.budget import RateBudget
-from strategy_agent.application.delivery import Counts, OrderDelivery, Patience
-from strategy_agent.application.ports import OrderDoor
+from strategy_agent.application.delivery import Counts, DeliveryTimeouts, OrderDelivery
+from strategy_agent.application.ports import OrderGateway
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder, SetLeverage
 from suite.service.clock import SystemClock
 
 SIZES = {"BTC": "0.001", "ETH": "0.02", "SOL": "0.2"}
 LIMITS = {"BTC": "47000", "ETH": "900", "SOL": "70"}
-PATIENCE = Patience(
+TIMEOUTS = DeliveryTimeouts(
     expires_ms=2_500,
     entry_wanted_ms=500,
     exit_wanted_ms=1_500,
@@ -37,7 +37,7 @@ TIMEOUT_S = 0.6
 HEALED_S = 30.0
 """How long the end is waited for at most once the network is healed."""
 
-MakeDoor = Callable[[VenueOrders], OrderDoor]
+MakeGateway = Callable[[VenueOrders], OrderGateway]
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Client:
         url: where it sends.
         folder: of its files.
         chance: of everything it does.
-        door: what is put between delivery and venue; a planted fault.
+        gateway: what is put between delivery and venue; a planted fault.
         forgets: a crash takes the intents along; a planted fault.
     """
 
@@ -95,7 +95,7 @@ class Client:
         folder: Path,
         *,
         chance: random.Random,
-        door: MakeDoor = lambda orders: orders,
+        gateway: MakeGateway = lambda orders: orders,
         forgets: bool = False,
     ) -> None:
         self.name = name
@@ -105,7 +105,7 @@ class Client:
         self.counts = Counts()
         self._token, self._url, self._folder = token, url, folder
         self._chance = chance
-        self._make_door = door
+        self._make_gateway = gateway
         self._turn = 0
         self._start()
 
@@ -113,14 +113,14 @@ class Client:
         self._log = RecordedIntents(self._folder / f"{self.name}.intents", self.beliefs)
         self._orders = VenueOrders(venue_calls(self._url, self._token, timeout_s=TIMEOUT_S))
         self.delivery = OrderDelivery(
-            self._make_door(self._orders),
+            self._make_gateway(self._orders),
             self._log,
             SystemClock(),
             trader_id=self.name,
             latch=KillLatch(self._folder / f"{self.name}.kill"),
             budget=RateBudget(asyncio.get_running_loop().time, per_minute=10**6, reserve=1),
             jitter=self._chance,
-            patience=PATIENCE,
+            timeouts=TIMEOUTS,
         )
 
     async def stop(self) -> None:

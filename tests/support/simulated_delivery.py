@@ -22,8 +22,8 @@ from strategy_agent.application.ports import DurableIntent
 from suite.contracts.venue import Action, ActionReply, PlaceOrder
 from suite.errors import Conflict, UpstreamTimeout
 from virtual_exchange.application.exchange.keys import RequestKeys
+from virtual_exchange.application.latency_queue import Delivery, answered
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.transit import Delivery, answered
 
 EXPIRED = ActionReply(status="err", response="Action already expired")
 TIMEOUT_S = 5.0

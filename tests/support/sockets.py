@@ -12,7 +12,7 @@ from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.subscriber import ConnectionLimits
 from virtual_exchange.domain.rate_limits import WeightLimits
-from virtual_exchange.entrypoint.ws import Patience, SocketEndpoint
+from virtual_exchange.entrypoint.ws import SocketEndpoint, SocketTimeouts
 
 TURNS = 50
 """Turns of the event loop after which nothing more happens by itself."""
@@ -117,12 +117,12 @@ async def connected(
     session: Session,
     *,
     limits: ConnectionLimits | None = None,
-    patience: Patience | None = None,
+    timeouts: SocketTimeouts | None = None,
     weights: WeightLimits | None = None,
     plain: bool = False,
 ) -> AsyncIterator[Socket]:
     """Connect to a world; fail if the connection ended with an error."""
-    endpoint = SocketEndpoint(OneWorld(session, weights), limits=limits, patience=patience)  # type: ignore[arg-type]
+    endpoint = SocketEndpoint(OneWorld(session, weights), limits=limits, timeouts=timeouts)  # type: ignore[arg-type]
     socket = Socket()
     extensions = {} if plain else {WIRE: socket}
     scope = {"type": "websocket", "path_params": {}, "extensions": extensions}

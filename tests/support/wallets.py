@@ -67,8 +67,8 @@ class Wallet:
 
 
 def post(session: Session, envelope: dict[str, Any]) -> Any:
-    """Bring an envelope to a world's native door."""
-    return session.door.post(msgspec.json.encode(envelope)).answer
+    """Bring an envelope to a world's native gateway."""
+    return session.gateway.post(msgspec.json.encode(envelope)).answer
 
 
 def item(

@@ -310,7 +310,7 @@ def _ws_url(url: str) -> str:
 
 
 def _cancel_with(orders: VenueOrders, clock: Clock, trader_id: str) -> Cancel:
-    """Cancel over the venue's own door; an order is canceled once however often it is asked."""
+    """Cancel over the venue's own API; an order is canceled once however often it is asked."""
 
     async def cancel(actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
         now_ms = clock.now_ms()

@@ -10,14 +10,14 @@ from tests.support.account_wire import fill, fills, position, push, state
 from tests.support.waiting import until
 
 from strategy_agent.application.account_events import MidsPush
-from strategy_agent.application.account_keeper import AccountKeeper, KeeperPatience
+from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
 from strategy_agent.application.account_state import AccountStateCache, StateLimits
 from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import AssetPosition, UserFill
 from suite.errors import RateLimited, SuiteError, UpstreamUnavailable
 from suite.service.clock import SystemClock
 
-HASTE = KeeperPatience(
+HASTE = KeeperTimeouts(
     tick_s=0.005, first_pause_s=0.001, longest_pause_s=0.01, first_heal_s=0.05, longest_heal_s=0.1
 )
 HELD = position("ETH", "1.0")
@@ -74,7 +74,7 @@ class Keeping:
 @asynccontextmanager
 async def keeping(reads: Reads, **limits: float) -> AsyncIterator[Keeping]:
     cache = AccountStateCache(clock=SystemClock(), limits=StateLimits(**{"dwell_s": 0, **limits}))  # type: ignore[arg-type]
-    keeper = AccountKeeper(cache, reads, chance=random.Random(1), patience=HASTE)
+    keeper = AccountKeeper(cache, reads, chance=random.Random(1), timeouts=HASTE)
     stream = Stream()
     task = asyncio.create_task(keeper.run(stream))
     try:

@@ -15,8 +15,8 @@ from strategy_agent.adapters.kill_latch import KillLatch
 from strategy_agent.application.budget import RateBudget
 from strategy_agent.application.delivery import (
     NEVER_EXECUTED,
+    DeliveryTimeouts,
     OrderDelivery,
-    Patience,
     adds_risk,
     key_of,
 )
@@ -28,11 +28,11 @@ from suite.service.clock import SystemClock
 
 FOR_EVER = object()
 LOST = UpstreamTimeout("no answer")
-QUICK = Patience(turn_s=0.3, first_pause_s=0.001, longest_pause_s=0.01)
+QUICK = DeliveryTimeouts(turn_s=0.3, first_pause_s=0.001, longest_pause_s=0.01)
 AT_MS = 1_746_403_200_000
 
 
-class Door:
+class Gateway:
     """An exchange whose answers are scripted; the last of each script is repeated.
 
     Attributes:
@@ -84,16 +84,16 @@ class Parts:
         self.now_s = 0.0
         self.budget = RateBudget(lambda: self.now_s, per_minute=100, reserve=20)
 
-    def delivery(self, door: Door, patience: Patience = QUICK) -> OrderDelivery:
+    def delivery(self, gateway: Gateway, timeouts: DeliveryTimeouts = QUICK) -> OrderDelivery:
         return OrderDelivery(
-            door,
+            gateway,
             self.log,
             SystemClock(),
             trader_id="alice",
             latch=self.latch,
             budget=self.budget,
             jitter=random.Random(1),
-            patience=patience,
+            timeouts=timeouts,
         )
 
     def restart(self) -> None:
@@ -123,13 +123,13 @@ def sent(reply: ActionReply) -> bool:
 
 async def test_intent_is_durable_before_its_first_byte_leaves(parts: Parts) -> None:
     """What a process that dies in the middle of the call would find."""
-    door = Door()
+    gateway = Gateway()
     copy = parts.folder / "copy" / "intents"
     copy.parent.mkdir()
-    door.on_send = lambda _intent: copy.write_bytes((parts.folder / "intents").read_bytes())
-    (reply,) = await act(parts.delivery(door), buy())
+    gateway.on_send = lambda _intent: copy.write_bytes((parts.folder / "intents").read_bytes())
+    (reply,) = await act(parts.delivery(gateway), buy())
     found = IntentFile(copy)
-    ((_, left),) = door.seen
+    ((_, left),) = gateway.seen
     assert (left,) == found.open_intents()
     assert (filled(), ()) == (reply, parts.log.open_intents())
     assert f"0x{left.key}" == left.action.cloid  # type: ignore[union-attr]
@@ -138,11 +138,11 @@ async def test_intent_is_durable_before_its_first_byte_leaves(parts: Parts) -> N
 
 async def test_lost_answer_is_asked_for_with_the_same_bytes(parts: Parts) -> None:
     """While the decision is young: key, action and expiry are the first ones."""
-    door = Door(sends=[LOST, LOST, filled()])
-    delivery = parts.delivery(door)
+    gateway = Gateway(sends=[LOST, LOST, filled()])
+    delivery = parts.delivery(gateway)
     assert (filled(),) == await act(delivery, buy())
-    assert ["send"] * 3 == door.did()
-    assert 1 == len({repr(left) for _, left in door.seen})
+    assert ["send"] * 3 == gateway.did()
+    assert 1 == len({repr(left) for _, left in gateway.seen})
     counts = delivery.counts
     assert (1, 1, 2) == (counts.decided, counts.sent, counts.sent_again)
     assert {} == delivery.unknown
@@ -153,21 +153,23 @@ async def test_key_is_ended_once_the_decision_is_old(
     parts: Parts, told: ActionReply | None, expected: ActionReply | None
 ) -> None:
     """And never sent again after that; the answer is evidence, or proof that there is none."""
-    door = Door(sends=[LOST], resolves=[LOST, LOST, told])
-    patience = Patience(turn_s=5, first_pause_s=0.001, longest_pause_s=0.01, entry_wanted_ms=-1)
-    (reply,) = await act(parts.delivery(door, patience), buy())
+    gateway = Gateway(sends=[LOST], resolves=[LOST, LOST, told])
+    timeouts = DeliveryTimeouts(
+        turn_s=5, first_pause_s=0.001, longest_pause_s=0.01, entry_wanted_ms=-1
+    )
+    (reply,) = await act(parts.delivery(gateway, timeouts), buy())
     never = ActionReply(status="err", response=NEVER_EXECUTED)
     assert (expected or never) == reply
-    assert ["send", "resolve", "resolve", "resolve"] == door.did()
+    assert ["send", "resolve", "resolve", "resolve"] == gateway.did()
 
 
 async def test_no_time_ends_what_is_unknown(parts: Parts) -> None:
     """Its turn is answered, the coin stays closed to new risk, others and exits are not."""
-    door = Door(sends=[LOST, filled(7)], resolves=[LOST])
-    patience = Patience(
+    gateway = Gateway(sends=[LOST, filled(7)], resolves=[LOST])
+    timeouts = DeliveryTimeouts(
         turn_s=0.5, order_s=0.05, first_pause_s=0.05, longest_pause_s=0.05, entry_wanted_ms=-1
     )
-    delivery = parts.delivery(door, patience)
+    delivery = parts.delivery(gateway, timeouts)
     (reply,) = await act(delivery, buy("BTC"))
     assert sent(reply)
     assert ["BTC"] == list(delivery.unknown)
@@ -179,11 +181,13 @@ async def test_no_time_ends_what_is_unknown(parts: Parts) -> None:
 
 
 async def test_fate_that_becomes_known_later_opens_the_coin_again(parts: Parts) -> None:
-    door = Door(sends=[LOST, filled()], resolves=[LOST])
-    patience = Patience(turn_s=0.05, first_pause_s=0.001, longest_pause_s=0.01, entry_wanted_ms=-1)
-    delivery = parts.delivery(door, patience)
+    gateway = Gateway(sends=[LOST, filled()], resolves=[LOST])
+    timeouts = DeliveryTimeouts(
+        turn_s=0.05, first_pause_s=0.001, longest_pause_s=0.01, entry_wanted_ms=-1
+    )
+    delivery = parts.delivery(gateway, timeouts)
     assert sent((await act(delivery, buy()))[0])
-    door.resolves = [None]
+    gateway.resolves = [None]
     assert (filled(),) == await act(delivery, buy(), turn=2)
     assert {} == delivery.unknown
     assert 1 == delivery.counts.never_executed
@@ -196,11 +200,11 @@ async def test_open_intents_of_an_earlier_run_are_resolved_before_an_entry_leave
     parts.log.begin(intent(1))
     parts.log.begin(intent(2, "ETH"))
     parts.restart()
-    door = Door(resolves=[LOST, filled(), None])
-    delivery = parts.delivery(door)
+    gateway = Gateway(resolves=[LOST, filled(), None])
+    delivery = parts.delivery(gateway)
     assert ["unresolved_intents"] == list(delivery.trouble)
     assert (filled(),) == await act(delivery, buy())
-    assert ["resolve", "resolve", "resolve", "send"] == door.did()
+    assert ["resolve", "resolve", "resolve", "send"] == gateway.did()
     assert [] == list(delivery.trouble)
     assert () == parts.log.open_intents()
 
@@ -209,29 +213,29 @@ async def test_no_new_risk_leaves_while_an_earlier_run_is_not_resolved(parts: Pa
     """A position from before the restart can be closed all the same, and at once."""
     parts.log.begin(intent(1))
     parts.restart()
-    door = Door(resolves=[LOST])
-    delivery = parts.delivery(door, Patience(turn_s=0.2, first_pause_s=0.05))
+    gateway = Gateway(resolves=[LOST])
+    delivery = parts.delivery(gateway, DeliveryTimeouts(turn_s=0.2, first_pause_s=0.05))
     replies = await act(delivery, close("ETH"), cancel(5), buy("ETH"))
     assert [False, False, True] == [held(reply) for reply in replies]
-    assert ["send", "send"] == door.did()[:2]
-    assert {"resolve"} == set(door.did()[2:])
+    assert ["send", "send"] == gateway.did()[:2]
+    assert {"resolve"} == set(gateway.did()[2:])
     assert ("unresolved_intents",) == delivery.trouble
     await delivery.close()
 
 
 async def test_call_that_is_cancelled_leaves_its_intent_unknown(parts: Parts) -> None:
     """And it is resolved all the same; the same turn does not act again."""
-    door = Door(sends=[FOR_EVER])
-    delivery = parts.delivery(door)
+    gateway = Gateway(sends=[FOR_EVER])
+    delivery = parts.delivery(gateway)
     acting = asyncio.ensure_future(act(delivery, buy()))
-    await door.came.wait()
+    await gateway.came.wait()
     acting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await acting
     assert ["BTC"] == list(delivery.unknown)
-    door.open.set()
+    gateway.open.set()
     assert (filled(),) == await act(delivery, buy())
-    assert (["send"], 1) == (door.did(), delivery.counts.decided)
+    assert (["send"], 1) == (gateway.did(), delivery.counts.decided)
 
 
 COINS = tuple(f"C{number}" for number in range(13))
@@ -239,33 +243,33 @@ COINS = tuple(f"C{number}" for number in range(13))
 
 async def test_exits_do_not_wait_for_each_other_where_the_venue_is_silent(parts: Parts) -> None:
     """A turn has an end; what reduces risk has left by then, and no entry leaves later."""
-    door = Door(sends=[FOR_EVER])
-    delivery = parts.delivery(door, Patience(turn_s=1.0, order_s=0.2))
+    gateway = Gateway(sends=[FOR_EVER])
+    delivery = parts.delivery(gateway, DeliveryTimeouts(turn_s=1.0, order_s=0.2))
     exits = [action for coin in COINS for action in (cancel(1, coin), close(coin))]
     before_s = asyncio.get_running_loop().time()
     replies = await act(delivery, *exits, buy("C1"), buy("D"))
     assert asyncio.get_running_loop().time() - before_s < 2.0
     assert len(exits) == sum(sent(reply) for reply in replies[:-2])
-    assert len(exits) + 1 == len(door.seen)
+    assert len(exits) + 1 == len(gateway.seen)
     assert [True, False] == [held(reply) for reply in replies[-2:]]
     await delivery.close()
 
 
 async def test_an_action_expires_by_the_begin_of_its_turn(parts: Parts) -> None:
     """However long those before it took."""
-    door = Door(sends=[FOR_EVER])
-    delivery = parts.delivery(door, Patience(turn_s=0.3, order_s=0.2))
+    gateway = Gateway(sends=[FOR_EVER])
+    delivery = parts.delivery(gateway, DeliveryTimeouts(turn_s=0.3, order_s=0.2))
     await act(delivery, close(), close())
-    assert [1, 2] == [len({i.expires_ms for _, i in door.seen}), len(door.seen)]
+    assert [1, 2] == [len({i.expires_ms for _, i in gateway.seen}), len(gateway.seen)]
     await delivery.close()
 
 
 async def test_orders_of_a_coin_leave_in_their_order_while_the_venue_answers(parts: Parts) -> None:
     """A stop is no use before its entry, nor an entry before its leverage or the close."""
-    door = Door()
+    gateway = Gateway()
     leave = SetLeverage(coin="BTC", leverage=3)
     done: list[str] = []
-    real = door.send
+    real = gateway.send
 
     async def send(intent: DurableIntent) -> ActionReply:
         action = intent.action
@@ -274,8 +278,8 @@ async def test_orders_of_a_coin_leave_in_their_order_while_the_venue_answers(par
         done.append("answered")
         return await real(intent)
 
-    door.send = send  # type: ignore[method-assign]
-    delivery = parts.delivery(door, Patience(turn_s=5, order_s=1))
+    gateway.send = send  # type: ignore[method-assign]
+    delivery = parts.delivery(gateway, DeliveryTimeouts(turn_s=5, order_s=1))
     await act(delivery, close(), leave, buy(), close())
     assert ["PlaceOrder BTC", "answered", "SetLeverage BTC", "answered"] == done[:4]
     assert ["PlaceOrder BTC", "answered", "PlaceOrder BTC", "answered"] == done[4:]
@@ -283,28 +287,28 @@ async def test_orders_of_a_coin_leave_in_their_order_while_the_venue_answers(par
 
 async def test_more_actions_than_are_remembered_have_an_answer_each(parts: Parts) -> None:
     cancels = [cancel(oid) for oid in range(1100)]
-    delivery = parts.delivery(Door(), Patience(turn_s=60))
+    delivery = parts.delivery(Gateway(), DeliveryTimeouts(turn_s=60))
     assert 1100 == len(await act(delivery, *cancels))
     assert 1100 == len(await act(delivery, *cancels))
     assert 1100 == delivery.counts.sent
 
 
 async def test_same_turn_acts_once(parts: Parts) -> None:
-    door = Door()
-    delivery = parts.delivery(door)
+    gateway = Gateway()
+    delivery = parts.delivery(gateway)
     assert await act(delivery, buy()) == await act(delivery, buy())
-    assert ["send"] == door.did()
+    assert ["send"] == gateway.did()
     await act(delivery, buy(), turn=2)
-    assert ["send", "send"] == door.did()
+    assert ["send", "send"] == gateway.did()
 
 
 async def test_kill_latch_stops_new_risk_and_its_repetition(parts: Parts) -> None:
     """What was under way is ended rather than sent again; exits pass."""
-    door = Door(sends=[LOST, filled()], resolves=[None])
-    delivery = parts.delivery(door)
-    door.on_send = lambda _intent: (parts.folder / "kill").touch()
+    gateway = Gateway(sends=[LOST, filled()], resolves=[None])
+    delivery = parts.delivery(gateway)
+    gateway.on_send = lambda _intent: (parts.folder / "kill").touch()
     entry, exit_ = await act(delivery, buy(), close())
-    assert ["resolve", "send", "send"] == sorted(door.did())
+    assert ["resolve", "send", "send"] == sorted(gateway.did())
     assert NEVER_EXECUTED == entry.response
     assert filled() == exit_
     assert ("kill_latch",) == delivery.trouble
@@ -313,7 +317,7 @@ async def test_kill_latch_stops_new_risk_and_its_repetition(parts: Parts) -> Non
 
 async def test_exits_pass_below_the_reserve_of_the_budget(parts: Parts) -> None:
     """A storm of entries leaves room for every exit."""
-    delivery = parts.delivery(Door(), Patience(turn_s=30))
+    delivery = parts.delivery(Gateway(), DeliveryTimeouts(turn_s=30))
     entries = await act(delivery, *(buy() for _ in range(100)))
     assert 80 == sum(not held(reply) for reply in entries)
     exits = await act(delivery, *(close() for _ in range(100)), turn=2)
@@ -322,10 +326,10 @@ async def test_exits_pass_below_the_reserve_of_the_budget(parts: Parts) -> None:
 
 async def test_wait_that_is_asked_for_is_heeded(parts: Parts) -> None:
     """Retry-After wins over the own pauses."""
-    door = Door(sends=[UpstreamTimeout("429", retry_after_ms=200), filled()])
+    gateway = Gateway(sends=[UpstreamTimeout("429", retry_after_ms=200), filled()])
     loop = asyncio.get_running_loop()
     before = loop.time()
-    assert (filled(),) == await act(parts.delivery(door), buy())
+    assert (filled(),) == await act(parts.delivery(gateway), buy())
     assert loop.time() - before >= 0.2
 
 
@@ -336,7 +340,7 @@ async def test_disk_that_refuses_stops_entries_alone(
         raise StorageError("cannot write the intents: No space left on device")
 
     monkeypatch.setattr(parts.log, "begin", full)
-    entry, exit_ = await act(parts.delivery(Door()), buy(), close())
+    entry, exit_ = await act(parts.delivery(Gateway()), buy(), close())
     assert held(entry)
     assert filled() == exit_
 
@@ -346,18 +350,18 @@ async def test_action_without_an_intent_engages_the_latch(
 ) -> None:
     """Whatever the bug is, the last hop compares with what is durable."""
     monkeypatch.setattr(parts.log, "begin", lambda _intent: None)
-    door = Door()
-    delivery = parts.delivery(door)
+    gateway = Gateway()
+    delivery = parts.delivery(gateway)
     with pytest.raises(InvariantViolated):
         await act(delivery, buy())
-    assert [] == door.did()
+    assert [] == gateway.did()
     assert KillLatch(parts.folder / "kill").reason.startswith("an action was about to leave")
     await delivery.close()
 
 
 async def test_bug_in_finding_out_engages_the_latch(parts: Parts) -> None:
     """Nobody would look for that fate any more, and nobody may believe it to be known."""
-    delivery = parts.delivery(Door(sends=[LOST, ZeroDivisionError("a bug")]))
+    delivery = parts.delivery(Gateway(sends=[LOST, ZeroDivisionError("a bug")]))
     with pytest.raises(ZeroDivisionError):
         await act(delivery, buy())
     assert "a bug" in parts.latch.reason

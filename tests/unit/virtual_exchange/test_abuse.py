@@ -14,7 +14,7 @@ from suite.contracts.world import AccountRequest, Transfer, WorldRequest
 from suite.enums import OrderStatus
 from suite.errors import BadRequest, Conflict
 from suite.fixed import parse_fixed
-from virtual_exchange.application.exchange.door import Malformed
+from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.exchange.trading import REFUSED_KEPT
 from virtual_exchange.application.session import Session, open_session
 from virtual_exchange.domain.nonces import NonceWindow

@@ -322,7 +322,7 @@ async def test_slices_of_a_twap_come_every_half_minute() -> None:
     """As at the venue, though orders meet the market every second."""
     paper = await open_paper(faucet=Decimal(10_000))
     paper.connect(BTC=94_000.0)
-    paper.session.identity.welcome(OWNER.address)
+    paper.session.identity.register(OWNER.address)
     parts = {"a": 0, "b": True, "s": "0.1", "r": False, "m": 5, "t": False}
     envelope = OWNER.signed({"type": "twapOrder", "twap": parts}, nonce=1)
     reply = post(paper.session, envelope)

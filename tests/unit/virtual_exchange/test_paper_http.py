@@ -46,7 +46,7 @@ async def mids(venue: Served) -> dict[str, str]:
 
 
 async def test_default_world_on_paper_trades_at_live_prices(tmp_path: Path) -> None:
-    """Both doors, a faucet, wall time; health tells of the feed and stays up."""
+    """Both gateways, a faucet, wall time; health tells of the feed and stays up."""
     feed = feed_of_now()
     async with served(tmp_path, live=feed, clock="paper", feed=FEED) as venue:
         waiting = (await venue.get("/health")).json()

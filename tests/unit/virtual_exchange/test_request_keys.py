@@ -11,8 +11,8 @@ from suite.contracts.venue import ActionReply, PlaceOrder
 from suite.errors import Conflict, RateLimited
 from virtual_exchange.application.exchange import keys
 from virtual_exchange.application.exchange.keys import DONE, KEPT_MS, RequestKeys
+from virtual_exchange.application.latency_queue import Delivery, answered
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.transit import Delivery, answered
 
 FILLED = ActionReply(status="ok", response="filled")
 

@@ -17,7 +17,7 @@ from suite.contracts.hyperliquid_ws import SUBSCRIPTIONS
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.subscriber import ConnectionLimits
 from virtual_exchange.domain.rate_limits import WeightLimits
-from virtual_exchange.entrypoint.ws import Patience
+from virtual_exchange.entrypoint.ws import SocketTimeouts
 
 NOW_MS = 1_790_000_000_000
 MALFORMED = "Error parsing JSON into valid websocket request: "
@@ -240,8 +240,8 @@ async def test_posts_that_wait_for_a_client_are_limited(session: Session) -> Non
 
 async def test_client_that_takes_nothing_is_dropped_and_forgotten(session: Session) -> None:
     """However much happens meanwhile, no more than one batch is made for it."""
-    patience = Patience(stall_s=0.05)
-    async with connected(session, patience=patience) as slow, connected(session) as quick:
+    timeouts = SocketTimeouts(stall_s=0.05)
+    async with connected(session, timeouts=timeouts) as slow, connected(session) as quick:
         slow.blocked = True
         for client in (slow, quick):
             await client.subscribe("allMids")
@@ -272,8 +272,8 @@ async def test_who_asks_much_and_reads_nothing_is_listened_to_no_further(session
 
 async def test_silent_connection_is_closed_only_where_that_is_asked_for(session: Session) -> None:
     """As the venue does after a minute without a message of its own."""
-    patience = Patience(silence_s=0.05)
-    async with connected(session, patience=patience) as strict, connected(session) as lenient:
+    timeouts = SocketTimeouts(silence_s=0.05)
+    async with connected(session, timeouts=timeouts) as strict, connected(session) as lenient:
         await strict.subscribe("userFills", user=address(session))
         while strict.closed is None:
             session.streams.acted(0)  # looks for news, and finds none
@@ -370,7 +370,7 @@ async def test_post_that_cannot_be_understood_is_answered_with_its_id(
 
 
 async def test_signed_action_is_carried_out_over_post() -> None:
-    """The bytes that were signed go to the native door untouched."""
+    """The bytes that were signed go to the native gateway untouched."""
     wallet = Wallet()
     session = open_memory_world(
         random_source("BTC"), accounts=("alice",), clock=ManualClock(NOW_MS)

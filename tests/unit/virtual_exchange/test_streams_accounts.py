@@ -188,7 +188,7 @@ async def test_account_is_followed_from_when_it_is_opened() -> None:
         _, state = await client.subscribe("clearinghouseState", user=user)
         assert "0.0" == state["data"]["clearinghouseState"]["withdrawable"]
         session.identity._faucet_usd = 10**9  # type: ignore[assignment]
-        session.identity.welcome(user)
+        session.identity.register(user)
         (state,) = await client.take("clearinghouseState")
         assert "1000.0" == state["clearinghouseState"]["withdrawable"]
 
@@ -378,7 +378,7 @@ async def test_fills_of_one_order_at_one_time_are_told_as_one_where_that_is_want
 
 
 async def test_orders_in_slices_are_told_by_state_by_history_and_by_fill() -> None:
-    """Begun and ended over the native door; the end is told though nothing traded."""
+    """Begun and ended over the native gateway; the end is told though nothing traded."""
     wallet = Wallet()
     user = wallet.address
     owner = AccountRequest(id="alice", address=user)

@@ -1,4 +1,4 @@
-"""Orders in slices: `twapOrder` and `twapCancel` over the native door."""
+"""Orders in slices: `twapOrder` and `twapCancel` over the native gateway."""
 
 from itertools import count
 from typing import Any

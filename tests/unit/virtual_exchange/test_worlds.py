@@ -466,10 +466,10 @@ async def test_bug_in_the_timer_of_a_world_is_told(tmp_path: Path) -> None:
     """The process stops on it, as it does on one in a request."""
     async with served(tmp_path) as venue:
         told: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-        mover = venue.container.services.mover
-        mover.on_bug = told.set_result
+        scheduler = venue.container.services.scheduler
+        scheduler.on_bug = told.set_result
         session = venue.container.services.worlds.get("")
         session.barrier.expire = lambda: 1 / 0  # type: ignore[method-assign,assignment]
-        mover.watch(session)
+        scheduler.watch(session)
         assert isinstance(await told, ZeroDivisionError)
-        assert mover.failure is not None
+        assert scheduler.failure is not None

@@ -1,4 +1,4 @@
-"""The only door into the market: commands in, events out.
+"""The only way into the market: commands in, events out.
 
 The engine is a deterministic state machine over recorded bars: no clock, no randomness, no input or
 output. Accounts never match each other; each trades against the tape alone, so that removing or

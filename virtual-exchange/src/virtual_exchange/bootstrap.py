@@ -19,9 +19,9 @@ from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.adapters.traders_file import load_traders
 from virtual_exchange.adapters.world_file import world_fields
 from virtual_exchange.application.jobs import Jobs
-from virtual_exchange.application.mover import Mover
 from virtual_exchange.application.ports import LiveFeed, MarketSource
 from virtual_exchange.application.session import strategies_of, world_request
+from virtual_exchange.application.world_scheduler import WorldScheduler
 from virtual_exchange.application.worlds import DEFAULT, WorldLimits, Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.services import Services
@@ -86,18 +86,18 @@ class Container:
             grant = account_grant(account.account_id)
             path = tokens.ensure_file(folder / Path(account.account_id).parent, grant)
             self.token_files[account.account_id] = path
-        self.services.mover.watch(session)
+        self.services.scheduler.watch(session)
 
     async def close(self) -> None:
         """Stop jobs and worlds."""
         await self.services.jobs.close()
-        await self.services.mover.close()
+        await self.services.scheduler.close()
         if self.after_close is not None:
             self.after_close()
 
     def health(self) -> Health:
         """Whether all worlds are looked after; one that lost its feed is, and goes on after it."""
-        failure = self.services.mover.failure
+        failure = self.services.scheduler.failure
         sessions = self.services.worlds.all()
         detail: dict[str, str | int] = {"worlds": len(sessions)}
         if failure is not None:
@@ -141,7 +141,7 @@ def build(
         jobs=Jobs(
             runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max
         ),
-        mover=Mover(reclaim),
+        scheduler=WorldScheduler(reclaim),
         tokens=TokenStore(clock),
         clock=clock,
         weights=WeightLimits() if settings.rate_limits else None,

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from suite.service.app import install_chassis
 from virtual_exchange.bootstrap import Container, build
 from virtual_exchange.entrypoint.routes import add_routes
-from virtual_exchange.entrypoint.ws import Patience, add_sockets
+from virtual_exchange.entrypoint.ws import SocketTimeouts, add_sockets
 from virtual_exchange.settings import Settings
 
 
@@ -27,8 +27,8 @@ def create_app(settings: Settings | None = None, container: Container | None = N
 
     app = FastAPI(title="virtual-exchange", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, health=live.health, tokens=live.services.tokens)
-    live.services.mover.on_bug = chassis.fail
+    live.services.scheduler.on_bug = chassis.fail
     add_routes(app, live.services)
-    patience = Patience(stall_s=settings.ws_stall_s, silence_s=settings.ws_silence_s or None)
-    add_sockets(app, live.services, patience)
+    timeouts = SocketTimeouts(stall_s=settings.ws_stall_s, silence_s=settings.ws_silence_s or None)
+    add_sockets(app, live.services, timeouts)
     return app

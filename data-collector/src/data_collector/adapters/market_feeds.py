@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from data_collector.domain.candles import MarketEvent, Mids
 from suite.errors import SuiteError, one_line
 from suite.feeds import FeedListener
-from suite.service.feed import PATIENCE, MinuteBudget, Patience, Stream, UnifiedWebSocketFeed
+from suite.service.feed import TIMEOUTS, FeedTimeouts, MinuteBudget, Stream, UnifiedWebSocketFeed
 
 StreamMaker = Callable[[Collection[str]], Stream[MarketEvent]]
 """Makes a stream that will follow these coins once it is opened."""
@@ -27,7 +27,7 @@ class KlineFeed:
         listener: is told everything.
         budget: of connections to the venue.
         chance: of the jitter.
-        patience: the limits.
+        timeouts: the limits.
 
     Attributes:
         feed: what keeps the connection; for metrics.
@@ -41,7 +41,7 @@ class KlineFeed:
         *,
         budget: MinuteBudget,
         chance: random.Random,
-        patience: Patience = PATIENCE,
+        timeouts: FeedTimeouts = TIMEOUTS,
     ) -> None:
         self._coins: Collection[str] = ()
         self.feed: UnifiedWebSocketFeed[MarketEvent] = UnifiedWebSocketFeed(
@@ -49,7 +49,7 @@ class KlineFeed:
             lambda: make_stream(self._coins),
             listener,
             budget=budget,
-            patience=patience,
+            timeouts=timeouts,
             chance=chance,
         )
         self.feed.wanted.clear()
@@ -89,7 +89,7 @@ class PriceFeed:
         make_stream: made without coins, so that mids are all that comes.
         budget: of connections to the venue.
         chance: of the jitter.
-        patience: the limits.
+        timeouts: the limits.
 
     Attributes:
         prices: USD by coin; empty while there is no connection, since old prices are none.
@@ -102,7 +102,7 @@ class PriceFeed:
         *,
         budget: MinuteBudget,
         chance: random.Random,
-        patience: Patience = PATIENCE,
+        timeouts: FeedTimeouts = TIMEOUTS,
     ) -> None:
         self.prices: dict[str, float] = {}
         self.feed: UnifiedWebSocketFeed[MarketEvent] = UnifiedWebSocketFeed(
@@ -110,7 +110,7 @@ class PriceFeed:
             lambda: make_stream(()),
             self,
             budget=budget,
-            patience=patience,
+            timeouts=timeouts,
             chance=chance,
         )
 

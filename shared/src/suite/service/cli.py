@@ -42,7 +42,7 @@ def run_command(app: typer.Typer, *, name: str, args: Sequence[str] | None = Non
         # The reader has gone (`| head`); keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_FAILURE
-    except BaseException as error:  # noqa: BLE001  the outermost door of the process
+    except BaseException as error:  # noqa: BLE001  the outermost handler of the process
         code = _explain(name, error)
     raise SystemExit(code)
 

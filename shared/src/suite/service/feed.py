@@ -72,7 +72,7 @@ class Stream(Protocol[T_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class FeedTimeouts:
     """How long a feed waits for what.
 
     Attributes:
@@ -95,7 +95,7 @@ class Patience:
     queue: int = 10_000
 
 
-PATIENCE: Final = Patience()
+TIMEOUTS: Final = FeedTimeouts()
 
 
 class MinuteBudget:
@@ -160,7 +160,7 @@ class UnifiedWebSocketFeed(Generic[T]):
         make_stream: makes the next connection, not yet opened.
         listener: is told of everything.
         budget: of connections, shared by all feeds to one venue.
-        patience: the limits.
+        timeouts: the limits.
         chance: of the jitter.
         clock_s: seconds of a clock that never goes back.
         quiet: there may be nothing to tell for long, so that pongs are signs of life, too.
@@ -178,7 +178,7 @@ class UnifiedWebSocketFeed(Generic[T]):
         listener: FeedListener[T],
         *,
         budget: MinuteBudget,
-        patience: Patience = PATIENCE,
+        timeouts: FeedTimeouts = TIMEOUTS,
         chance: random.Random,
         clock_s: Callable[[], float] = time.monotonic,
         quiet: bool = False,
@@ -192,10 +192,10 @@ class UnifiedWebSocketFeed(Generic[T]):
         self._make_stream = make_stream
         self._listener = listener
         self._budget = budget
-        self._patience = patience
+        self._timeouts = timeouts
         self._chance = chance
         self._clock_s = clock_s
-        self._queue: asyncio.Queue[Callable[[], None]] = asyncio.Queue(patience.queue)
+        self._queue: asyncio.Queue[Callable[[], None]] = asyncio.Queue(timeouts.queue)
         self._state = "new"
         self._since_s = clock_s()
         self._payload_s = self._since_s
@@ -250,7 +250,7 @@ class UnifiedWebSocketFeed(Generic[T]):
             was_live = await self._live_once()
             if was_live:
                 await self._queue.put(lambda reason=self._last_reason: self._listener.lost(reason))  # type: ignore[misc]
-            if self._clock_s() - opened_s >= self._patience.steady_s:
+            if self._clock_s() - opened_s >= self._timeouts.steady_s:
                 self._attempt = 0
             self._attempt += 1
 
@@ -258,8 +258,8 @@ class UnifiedWebSocketFeed(Generic[T]):
         """The pause before an attempt: none before the first, then doubling, half of it jitter."""
         if self._attempt == 0:
             return 0.0
-        longest = self._patience.longest_pause_s
-        pause = min(longest, self._patience.first_pause_s * 2.0 ** min(self._attempt - 1, 16))
+        longest = self._timeouts.longest_pause_s
+        pause = min(longest, self._timeouts.first_pause_s * 2.0 ** min(self._attempt - 1, 16))
         return pause * self._chance.uniform(0.5, 1.0)
 
     async def _live_once(self) -> bool:
@@ -267,7 +267,7 @@ class UnifiedWebSocketFeed(Generic[T]):
         self._enter("connecting")
         stream, live = self._make_stream(), False
         try:
-            async with asyncio.timeout(self._patience.open_s):
+            async with asyncio.timeout(self._timeouts.open_s):
                 await stream.open()
             live = True
             self.counts.connects += 1
@@ -329,13 +329,13 @@ class UnifiedWebSocketFeed(Generic[T]):
         """Ping, and end a connection over which nothing comes but pongs."""
         pinged_s = self._clock_s()
         while True:
-            await asyncio.sleep(self._patience.tick_s)
+            await asyncio.sleep(self._timeouts.tick_s)
             now = self._clock_s()
-            if now - self._payload_s > self._patience.silence_s:
-                raise _Stalled(f"no payload for {self._patience.silence_s:g} s")
-            if now - pinged_s >= self._patience.ping_s:
+            if now - self._payload_s > self._timeouts.silence_s:
+                raise _Stalled(f"no payload for {self._timeouts.silence_s:g} s")
+            if now - pinged_s >= self._timeouts.ping_s:
                 pinged_s = now
-                async with asyncio.timeout(self._patience.open_s):
+                async with asyncio.timeout(self._timeouts.open_s):
                     await stream.ping()
 
     def _account(self, ended: BaseExceptionGroup[BaseException]) -> str:

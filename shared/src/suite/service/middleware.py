@@ -119,7 +119,7 @@ class Edge:
             else:
                 inner = receive if headers.content_length else self._limited(receive)
                 await self._app(scope, inner, send_marked)
-        except Exception as error:  # noqa: BLE001  the last door: the caller gets one line, we the rest
+        except Exception as error:  # noqa: BLE001  the last handler: the caller gets one line, we the rest
             await self._unexpected(error, scope, receive, send_marked, answered=status != 0)
             status = status or 500
         finally:

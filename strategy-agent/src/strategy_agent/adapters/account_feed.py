@@ -28,11 +28,11 @@ from strategy_agent.application.account_events import (
 from strategy_agent.application.ports import AccountListener
 from suite.contracts import hyperliquid_ws as ws
 from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
-from suite.service.feed import MalformedFrame, MinuteBudget, Patience, UnifiedWebSocketFeed
+from suite.service.feed import FeedTimeouts, MalformedFrame, MinuteBudget, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 from suite.service.http import bearer
 
-ACCOUNT_PATIENCE: Final = Patience(ping_s=5.0, silence_s=15.0, open_s=15.0)
+ACCOUNT_TIMEOUTS: Final = FeedTimeouts(ping_s=5.0, silence_s=15.0, open_s=15.0)
 """A dead connection is found, and replaced, before its account counts as stale after 20 s."""
 
 
@@ -176,7 +176,7 @@ class AccountFeed:
         chance: of the jitter of pauses.
         token: bearer token, where the venue wants one.
         budget: of connections, shared with other feeds of the process.
-        patience: the limits.
+        timeouts: the limits.
 
     Attributes:
         feed: what keeps the connection; for metrics.
@@ -191,14 +191,14 @@ class AccountFeed:
         chance: random.Random,
         token: str | None = None,
         budget: MinuteBudget | None = None,
-        patience: Patience = ACCOUNT_PATIENCE,
+        timeouts: FeedTimeouts = ACCOUNT_TIMEOUTS,
     ) -> None:
         self.feed: UnifiedWebSocketFeed[AccountEvent] = UnifiedWebSocketFeed(
             f"account-{user[:10]}",
             lambda: AccountStream(url, user, heard=listener.heard, token=token),
             listener,
             budget=budget or MinuteBudget(),
-            patience=patience,
+            timeouts=timeouts,
             chance=chance,
             quiet=True,
         )

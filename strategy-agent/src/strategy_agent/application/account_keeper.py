@@ -20,7 +20,7 @@ CONNECT: Final = "connect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeeperPatience:
+class KeeperTimeouts:
     """How long a keeper waits for what, seconds.
 
     Attributes:
@@ -47,7 +47,7 @@ class AccountKeeper:
         reads: the venue's own answers about the account.
         chance: of the jitter of pauses.
         mids: prices that come over the same connection.
-        patience: see there.
+        timeouts: see there.
 
     Attributes:
         rest_calls: requests to the venue by reason: `connect`.
@@ -62,7 +62,7 @@ class AccountKeeper:
         *,
         chance: random.Random,
         mids: LiveMids | None = None,
-        patience: KeeperPatience | None = None,
+        timeouts: KeeperTimeouts | None = None,
     ) -> None:
         self.cache = cache
         self.mids = mids or LiveMids()
@@ -71,7 +71,7 @@ class AccountKeeper:
         self.flaws: Counter[str] = Counter()
         self._reads = reads
         self._chance = chance
-        self._patience = patience or KeeperPatience()
+        self._timeouts = timeouts or KeeperTimeouts()
         self._connection = 0
         self._wanted = asyncio.Event()
 
@@ -125,10 +125,10 @@ class AccountKeeper:
 
     async def _reconcile(self, connection: int) -> None:
         """Read the account until the reads explain what the stream told, or it is another one."""
-        patience, pause_s, unexplained = self._patience, self._patience.first_pause_s, 0
+        timeouts, pause_s, unexplained = self._timeouts, self._timeouts.first_pause_s, 0
         while connection == self._connection and self.cache.state.live:
             if not self.cache.ready:
-                await asyncio.sleep(min(patience.tick_s, 0.02))
+                await asyncio.sleep(min(timeouts.tick_s, 0.02))
                 continue
             try:
                 if await self._read(connection):
@@ -138,11 +138,11 @@ class AccountKeeper:
             except SuiteError as fault:
                 self.failed_reads += 1
                 wait_s = max(pause_s, (fault.retry_after_ms or 0) / 1000)
-            if unexplained >= patience.reads:
+            if unexplained >= timeouts.reads:
                 self.cache.give_in()
                 return
             await asyncio.sleep(wait_s * self._chance.uniform(0.5, 1.0))
-            pause_s = min(2 * pause_s, patience.longest_pause_s)
+            pause_s = min(2 * pause_s, timeouts.longest_pause_s)
 
     async def _read(self, connection: int) -> bool:
         """Ask for account and fills, and merge the answers; say whether they explain it.
@@ -159,11 +159,11 @@ class AccountKeeper:
 
     async def _look_after(self, stream: AccountStream) -> None:
         """Connect anew where a connection tells nothing, or the account differs from its story."""
-        patience, cache = self._patience, self.cache
+        timeouts, cache = self._timeouts, self.cache
         now_s = asyncio.get_running_loop().time
-        heal_s, next_heal_s = patience.first_heal_s, 0.0
+        heal_s, next_heal_s = timeouts.first_heal_s, 0.0
         while True:
-            await asyncio.sleep(patience.tick_s)
+            await asyncio.sleep(timeouts.tick_s)
             state = cache.state
             if not state.live:
                 continue
@@ -173,9 +173,9 @@ class AccountKeeper:
                 if now_s() >= next_heal_s:
                     stream.reconnect("the account differs")
                     next_heal_s = now_s() + heal_s
-                    heal_s = min(2 * heal_s, patience.longest_heal_s)
+                    heal_s = min(2 * heal_s, timeouts.longest_heal_s)
             elif not state.reconciling and not state.differences and now_s() >= next_heal_s:
-                heal_s = patience.first_heal_s
+                heal_s = timeouts.first_heal_s
 
 
 def _needs_fills(difference: str) -> bool:

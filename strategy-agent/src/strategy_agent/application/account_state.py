@@ -28,7 +28,7 @@ from strategy_agent.application.account_events import (
     StatePush,
 )
 from strategy_agent.application.account_picture import AccountPicture, check_numbers
-from strategy_agent.application.doubts import Doubts
+from strategy_agent.application.discrepancies import Discrepancies
 from strategy_agent.application.fill_book import FillBook
 from suite.clock import Clock
 from suite.contracts.clock import AccountView
@@ -131,7 +131,7 @@ class AccountStateCache:
         self._fundings: dict[tuple[int, str], FundingPayment] = {}
         self._moved_ms = 0
         self._ahead = FillsAhead()
-        self._doubts = Doubts(
+        self._discrepancies = Discrepancies(
             looks=self.limits.looks,
             dwell_s=self.limits.dwell_s,
             now_s=now_s,
@@ -172,7 +172,7 @@ class AccountStateCache:
     @property
     def differences(self) -> int:
         """How many differences were ever confirmed."""
-        return self._doubts.total
+        return self._discrepancies.total
 
     @property
     def ready(self) -> bool:
@@ -184,7 +184,7 @@ class AccountStateCache:
     def connected(self) -> None:
         """A connection is open; all that is told from now on begins with snapshots."""
         self._first_push = True
-        self._doubts.clear()
+        self._discrepancies.clear()
         self._pushed_s = self._heard_s = self._now_s()
         self.state = replace(self.state, live=True, reconciling=True)
 
@@ -241,7 +241,7 @@ class AccountStateCache:
 
     def give_in(self) -> None:
         """Call the connection reconciled although it is not explained, and tell what differs."""
-        self._doubts.confirm()
+        self._discrepancies.confirm()
         self._settle()
 
     def adopt(self) -> None:
@@ -251,7 +251,7 @@ class AccountStateCache:
             self._picture.take_cash(self._push)
             self._picture.take_orders(self._push)
         self._ahead.clear()
-        self._doubts.clear()
+        self._discrepancies.clear()
         self._lies.clear()
         self._flaws.clear()
         self._publish()
@@ -341,11 +341,11 @@ class AccountStateCache:
             del found["cash"]
             self.counts["adopted"] += 1
             self._picture.take_cash(push)
-        self._doubts.look(found, in_flight=self.in_flight())
+        self._discrepancies.look(found, in_flight=self.in_flight())
         if not found:
             self._agreed_ms = push.server_ms
             self._flaws.clear()
-        if any(told.startswith("order") for told in self._doubts.confirmed):
+        if any(told.startswith("order") for told in self._discrepancies.confirmed):
             self._picture.take_orders(push)
 
     def _note(self, where: dict[str, None], what: str) -> None:
@@ -367,7 +367,7 @@ class AccountStateCache:
             fills=self.book.recent,
             fundings=tuple(self._fundings.values())[-_FUNDINGS_SHOWN:],
             as_of_ms=0 if push is None else push.server_ms,
-            differences=(*self._doubts.confirmed, *self._lies, *self._flaws),
+            differences=(*self._discrepancies.confirmed, *self._lies, *self._flaws),
         )
         for listener in self.listeners:
             listener(change or AccountChange())

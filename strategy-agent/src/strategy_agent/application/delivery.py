@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from strategy_agent.application.budget import RateBudget
-from strategy_agent.application.ports import DurableIntent, IntentLog, OrderDoor, RiskLatch
+from strategy_agent.application.ports import DurableIntent, IntentLog, OrderGateway, RiskLatch
 from suite.checks import InvariantViolated
 from suite.clock import Clock
 from suite.contracts.venue import (
@@ -41,7 +41,7 @@ _LONGEST_ASKED_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class DeliveryTimeouts:
     """How long what is waited for.
 
     Attributes:
@@ -139,14 +139,14 @@ class OrderDelivery:
     """The last hop of one trader's orders.
 
     Args:
-        door: to the exchange.
+        gateway: to the exchange.
         log: of intents; those that are open in it are resolved before new risk leaves.
         clock: wall time, by which actions expire.
         trader_id: whose orders they are.
         latch: forbids new risk.
         budget: of requests.
         jitter: source of the random part of pauses.
-        patience: how long what is waited for.
+        timeouts: how long what is waited for.
 
     Attributes:
         counts: what went out.
@@ -154,7 +154,7 @@ class OrderDelivery:
 
     def __init__(
         self,
-        door: OrderDoor,
+        gateway: OrderGateway,
         log: IntentLog,
         clock: Clock,
         *,
@@ -162,17 +162,17 @@ class OrderDelivery:
         latch: RiskLatch,
         budget: RateBudget,
         jitter: random.Random,
-        patience: Patience | None = None,
+        timeouts: DeliveryTimeouts | None = None,
     ) -> None:
         self.counts = Counts()
-        self._door = door
+        self._gateway = gateway
         self._log = log
         self._clock = clock
         self._trader_id = trader_id
         self._latch = latch
         self._budget = budget
         self._jitter = jitter
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or DeliveryTimeouts()
         self._unlogged: dict[str, DurableIntent] = {}
         self._sent: set[str] = set()
         self._fates: dict[str, asyncio.Task[None]] = {}
@@ -226,12 +226,12 @@ class OrderDelivery:
             One answer for each action: the exchange's own; `err` with a text that begins with
             `held back` when it never left; `sent` while its fate is unknown.
         """
-        now_s, patience = asyncio.get_running_loop().time(), self._patience
+        now_s, timeouts = asyncio.get_running_loop().time(), self._timeouts
         here = _Turn(
             decided_ms=decided_ms,
-            expires_ms=self._clock.now_ms() + patience.expires_ms,
-            deadline_s=now_s + patience.turn_s,
-            order_s=now_s + min(patience.order_s, patience.turn_s),
+            expires_ms=self._clock.now_ms() + timeouts.expires_ms,
+            deadline_s=now_s + timeouts.turn_s,
+            order_s=now_s + min(timeouts.order_s, timeouts.turn_s),
         )
         self._ask_for_earlier()
         self._turns += 1
@@ -341,7 +341,7 @@ class OrderDelivery:
         else:
             self._sent.add(intent.key)
             self.counts.sent += 1
-        return await self._door.send(intent)
+        return await self._gateway.send(intent)
 
     # what became of it
 
@@ -375,7 +375,7 @@ class OrderDelivery:
                     reply: ActionReply | None = await self._send(intent)
                 else:
                     self.counts.asked += 1
-                    reply = await self._door.resolve(intent)
+                    reply = await self._gateway.resolve(intent)
                 break
             except SuiteError as fault:
                 asked_ms = fault.retry_after_ms
@@ -388,15 +388,15 @@ class OrderDelivery:
     def _pause_s(self, tries: int, asked_ms: int | None) -> float:
         if asked_ms is not None:
             return min(asked_ms / 1000, _LONGEST_ASKED_S)
-        patience = self._patience
-        pause_s = min(patience.longest_pause_s, patience.first_pause_s * 2.0 ** min(tries, 30))
+        timeouts = self._timeouts
+        pause_s = min(timeouts.longest_pause_s, timeouts.first_pause_s * 2.0 ** min(tries, 30))
         return pause_s * self._jitter.uniform(0.5, 1.5)
 
     def _still_wanted(self, intent: DurableIntent) -> bool:
         """Whether an action is young enough, and still allowed, to be sent again."""
-        patience, risky = self._patience, adds_risk(intent.action)
-        age_ms = self._clock.now_ms() - (intent.expires_ms - patience.expires_ms)
-        wanted_ms = patience.entry_wanted_ms if risky else patience.exit_wanted_ms
+        timeouts, risky = self._timeouts, adds_risk(intent.action)
+        age_ms = self._clock.now_ms() - (intent.expires_ms - timeouts.expires_ms)
+        wanted_ms = timeouts.entry_wanted_ms if risky else timeouts.exit_wanted_ms
         return age_ms <= wanted_ms and not (risky and self._latch.engaged)
 
     def _settle(self, intent: DurableIntent, reply: ActionReply | None) -> None:

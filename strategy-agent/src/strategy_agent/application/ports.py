@@ -81,7 +81,7 @@ class DurableIntent(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
 
 
-class OrderDoor(Protocol):
+class OrderGateway(Protocol):
     """Where the orders of one account go."""
 
     async def send(self, intent: DurableIntent) -> ActionReply:
@@ -125,7 +125,7 @@ class AccountHistory(AccountReads, Protocol):
         ...
 
 
-class ExchangeConnection(OrderDoor, AccountHistory, Protocol):
+class ExchangeConnection(OrderGateway, AccountHistory, Protocol):
     """One account at one exchange: the venue contract, or any exchange of ccxt.
 
     Its reads are for a (re)connect and for people who ask, never for a cycle.

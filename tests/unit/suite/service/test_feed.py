@@ -12,14 +12,14 @@ from tests.support.waiting import until
 from suite.errors import UpstreamUnavailable
 from suite.service.feed import (
     FeedMetrics,
+    FeedTimeouts,
     MalformedFrame,
     MinuteBudget,
     OversizeFrame,
-    Patience,
     UnifiedWebSocketFeed,
 )
 
-QUICK = Patience(tick_s=0.001, first_pause_s=0.001, longest_pause_s=0.004)
+QUICK = FeedTimeouts(tick_s=0.001, first_pause_s=0.001, longest_pause_s=0.004)
 PONG: Sequence[int] = ()
 Said = Sequence[int] | Exception
 
@@ -84,14 +84,14 @@ class Ear:
 
 @asynccontextmanager
 async def running(
-    venue: Venue, ear: Ear, clock: Clock, patience: Patience = QUICK, *, quiet: bool = False
+    venue: Venue, ear: Ear, clock: Clock, timeouts: FeedTimeouts = QUICK, *, quiet: bool = False
 ) -> AsyncIterator[UnifiedWebSocketFeed[int]]:
     feed = UnifiedWebSocketFeed[int](
         "test",
         venue.stream,
         ear,
         budget=MinuteBudget(1000, clock_s=clock),
-        patience=patience,
+        timeouts=timeouts,
         chance=random.Random(1),
         clock_s=clock,
         quiet=quiet,
@@ -180,8 +180,8 @@ async def test_a_full_queue_ends_the_connection_rather_than_lose_events_unseen()
     venue, ear, clock = Venue(), Ear(), Clock()
     for number in range(6):  # read in one go, before the listener has its turn
         venue.said.put_nowait([number])
-    patience = Patience(tick_s=0.001, first_pause_s=0.001, longest_pause_s=0.004, queue=4)
-    async with running(venue, ear, clock, patience) as feed:
+    timeouts = FeedTimeouts(tick_s=0.001, first_pause_s=0.001, longest_pause_s=0.004, queue=4)
+    async with running(venue, ear, clock, timeouts) as feed:
         await until(lambda: 2 == ear.heard.count("connected"))
         assert 1 == feed.counts.overflows
         assert "lost: 4 receipts wait already" in ear.heard

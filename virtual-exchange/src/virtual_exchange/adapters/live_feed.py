@@ -26,7 +26,7 @@ from suite.feeds import FeedListener
 from suite.fixed import USD_DECIMALS, Usd, parse_fixed
 from suite.instrument import Instrument, MarginTier, coin_of, default_instrument
 from suite.klines import empty_bars
-from suite.service.feed import MalformedFrame, MinuteBudget, Patience, UnifiedWebSocketFeed
+from suite.service.feed import FeedTimeouts, MalformedFrame, MinuteBudget, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 from suite.service.upstream import Upstream
 from virtual_exchange.application.ports import FeedCoin, FeedTime
@@ -116,7 +116,7 @@ class HttpFeed:
 
     def __init__(self, url: str, *, silence_s: float, clock: Clock) -> None:
         self.name = url.rstrip("/")
-        self._patience = Patience(silence_s=silence_s, longest_pause_s=_LONGEST_PAUSE_S)
+        self._timeouts = FeedTimeouts(silence_s=silence_s, longest_pause_s=_LONGEST_PAUSE_S)
         self._clock = clock
         self._budget = MinuteBudget()
 
@@ -156,7 +156,7 @@ class HttpFeed:
             lambda: MarketStream(address, coins),
             listener,
             budget=self._budget,
-            patience=self._patience,
+            timeouts=self._timeouts,
             chance=random.Random(),  # noqa: S311 - of pauses between connections
         )
         await feed.run()

@@ -19,7 +19,7 @@ from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.clock.barrier import Barrier
 from virtual_exchange.application.clock.views import Views
-from virtual_exchange.application.exchange.door import Door
+from virtual_exchange.application.exchange.gateway import Gateway
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.keys import RequestKeys
 from virtual_exchange.application.exchange.simple import Venue
@@ -27,6 +27,7 @@ from virtual_exchange.application.exchange.trading import Trading
 from virtual_exchange.application.exchange.transfers import Transfers
 from virtual_exchange.application.info.queries import Queries
 from virtual_exchange.application.info.snapshots import MarketData
+from virtual_exchange.application.latency_queue import LatencyQueue
 from virtual_exchange.application.market.disguise import concealed, unmasked
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.market.rules import rules_of
@@ -35,7 +36,6 @@ from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.report.manifest import run_manifest
 from virtual_exchange.application.report.results import canonical_report
 from virtual_exchange.application.stream.streams import Streams
-from virtual_exchange.application.transit import Transit
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account, address_of
 from virtual_exchange.domain.agents import Agent
@@ -66,7 +66,7 @@ class Session:
     data: MarketData
     barrier: Barrier
     identity: Identity
-    door: Door
+    gateway: Gateway
     transfers: Transfers
     streams: Streams
     trading: Trading
@@ -203,13 +203,13 @@ def open_session(
     trading = Trading(world)
     identity = _identity(request, world, clock)
     venue, queries = Venue(world, trading), Queries(world, identity)
-    data, transit = MarketData(world), Transit(world, request.latency)
+    data, latency_queue = MarketData(world), LatencyQueue(world, request.latency)
     barrier = Barrier(
         world=world,
         venue=venue,
         views=Views(world, queries, data, encoded=encoded),
         clock=clock,
-        transit=transit,
+        latency_queue=latency_queue,
         expected=_expected(request, world),
         paced=request.clock != "lockstep",
         supervised=request.supervised,
@@ -220,11 +220,11 @@ def open_session(
         barrier.touch(account)
         streams.acted(account)
 
-    door = Door(
+    gateway = Gateway(
         world,
         identity=identity,
         trading=trading,
-        transit=transit,
+        latency_queue=latency_queue,
         touch=touch,
         warn=warn,
         limits=queries.limits,
@@ -240,7 +240,7 @@ def open_session(
         data=data,
         barrier=barrier,
         identity=identity,
-        door=door,
+        gateway=gateway,
         transfers=Transfers(world),
         streams=streams,
         trading=trading,

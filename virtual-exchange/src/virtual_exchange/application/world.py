@@ -108,7 +108,7 @@ class World:
         self.listeners: list[Callable[[tuple[Event, ...]], None]] = []
         self.alarms: list[Alarm] = []
         self.capacity = max(capacity, len(accounts))
-        # orders are on their way before they come here (`transit.py`), not inside the engine
+        # orders are on their way before they come here (`latency_queue.py`), not inside the engine
         at_once = replace(rules, decision_latency_ms=0)
         self.engine = Engine(market.instruments, market.tape, self.capacity, at_once)
         self.by_id: dict[AccountId, Account] = {}

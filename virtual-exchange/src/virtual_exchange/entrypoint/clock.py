@@ -44,7 +44,7 @@ async def wait(call: Call) -> Answer:
     session = call.session
     account = call.account(session)
     ticket = session.barrier.wait(account, call.decode(_wait))
-    reply = await call.services.mover.reply(session, ticket, call.left)
+    reply = await call.services.scheduler.reply(session, ticket, call.left)
     return Answer(status=_NOBODY_THERE) if reply is None else answer(reply)
 
 
@@ -66,7 +66,7 @@ async def leave(call: Call) -> Answer:
     """`POST /clock/leave`."""
     session = call.session
     session.barrier.leave(call.account(session))
-    await call.services.mover.settle(session)
+    await call.services.scheduler.settle(session)
     return answer(session.clock_state())
 
 
@@ -78,14 +78,14 @@ async def give_up(call: Call) -> Answer:
     if account is None:
         raise NotFound(f"no account {name[:64]!r} in this world")
     session.give_up(account.index)
-    await call.services.mover.settle(session)
+    await call.services.scheduler.settle(session)
     return answer(session.clock_state())
 
 
 async def advance(call: Call) -> Answer:
     """`POST /clock/advance`, for the operator."""
     session = call.session
-    await call.services.mover.advance(session, call.decode(_advance).until_ms)
+    await call.services.scheduler.advance(session, call.decode(_advance).until_ms)
     return answer(session.clock_state())
 
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from suite.contracts.hyperliquid_exchange import Envelope
 from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
-from virtual_exchange.application.exchange.door import Malformed
+from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.info.request import (
     InfoBody,
     UnknownRequest,
@@ -26,12 +26,12 @@ async def exchange(call: Call) -> Answer:
     if not call.spend(action_weight(1)):
         return answer(None, status=429)
     try:
-        delivery = session.door.post(call.body)
+        delivery = session.gateway.post(call.body)
     except Malformed as error:
         if not error.is_json:
             raise HTTPException(400, NOT_JSON) from None
         raise unprocessable(one_line(f"{WRONG_SHAPE}: {error}")) from None
-    told = await call.services.mover.arrival(session, delivery)
+    told = await call.services.scheduler.arrival(session, delivery)
     call.charge(action_weight(_statuses(told)) - action_weight(1))
     return answer(told)
 

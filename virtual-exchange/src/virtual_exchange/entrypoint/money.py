@@ -14,7 +14,7 @@ async def faucet(call: Call) -> Answer:
     """`POST /faucet`."""
     request = call.decode(_faucet)
     session = call.session
-    session.identity.welcome(normal_address(request.address))
+    session.identity.register(normal_address(request.address))
     return answer({"address": normal_address(request.address)})
 
 

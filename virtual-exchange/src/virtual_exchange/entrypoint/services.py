@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from suite.clock import Clock
 from suite.service.tokens import TokenStore
 from virtual_exchange.application.jobs import Jobs
-from virtual_exchange.application.mover import Mover
+from virtual_exchange.application.world_scheduler import WorldScheduler
 from virtual_exchange.application.worlds import Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 
@@ -20,7 +20,7 @@ class Services:
 
     worlds: Worlds
     jobs: Jobs
-    mover: Mover
+    scheduler: WorldScheduler
     tokens: TokenStore
     clock: Clock
     weights: WeightLimits | None = None

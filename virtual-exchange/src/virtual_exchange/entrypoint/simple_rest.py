@@ -24,7 +24,7 @@ from suite.contracts.venue import (
 from suite.errors import BadRequest, Forbidden, NotFound
 from suite.ids import AccountId
 from virtual_exchange.application.exchange.keys import Kept
-from virtual_exchange.application.transit import Delivery, answered
+from virtual_exchange.application.latency_queue import Delivery, answered
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _OID: Final = re.compile(r"[0-9]{1,16}")
@@ -52,7 +52,7 @@ def _acting(name: str, kind: type[Action]) -> Callable[[Call], Awaitable[Answer]
             return session.barrier.send(account, action)
 
         if key is None:
-            return answer(await call.services.mover.arrival(session, send()))
+            return answer(await call.services.scheduler.arrival(session, send()))
         fingerprint = hashlib.sha256(f"{name}\n".encode() + call.body).digest()
         urgent = isinstance(action, CancelOrder) or (
             isinstance(action, PlaceOrder | ModifyOrder) and action.reduce_only
@@ -76,7 +76,7 @@ async def noop(call: Call) -> Answer:
 
 async def _told(call: Call, key: str, kept: Kept) -> Answer:
     """Answer a request with a key once it is known what became of it."""
-    told = answer(await call.services.mover.arrival(call.session, kept.delivery))
+    told = answer(await call.services.scheduler.arrival(call.session, kept.delivery))
     replayed = b"true" if kept.replayed else b"false"
     told.headers = ((b"idempotency-key", key.encode()), (b"idempotent-replayed", replayed))
     return told

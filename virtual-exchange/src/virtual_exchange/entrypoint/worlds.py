@@ -68,7 +68,7 @@ async def create(call: Call) -> Answer:
     """`POST /worlds`."""
     services = call.services
     session = await services.worlds.create(call.decode(_request))
-    services.mover.watch(session)
+    services.scheduler.watch(session)
     world = session.world
     tokens: dict[str, str] = {
         account.account_id: services.tokens.issue(
@@ -97,7 +97,7 @@ async def delete(call: Call) -> Answer:
     session = _named(call)
     call.services.worlds.delete(session.world.world_id)
     call.services.tokens.revoke(realm=session.world.world_id)
-    await call.services.mover.forget(session)
+    await call.services.scheduler.forget(session)
     return answer({"deleted": session.world.world_id})
 
 

@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class SocketTimeouts:
     """How long a connection may be still.
 
     Attributes:
@@ -49,7 +49,7 @@ class SocketEndpoint:
     Args:
         services: of this process.
         limits: of each connection.
-        patience: with each connection.
+        timeouts: with each connection.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class SocketEndpoint:
         services: Services,
         *,
         limits: ConnectionLimits | None = None,
-        patience: Patience | None = None,
+        timeouts: SocketTimeouts | None = None,
     ) -> None:
         self._services = services
         self._limits = limits or ConnectionLimits()
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or SocketTimeouts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection until either side ends it."""
@@ -74,12 +74,12 @@ class SocketEndpoint:
             return
         await send({"type": "websocket.accept"})
         wire: Wire = scope["extensions"].get(WIRE) or _AsgiWire(send)
-        await _Connection(call, session, wire, self._limits, self._patience).serve(receive)
+        await _Connection(call, session, wire, self._limits, self._timeouts).serve(receive)
 
 
-def add_sockets(app: FastAPI, services: Services, patience: Patience) -> None:
+def add_sockets(app: FastAPI, services: Services, timeouts: SocketTimeouts) -> None:
     """Serve `/ws` of the default world, and of each world below its path."""
-    endpoint = SocketEndpoint(services, patience=patience)
+    endpoint = SocketEndpoint(services, timeouts=timeouts)
     mark = open_to_all("like /info it reads what is public; its actions carry a signature")
     for prefix in ("/w/{world_id}", ""):
         app.router.routes.append(WebSocketRoute(f"{prefix}/ws", mark(endpoint)))
@@ -89,10 +89,15 @@ class _Connection:
     """One connection: a loop that listens, and one that sends."""
 
     def __init__(
-        self, call: Call, session: Session, wire: Wire, limits: ConnectionLimits, patience: Patience
+        self,
+        call: Call,
+        session: Session,
+        wire: Wire,
+        limits: ConnectionLimits,
+        timeouts: SocketTimeouts,
     ) -> None:
         self._wire = wire
-        self._patience = patience
+        self._timeouts = timeouts
         self._now_s = asyncio.get_running_loop().time
         self._sent_s = self._now_s()
         self._something = asyncio.Event()
@@ -137,11 +142,11 @@ class _Connection:
                 await self._room.wait()
 
     async def _send(self) -> None:
-        wire, patience = self._wire, self._patience
+        wire, timeouts = self._wire, self._timeouts
         try:
             while await self._woken():
                 while messages := self._subscriber.batch():
-                    await wire.carry(messages, limit_s=patience.stall_s)
+                    await wire.carry(messages, limit_s=timeouts.stall_s)
                     self._sent_s = self._now_s()
                     self._room.set()
                     await asyncio.sleep(0)
@@ -149,12 +154,12 @@ class _Connection:
             return
         except Stalled:
             _log.warning("ws_dropped", reason="stalled", world=self._world_id)
-            limit = f"{patience.stall_s:g} s"
+            limit = f"{timeouts.stall_s:g} s"
             wire.end(TRY_AGAIN_LATER, f"too slow: nothing was taken for {limit}")
 
     async def _woken(self) -> bool:
         """Wait for something to send; say whether the connection goes on."""
-        silence_s = self._patience.silence_s
+        silence_s = self._timeouts.silence_s
         try:
             async with asyncio.timeout_at(None if silence_s is None else self._sent_s + silence_s):
                 await self._something.wait()

@@ -8,13 +8,13 @@ from suite.contracts import hyperliquid_ws as ws
 from suite.errors import SuiteError, one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.answers import Answer as ActionAnswer
-from virtual_exchange.application.exchange.door import Malformed
+from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.info.request import UnknownRequest, Unsupported, read_body
 from virtual_exchange.application.info.weights import items_of, weight
+from virtual_exchange.application.latency_queue import Delivery
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.feeds import message
 from virtual_exchange.application.stream.subscriber import Subscriber
-from virtual_exchange.application.transit import Delivery
 from virtual_exchange.entrypoint.asgi import Call
 
 _PONG: Final = b'{"channel":"pong"}'
@@ -70,7 +70,7 @@ class Requests:
             self._respond(number, self._info(body))
             return
         try:
-            delivery = self._session.door.post(body)
+            delivery = self._session.gateway.post(body)
         except Malformed as error:
             self._respond(number, _failed(f"{WRONG_SHAPE}: {error}" if error.is_json else NOT_JSON))
             return

@@ -37,7 +37,7 @@ _PRICES_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPatience:
+class StreamTimeouts:
     """How long what is waited for, seconds.
 
     Attributes:
@@ -61,7 +61,7 @@ class CcxtAccountStream:
         coins: whose prices are wanted.
         wall: the machine's clock.
         chance: of the jitter of pauses.
-        patience: see there.
+        timeouts: see there.
 
     Attributes:
         connections: how many were opened.
@@ -76,7 +76,7 @@ class CcxtAccountStream:
         coins: Sequence[str],
         wall: Clock,
         chance: random.Random,
-        patience: StreamPatience | None = None,
+        timeouts: StreamTimeouts | None = None,
     ) -> None:
         self.connections = 0
         self.reads = 0
@@ -85,7 +85,7 @@ class CcxtAccountStream:
         self._symbols = [exchange.markets.symbol(coin) for coin in coins]
         self._wall = wall
         self._chance = chance
-        self._patience = patience or StreamPatience()
+        self._timeouts = timeouts or StreamTimeouts()
         self._ended: asyncio.Event = asyncio.Event()
         self._begun: asyncio.Event = asyncio.Event()
         self._open: dict[int, OpenOrder] = {}
@@ -102,7 +102,7 @@ class CcxtAccountStream:
         """Connect, read and tell until cancelled."""
         # ccxt changes the rounding of the context it runs in
         decimal.setcontext(decimal.Context())
-        pause_s = self._patience.first_pause_s
+        pause_s = self._timeouts.first_pause_s
         while True:
             self._ended.clear()
             self._begun.clear()
@@ -110,10 +110,10 @@ class CcxtAccountStream:
             reason = await self._connection()
             self._listener.lost(reason)
             await self._disconnect()
-            if asyncio.get_running_loop().time() - before > self._patience.longest_pause_s:
-                pause_s = self._patience.first_pause_s
+            if asyncio.get_running_loop().time() - before > self._timeouts.longest_pause_s:
+                pause_s = self._timeouts.first_pause_s
             await asyncio.sleep(pause_s * self._chance.uniform(0.5, 1.0))
-            pause_s = min(2 * pause_s, self._patience.longest_pause_s)
+            pause_s = min(2 * pause_s, self._timeouts.longest_pause_s)
 
     def reconnect(self, reason: str) -> None:
         """End the present connections and open others."""
@@ -160,7 +160,7 @@ class CcxtAccountStream:
 
     async def _keep(self) -> None:
         """Open, read what was before, then tell the state again while pings are answered."""
-        async with asyncio.timeout(self._patience.open_s):
+        async with asyncio.timeout(self._timeouts.open_s):
             while not self._connected():  # noqa: ASYNC110 - ccxt tells nobody
                 await asyncio.sleep(0.01)
         self.connections += 1
@@ -180,7 +180,7 @@ class CcxtAccountStream:
                 self._pong_ms = min(answered)
                 self._listener.heard()
                 now_s = asyncio.get_running_loop().time()
-                if now_s - self._told_s > self._patience.again_s:
+                if now_s - self._told_s > self._timeouts.again_s:
                     self._tell_state(None)
             self._tell_prices()
 

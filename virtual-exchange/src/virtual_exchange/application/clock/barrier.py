@@ -31,7 +31,7 @@ from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.clock.participant import NEVER, Participant, Step, Ticket
 from virtual_exchange.application.clock.views import Views
 from virtual_exchange.application.exchange.simple import Venue
-from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
+from virtual_exchange.application.latency_queue import SENT, Delivery, LatencyQueue, answered
 from virtual_exchange.application.world import Stops, World
 
 JOIN_LIMIT_MS = 60_000
@@ -51,7 +51,7 @@ class Barrier:
         venue: carries out the orders that come with a wait.
         views: builds what replies bring.
         clock: wall time, for limits on silence only.
-        transit: the way of orders to the venue.
+        latency_queue: the way of orders to the venue.
         expected: accounts without which time does not start.
         paced: time moves by `tick` alone and waits for nobody who has joined.
         supervised: whoever runs the world sees to it that all join and none falls silent.
@@ -64,7 +64,7 @@ class Barrier:
         venue: Venue,
         views: Views,
         clock: Clock,
-        transit: Transit | None = None,
+        latency_queue: LatencyQueue | None = None,
         expected: Iterable[int] = (),
         paced: bool = False,
         supervised: bool = False,
@@ -75,7 +75,7 @@ class Barrier:
         self._clock = clock
         self._paced = paced
         self._supervised = supervised
-        self._transit = transit or Transit(world, 0)
+        self._latency_queue = latency_queue or LatencyQueue(world, 0)
         self._first_join_ms: int | None = None
         self._left: dict[int, Participant] = {}
         self.degraded: set[int] = set()
@@ -175,7 +175,7 @@ class Barrier:
         kind = "cancel" if isinstance(action, CancelOrder) else "order"
         sent = ActionReply(status="ok", response={"type": kind, "data": {"statuses": [SENT]}})
         if isinstance(action, PlaceOrder | CancelOrder | ModifyOrder):
-            return self._transit.send(act, sent)
+            return self._latency_queue.send(act, sent)
         return answered(act())
 
     def heartbeat(self, account: int) -> None:
@@ -212,7 +212,7 @@ class Barrier:
         for participant in self.participants.values():
             participant.interrupt(gone)
         self.participants.clear()
-        self._transit.close(gone)
+        self._latency_queue.close(gone)
 
     def touch(self, account: int) -> None:
         """Note a sign of life that is not a step."""

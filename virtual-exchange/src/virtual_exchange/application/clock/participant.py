@@ -9,7 +9,7 @@ from perp_engine.commands import PriceWatch
 from suite.contracts.clock import WaitReply, WaitRequest
 from suite.contracts.venue import ActionReply
 from suite.errors import Conflict, SuiteError
-from virtual_exchange.application.transit import Delivery
+from virtual_exchange.application.latency_queue import Delivery
 
 _encode = msgspec.json.Encoder().encode
 NEVER = 1 << 62

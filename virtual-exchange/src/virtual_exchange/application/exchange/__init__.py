@@ -1,1 +1,1 @@
-"""The native door: signed actions, who may send them, and what each of them does."""
+"""The native gateway: signed actions, who may send them, and what each of them does."""

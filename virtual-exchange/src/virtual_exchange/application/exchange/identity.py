@@ -114,7 +114,7 @@ class Identity:
         self._world.open_account(account)
         return account
 
-    def welcome(self, address: str) -> None:
+    def register(self, address: str) -> None:
         """Fund an address that a read has named for the first time, where there is a faucet.
 
         Raises:

@@ -13,7 +13,7 @@ from typing import Final
 from suite.clock import Clock
 from suite.contracts.venue import ActionReply
 from suite.errors import Conflict, RateLimited
-from virtual_exchange.application.transit import Delivery, answered
+from virtual_exchange.application.latency_queue import Delivery, answered
 
 KEYS_MAX: Final = 20_000
 """Keys of one account that are kept; however old they are, since who asks may have been away."""

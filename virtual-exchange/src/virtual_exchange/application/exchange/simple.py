@@ -1,4 +1,4 @@
-"""The simple door: actions of the REST and of a step, and the venue's answers to them."""
+"""The simple gateway: actions of the REST and of a step, and the venue's answers to them."""
 
 from perp_engine.commands import PriceWatch
 from suite.contracts.clock import PriceCross
@@ -23,7 +23,7 @@ from virtual_exchange.application.world import World, symbol_of
 
 
 class Venue:
-    """The door through which traders with a token act on a world."""
+    """The gateway through which traders with a token act on a world."""
 
     def __init__(self, world: World, trading: Trading) -> None:
         self._world = world

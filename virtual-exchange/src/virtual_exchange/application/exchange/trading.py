@@ -1,8 +1,8 @@
 """Orders of an account on their way into the engine, and the venue's answers to them.
 
-Both doors come here: native actions and the simple REST. An answer is a status of the venue's own
-(`{"resting": ...}`, `{"filled": ...}`, `{"error": text}`, `"success"`, ...), or the reason why the
-action as a whole is refused.
+Both gateways come here: native actions and the simple REST. An answer is a status of the venue's
+own (`{"resting": ...}`, `{"filled": ...}`, `{"error": text}`, `"success"`, ...), or the reason why
+the action as a whole is refused.
 """
 
 from collections.abc import Iterable

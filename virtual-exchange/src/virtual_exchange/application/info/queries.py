@@ -75,17 +75,17 @@ class Queries:
             Conflict: an account would be opened, and there is no room.
         """
         if request.user is not None:
-            self.welcome(request.user)
+            self.register(request.user)
         return self.info(request, caller)
 
-    def welcome(self, user: str) -> None:
+    def register(self, user: str) -> None:
         """Open an account for an address that a client names, where there is a faucet.
 
         Raises:
             Conflict: there is no room for one more.
         """
         if is_address(user):
-            self._identity.welcome(normal_address(user))
+            self._identity.register(normal_address(user))
 
     def info(self, request: InfoBody, caller: int | None) -> Any:
         """Answer one request; what is returned may be shared and must not be changed.

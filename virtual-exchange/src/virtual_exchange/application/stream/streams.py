@@ -67,13 +67,13 @@ class Streams:
         queries: reads of it.
 
     Attributes:
-        welcome: told of every address that is named in a subscription.
+        register: told of every address that is named in a subscription.
     """
 
     def __init__(self, world: World, queries: Queries) -> None:
         self._connections: set[Connection] = set()
         self._closed = False
-        self.welcome = queries.welcome
+        self.register = queries.register
         self._world = world
         self._channels = Channels(world, queries)
         self._topics: dict[str, Topic] = {}

@@ -127,7 +127,7 @@ class Subscriber:
             self.error(refusal.format(json=_encode(wanted).decode()))
             return
         if topic.user:
-            self._streams.welcome(topic.user)
+            self._streams.register(topic.user)
             self._users[topic.user] = self._users.get(topic.user, 0) + 1
         self._acknowledge("subscribe", wanted)
         subscription = _Subscription(topic, self._queues[topic.rank], self._wake)

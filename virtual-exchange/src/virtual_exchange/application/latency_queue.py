@@ -68,7 +68,7 @@ def answered(answer: T) -> Delivery[T]:
     return Delivery(act=lambda: answer, due_bar=0, answer=answer, arrived=True)
 
 
-class Transit:
+class LatencyQueue:
     """The way to the venue of one world; an alarm of it.
 
     Args:

@@ -1,4 +1,4 @@
-"""A session for two who sign, and the ways they talk to its native door."""
+"""A session for two who sign, and the ways they talk to its native gateway."""
 
 from typing import Any
 

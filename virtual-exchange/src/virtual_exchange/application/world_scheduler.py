@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from suite.contracts.clock import WaitReply
 from virtual_exchange.application.clock.participant import Ticket
+from virtual_exchange.application.latency_queue import Delivery
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.transit import Delivery
 from virtual_exchange.application.world import Stops
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ _LOOK_S = 1.0
 """How often silence is looked at."""
 
 
-class Mover:
+class WorldScheduler:
     """Moves every world of a process.
 
     Args:

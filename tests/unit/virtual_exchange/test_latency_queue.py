@@ -17,8 +17,8 @@ from suite.enums import Side
 from suite.fixed import Size, Usd
 from suite.instrument import default_instrument
 from virtual_exchange.application.clock.participant import Ticket
+from virtual_exchange.application.latency_queue import SENT
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.transit import SENT
 
 LATENCY_MS = 90_000
 

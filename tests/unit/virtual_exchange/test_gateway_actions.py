@@ -1,10 +1,10 @@
-"""What the native door does: orders, leverage and money, with the venue's answers."""
+"""What the native gateway does: orders, leverage and money, with the venue's answers."""
 
 from typing import Any
 
 import pytest
 from tests.support.wallets import Wallet, item, order, statuses, trigger
-from tests.unit.virtual_exchange.native_door import NOW_MS, OWNER, act, cash, open_door, user
+from tests.unit.virtual_exchange.native_gateway import NOW_MS, OWNER, act, cash, open_door, user
 
 from virtual_exchange.application.session import Session
 

@@ -24,8 +24,8 @@ from virtual_exchange.application.exchange.texts import TEXTS
 from virtual_exchange.application.exchange.trade_actions import TradeActions
 from virtual_exchange.application.exchange.trading import Trading
 from virtual_exchange.application.exchange.twap_actions import TwapActions
+from virtual_exchange.application.latency_queue import SENT, Delivery, LatencyQueue, answered
 from virtual_exchange.application.limits import ActionLimits
-from virtual_exchange.application.transit import SENT, Delivery, Transit, answered
 from virtual_exchange.application.world import World
 from virtual_exchange.domain.accounts import Account
 
@@ -55,14 +55,14 @@ class _Refused(Exception):
     """The action as a whole is refused with a text."""
 
 
-class Door:
-    """The native door of one world.
+class Gateway:
+    """The native gateway of one world.
 
     Args:
         world: acted on.
         trading: carries orders out.
         identity: who may act.
-        transit: the way of orders to the venue.
+        latency_queue: the way of orders to the venue.
         limits: how many actions each account has sent, and may send.
         enforce_limits: refuse what goes beyond them.
         touch: called with the account of every action that was let in.
@@ -75,7 +75,7 @@ class Door:
         *,
         trading: Trading,
         identity: Identity,
-        transit: Transit,
+        latency_queue: LatencyQueue,
         limits: ActionLimits,
         enforce_limits: bool,
         touch: Callable[[int], None],
@@ -105,7 +105,7 @@ class Door:
             wire.SetReferrer: money.set_referrer,
             wire.Noop: lambda _account, _action: DONE,
         }
-        self._transit = transit
+        self._latency_queue = latency_queue
         self._limits = limits
         self._enforce_limits = enforce_limits
         self._touch = touch
@@ -234,13 +234,13 @@ class Door:
 
         match action:
             case wire.Order():
-                return self._transit.send(act, _sent("order", len(action.orders)))
+                return self._latency_queue.send(act, _sent("order", len(action.orders)))
             case wire.Cancel() | wire.CancelByCloid():
-                return self._transit.send(act, _sent("cancel", len(action.cancels)))
+                return self._latency_queue.send(act, _sent("cancel", len(action.cancels)))
             case wire.BatchModify():
-                return self._transit.send(act, _sent("order", len(action.modifies)))
+                return self._latency_queue.send(act, _sent("order", len(action.modifies)))
             case wire.Modify():
-                return self._transit.send(act, DONE)
+                return self._latency_queue.send(act, DONE)
             case _:
                 return act()
 

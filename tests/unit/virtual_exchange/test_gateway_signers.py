@@ -1,11 +1,11 @@
-"""Who the native door lets in: accounts, agents and sub-accounts."""
+"""Who the native gateway lets in: accounts, agents and sub-accounts."""
 
 from typing import Any
 
 import pytest
 from tests.support.wallets import Wallet, item, order, post, statuses
 from tests.support.worlds import open_memory_world, random_source
-from tests.unit.virtual_exchange.native_door import (
+from tests.unit.virtual_exchange.native_gateway import (
     AGENT,
     NOW_MS,
     OWNER,
@@ -170,11 +170,11 @@ def test_master_and_its_agent_act_for_a_sub_account_and_nobody_else_does(session
 def test_faucet_opens_an_account_by_name_only_where_there_is_one() -> None:
     """A read that names an address funds it; in a world without a faucet nothing happens."""
     poor = open_memory_world(random_source("BTC"))
-    poor.identity.welcome(STRANGER.address)
+    poor.identity.register(STRANGER.address)
     assert 1 == len(poor.world.accounts)
     rich = open_memory_world(random_source("BTC"), faucet=500)
     for _ in range(2):
-        rich.identity.welcome(STRANGER.address)
+        rich.identity.register(STRANGER.address)
     assert 2 == len(rich.world.accounts)
     assert 500_000_000 == cash(rich, 1)
     assert {"role": "user"} == rich.identity.role(STRANGER.address)

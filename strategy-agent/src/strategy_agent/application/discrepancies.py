@@ -12,7 +12,7 @@ class _Suspect:
     confirmed: bool = False
 
 
-class Doubts:
+class Discrepancies:
     """Differences that were seen, and those of them that are confirmed.
 
     A difference is confirmed when it was seen by the same amount in so many states in a row, for so

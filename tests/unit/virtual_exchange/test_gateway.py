@@ -1,4 +1,4 @@
-"""The native door: in which order a request is refused, what a body is, and how it ends."""
+"""The native gateway: in which order a request is refused, what a body is, and how it ends."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.support.wallets import item, order, post, statuses
 from tests.support.worlds import random_source
-from tests.unit.virtual_exchange.native_door import (
+from tests.unit.virtual_exchange.native_gateway import (
     AGENT,
     NOW_MS,
     OWNER,
@@ -20,7 +20,7 @@ from tests.unit.virtual_exchange.native_door import (
 from suite.bars import DAY_MS
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, WorldRequest
-from virtual_exchange.application.exchange.door import Malformed
+from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.session import Session, open_session
 
 
@@ -96,7 +96,7 @@ DEEP = b'{"action":' + b"[" * 5000 + b"]" * 5000 + b"}"
 def test_what_is_no_json_is_told_apart(session: Session, body: bytes) -> None:
     """400 on the wire."""
     with pytest.raises(Malformed) as caught:
-        session.door.post(body)
+        session.gateway.post(body)
     assert not caught.value.is_json
 
 
@@ -127,20 +127,20 @@ def test_json_of_another_shape_is_told_apart(session: Session, body: bytes) -> N
     """422 on the wire, and nothing has changed."""
     before = session.world.engine.digest()
     with pytest.raises(Malformed) as caught:
-        session.door.post(body)
+        session.gateway.post(body)
     assert caught.value.is_json
     assert before == session.world.engine.digest()
 
 
 def test_what_follows_the_first_value_is_ignored(session: Session) -> None:
     """As the venue's reader does."""
-    reply = session.door.post(encoded() + b" trailing nonsense").answer
+    reply = session.gateway.post(encoded() + b" trailing nonsense").answer
     assert reply["status"] == "ok"
 
 
 def test_unknown_keys_of_the_envelope_are_ignored(session: Session) -> None:
     """Frontends add their own."""
-    assert session.door.post(encoded(isFrontend=True)).answer["status"] == "ok"
+    assert session.gateway.post(encoded(isFrontend=True)).answer["status"] == "ok"
 
 
 def test_actions_beyond_perpetuals_are_refused_by_name(session: Session) -> None:
@@ -166,7 +166,7 @@ def test_mutated_bodies_change_nothing(session: Session) -> None:
     for place in range(0, len(body), 7):
         changed = body[:place] + bytes((body[place] ^ 1,)) + body[place + 1 :]
         try:
-            reply = session.door.post(changed).answer
+            reply = session.gateway.post(changed).answer
         except Malformed:
             continue
         if reply["status"] == "ok":
