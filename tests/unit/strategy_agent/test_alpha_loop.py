@@ -171,7 +171,7 @@ async def test_a_stop_cancels_what_could_open_a_position_and_keeps_what_protects
 async def test_a_stop_is_not_held_up_by_a_venue_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("strategy_agent.application.instance.CANCEL_LIMIT_S", 0.1)
+    monkeypatch.setattr("strategy_agent.application.stopping.CANCEL_LIMIT_S", 0.1)
     venue = ScriptedVenue(sleeps=True)
     async with running(venue, "a") as alpha:
         await until(lambda: venue.asleep("a"))
@@ -289,7 +289,7 @@ async def test_commands_change_what_a_trader_may_do_and_refusals_are_told() -> N
         alpha.pause("a", actor="ann", reason="news")
         await until(lambda: status.status == "PAUSED")
         assert {"user": "news"} == status.causes
-        await until(lambda: venue.asleep("a") and not alpha.instance().urgent)
+        await until(lambda: venue.asleep("a") and not alpha.instance().run.urgent)
         turns = venue.turns("a")
         alpha.resume("a")
         await until(lambda: venue.turns("a") > turns and venue.asleep("a"))

@@ -48,7 +48,7 @@ async def test_exits_go_on_while_the_disk_is_full_and_entries_wait(what: str) ->
     alpha.run_once()
     await until(lambda: venue.asleep("a"))
     alpha.run_once()
-    await until(lambda: not one.trouble)
+    await until(lambda: not one.run.trouble)
     await alpha.close()
 
 

@@ -1,0 +1,207 @@
+"""What a trader's run shows while it is driven, and what it is told from outside."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from strategy_agent.application.alerts import Alerts
+from strategy_agent.application.command_queue import CommandQueue
+from strategy_agent.application.parts import Parts
+from strategy_agent.application.ports import Journal, MemoryStore
+from strategy_agent.application.status import Status, reasons_of
+from strategy_agent.application.thinking import Decided
+from strategy_core.deciding import DecisionFault
+from strategy_core.journal import DecisionRecord
+from strategy_core.memory import TraderMemory
+from strategy_core.port import Decision, Observation
+from strategy_core.risk.commands import Command, Pause
+from strategy_core.risk.status import StatusMachine
+from suite.contracts.clock import AccountView, WaitReply
+from suite.contracts.venue import Action
+from suite.enums import TraderStatus
+from suite.errors import Conflict, StorageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Orders asked for from outside, and who waits for what becomes of them."""
+
+    actions: tuple[Action, ...]
+    told: "asyncio.Future[DecisionRecord]"
+
+
+class WatchedRun:
+    """The runs of one trader, one after the other; a `Watcher` of each.
+
+    Args:
+        status: of the trader; written here while a run is driven.
+        alerts: of the trader.
+
+    Attributes:
+        memory: of the present or last run, None before the first; the loop's, to be read only.
+        urgent: something came since the venue's last reply that wants a turn at once.
+        latest_market_data: the last snapshot of each coin.
+        latest_funding_rate: the last settled rate of each coin, as its snapshot says it.
+        latest_account_data: the account as the venue last showed it, None before that.
+        queue: commands that came and are not obeyed yet.
+        store: of the memory, None before the first connection.
+    """
+
+    def __init__(self, status: Status, alerts: Alerts) -> None:
+        self.memory: TraderMemory | None = None
+        self.urgent = False
+        self.latest_market_data: dict[str, Mapping[str, Any]] = {}
+        self.latest_funding_rate: dict[str, Any] = {}
+        self.latest_account_data: AccountView | None = None
+        self.queue = CommandQueue()
+        self.store: MemoryStore | None = None
+        self._status = status
+        self._alerts = alerts
+        self._journal: Journal | None = None
+        self._real_time = False
+        self._refused: set[str] = set()
+        self._waiting: list[_Asked] = []
+        self._carried: list[_Asked] = []
+
+    def connected(self, parts: Parts) -> None:
+        """Learn where the next run keeps what it remembers and tells."""
+        self._journal, self.store = parts.journal, parts.memory
+        self._real_time = parts.clock.mode == "wall"
+
+    def ask(self, actions: Sequence[Action]) -> "asyncio.Future[DecisionRecord]":
+        """Have orders placed with the next decision; its record comes, or the future is canceled.
+
+        Raises:
+            Conflict: the trader is STOPPED and decides nothing.
+        """
+        if self._status.status == TraderStatus.STOPPED:
+            raise Conflict(f"{self._status.trader_id} is STOPPED and decides nothing")
+        told: asyncio.Future[DecisionRecord] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Asked(actions=tuple(actions), told=told))
+        return told
+
+    def over(self) -> None:
+        """Tell who waits for orders that no decision takes them any more."""
+        for asked in self._waiting + self._carried:
+            asked.told.cancel()
+        self._waiting, self._carried = [], []
+
+    def decisions(self, limit: int, before: int | None) -> list[dict[str, Any]]:
+        """Read the journal back, newest decision first."""
+        return self._journal.decisions(limit, before) if self._journal is not None else []
+
+    # what the run tells it
+
+    def began(self, memory: TraderMemory, commands: tuple[Command, ...]) -> None:
+        """See what the run begins with."""
+        self.memory, self._status.error = memory, ""
+        self._refused.clear()
+        self.queue.begin(commands)
+
+    def commands(self) -> tuple[Command, ...]:
+        """Hand over the commands that came since the last turn."""
+        return self.queue.take()
+
+    def kept(self, fault: StorageError | None) -> None:
+        """See that what the last turn took is remembered, or why it is not."""
+        self._disk_refuses("memory_not_kept", fault)
+        if fault is None and self.queue.obeyed() and self.store is not None:
+            self.store.keep_commands(self.queue.lasting)
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why no new risk may be taken at present, as far as the disk is concerned."""
+        return tuple(self._refused)
+
+    def _disk_refuses(self, cause: str, fault: StorageError | None) -> None:
+        """Note what the disk does not take; when it begins, the next turn is wanted at once."""
+        if fault is None:
+            self._refused.discard(cause)
+        elif cause not in self._refused:
+            self._refused.add(cause)
+            self.urgent = True
+            self._alerts.tell("failure", f"{fault}; until it can be kept, only exits go out")
+
+    def shown(self, reply: WaitReply) -> None:
+        """See what the venue answered."""
+        status, self.urgent = self._status, False
+        status.state, status.now_ms = "running", reply.now_ms
+        status.fills += len(reply.fills)
+        if reply.account is not None:
+            self.see_account(reply.account)
+        if reply.snapshots:
+            self.see_market(reply.snapshots)
+
+    def moved(self, memory: TraderMemory) -> None:
+        """See what the trader may do after this move, and why."""
+        state, status = memory.risk.state, self._status
+        before, known = status.status, status.causes
+        status.causes = {name: cause.reason for name, cause in state.causes.items()}
+        status.status = StatusMachine(state, symbols=status.symbols).status.value
+        new = {name: why for name, why in status.causes.items() if name not in known}
+        if status.status != before:
+            told = f"{before} -> {status.status}: {reasons_of(status.causes)}"
+            self._alerts.tell("status", told)
+        elif new:
+            told = f"{status.status} for another cause too: {reasons_of(new)}"
+            self._alerts.tell("status", told)
+
+    def decided(self, observation: Observation, answer: Decided) -> Decided:
+        """See what the strategy answered, and add what was asked for from outside.
+
+        Orders from outside go out without the strategy where it fails; its pause comes then with
+        the next turn, which is at once.
+        """
+        fault = answer.reason if isinstance(answer, DecisionFault) else ""
+        if fault:
+            self._status.faults += 1
+            self._status.last_fault = fault
+            self._alerts.tell("decision", fault)
+        if not self._waiting:
+            return answer
+        self._carried, self._waiting = self._waiting, []
+        asked = tuple(action for one in self._carried for action in one.actions)
+        if not isinstance(answer, DecisionFault):
+            return replace(answer, actions=(*asked, *answer.actions))
+        self.queue.put(Pause(actor="loop", reason=fault[:500], cause="strategy"))
+        self.urgent = True
+        return Decision(actions=asked, reasoning=f"orders from outside only: {fault}")
+
+    def recorded(self, record: DecisionRecord) -> None:
+        """See what became of a decision."""
+        self._status.decisions = record.decision
+        for change in record.changes:
+            if change.refused:
+                told = f"{change.event} by {change.actor} refused: {change.refused}"
+                self._alerts.tell("command", told)
+        if record.verdicts:
+            self._status.last_verdict = str(record.verdicts[-1])
+        if self._journal is not None:
+            try:
+                self._journal.write("decision", record)
+            except StorageError as fault:
+                if not self._real_time:
+                    raise
+                self._disk_refuses("journal_not_kept", fault)
+            else:
+                self._disk_refuses("journal_not_kept", None)
+        carried, self._carried = self._carried, []
+        for asked in carried:
+            if not asked.told.done():
+                asked.told.set_result(record)
+
+    def missed(self) -> None:
+        """Note that a sign of life did not get through."""
+        self._status.missed_heartbeats += 1
+
+    def see_account(self, account: AccountView) -> None:
+        """Take over what the venue says of the account."""
+        self.latest_account_data = account
+        self._status.show(account)
+
+    def see_market(self, snapshots: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take over snapshots."""
+        self.latest_market_data.update(snapshots)
+        for coin, snapshot in snapshots.items():
+            self.latest_funding_rate[coin] = snapshot.get("funding")
