@@ -1,0 +1,20 @@
+"""Two hundred orders through ccxt and every fault of a server in Binance's format."""
+
+from pathlib import Path
+
+import pytest
+from tests.support.ccxt_delivery import send_through_faults
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
+INTENTS = 200
+
+
+async def test_two_hundred_intents_are_executed_once_or_known_not_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = await send_through_faults(tmp_path, intents=INTENTS, crash_every=15)
+    with capsys.disabled():
+        print(f"\n{outcome.intents} intents, {outcome.crashes} crashes, {dict(outcome.done)}")
+    outcome.check()
+    assert INTENTS <= outcome.intents
+    assert outcome.crashes > 3
