@@ -236,6 +236,7 @@ class _Trader:
             trouble=trouble,
             odd=odd,
             knows_account=self._account is not None,
+            net_deposits=None if self._account is None else self._account.net_deposits,
             foreign=self._upkeep.foreign,
         )
         for command in self._commands():

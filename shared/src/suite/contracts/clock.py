@@ -100,10 +100,17 @@ class WaitRequest(Wire, frozen=True, kw_only=True):
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """The account as the venue's own reads show it."""
+    """The account as the venue's own reads show it.
+
+    Attributes:
+        net_deposits: all money that was ever put into it less all that was taken out, USD, as far
+            as it is in `state`: deposits, withdrawals, transfers, those between wallets of one
+            owner too. Only what it changes by means something. None where nobody tells.
+    """
 
     state: ClearinghouseState
     open_orders: tuple[OpenOrder, ...]
+    net_deposits: str | None = None
 
 
 class WaitReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from strategy_core.intents import Intent, ParentOrder
-from strategy_core.port import ZERO, Instruments, Observation, Verdict
+from strategy_core.port import Instruments, Observation, Verdict
 from strategy_core.risk.closing import actions_for, flatten
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
 from strategy_core.risk.judge import Judge
@@ -25,6 +25,7 @@ from strategy_core.risk.validator import is_number
 from suite.contracts.venue import Action, PlaceOrder
 from suite.enums import TraderStatus
 from suite.errors import one_line
+from suite.fixed import is_decimal, parse_decimal
 
 ACTOR: Final = "risk"
 
@@ -80,7 +81,7 @@ class RiskGate:
         trouble: tuple[str, ...] = (),
         odd: Sequence[str] = (),
         knows_account: bool = True,
-        moved: Decimal = ZERO,
+        net_deposits: str | None = None,
         foreign: Container[int] = (),
     ) -> tuple[StatusChange, ...]:
         """Take in what is observed before deciding: equity, day, losses, troubles.
@@ -91,8 +92,9 @@ class RiskGate:
                 `kill_latch`, and with a coin, for that coin alone, `unknown_order:BTC`.
             odd: what the venue said or did that cannot be, for the journal; the cause is `venue`.
             knows_account: equity and positions were told, now or before.
-            moved: money put in (positive) or taken out, USD, that is in this observation's equity
-                and was not in the last one's; it is neither profit nor loss.
+            net_deposits: all money ever put in less all taken out, as far as it is in this
+                observation's equity, USD; what it has changed by since it was told last, be it
+                before a restart, is neither profit nor loss. None where nobody tells.
             foreign: as for `duties`.
 
         Returns:
@@ -102,16 +104,16 @@ class RiskGate:
         now_ms, limits, memory = seen.now_ms, self._limits, self._memory
         memory.learn(seen.fills, limits)
         causes = dict.fromkeys(trouble, "")
-        if is_number(moved):
-            memory.moved += moved
-        else:
-            unreadable = (*unreadable, "money moved")
+        deposits, readable = _deposits(net_deposits)
+        if not readable:
+            unreadable = (*unreadable, "net deposits")
         if odd or unreadable:
             told = (*odd, *(f"no number: {name}" for name in unreadable))
             causes["venue"] = one_line("; ".join(told))
         changes = list(self._machine.look(causes, now_ms=now_ms, heal_ms=int(limits.heal_s * 1000)))
         known = knows_account and not unreadable
         if known:
+            memory.rebase(seen.equity, deposits)
             changes += self._watch_equity(seen)
         if memory.executions >= limits.max_executions:
             changes.append(
@@ -224,7 +226,6 @@ class RiskGate:
         """Compare the equity with the day's and the highest; an account never seen has none."""
         memory, limits, equity, now_ms = self._memory, self._limits, seen.equity, seen.now_ms
         changes: list[StatusChange] = []
-        memory.rebase(equity)
         if equity <= 0 and memory.high_water <= 0:
             return changes
         memory.equity = equity
@@ -253,6 +254,14 @@ class RiskGate:
         return self._machine.apply(
             StatusEvent(kind=kind, at_ms=now_ms, actor=ACTOR, reason=reason, closes=closes)
         )
+
+
+def _deposits(text: str | None) -> tuple[Decimal | None, bool]:
+    """Read net deposits; say whether what was told can be read."""
+    if text is None:
+        return None, True
+    number = parse_decimal(text) if is_decimal(text) else None
+    return (number, True) if is_number(number) else (None, False)
 
 
 _EVENT_OF = {

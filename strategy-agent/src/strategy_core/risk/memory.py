@@ -20,7 +20,7 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         day_start: equity at the first observation of the day, USD.
         high_water: highest equity, USD; that of the pause starts anew when a person resumes.
         equity: last seen, USD.
-        moved: money put in (positive) or taken out since then, USD.
+        net_deposits: as last told, USD; None before.
         order_times: when orders that may add went out in the last minute, venue's time, ms.
         recent: when orders went out lately, by their content.
         cool_downs: until when a coin takes no new risk, ms.
@@ -34,7 +34,7 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     high_water: Decimal = ZERO
     pause_high_water: Decimal = ZERO
     equity: Decimal = ZERO
-    moved: Decimal = ZERO
+    net_deposits: Decimal | None = None
     order_times: list[int] = msgspec.field(default_factory=list)
     recent: dict[str, int] = msgspec.field(default_factory=dict)
     cool_downs: dict[str, int] = msgspec.field(default_factory=dict)
@@ -43,28 +43,32 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     executions: int = 0
     state: StatusState = msgspec.field(default_factory=StatusState)
 
-    def rebase(self, equity: Decimal) -> None:
+    def rebase(self, equity: Decimal, net_deposits: Decimal | None) -> None:
         """Let money that was moved be neither profit nor loss: shares lost stay what they were.
 
         Every mark is scaled by `equity / (equity - moved)`; an account that had nothing before, or
-        has nothing left, begins anew.
+        has nothing left, begins anew. What is told first changes nothing.
 
         Args:
             equity: with the money in it, or without it, USD.
+            net_deposits: all that was ever moved, as of this equity, USD; None where it is unknown.
 
         Source: time-weighted return, the mark in units of the account's own value.
         """
-        moved, self.moved = self.moved, ZERO
+        if net_deposits is None:
+            return
+        before, self.net_deposits = self.net_deposits, net_deposits
+        moved = ZERO if before is None else net_deposits - before
         if not moved:
             return
-        before = equity - moved
-        if before <= 0 or equity <= 0:
+        without = equity - moved
+        if without <= 0 or equity <= 0:
             equity = max(ZERO, equity)
             self.day_start = self.high_water = self.pause_high_water = equity
             return
-        self.day_start = self.day_start * equity / before
-        self.high_water = self.high_water * equity / before
-        self.pause_high_water = self.pause_high_water * equity / before
+        self.day_start = self.day_start * equity / without
+        self.high_water = self.high_water * equity / without
+        self.pause_high_water = self.pause_high_water * equity / without
 
     def forget_before(self, now_ms: int, *, window_ms: int) -> None:
         """Let go of what no longer counts; what a clock set back left ahead counts from now."""

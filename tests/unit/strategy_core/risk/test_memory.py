@@ -45,10 +45,10 @@ class Account:
         return replace(see({"BTC": "1"}, equity=equity), now_ms=self.now_ms, **changes)
 
     def look(
-        self, equity: str, *, after_ms: int = 60_000, moved: Decimal = Decimal(0), **changes: Any
+        self, equity: str, *, after_ms: int = 60_000, deposits: str | None = None, **changes: Any
     ) -> list[str]:
         """The next look, and what changed by it."""
-        changed = self.gate.begin(self.seen(equity, **changes), moved=moved)
+        changed = self.gate.begin(self.seen(equity, **changes), net_deposits=deposits)
         self.now_ms += after_ms
         return [f"{change.event} -> {change.after}" for change in changed]
 
@@ -179,56 +179,70 @@ def test_a_clock_that_steps_back_begins_no_day() -> None:
 # ---- money moved --------------------------------------------------------------------------------
 
 
+def marks(account: Account) -> tuple[Decimal, Decimal, Decimal]:
+    memory = account.memory
+    return memory.day_start, memory.high_water, memory.pause_high_water
+
+
 def test_money_taken_out_is_no_loss() -> None:
     """A quarter of the account goes: neither the day nor the height is lost by it."""
     account = Account()
-    account.look("1000")
-    assert account.look("750", moved=Decimal(-250)) == []
-    marks = (account.memory.day_start, account.memory.high_water, account.memory.pause_high_water)
-    assert (Decimal(750),) * 3 == marks
-    assert account.look("727.51") == []
-    assert ["day_loss -> PAUSED"] == account.look("727.5")
+    account.look("1000", deposits="1000.0")
+    assert account.look("750", deposits="750.0") == []
+    assert (Decimal(750),) * 3 == marks(account)
+    assert account.look("727.51", deposits="750.0") == []
+    assert ["day_loss -> PAUSED"] == account.look("727.5", deposits="750.0")
 
 
 def test_money_put_in_hides_no_loss() -> None:
     """2 % lost and the account doubled: 1 % more, of what there is now, ends the day."""
     account = Account()
-    account.look("1000")
-    account.look("980")
-    assert account.look("1960", moved=Decimal(980)) == []
+    account.look("1000", deposits="0.0")
+    account.look("980", deposits="0.0")
+    assert account.look("1960", deposits="980.0") == []
     assert Decimal(2000) == account.memory.day_start
-    assert account.look("1940.01") == []
-    assert ["day_loss -> PAUSED"] == account.look("1940")
+    assert account.look("1940.01", deposits="980.0") == []
+    assert ["day_loss -> PAUSED"] == account.look("1940", deposits="980.0")
 
 
-def test_money_moved_while_the_equity_is_unreadable_is_kept() -> None:
-    """It counts once, at the next equity that can be read."""
+def test_what_was_moved_before_the_first_look_changes_nothing() -> None:
+    """Nor does it where a trader that was told nothing is told for the first time."""
     account = Account()
     account.look("1000")
+    account.look("990", deposits="123456.0")
+    assert (Decimal(1000),) * 3 == marks(account)
+    account.look("495", deposits="122961.0")
+    assert (Decimal(500),) * 3 == marks(account)
+
+
+def test_money_moved_while_the_equity_is_unreadable_or_nobody_tells_counts_once() -> None:
+    """At the next equity that can be read and that says what was moved."""
+    account = Account()
+    account.look("1000", deposits="0.0")
     unreadable = replace(account.seen("700"), equity=Decimal("NaN"))
-    account.gate.begin(unreadable, moved=Decimal(-300))
-    account.look("600", moved=Decimal(-100))
+    account.gate.begin(unreadable, net_deposits="-300.0")
+    account.gate.begin(unreadable)
+    account.look("600", deposits="-400.0")
     assert Decimal(600) == account.memory.high_water
-    account.look("599")
+    account.look("599", deposits="-400.0")
     assert Decimal(600) == account.memory.high_water
 
 
 def test_an_account_that_was_emptied_begins_anew() -> None:
     """What it is given next is its first equity."""
     account = Account()
-    account.look("1000")
-    assert account.look("0", moved=Decimal(-1000)) == []
-    assert account.look("500", moved=Decimal(500)) == []
-    marks = (account.memory.day_start, account.memory.high_water, account.memory.pause_high_water)
-    assert (Decimal(500),) * 3 == marks
+    account.look("1000", deposits="1000.0")
+    assert account.look("0", deposits="0.0") == []
+    assert account.look("500", deposits="500.0") == []
+    assert (Decimal(500),) * 3 == marks(account)
 
 
-@pytest.mark.parametrize("odd", ["NaN", "Infinity", "1e400"])
-def test_money_moved_that_is_no_number_pauses_the_trader(odd: str) -> None:
-    """It moves nothing."""
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "1e400", "1_000", ""])
+def test_net_deposits_that_are_no_number_pause_the_trader(odd: str) -> None:
+    """They move nothing."""
     account = Account()
-    account.look("1000")
-    assert ["trouble -> PAUSED"] == account.look("1000", moved=Decimal(odd))
+    account.look("1000", deposits="1000.0")
+    assert ["trouble -> PAUSED"] == account.look("1000", deposits=odd)
     assert Decimal(1000) == account.memory.high_water
 
 

@@ -66,7 +66,7 @@ _WAIT: Final = {
     "ended": False,
     "results": [_FILLED],
     "fills": [_FILL],
-    "account": {"state": _STATE, "open_orders": []},
+    "account": {"state": _STATE, "open_orders": [], "net_deposits": "10000.0"},
     "mids": {"BTC": "94000.5"},
     "snapshots": None,
 }

@@ -7,6 +7,7 @@ import msgspec
 from suite.contracts.clock import AccountView, WaitReply, Want
 from virtual_exchange.application.info.queries import Queries
 from virtual_exchange.application.info.snapshots import MarketData
+from virtual_exchange.application.info.values import usd
 from virtual_exchange.application.world import World
 
 
@@ -64,6 +65,7 @@ class Views:
         return AccountView(
             state=self._queries.accounts.clearinghouse(account),
             open_orders=self._queries.accounts.orders.open_orders(account),
+            net_deposits=usd(self._world.books[account].moved_usd),
         )
 
     def _snapshot(self, coin: str, intervals: tuple[str, ...]) -> Any:
