@@ -38,8 +38,8 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
         ({"symbols": []}, "traders[a].symbols: expected `array` of length >= 1"),
         ({"symbols": "BTC"}, "traders[a].symbols: expected `array`, got `str`"),
         ({"symbols": ["BTC", 7]}, "traders[a].symbols[1]: expected `str`, got `int`"),
-        ({"symbols": ["?"]}, "traders[a].symbols: not a symbol: '?'"),
-        ({"symbols": ["BTC", "BTCUSDT"]}, "traders[a].symbols: BTC appears 2 times"),
+        ({"symbols": ["?"]}, "traders[a].symbols[0]: not a symbol: '?'"),
+        ({"symbols": ["BTC", "BTCUSDT"]}, "traders[a].symbols[1]: BTC is there already"),
         ({"interval": "16m"},
          ("traders[a].interval: '16m' is not one of 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h, "
           "1d")),
@@ -99,8 +99,7 @@ def test_every_error_of_the_file_is_listed_in_one_go() -> None:
         "traders[a].strategy.kind",
         "traders[1].trader_id",
         "traders[2].entry",
-        "trader_id",
-        "account",
+        "traders[a].trader_id",
     ] == places
 
 
@@ -197,12 +196,68 @@ def test_every_problem_of_a_file_has_its_line(tmp_path: Path) -> None:
         (16, "traders[c].name"),
         (20, "traders[c].strategy.params.slwo"),
         (22, "traders[c].symbols"),
-        (23, "trader_id"),
-        (23, "account"),
+        (23, "traders[a].trader_id"),
     ] == [
         (int(text.split(":")[0].removeprefix("line ")), text.split(": ")[1])
         for text in caught.value.problems
     ]
+
+
+TWICE = """\
+x-usual: &usual
+  strategy: {kind: flat}
+  interval: 1h
+  symbols: [BTC]
+traders:
+  - <<: *usual
+    trader_id: a
+  - trader_id: a
+    strategy: {kind: flat}
+    symbols:
+      - BTC
+      - ETH
+      - BTCUSDT
+    interval: 16m
+  - <<: *usual
+    trader_id: ${WHO}
+    interval: 17m
+  - trader_id: c
+    <<: *usual
+    account: d
+  - {trader_id: d, strategy: {kind: flat}, symbols: [BTC],
+     initial_balance: 0}
+  - strategy: {kind: "plugin:a:B", params: {a.b: "${NOPE}",
+      "a": 1}}
+    symbols: [BTC]
+  - {trader_id: "1", strategy: {kind: flat}, symbols: [BTC], risk: {
+      max_leverage: 0}}
+  - 7
+"""
+
+
+def test_each_of_many_mistakes_names_its_own_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where two entries share an id, an id is a variable or a number, or a key has dots."""
+    monkeypatch.setenv("WHO", "a")
+    path = tmp_path / "traders.yaml"
+    path.write_text(TWICE)
+    with pytest.raises(TradersFileError) as caught:
+        load_traders(path)
+    assert [
+        "line 1: x-usual: unknown key",
+        "line 8: traders[a].trader_id: an earlier entry is a already",
+        "line 13: traders[a].symbols[2]: BTC is there already",
+        "line 14: traders[a].interval: '16m' is not one of 1m",
+        "line 16: traders[a].trader_id: an earlier entry is a already",
+        "line 17: traders[${WHO}].interval: '17m' is not one of 1m",
+        "line 21: traders[d].account: traders[c] trades d",
+        "line 22: traders[d].initial_balance: must be above 0 and at most 1e11 USD",
+        "line 23: traders[5].strategy.params.a.b: environment variable NOPE is not set",
+        "line 23: traders[5].trader_id: missing",
+        "line 27: traders[1].risk.max_leverage: expected `float` > 0.0",
+        "line 28: traders[7].entry: must be a mapping of keys to values",
+    ] == [text.partition(", ")[0] for text in caught.value.problems]
 
 
 def test_what_stands_in_the_file_is_kept_beside_what_it_means(tmp_path: Path) -> None:

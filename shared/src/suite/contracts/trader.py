@@ -71,11 +71,13 @@ class TradersFileError(ConfigError):
 
     Attributes:
         problems: everything that is, each with its place.
+        entries: of which entry each of them is, by its number in the list; None for the file's.
     """
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
+    def __init__(self, problems: Sequence[str], entries: Sequence[int | None] = ()) -> None:
+        super().__init__("; ".join(dict.fromkeys(problems)))
         self.problems = tuple(problems)
+        self.entries = tuple(entries) or (None,) * len(self.problems)
 
 
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -121,20 +123,22 @@ def parse_traders(
     """
     if not isinstance(document, dict) or not isinstance(document.get("traders"), list):
         raise TradersFileError(["the file must hold a list `traders:` with at least one entry"])
-    problems = [
-        f"{key}: unknown key{near(str(key), ('traders',))}" for key in document if key != "traders"
+    problems: list[tuple[int | None, str]] = [
+        (None, f"{key}: unknown key{near(str(key), ('traders',))}")
+        for key in document
+        if key != "traders"
     ]
     if not document["traders"]:
-        problems.append("traders: the list is empty")
+        problems.append((None, "traders: the list is empty"))
     specs: list[TraderSpec] = []
     for index, entry in enumerate(document["traders"]):
         spec, found = _read_trader(entry, env, check)
         specs.append(spec)
-        problems.extend(f"{_place(index, entry)}.{problem}" for problem in found)
-    problems.extend(_repeated("trader_id", [spec.trader_id for spec in specs]))
-    problems.extend(_repeated("account", [spec.account_id for spec in specs]))
+        problems += [(index, f"{_place(index, entry)}.{problem}") for problem in found]
+    problems += _taken_twice(specs)
     if problems:
-        raise TradersFileError(list(dict.fromkeys(problems)))
+        problems = list(dict.fromkeys(problems))
+        raise TradersFileError([text for _, text in problems], [entry for entry, _ in problems])
     return TradersFile(
         traders=tuple(
             msgspec.structs.replace(spec, symbols=tuple(coin_of(name) for name in spec.symbols))
@@ -251,12 +255,15 @@ def _check_trader(spec: TraderSpec) -> list[str]:
     """Apply the rules of one trader that types cannot say."""
     problems = []
     coins: list[str] = []
-    for symbol in spec.symbols:
+    for index, symbol in enumerate(spec.symbols):
         try:
-            coins.append(coin_of(symbol))
+            coin = coin_of(symbol)
         except ValueError as error:
-            problems.append(f"symbols: {error}")
-    problems.extend(_repeated("symbols", coins))
+            problems.append(f"symbols[{index}]: {error}")
+            continue
+        if coin in coins:
+            problems.append(f"symbols[{index}]: {coin} is there already")
+        coins.append(coin)
     if spec.interval not in INTERVAL_MS:
         known = ", ".join(INTERVAL_MS)
         problems.append(f"interval: {spec.interval[:20]!r} is not one of {known}")
@@ -271,9 +278,20 @@ def _check_trader(spec: TraderSpec) -> list[str]:
 _STAND_IN = TraderSpec(trader_id="", strategy=StrategySpec(kind="flat"), symbols=("BTC",))
 
 
-def _repeated(key: str, names: Sequence[str]) -> list[str]:
-    return [
-        f"{key}: {name} appears {names.count(name)} times"
-        for name in dict.fromkeys(names)
-        if name and names.count(name) > 1
-    ]
+def _taken_twice(specs: Sequence[TraderSpec]) -> list[tuple[int, str]]:
+    """Find ids and accounts that an earlier entry has; a taken id tells its account too."""
+    problems: list[tuple[int, str]] = []
+    names: set[str] = set()
+    accounts: dict[str, str] = {}
+    for index, spec in enumerate(specs):
+        name, account = spec.trader_id, spec.account_id
+        place = f"traders[{name or index}]"
+        if name in names:
+            problems.append((index, f"{place}.trader_id: an earlier entry is {name} already"))
+        elif account in accounts:
+            problems.append((index, f"{place}.account: {accounts[account]} trades {account}"))
+        if name:
+            names.add(name)
+        if account:
+            accounts.setdefault(account, f"traders[{name or index}]")
+    return problems

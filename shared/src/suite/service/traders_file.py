@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,8 +12,8 @@ import yaml
 from suite.contracts.trader import Check, TradersFileError, TraderSpec, parse_traders
 from suite.errors import ConfigError
 
-_STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
-_REPEATED: Final = re.compile(r"(trader_id|account): (\S+) appears ")
+_ENTRY: Final = re.compile(r"traders\[[^\]]*\]\.?")
+_INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,10 @@ def read_traders_file(path: Path, *, check: Check, env_file: Path | None = None)
     try:
         traders = parse_traders(document, _environment(env_file), check=check).traders
     except TradersFileError as error:
-        problems += [(_line_of(root, problem), problem) for problem in error.problems]
+        problems += [
+            (_line_of(root, problem, entry), problem)
+            for problem, entry in zip(error.problems, error.entries, strict=True)
+        ]
     if problems:
         problems.sort(key=lambda found: found[0])
         raise TradersFileError([f"line {line}: {problem}" for line, problem in problems])
@@ -99,49 +102,53 @@ def _repeated_keys(node: yaml.Node, place: str = "") -> Iterator[tuple[int, str]
                 yield from _repeated_keys(item, f"{place}[{_name(item) or index}]")
 
 
-def _line_of(root: yaml.Node | None, problem: str) -> int:
-    """Find the line of the place that a problem begins with; of the nearest that is there."""
+def _line_of(root: yaml.Node | None, problem: str, entry: int | None) -> int:
+    """Find the line of the place that a problem begins with; of the nearest that is there.
+
+    Args:
+        root: the document.
+        problem: `place: reason`; the place may begin with its entry, `traders[a].`.
+        entry: number of the entry, None where the place is one of the file.
+    """
     if root is None:
         return 1
-    if (repeated := _REPEATED.match(problem)) is not None:
-        return _last_line_with(root, repeated[1], repeated[2])
-    node, line = root, root.start_mark.line
-    for step in _STEP.finditer(problem.partition(": ")[0]):
-        found = _item(node, step[1]) if step[1] is not None else _value(node, step[2])
-        if found is None:
-            break
-        key, node = found
-        line = key.start_mark.line
+    node, line, place = root, root.start_mark.line, problem.partition(": ")[0]
+    if entry is not None:
+        node = _entries(root)[entry]
+        line, place = node.start_mark.line, _ENTRY.sub("", place, count=1)
+    while (found := _step(node, place)) is not None:
+        line, node, place = found
     return line + 1
 
 
-def _item(node: yaml.Node, name: str) -> tuple[yaml.Node, yaml.Node] | None:
-    """Find an item of a list by its trader id, else by its number."""
-    if not isinstance(node, yaml.SequenceNode):
-        return None
-    named = [item for item in node.value if _name(item) == name]
-    if not named and name.isdecimal() and int(name) < len(node.value):
-        named = [node.value[int(name)]]
-    return (named[0], named[0]) if named else None
+def _entries(root: yaml.Node) -> Sequence[yaml.Node]:
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "traders" and isinstance(value, yaml.SequenceNode):
+            return value.value
+    return ()
 
 
-def _value(node: yaml.Node, key: str) -> tuple[yaml.Node, yaml.Node] | None:
-    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    return next(((name, value) for name, value in pairs if name.value == key), None)
+def _step(node: yaml.Node, place: str) -> tuple[int, yaml.Node, str] | None:
+    """Go one step down a place: the line, what is there, and the rest of the place."""
+    match node:
+        case yaml.SequenceNode() if (index := _INDEX.match(place)) is not None:
+            if int(index[1]) < len(node.value):
+                item = node.value[int(index[1])]
+                return item.start_mark.line, item, place[index.end() :].lstrip(".")
+        case yaml.MappingNode():
+            # Of a key that is there twice the last one counts, as does an own one before one that
+            # is merged; a key may have dots, so the longest that fits is meant.
+            fitting = [pair for pair in node.value if _begins_with(place, str(pair[0].value))]
+            if fitting:
+                key, value = max(reversed(fitting), key=lambda pair: len(str(pair[0].value)))
+                return key.start_mark.line, value, place[len(str(key.value)) :].lstrip(".")
+    return None
+
+
+def _begins_with(place: str, key: str) -> bool:
+    return place.startswith(key) and place[len(key) : len(key) + 1] in {"", ".", "["}
 
 
 def _name(entry: yaml.Node) -> str:
-    found = _value(entry, "trader_id")
-    return str(found[1].value) if found is not None else ""
-
-
-def _last_line_with(root: yaml.Node, key: str, name: str) -> int:
-    """Find the last entry that calls itself so; an account is named by its trader too."""
-    traders = _value(root, "traders")
-    line = root.start_mark.line
-    for entry in traders[1].value if traders is not None else ():
-        for known in {key, "trader_id"}:
-            found = _value(entry, known)
-            if found is not None and found[1].value == name:
-                line = max(line, found[0].start_mark.line)
-    return line + 1
+    pairs = entry.value if isinstance(entry, yaml.MappingNode) else ()
+    return next((str(value.value) for key, value in pairs if key.value == "trader_id"), "")
