@@ -124,7 +124,8 @@ def _line_of(root: yaml.Node | None, problem: str, entry: int | None) -> int:
 def _entries(root: yaml.Node) -> Sequence[yaml.Node]:
     for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
         if key.value == "traders" and isinstance(value, yaml.SequenceNode):
-            return value.value
+            entries: list[yaml.Node] = value.value
+            return entries
     return ()
 
 
