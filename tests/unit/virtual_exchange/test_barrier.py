@@ -66,14 +66,32 @@ def test_time_moves_to_the_earliest_wake_up() -> None:
 def test_time_stands_while_one_expected_participant_has_not_joined() -> None:
     """All who are expected must have joined."""
     session = world("alice", "bob")
+    assert ("alice", "bob") == session.clock_state().waits_for
     session.barrier.join(0, Want())
+    assert ("bob",) == session.clock_state().waits_for
     ticket = session.barrier.wait(0, until(1, 15))
     settle(session)
     assert ticket.reply is None
     session.barrier.join(1, Want())
+    assert () == session.clock_state().waits_for
     session.barrier.wait(1, until(1, 15))
     settle(session)
     assert ticket.done
+
+
+def test_a_world_that_has_begun_waits_for_nobody_also_when_one_has_left() -> None:
+    session = world("alice", "bob")
+    for account in (0, 1):
+        session.barrier.join(account, Want())
+        session.barrier.leave(account)
+    assert () == session.clock_state().waits_for
+
+
+def test_a_world_that_is_opened_anew_is_another_one() -> None:
+    """Equal in all, and yet what was remembered of the one is not true of the other."""
+    before, after = world("alice"), world("alice")
+    assert before.clock_state().world == before.clock_state().world
+    assert before.clock_state().world not in {"", after.clock_state().world}
 
 
 def test_missing_participant_is_named_after_a_minute_and_the_step_can_be_repeated() -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.support.served import Served, served
 from tests.support.stores import make_store
+from tests.support.waiting import until
 from tests.support.worlds import START_MS, random_source
 
 from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
@@ -76,6 +77,7 @@ async def test_status_tells_the_options_and_where_everyone_is(venue: Served) -> 
     await eve.post("/clock/join")
     status = (await venue.get(path, "operator")).json()
     assert {"eve": "deciding", "ann": "expected"} == status["participants"]
+    assert ["ann"] == status["waits_for"]
     assert ("5m", "0.01", 250) == (
         status["interval"],
         status["rules"]["impact"],
@@ -90,6 +92,29 @@ async def test_status_tells_the_options_and_where_everyone_is(venue: Served) -> 
     assert START_MS + HOUR_MS == (await waiting)["now_ms"]
     status = (await venue.get(path, "operator")).json()
     assert {"eve": "deciding"} == status["participants"]
+    assert [] == status["waits_for"]
+
+
+async def test_a_paced_world_that_waits_for_somebody_says_so_until_it_begins(
+    venue: Served,
+) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    scheduler = venue.container.services.scheduler
+    scheduler._tell = lambda event, **values: told.append((event, values))
+    created = await made(venue, "eve", "ann", clock="paced", participants=["eve", "ann"])
+    name = created["world_id"]
+    eve, ann = (Player(venue, created, one) for one in ("eve", "ann"))
+    await until(lambda: len(told) == 1)
+    await eve.post("/clock/join")
+    assert ["ann"] == (await ann.get("/clock"))["waits_for"]
+    await until(lambda: len(told) == 2)
+    await ann.post("/clock/join")
+    await until(lambda: len(told) == 3)
+    assert [
+        ("world_waits", {"world": name, "waits_for": ["eve", "ann"]}),
+        ("world_waits", {"world": name, "waits_for": ["ann"]}),
+        ("world_begins", {"world": name}),
+    ] == told
 
 
 @pytest.mark.parametrize(

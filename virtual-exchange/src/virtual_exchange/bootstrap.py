@@ -141,7 +141,7 @@ def build(
         jobs=Jobs(
             runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max
         ),
-        scheduler=WorldScheduler(reclaim),
+        scheduler=WorldScheduler(reclaim, tell=_log.info),
         tokens=TokenStore(clock),
         clock=clock,
         weights=WeightLimits() if settings.rate_limits else None,

@@ -25,6 +25,10 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
         speed: simulated seconds per second, 1 for wall time, 0 where only steps move time.
         finished: no bar is left.
         wakes: `POST /clock/wait` is there; else the agent sleeps by its own clock.
+        world: names this simulated world and no other, so one that a restart has begun anew is
+            another; empty where the market and the money are real.
+        waits_for: accounts that have not joined and without which time does not begin; empty once
+            it has begun.
     """
 
     mode: ClockMode
@@ -32,6 +36,8 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
     speed: float
     finished: bool = False
     wakes: bool = True
+    world: str = ""
+    waits_for: tuple[str, ...] = ()
 
 
 class PriceCross(Wire, frozen=True, kw_only=True):

@@ -179,6 +179,7 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
         speed: simulated seconds per second, 0 in lockstep; 1 in a paper world, unless what feeds it
             is simulated too.
         participants: where each is: `expected`, `deciding`, `waiting` or `dropped`.
+        waits_for: accounts that have not joined and without which time does not begin.
         late: bars of a paced world that passed while someone was deciding, by account; those who
             were always in time are not in it.
         degraded: accounts that were dropped at some time.
@@ -210,6 +211,7 @@ class WorldStatus(msgspec.Struct, frozen=True, kw_only=True):
     mask: dict[str, Any] | None
     time_shift_weeks: int | None
     feed: dict[str, Any] | None = None
+    waits_for: tuple[str, ...] = ()
 
 
 class FaucetRequest(Wire, frozen=True, kw_only=True):

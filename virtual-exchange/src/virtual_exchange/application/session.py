@@ -1,5 +1,6 @@
 """A world with everything around it: built from a request, ready to be traded in."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -57,6 +58,7 @@ class Session:
         strategies: `{"kind": ..., "params": ...}` by account, for the report.
         keys: of the requests that carry one.
         paper: what moves it with a live market, None where its market is recorded.
+        unique_id: names this world and no other, also over a restart of the service.
     """
 
     request: WorldRequest
@@ -73,6 +75,7 @@ class Session:
     keys: RequestKeys
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
     paper: PaperRun | None = None
+    unique_id: str = field(default_factory=lambda: secrets.token_hex(8))
     _reports: dict[bool, bytes] = field(default_factory=dict)
     _reporting: Lock = field(default_factory=Lock)
 
@@ -127,6 +130,8 @@ class Session:
             now_ms=self.world.now_ms,
             speed=self.speed,
             finished=self.world.finished,
+            world=self.unique_id,
+            waits_for=self.barrier.waits_for,
         )
 
     def record(self, *, as_shown: bool = False) -> RunRecord:

@@ -18,6 +18,8 @@ _RECLAIM_S = 0.5
 """How long after a world was forgotten its memory is: several are often deleted together."""
 _LOOK_S = 1.0
 """How often silence is looked at."""
+_TELL_AGAIN_S = 60.0
+"""How often it is told that a world still waits for somebody to join."""
 
 
 class WorldScheduler:
@@ -25,13 +27,20 @@ class WorldScheduler:
 
     Args:
         reclaim: called when a world was forgotten a moment ago, to free what it has left behind.
+        tell: told, with values, of worlds that wait for somebody to join, and that have begun.
 
     Attributes:
         on_bug: told what has ended a background task that had no reason to end.
     """
 
-    def __init__(self, reclaim: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        reclaim: Callable[[], None] = lambda: None,
+        *,
+        tell: Callable[..., object] = lambda *_args, **_values: None,
+    ) -> None:
         self._reclaim = reclaim
+        self._tell = tell
         self.on_bug: Callable[[BaseException], None] = lambda _bug: None
         self._reclaiming: asyncio.TimerHandle | None = None
         self._moving: set[int] = set()
@@ -113,6 +122,8 @@ class WorldScheduler:
         """Begin to look after a world: its lease limits, and what moves it if steps do not."""
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(self._look(session))]
+        if not session.barrier.started:
+            tasks.append(loop.create_task(self._tell_until_begun(session)))
         if session.paper is not None:
             tasks.append(loop.create_task(session.paper.run()))
         elif session.paced:
@@ -158,6 +169,18 @@ class WorldScheduler:
             await asyncio.sleep(_LOOK_S)
             session.barrier.expire()
             await self.settle(session)
+
+    async def _tell_until_begun(self, session: Session) -> None:
+        """Tell for whom time waits, at once, when it changes, and now and then."""
+        now_s, name = asyncio.get_running_loop().time, session.world.name
+        told: tuple[str, ...] = ()
+        due_s = 0.0
+        while waits_for := session.barrier.waits_for:
+            if waits_for != told or now_s() >= due_s:
+                told, due_s = waits_for, now_s() + _TELL_AGAIN_S
+                self._tell("world_waits", world=name, waits_for=list(waits_for))
+            await asyncio.sleep(_LOOK_S)
+        self._tell("world_begins", world=name)
 
     async def _pace(self, session: Session) -> None:
         """Play one bar each bar/speed seconds; bars that fell behind are played at once."""

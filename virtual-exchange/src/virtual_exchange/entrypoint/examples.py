@@ -58,7 +58,15 @@ _RESTING: Final = {
     "response": {"type": "order", "data": {"statuses": [{"resting": {"oid": 16386}}]}},
 }
 _DONE: Final = {"status": "ok", "response": {"type": "default"}}
-_CLOCK: Final = {"mode": "lockstep", "now_ms": _NOW_MS, "speed": 0.0, "finished": False}
+_CLOCK: Final = {
+    "mode": "lockstep",
+    "now_ms": _NOW_MS,
+    "speed": 0.0,
+    "finished": False,
+    "wakes": True,
+    "world": "5f1d7a9c33e04b62",
+    "waits_for": [],
+}
 _WAIT: Final = {
     "now_ms": _NOW_MS + 60000,
     "step_seq": 1,

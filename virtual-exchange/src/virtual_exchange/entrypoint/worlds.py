@@ -52,6 +52,7 @@ def status_of(call: Call, session: Session) -> WorldStatus:
         mask=manifest.get("mask"),
         time_shift_weeks=manifest.get("time_shift_weeks"),
         feed=session.paper.described() if session.paper else None,
+        waits_for=barrier.waits_for,
     )
 
 

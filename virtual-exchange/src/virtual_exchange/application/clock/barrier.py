@@ -252,9 +252,15 @@ class Barrier:
         return someone
 
     @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Those who are expected and have neither joined nor been given up: time does not begin."""
+        missing = (p for p in self.participants.values() if not p.joined and not p.dropped)
+        return tuple(participant.name for participant in missing)
+
+    @property
     def started(self) -> bool:
         """All who are expected have joined, or were given up."""
-        return not self._missing()
+        return not self.waits_for
 
     def move(self) -> bool:
         """Move a lockstep world a piece; say whether to call again at once."""
@@ -296,7 +302,7 @@ class Barrier:
         if self._supervised:
             return
         now_ms = self._clock.now_ms()
-        missing = self._missing()
+        missing = self.waits_for
         started = self._first_join_ms
         if missing and started is not None and now_ms - started >= JOIN_LIMIT_MS:
             seconds = JOIN_LIMIT_MS // 1000
@@ -312,9 +318,6 @@ class Barrier:
                 self.degraded.add(participant.account)
 
     # how
-
-    def _missing(self) -> list[str]:
-        return [p.name for p in self.participants.values() if not p.joined and not p.dropped]
 
     def _waiting(self) -> list[tuple[Participant, Step]]:
         return [(p, p.waiting) for p in self.participants.values() if p.waiting is not None]
