@@ -114,7 +114,7 @@ def test_ninety_eight_traders_do_not_notice_two_that_fail(tmp_path: Path) -> Non
     assert fills < 10, "hardly anyone traded"
     raised, waited = (decisions(tmp_path / "bad", name) for name in NAMES[98:])
     assert b"ValueError: by design" in raised[3]
-    thoughts = [line for line in waited if b'"asked":true' in line]  # it looks before and after
+    thoughts = [line for line in waited if b'"asked":true' in line]
     assert b"longer than its 0.05 s" in thoughts[0]
     assert b"still busy" in thoughts[1]
     assert b'"status":"PAUSED"' in raised[-1]

@@ -25,8 +25,9 @@ from strategy_agent.application.ports import Steps
 from strategy_agent.application.venue_time import VenueTime
 from strategy_core.deciding import DecideRequest, DecisionFault, decide
 from strategy_core.journal import DecisionRecord
-from strategy_core.loop import Turn, trade
+from strategy_core.loop import trade
 from strategy_core.port import Strategy, instruments_of
+from strategy_core.turns import Turn
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
 from suite.service.clock import SystemClock

@@ -14,9 +14,20 @@ from suite.errors import one_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideRequest:
-    """Asks the driver for a decision of the strategy."""
+    """Asks the driver for a decision of the strategy.
+
+    Attributes:
+        observation: what the strategy sees, should it be asked now.
+        awaited: an earlier question has been answered by `StillDeciding`, and its decision counts.
+    """
 
     observation: Observation
+    awaited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StillDeciding:
+    """The strategy is thinking: time goes on, and the driver wakes the trader when it is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

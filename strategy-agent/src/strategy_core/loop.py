@@ -10,6 +10,7 @@ talks HTTP and the backtest that calls the engine drive the same loop:
             case JoinRequest(): answer = Turn(reply=join(request))
             case WaitRequest(): answer = Turn(reply=wait(request))   # step_seq 1, 2, 3, ...
             case DecideRequest(): answer = decide(strategy, request.observation)
+                                                      # or StillDeciding(), where time goes on
         request = loop.send(answer)
 
 Everything it does follows from the answers alone: equal answers, equal requests.
@@ -21,60 +22,26 @@ One turn:
           -> exits review every open position                    (strategy_core.exits)
           -> the strategy is asked, if its own wake-up has come
           -> the gate judges everything, the manager names it, one wait carries it out
+
+A strategy that is still thinking holds up none of the others: turns go on without it, and its
+decision is judged by what is so when it comes.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Generator, Sequence
+from typing import TypeAlias
 
-import msgspec
-
-from strategy_core.deciding import DecideRequest, DecisionFault
-from strategy_core.exits.manager import ExitManager, Review
-from strategy_core.exits.rules import ExitRules
-from strategy_core.intents import Intent, ParentOrder
+from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
-from strategy_core.orders.manager import SmartOrderManager, Upkeep
-from strategy_core.orders.rules import ExecutionRules
-from strategy_core.port import Decision, Instruments, Needs, Observation, Verdict, observe
-from strategy_core.registry import limits_of
-from strategy_core.risk.commands import Command, Pause
-from strategy_core.risk.gate import Guarded, RiskGate
-from strategy_core.risk.status import StatusChange
-from strategy_core.waking import Wake, merged, next_boundary_ms
-from suite.bars import INTERVAL_MS
+from strategy_core.port import Decision, Instruments, Needs
+from strategy_core.risk.commands import Command
+from strategy_core.turns import Commands, Record, TraderTurns, Turn
 from suite.checks import InvariantViolated
-from suite.contracts.clock import AccountView, JoinRequest, WaitReply, WaitRequest, Want
-from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.clock import JoinRequest, WaitRequest
 from suite.contracts.trader import TraderSpec
-from suite.contracts.venue import Action, ActionReply, PlaceOrder
-from suite.enums import TraderStatus
-
-Record: TypeAlias = Callable[[DecisionRecord], None]
-Commands: TypeAlias = Callable[[], Sequence[Command]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What the venue said, and what is known about it.
-
-    Attributes:
-        reply: to the join or the wait.
-        trouble: why no new risk may be taken at present, e.g. `stale_account`.
-        account_age_ms, market_age_ms: since their streams were last alive; 0 where the venue owns
-            time.
-    """
-
-    reply: WaitReply
-    trouble: tuple[str, ...] = ()
-    account_age_ms: int = 0
-    market_age_ms: int = 0
-
 
 Request: TypeAlias = JoinRequest | WaitRequest | DecideRequest
-Answer: TypeAlias = Turn | Decision | DecisionFault
+Answer: TypeAlias = Turn | Decision | DecisionFault | StillDeciding
 Trading: TypeAlias = Generator[Request, Answer, TraderResult]
 
 
@@ -116,7 +83,7 @@ def trade(
     Raises:
         msgspec.ValidationError: `spec` is wrong.
     """
-    trader = _Trader(spec, needs, instruments, memory or TraderMemory(), commands, record)
+    trader = TraderTurns(spec, needs, instruments, memory or TraderMemory(), commands, record)
     turn = _turn((yield JoinRequest(want=trader.want)))
     try:
         while True:
@@ -125,17 +92,7 @@ def trade(
                 return trader.result(seen)
             decision: Decision | DecisionFault | None = None
             if trader.asks(seen):
-                if needs.slow:
-                    # What is due goes out before a long thought, which then sees what came of it.
-                    turn = _turn((yield trader.act(seen, None, until_ms=seen.now_ms)))
-                    seen = trader.take_in(turn)
-                decision = _decision((yield DecideRequest(observation=trader.shown(seen))))
-                if needs.slow:
-                    # It is judged by what is so now, not by what was when the thought began.
-                    turn = _turn((yield trader.act(seen, None, until_ms=seen.now_ms)))
-                    seen = trader.take_in(turn)
-                if turn.reply.ended:
-                    return trader.result(seen)
+                decision = trader.hear(_answer((yield trader.question(seen))))
             turn = _turn((yield trader.act(seen, decision)))
     finally:
         trader.close()
@@ -147,348 +104,7 @@ def _turn(answer: Answer) -> Turn:
     return answer
 
 
-def _decision(answer: Answer) -> Decision | DecisionFault:
+def _answer(answer: Answer) -> Decision | DecisionFault | StillDeciding:
     if isinstance(answer, Turn):
         raise InvariantViolated("the loop waits for a decision")
     return answer
-
-
-_AGES: Final = 1 << 40
-"""Age of what is not known any more, ms."""
-
-
-class _Trader:
-    """One trader's parts, and what passes between them in a turn."""
-
-    def __init__(
-        self,
-        spec: TraderSpec,
-        needs: Needs,
-        instruments: Instruments,
-        memory: TraderMemory,
-        commands: Commands,
-        record: Record,
-    ) -> None:
-        self._spec = spec
-        self._memory = memory
-        self._commands = commands
-        self._record = record
-        self._interval_ms = INTERVAL_MS[spec.interval]
-        self._limits = limits_of(spec)
-        name = f"{spec.trader_id}@{memory.epoch}" if memory.epoch else spec.trader_id
-        self._orders = SmartOrderManager(
-            account_id=spec.account_id,
-            trader_id=name,
-            instruments=instruments,
-            rules=msgspec.convert(spec.execution, ExecutionRules),
-            memory=memory.orders,
-        )
-        self._gate = RiskGate(
-            self._limits,
-            symbols=spec.symbols,
-            instruments=instruments,
-            memory=memory.risk,
-        )
-        self._exits = ExitManager(
-            msgspec.convert(spec.exits, ExitRules),
-            trader_id=name,
-            interval_ms=self._interval_ms,
-            instruments=instruments,
-            memory=memory.exits,
-        )
-        self._account: AccountView | None = None
-        self._unread: tuple[UserFill, ...] = ()
-        self._pending: DecisionRecord | None = None
-        self._wake: Wake | None = None
-        self._upkeep, self._review = Upkeep(), Review()
-        self._changes: tuple[StatusChange, ...] = ()
-        self._own = _Own()
-        self._steps = self._decisions = self._sent = self._fills = 0
-        self._needs = needs
-        self.want: Want = needs.want()
-
-    def take_in(self, turn: Turn) -> Observation:
-        """Read a reply, and let orders, gate and exits learn from it."""
-        reply = turn.reply
-        self._fills += len(reply.fills)
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            self._record(msgspec.structs.replace(pending, results=reply.results))
-        seen, odd = self._read(reply)
-        self._own.learn(reply)
-        fills = (*self._unread, *seen.fills)
-        if self._account is None:  # nothing is known yet: fills wait for an account to belong to
-            self._unread, seen = fills, replace(seen, fills=())
-            self._upkeep, self._review = Upkeep(), Review()
-        else:
-            self._unread, seen = (), replace(seen, fills=fills)
-            self._upkeep = self._orders.observe(replace(seen, status=self._gate.status))
-        odd += self._upkeep.trouble
-        unknown = (f"unknown_order:{coin}" for coin in self._upkeep.unknown)
-        stale = self._limits.staleness(
-            interval_ms=self._interval_ms,
-            market_age_ms=turn.market_age_ms,
-            account_age_ms=turn.account_age_ms,
-        )
-        trouble = (*turn.trouble, *stale, *unknown)
-        self._changes = self._gate.begin(
-            seen,
-            trouble=trouble,
-            odd=odd,
-            knows_account=self._account is not None,
-            net_deposits=None if self._account is None else self._account.net_deposits,
-            foreign=self._upkeep.foreign,
-        )
-        for command in self._commands():
-            self._changes += (
-                self._gate.command(
-                    command, now_ms=seen.now_ms, preflight_passed=not (trouble or odd)
-                ),
-            )
-        if self._account is not None:
-            self._review = self._exits.review(
-                seen,
-                self._account,
-                account_age_ms=_AGES if odd or "reconciling" in trouble else turn.account_age_ms,
-                mark_age_ms=turn.market_age_ms,
-            )
-        return seen
-
-    def asks(self, seen: Observation) -> bool:
-        """Whether the strategy's own wake-up has come."""
-        if self._gate.status is TraderStatus.STOPPED:
-            return False
-        return self._wake is None or self._wake.due(seen.now_ms, seen.woke_by)
-
-    def shown(self, seen: Observation) -> Observation:
-        """The observation as the strategy sees it: since its own last decision."""
-        own = self._own
-        return replace(
-            seen,
-            fills=tuple(own.fills),
-            verdicts=own.verdicts,
-            results=own.results,
-            status=self._gate.status,
-        )
-
-    def act(
-        self,
-        seen: Observation,
-        decision: Decision | DecisionFault | None,
-        *,
-        until_ms: int | None = None,
-    ) -> WaitRequest:
-        """Judge all that is wanted, and put the next request together.
-
-        Args:
-            seen: what is so.
-            decision: of the strategy, None where it was not asked.
-            until_ms: when to wake at the latest, None for when somebody wants to.
-        """
-        self._steps += 1
-        self._memory.turns += 1
-        fault = self._pause_for(decision, seen) if isinstance(decision, DecisionFault) else ""
-        wanted: Decision | None = None
-        if decision is not None and self._gate.status is not TraderStatus.STOPPED:
-            wanted = Decision() if isinstance(decision, DecisionFault) else decision
-            self._decisions += 1
-            self._wake = self._wish(wanted, seen.now_ms)
-        judged = self._judge(seen, wanted)
-        if wanted is not None:
-            self._own.decided(judged)
-        self._sent += len(judged.orders)
-        self._pending = DecisionRecord(
-            trader_id=self._spec.trader_id,
-            decision=self._memory.turns,
-            asked=wanted is not None,
-            now_ms=seen.now_ms,
-            woke_by=seen.woke_by,
-            status=self._gate.status,
-            changes=self._changes,
-            equity=seen.equity,
-            reasoning="" if wanted is None else wanted.reasoning,
-            fault=fault,
-            notes=(*self._upkeep.notes, *self._review.notes),
-            closed=self._review.closed,
-            actions=() if wanted is None else wanted.actions,
-            verdicts=judged.verdicts,
-            sent=judged.orders,
-            results=None,
-        )
-        wake = self._next_wake(seen.now_ms)
-        return WaitRequest(
-            step_seq=self._steps,
-            until_ms=wake.until_ms if until_ms is None else until_ms,
-            wake_on=wake.wake_on,
-            orders=judged.orders,
-            want=self._want(),
-        )
-
-    def result(self, seen: Observation) -> TraderResult:
-        """Sum up the run."""
-        return TraderResult(
-            trader_id=self._spec.trader_id,
-            decisions=self._decisions,
-            actions_sent=self._sent,
-            fills=self._fills,
-            ended_ms=seen.now_ms,
-            equity=seen.equity,
-            status=self._gate.status,
-        )
-
-    def close(self) -> None:
-        """Leave a record of a turn whose answer never came."""
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            self._record(pending)
-
-    def _read(self, reply: WaitReply) -> tuple[Observation, tuple[str, ...]]:
-        """Read a reply; an account that cannot be read leaves the one that was known.
-
-        Returns:
-            What is seen, and what about it cannot be.
-        """
-        account = reply.account or self._account
-        try:
-            seen = observe(reply, account=account, verdicts=self._own.verdicts)
-        except (ValueError, ArithmeticError):
-            # a venue may answer anything; what the account holds is then not known
-            seen = observe(reply, account=self._account, verdicts=self._own.verdicts)
-            return seen, ("the account cannot be read",)
-        self._account = account
-        return seen, () if account is not None else ("no account was sent",)
-
-    def _pause_for(self, fault: DecisionFault, seen: Observation) -> str:
-        """Let a strategy that fails decide for the journal only, until a person resumes it."""
-        pause = Pause(actor="loop", reason=fault.reason, cause="strategy")
-        self._changes += (self._gate.command(pause, now_ms=seen.now_ms),)
-        return fault.reason
-
-    def _judge(self, seen: Observation, wanted: Decision | None) -> "_Judged":
-        """Let everything pass the gate, what reduces first, and give every order its name."""
-        turn, take = self._memory.turns, self._orders.take
-        upkeep, duties, exits = self._upkeep.actions, self._duties(seen), self._review.actions
-        first = self._gate.judge((*upkeep, *duties, *exits), seen)
-        kept = _split(first, (len(upkeep), len(duties), len(exits)))
-        before: list[Action] = [a for a in kept[0] if not isinstance(a, ParentOrder)]
-        before += take(kept[1], seen, turn=turn, source="status")
-        before += take(kept[2], seen, turn=turn, source="exit")
-        if wanted is None:
-            self._orders.sent(before)
-            return _Judged(orders=tuple(before))
-        then = self._gate.judge(wanted.actions, seen, pending=self._under_way(before))
-        own = take(then.actions, seen, turn=turn)
-        after = self._adopt(wanted, then.actions, seen, (*before, *own))
-        orders = (*before, *after, *own)  # what ends a position goes before what opens one
-        self._orders.sent(orders)
-        return _Judged(
-            orders=orders, own=slice(len(orders) - len(own), None), verdicts=then.verdicts
-        )
-
-    def _adopt(
-        self,
-        wanted: Decision,
-        passed: Sequence[Intent],
-        seen: Observation,
-        sent: Sequence[Action],
-    ) -> tuple[Action, ...]:
-        """Take over a decision's plans; what they end at once goes out before its orders."""
-        if not (wanted.plans or passed):
-            return ()
-        adopted = self._exits.adopt(wanted.plans, seen, passed)
-        self._review = replace(
-            self._review,
-            notes=(*self._review.notes, *adopted.notes),
-            watch=adopted.watch,
-        )
-        last = self._gate.judge(adopted.actions, seen, pending=self._under_way(sent))
-        return self._orders.take(last.actions, seen, turn=self._memory.turns, source="plan")
-
-    def _under_way(self, sent: Sequence[Action]) -> tuple[PlaceOrder | ParentOrder, ...]:
-        """Orders that the observation does not show yet."""
-        placed = [action for action in sent if isinstance(action, PlaceOrder)]
-        return (*placed, *self._orders.pending())
-
-    def _want(self) -> Want:
-        """What the next reply shall bring: the strategy's needs, and what the exits look at."""
-        watch, needs = self._review.watch, self._needs
-        if not watch.snapshots:
-            return self.want
-        coins = tuple(dict.fromkeys((*needs.snapshots, *watch.snapshots)))
-        # all blocks, not those named: a world of longer bars has not every one, and refuses it
-        blocks = needs.intervals if set(watch.intervals) <= set(needs.intervals) else ()
-        return msgspec.structs.replace(self.want, snapshots=coins, intervals=blocks)
-
-    def _duties(self, seen: Observation) -> list[Action]:
-        """What the status asks for, but for closes that the order manager is at already.
-
-        In the order of the trader's symbols: the venue's own order of coins means nothing.
-        """
-        closing = {exit_.coin for exit_ in self._memory.orders.exits.values()}
-        place = {coin: index for index, coin in enumerate(self._spec.symbols)}
-        duties = [
-            action
-            for action in self._gate.duties(seen, foreign=self._upkeep.foreign)
-            if not (isinstance(action, PlaceOrder) and action.coin in closing)
-        ]
-        return sorted(duties, key=lambda action: place.get(action.coin, len(place)))
-
-    def _wish(self, decision: Decision, now_ms: int) -> Wake:
-        """When the strategy wants to be asked again."""
-        until_ms = decision.until_ms
-        if until_ms is None:
-            until_ms = next_boundary_ms(now_ms, self._interval_ms)
-        return Wake(until_ms=max(until_ms, now_ms + 1), wake_on=decision.wake_on)
-
-    def _next_wake(self, now_ms: int) -> Wake:
-        """When anybody wants to be asked again; a stopped trader's strategy does not."""
-        watch = self._review.watch
-        wishes = [
-            Wake(until_ms=self._orders.until_ms, wake_on=self._orders.wake_on),
-            Wake(until_ms=watch.until_ms, wake_on=watch.wake_on),
-        ]
-        if self._wake is not None and self._gate.status is not TraderStatus.STOPPED:
-            wishes.append(self._wake)
-        else:
-            wishes.append(Wake(until_ms=next_boundary_ms(now_ms, self._interval_ms)))
-        return merged(wishes, now_ms)
-
-
-class _Judged(NamedTuple):
-    """What is sent, which part of it the strategy has asked for, and the verdicts on that."""
-
-    orders: tuple[Action, ...]
-    own: slice = slice(0)
-    verdicts: tuple[Verdict, ...] = ()
-
-
-class _Own:
-    """What became of the strategy's own decision since; the rest of a turn is not its business."""
-
-    def __init__(self) -> None:
-        self.fills: list[UserFill] = []
-        self.verdicts: tuple[Verdict, ...] = ()
-        self.results: tuple[ActionReply, ...] = ()
-        self._part: slice | None = None
-        self._sent = 0
-
-    def decided(self, judged: _Judged) -> None:
-        """Begin anew with a decision."""
-        self.fills, self.verdicts, self.results = [], judged.verdicts, ()
-        self._part, self._sent = judged.own, len(judged.orders)
-
-    def learn(self, reply: WaitReply) -> None:
-        """Take in fills, and the answers to the decision where the reply is the one to it."""
-        self.fills += reply.fills
-        if self._part is not None and len(reply.results) == self._sent:
-            self.results = reply.results[self._part]
-        self._part = None
-
-
-def _split(guarded: Guarded, sizes: Sequence[int]) -> list[list[Intent]]:
-    """Sort what passed by the group that asked for it."""
-    passed, verdicts = iter(guarded.actions), iter(guarded.verdicts)
-    return [
-        [next(passed) for verdict in islice(verdicts, size) if verdict.outcome != "rejected"]
-        for size in sizes
-    ]

@@ -81,7 +81,7 @@ async def test_one_that_cannot_connect_is_reported_and_the_others_run() -> None:
 @pytest.mark.parametrize("slow", [False, True])
 async def test_a_strategy_that_raises_or_answers_nonsense_keeps_its_turns(slow: bool) -> None:
     """Each fault is counted and told; the trader is paused with the reason; the run goes on."""
-    venue = ScriptedVenue(steps=18 if slow else 6)  # a slow one looks before and after a thought
+    venue = ScriptedVenue(steps=6)
     plan: list[Callable[[], Any]] = [lambda: 1 / 0, str, Decision, [].pop, Decision, Decision]
     turns = iter(plan)
 

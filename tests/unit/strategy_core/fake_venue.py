@@ -8,11 +8,12 @@ from tests.unit.strategy_core.market import START_MS
 
 from strategy_core.deciding import DecideRequest, decide
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.loop import Answer, Request, Turn, trade
+from strategy_core.loop import Answer, Request, trade
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Instruments, Strategy
 from strategy_core.registry import build
 from strategy_core.snapshot import SnapshotSeries
+from strategy_core.turns import Turn
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import AccountView, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import (

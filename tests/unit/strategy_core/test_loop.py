@@ -12,10 +12,11 @@ from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, drive, m
 from tests.unit.strategy_core.market import START_MS
 
 from strategy_core.journal import DecisionRecord
-from strategy_core.loop import Turn, trade
+from strategy_core.loop import trade
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.identity import cloid_for
 from strategy_core.port import Decision, Needs, Observation, observe
+from strategy_core.turns import Turn
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import JoinRequest, WaitReply, WakeOn
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder

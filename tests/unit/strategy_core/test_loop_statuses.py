@@ -8,13 +8,14 @@ import msgspec
 import pytest
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, minutes, spec_of
 
-from strategy_core.deciding import DecideRequest, DecisionFault
+from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.journal import DecisionRecord
-from strategy_core.loop import Answer, Request, Turn, trade
+from strategy_core.loop import Answer, Request, trade
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.memory import Child
 from strategy_core.port import Decision, Needs, Observation
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
+from strategy_core.turns import Turn
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, WakeOn
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder
@@ -33,21 +34,21 @@ class Bench:
 
     def __init__(
         self,
-        *decisions: Decision | DecisionFault,
+        *decisions: Decision | DecisionFault | StillDeciding,
         memory: TraderMemory | None = None,
         venue: FakeVenue | None = None,
-        slow: bool = False,
     ) -> None:
         self.venue = venue or FakeVenue(steps=99)
         self.memory = memory or TraderMemory()
         self.records: list[DecisionRecord] = []
         self.asked: list[Observation] = []
+        self.awaited: list[bool] = []
         self.commands: list[Command] = []
         self.trouble: tuple[str, ...] = ()
         self._decisions = list(decisions)
         self._loop = trade(
             spec_of("flat"),
-            Needs(slow=slow),
+            Needs(),
             instruments=INSTRUMENTS,
             memory=self.memory,
             commands=self._take,
@@ -63,15 +64,12 @@ class Bench:
         request: Request = self._loop.send(Turn(reply=reply, trouble=self.trouble))
         if isinstance(request, DecideRequest):
             self.asked.append(request.observation)
+            self.awaited.append(request.awaited)
             answer: Answer = self._decisions.pop(0) if self._decisions else Decision()
-            self.thinks()
             request = self._loop.send(answer)
         assert isinstance(request, WaitRequest)
         self.reply = self.venue.wait(request)
         return request
-
-    def thinks(self) -> None:
-        """What happens while the strategy thinks; a test may put something here."""
 
     def _take(self) -> Sequence[Command]:
         taken, self.commands = self.commands, []
@@ -196,20 +194,24 @@ def test_an_account_that_cannot_be_read_is_no_ground_for_new_risk() -> None:
     assert Decimal(1) == bench.asked[2].size_of("BTC")
 
 
-def test_a_slow_strategy_is_asked_after_what_is_due_and_judged_by_what_is_so() -> None:
-    """A stop that comes while it thinks is obeyed before its orders would leave."""
-    bench = Bench(Decision(actions=(BUY,)), Decision(actions=(BUY,)), slow=True)
-    first, second, third = (bench.turn() for _ in range(3))
-    assert [first.until_ms, second.until_ms] == [minutes(0), minutes(0)]
-    assert ([], [], 1) == (orders(first), orders(second), len(orders(third)))
+def test_while_a_strategy_thinks_turns_go_on_and_its_answer_is_judged_by_what_is_so() -> None:
+    """Fills that come meanwhile are of its next question; a stop ends the wait for an answer."""
+    thinking = StillDeciding()
+    bench = Bench(thinking, thinking, Decision(actions=(BUY,)), thinking, Decision(), thinking)
+    assert [[], []] == [orders(bench.turn(woke_by=("time",))) for _ in range(2)]
+    assert minutes(30) == bench.reply.now_ms
+    assert 1 == len(orders(bench.turn()))
+    bench.turn(fills=())
+    fill = FakeVenue(steps=1)._act(BUY)[1]
+    bench.turn(fills=(fill,))
     bench.turn()
-
-    def stop() -> None:
-        bench.commands = [Stop(actor="ann", reason="no more")]
-
-    bench.thinks = stop  # type: ignore[method-assign]
-    assert [[], [], []] == [orders(bench.turn()) for _ in range(3)]
-    assert 2 == len(bench.asked)
+    assert [0, 0, 0, 0, 1, 1] == [len(asked.fills) for asked in bench.asked]
+    assert [False, False, True, False, True] == [record.asked for record in bench.records]
+    bench.commands = [Stop(actor="ann", reason="no more")]
+    bench.turn()
+    bench.commands = [Resume(actor="ann", reason="go on")]
+    bench.turn()
+    assert [False, True, True, False, True, False, False] == bench.awaited
 
 
 def test_fills_that_come_with_an_unreadable_account_are_not_lost() -> None:

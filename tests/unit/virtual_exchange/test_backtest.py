@@ -12,9 +12,9 @@ import pytest
 from tests.support.stores import make_store
 from tests.support.worlds import START_MS, random_source
 
-from strategy_core.loop import Turn
 from strategy_core.port import Decision, Observation
 from strategy_core.strategies.hodl import Hodl
+from strategy_core.turns import Turn
 from suite.bars import HOUR_MS
 from suite.checks import InvariantViolated
 from suite.clock import ManualClock

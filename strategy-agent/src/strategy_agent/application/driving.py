@@ -9,13 +9,14 @@ from strategy_agent.application.keeping import Keeper
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept, Steps
 from strategy_agent.application.thinking import Decided, Thinking
-from strategy_core.deciding import DecideRequest
+from strategy_core.deciding import DecideRequest, StillDeciding
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.loop import Answer, Request, Trading, Turn, trade
+from strategy_core.loop import Answer, Request, Trading, trade
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Observation, instruments_of
 from strategy_core.registry import build
 from strategy_core.risk.commands import Command
+from strategy_core.turns import Turn
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
 from suite.errors import ConfigError, StorageError, SuiteError
@@ -49,6 +50,10 @@ class Watcher(Protocol):
         """See what the loop remembers after its move; to be read only."""
         ...
 
+    def asked(self, wall_ms: int) -> None:
+        """See that the strategy is asked, or still is."""
+        ...
+
     def decided(self, observation: Observation, answer: Decided) -> Decided:
         """See what the strategy answered; orders asked for from outside may be added."""
         ...
@@ -80,7 +85,11 @@ async def drive(
     instruments = instruments_of(parts.meta)
     strategy = build(spec, instruments=instruments, seed=context.seed, plugins=parts.plugins)
     thinking = Thinking(
-        strategy, quick_s=context.quick_s, slow_s=context.slow_s, name=f"decide-{spec.trader_id}"
+        strategy,
+        quick_s=context.quick_s,
+        slow_s=context.slow_s,
+        name=f"decide-{spec.trader_id}",
+        done=None if parts.clock.mode == "lockstep" else parts.steps.wake,
     )
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
@@ -103,18 +112,21 @@ async def drive(
         record=watcher.recorded,
     )
     now_ms, keeper = parts.clock.now_ms, Keeper(spec.trader_id, parts, memory)
-    with contextlib.closing(loop):
+    with contextlib.closing(loop), contextlib.closing(thinking):
         request: Request = next(loop)
+        answer: Answer
         async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
             while True:
                 if isinstance(request, DecideRequest):
-                    seen = request.observation
-                    answer: Answer = watcher.decided(seen, await thinking.decide(seen))
+                    watcher.asked(context.wall.now_ms())
+                    answer = await _decided(request, thinking, watcher)
                 else:
                     if isinstance(request, WaitRequest):
                         request = await keeper.keep(request, now_ms=now_ms)
                         watcher.kept(keeper.fault)
-                        if watcher.urgent:  # it came while nobody slept who could be woken
+                        if (
+                            watcher.urgent or thinking.is_ready
+                        ):  # it came while nobody slept who could be woken
                             asyncio.get_running_loop().call_soon(parts.steps.wake)
                     reply = keeper.whole(await _ask(parts.steps, request))
                     now_ms = reply.now_ms
@@ -155,6 +167,13 @@ def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
         return kept
     parts.memory.forget()
     return None
+
+
+async def _decided(request: DecideRequest, thinking: Thinking, watcher: Watcher) -> Answer:
+    answer = await thinking.decide(request)
+    if isinstance(answer, StillDeciding):
+        return answer
+    return watcher.decided(request.observation, answer)
 
 
 async def _ask(steps: Steps, request: JoinRequest | WaitRequest) -> WaitReply:

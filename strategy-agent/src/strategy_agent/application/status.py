@@ -44,6 +44,7 @@ class Status:
         positions: signed sizes by coin, as text.
         decisions, faults: how many questions to the strategy there were, and how many of them it
             did not answer; over all restarts.
+        deciding_since_ms: machine's time at which the present question was put, 0 without one.
         fills: since the start.
         last_verdict: the guard's on the last intent it judged.
         last_fault: why the strategy gave no decision, when it last gave none.
@@ -65,6 +66,7 @@ class Status:
     open_orders: int = 0
     decisions: int = 0
     faults: int = 0
+    deciding_since_ms: int = 0
     fills: int = 0
     last_verdict: str = ""
     last_fault: str = ""

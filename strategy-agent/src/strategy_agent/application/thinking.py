@@ -1,6 +1,7 @@
 """Asking a strategy for a decision, within a time budget.
 
-A slow strategy decides in a thread of its own, so that others go on. One that overruns its budget
+A slow strategy decides in a thread of its own, so that others go on, and where time goes on so does
+its own trader: exits and orders are looked after while it thinks. One that overruns its budget
 is given up: nobody can end a thread, so until it returns, each further question is answered with a
 fault at once, and what it answers then is thrown away. A quick strategy decides where it is asked;
 on the main thread a timer's signal ends it when it overruns, be it an endless loop in Python. As
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final, TypeAlias
 
-from strategy_core.deciding import DecisionFault, decide
+from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding, decide
 from strategy_core.port import Decision, Observation, Strategy
 from suite.enums import TraderStatus
 
@@ -25,6 +26,10 @@ Decided: TypeAlias = Decision | DecisionFault
 
 OVERRUNS_LIMIT: Final = 3
 """Overruns in a row after which a strategy that decides at once is asked no more."""
+
+
+_AT_ONCE_S: Final = 0.02
+"""An answer within it saves a turn."""
 
 
 class _OverrunSignal(BaseException):
@@ -39,9 +44,19 @@ class Thinking:
         quick_s: budget of a decision made where it is asked.
         slow_s: budget of a decision made in a thread.
         name: of the thread.
+        done: called when a thought that has been answered by `StillDeciding` has come to its end;
+            without it every question is waited for.
     """
 
-    def __init__(self, strategy: Strategy, *, quick_s: float, slow_s: float, name: str) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        *,
+        quick_s: float,
+        slow_s: float,
+        name: str,
+        done: Callable[[], None] | None = None,
+    ) -> None:
         self._strategy = strategy
         self._slow = strategy.needs.slow
         self._quick_s = quick_s
@@ -49,10 +64,45 @@ class Thinking:
         self._name = name
         self._overruns = 0
         self._overrun: asyncio.Future[Decided] | None = None
+        self._done = done
+        self._thought: asyncio.Task[Decided] | None = None
+        self._outdated = False
 
-    async def decide(self, observation: Observation) -> Decided:
-        """Ask; the answer is a decision, or why there is none within the budget."""
-        return await self._slowly(observation) if self._slow else self._quickly(observation)
+    @property
+    def is_ready(self) -> bool:
+        """Whether an answer waits to be fetched."""
+        return self._thought is not None and self._thought.done()
+
+    async def decide(self, request: DecideRequest) -> Decided | StillDeciding:
+        """Ask; the answer is a decision, why there is none within the budget, or that it thinks."""
+        if not self._slow:
+            return self._quickly(request.observation)
+        if self._done is None:
+            return await self._slowly(request.observation)
+        return await self._meanwhile(request, self._done)
+
+    def close(self) -> None:
+        """Give up what is being thought."""
+        if self._thought is not None:
+            self._thought.cancel()
+
+    async def _meanwhile(
+        self, request: DecideRequest, done: Callable[[], None]
+    ) -> Decided | StillDeciding:
+        """Begin a thought, or fetch its answer; one that nobody waits for any more is dropped."""
+        self._outdated |= not request.awaited
+        if self._thought is not None and self._thought.done() and self._outdated:
+            self._thought = None
+        if self._thought is None:
+            self._thought = asyncio.create_task(self._slowly(request.observation))
+            self._outdated = False
+            await asyncio.wait((self._thought,), timeout=_AT_ONCE_S)
+            if not self._thought.done():
+                self._thought.add_done_callback(lambda _: done())
+        if not self._thought.done():
+            return StillDeciding()
+        thought, self._thought = self._thought, None
+        return thought.result()
 
     def _quickly(self, observation: Observation) -> Decided:
         # an overrun pauses the trader, so one that is LIVE has been resumed since

@@ -147,12 +147,17 @@ class WatchedRun:
             told = f"{status.status} for another cause too: {reasons_of(new)}"
             self._alerts.tell("status", told)
 
+    def asked(self, wall_ms: int) -> None:
+        """See that the strategy is asked, or still is."""
+        self._status.deciding_since_ms = self._status.deciding_since_ms or wall_ms
+
     def decided(self, observation: Observation, answer: Decided) -> Decided:
         """See what the strategy answered, and add what was asked for from outside.
 
         Orders from outside go out without the strategy where it fails; its pause comes then with
         the next turn, which is at once.
         """
+        self._status.deciding_since_ms = 0
         fault = answer.reason if isinstance(answer, DecisionFault) else ""
         if fault:
             self._status.faults += 1

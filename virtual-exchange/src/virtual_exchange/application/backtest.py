@@ -9,8 +9,9 @@ import msgspec
 from strategy_core import registry
 from strategy_core.building import StrategyKind
 from strategy_core.deciding import DecideRequest, DecisionFault, decide
-from strategy_core.loop import Answer, Trading, Turn, trade
+from strategy_core.loop import Answer, Trading, trade
 from strategy_core.port import Strategy, instruments_of
+from strategy_core.turns import Turn
 from suite.clock import Clock
 from suite.contracts.backtest import BacktestRequest, PlannedOrder
 from suite.contracts.clock import JoinRequest, WaitReply
