@@ -1,0 +1,94 @@
+"""The traders of a fleet: every way of writing them, and everything that may be wrong with them."""
+
+from typing import Any
+
+import pytest
+
+from suite.contracts.trader import StrategySpec
+from trader_manager.application.config_loader import ConfigLoader, schema
+
+HODL = {"strategy": {"kind": "hodl"}, "symbols": ["BTC"]}
+LOADER = ConfigLoader({"SEED": "7"})
+
+
+def entry(trader_id: str, /, **more: Any) -> dict[str, Any]:
+    return {"trader_id": trader_id, **HODL, **more}
+
+
+def test_a_list_and_a_mapping_say_the_same() -> None:
+    """`traders.yaml` and `TRADERS_CONFIG`; symbols come back under their coin's name."""
+    listed = LOADER.load({"traders": [entry("a", symbols=["BTCUSDT"]), entry("b")]})
+    named = LOADER.load({"a": {**HODL, "symbols": ["BTCUSDT"]}, "b": HODL})
+    assert () == listed.problems == named.problems
+    assert listed.traders == named.traders
+    assert ["a", "b"] == [spec.trader_id for spec in named.traders]
+    assert ("BTC",) == named.traders[0].symbols
+
+
+def test_a_flat_entry_is_sorted_into_its_strategy() -> None:
+    """The kind as a word, its parameters beside it, one symbol or several in a text."""
+    flat = {"strategy": "sma_cross", "params": {"fast": 3}, "symbol": "BTC,ETH"}
+    config = LOADER.load({"a": flat})
+    assert () == config.problems
+    (spec,) = config.traders
+    assert StrategySpec(kind="sma_cross", params={"fast": 3}) == spec.strategy
+    assert ("BTC", "ETH") == spec.symbols
+    config = LOADER.load({"a": {"llm_model": "m", "api_key": "${SEED}", "symbol": "BTC"}})
+    (problem,) = config.problems
+    assert problem.startswith("traders[a].strategy.kind: 'llm' is not one of")
+
+
+def test_what_is_wrong_is_told_with_its_place_and_the_others_run() -> None:
+    """Ids and accounts taken twice, an unset variable, a balance, a strategy, a parameter."""
+    config = LOADER.load(
+        {
+            "traders": [
+                entry("good"),
+                entry("good"),
+                entry("twin", account="good"),
+                entry("poor", initial_balance=-1),
+                entry("secretive", name="${NOT_SET}"),
+                entry("odd", strategy={"kind": "hold"}),
+                entry("leak", strategy={"kind": "sma_cross", "params": {"api_key": "k"}}),
+                "nonsense",
+                entry("fine"),
+            ]
+        }
+    )
+    assert ["good", "fine"] == [spec.trader_id for spec in config.traders]
+    assert {"good", "fine"} == set(config.written)
+    expected = [
+        "traders[leak].strategy.params.api_key: a secret stands here; write ${NAME}",
+        "traders[good].trader_id: an earlier entry is good already",
+        "traders[twin].account: traders[good] trades good",
+        "traders[poor].initial_balance: must be above 0",
+        "traders[secretive].name: environment variable NOT_SET is not set",
+        "traders[odd].strategy.kind: 'hold' is not one of",
+        "traders[leak].strategy.params.api_key: unknown key",
+        "traders[7].entry: must be a mapping",
+    ]
+    for text in expected:
+        assert any(problem.startswith(text) for problem in config.problems), text
+    assert len(expected) == len(config.problems)
+
+
+@pytest.mark.parametrize("document", [None, [], "x", {}, {"traders": []}, {"traders": 3}])
+def test_what_is_no_list_of_traders_is_refused(document: Any) -> None:
+    """Never with a traceback."""
+    config = LOADER.load(document)
+    assert () == config.traders
+    assert config.problems
+    assert config.problems == LOADER.validate_config(document)
+
+
+def test_what_was_written_keeps_its_secrets_as_names() -> None:
+    """The value goes to the trader, the name to the database."""
+    config = LOADER.load({"a": {**HODL, "name": "seed ${SEED}"}})
+    assert "seed 7" == config.traders[0].name
+    assert "seed ${SEED}" == config.written["a"]["name"]
+
+
+def test_the_schema_names_what_an_entry_may_have() -> None:
+    """For editors, and for whoever writes a file by program."""
+    entries = schema()["$defs"]["TraderSpec"]["properties"]
+    assert {"trader_id", "strategy", "symbols", "risk"} <= set(entries)

@@ -1,0 +1,64 @@
+"""What has to be done with a trader, for every pair of what is wanted and what is seen."""
+
+import itertools
+
+import pytest
+
+from trader_manager.domain.lifecycle import (
+    CRASH_DELAY_MS,
+    CRASH_WINDOW_MS,
+    CRASHES_MAX,
+    Actual,
+    Desired,
+    Seen,
+    Step,
+    Wanted,
+    delay_ms,
+    next_step,
+)
+
+TABLE: dict[tuple[Desired, Actual, bool], Step] = {
+    ("running", "absent", True): "start",
+    ("running", "absent", False): "start",
+    ("running", "running", True): "none",
+    ("running", "running", False): "restart",
+    ("running", "ended", True): "none",
+    ("running", "ended", False): "start",
+    ("running", "crashed", True): "start",
+    ("running", "crashed", False): "start",
+    ("stopped", "absent", True): "none",
+    ("stopped", "absent", False): "none",
+    ("stopped", "running", True): "stop",
+    ("stopped", "running", False): "stop",
+    ("stopped", "ended", True): "none",
+    ("stopped", "ended", False): "none",
+    ("stopped", "crashed", True): "none",
+    ("stopped", "crashed", False): "none",
+}
+
+
+def test_the_table_is_whole() -> None:
+    """Wanted, seen, and whether it is the same configuration."""
+    desires, actuals = ("running", "stopped"), ("absent", "running", "ended", "crashed")
+    assert set(itertools.product(desires, actuals, (True, False))) == set(TABLE)
+
+
+@pytest.mark.parametrize(("case", "expected"), TABLE.items())
+def test_each_pair_has_its_step(case: tuple[Desired, Actual, bool], expected: Step) -> None:
+    """A trader whose world has ended is not begun again unless it was changed."""
+    desired, actual, current = case
+    wanted = Wanted(desired=desired, generation=5)
+    seen = Seen(actual=actual, generation=5 if current else 4)
+    assert (expected, 0) == next_step(wanted, seen, now_ms=0)
+
+
+@pytest.mark.parametrize("crashes", range(8))
+def test_after_too_many_crashes_in_a_row_the_next_start_waits(crashes: int) -> None:
+    """Three within the window are answered at once; what is older does not count."""
+    times = tuple(range(1000, 1000 + crashes))
+    wanted, seen = Wanted(desired="running", generation=1), Seen(actual="crashed", crashes_ms=times)
+    expected = CRASH_DELAY_MS - 10 if crashes > CRASHES_MAX else 0
+    now_ms = (times[-1] if times else 1000) + 10
+    assert ("start", expected) == next_step(wanted, seen, now_ms=now_ms)
+    assert 0 == delay_ms(times, now_ms=now_ms + CRASH_DELAY_MS)
+    assert 0 == delay_ms(times, now_ms=times[0] + CRASH_WINDOW_MS if times else 0)

@@ -1,0 +1,1 @@
+"""The outside world: processes, agents, the database, files."""

@@ -1,0 +1,1 @@
+"""What the service does: a fleet of traders, its supervisor, schedulers and comparison."""

@@ -1,0 +1,1 @@
+"""Rules of the fleet: pure functions over plain values."""
