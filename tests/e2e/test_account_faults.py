@@ -67,7 +67,7 @@ async def test_nothing_is_asked_while_all_is_well(venue: VenueUnderTest) -> None
         await until(lambda: kept.well)
         pushes = kept.cache.counts["pushes"]
         await until(lambda: kept.cache.counts["pushes"] > pushes + 100, 30)
-        assert {"connect": 2} == dict(kept.keeper.rest_calls)
+        assert {"connect": 3} == dict(kept.keeper.rest_calls)
         assert 1 == kept.feed.feed.counts.connects
 
 

@@ -56,7 +56,7 @@ async def test_what_happens_to_an_account_is_known_at_once_and_in_full(
         await until(lambda: kept.state.view and kept.state.view.open_orders)
         await until(lambda: kept.cache.agreed_ms == kept.state.as_of_ms)
         assert () == kept.cache.trouble
-        assert {"connect": 2} == dict(kept.keeper.rest_calls)
+        assert {"connect": 3} == dict(kept.keeper.rest_calls)
         assert 0 == kept.cache.differences
         assert "BTC" in kept.keeper.mids.mids
         assert abs(kept.state.heard_ms - SystemClock().now_ms()) < 5_000
@@ -79,7 +79,7 @@ async def test_a_half_open_connection_is_found_and_replaced_by_one_with_snapshot
         proxy.silent = proxy.pongs_only = False
         await until(lambda: kept.well)
         assert 2 <= counts.connects
-        assert kept.keeper.rest_calls["connect"] == 2 * counts.connects
+        assert kept.keeper.rest_calls["connect"] == 3 * counts.connects
         shown = kept.state.view
         assert shown is not None
         assert set(facts_of(kept.reads.account())) == set(facts_of(shown))

@@ -80,5 +80,5 @@ async def test_a_rule_trader_gives_the_orders_that_it_gives_in_lockstep(
     assert [one.equity for one in theirs] == [one.equity for one in ours]
     assert sum(bool(one.actions) for one in ours) > DECISIONS // 4
     assert len(told) > 5
-    assert {"connect": 2} == rest, "the account was polled"
+    assert {"connect": 3} == rest, "the account was polled"
     assert set(trader.data._calls.requests) <= {"clock", "snapshot", "order", "cancel"}

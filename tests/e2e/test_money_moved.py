@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.local_trader import drive
+from tests.support.account import address_of
+from tests.support.local_trader import drive, local_trader
 from tests.support.venue_calls import venue_calls
 from tests.support.venue_process import VenueUnderTest, running_venue
 
@@ -121,3 +123,15 @@ async def test_money_moved_in_lockstep_stops_no_trader(venue: VenueUnderTest) ->
         check(await drive(steps, SPEC, strategy, meta, enough=enough))
     finally:
         await calls.close()
+
+
+async def test_money_moved_in_a_paced_world_stops_no_trader(
+    venue: VenueUnderTest, tmp_path: Path
+) -> None:
+    """The account is then known by its streams."""
+    one, token = world(venue, clock="paced", speed=200.0)
+    meta = await asyncio.to_thread(one.info, "meta")
+    strategy = build(SPEC, instruments=instruments_of(meta), seed=7, plugins={})
+    async with local_trader(tmp_path, one, address_of("alice"), token=token) as trader:
+        steps = MoneySteps(trader.steps, one)
+        check(await drive(steps, SPEC, strategy, meta, enough=enough))

@@ -84,6 +84,16 @@ async def test_ended_key_is_proof_and_its_order_is_never_carried_out(
         assert () == await orders.fetch_fills(0)
 
 
+async def test_ledger_is_read_from_its_beginning_and_from_a_time(venue: VenueUnderTest) -> None:
+    sent = {"from": "alice", "to": "bob", "usd_micro": 1, "idempotency_key": "ledger"}
+    now_ms = venue.post("/transfers", sent, "operator")["time_ms"]
+    async with connected(venue.url, venue.token("bob")) as orders:
+        rows = await orders.fetch_ledger(0)
+        assert rows[-2:] == (await orders.fetch_ledger(now_ms))[-2:]
+        assert () == await orders.fetch_ledger(now_ms + 1)
+    assert ["deposit", "internalTransfer"] == [row.delta["type"] for row in rows if row.delta]
+
+
 async def test_order_that_comes_too_late_is_refused_by_the_venue(venue: VenueUnderTest) -> None:
     async with connected(venue.url, venue.token("bob")) as orders:
         one = decided(2, buy(), after_ms=-1_000)

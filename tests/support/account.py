@@ -13,6 +13,7 @@ from eth_utils.crypto import keccak
 from tests.support.venue_process import VenueUnderTest
 
 from strategy_agent.adapters.account_feed import AccountFeed
+from strategy_agent.application.account_events import LedgerRow
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
 from strategy_agent.application.account_state import AccountState, AccountStateCache, StateLimits
 from suite.contracts.clock import AccountView
@@ -44,6 +45,14 @@ class VenueReads:
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         return await asyncio.to_thread(self.fills, start_ms)
+
+    async def fetch_ledger(self, start_ms: int) -> tuple[LedgerRow, ...]:
+        return await asyncio.to_thread(self.ledger, start_ms)
+
+    def ledger(self, start_ms: int = 0) -> tuple[LedgerRow, ...]:
+        rows = self.venue.info("userNonFundingLedgerUpdates", user=self.user, startTime=start_ms)
+        assert len(rows) < 500, "a test that moves money so often reads page by page"
+        return msgspec.convert(rows, tuple[LedgerRow, ...])
 
     def account(self) -> AccountView:
         state = self.venue.info("clearinghouseState", user=self.user)
@@ -97,7 +106,7 @@ async def keeping(
     """Keep an account for as long as the context lasts."""
     reads = VenueReads(venue, user)
     chance = random.Random(seed)
-    cache = AccountStateCache(clock=SystemClock(), limits=limits)
+    cache = AccountStateCache(clock=SystemClock(), user=user, limits=limits)
     keeper = AccountKeeper(cache, reads, chance=chance, timeouts=keeper_timeouts)
     feed = AccountFeed(
         url or venue.ws_url,

@@ -119,5 +119,10 @@ def funding(usdc: str, *, at: int, coin: str = "ETH") -> FundingsPush:
     return FundingsPush(fundings=(paid,))
 
 
-def ledger(at: int) -> LedgerPush:
-    return LedgerPush(rows=(LedgerRow(time=at, hash="0x1"),))
+def ledger(
+    at: int, kind: str = "", *, number: int = 1, snapshot: bool = False, **fields: object
+) -> LedgerPush:
+    """An entry; without a kind one of an exchange that does not say what it was."""
+    delta = {"type": kind, **fields} if kind else None
+    row = LedgerRow(time=at, hash=f"0x{number}", delta=delta)
+    return LedgerPush(rows=(row,), snapshot=snapshot)

@@ -93,7 +93,7 @@ class LocalTrader:
         )
         stack.push_async_callback(delivery.close)
         self._delivery = delivery
-        cache = AccountStateCache(clock=self._wall)
+        cache = AccountStateCache(clock=self._wall, user=address_of(self._spec))
         keeper = AccountKeeper(cache, self._orders, chance=chance)
         following = asyncio.create_task(keeper.run(follow(keeper, chance)), name=f"account-{name}")
         stack.push_async_callback(_ended, following)

@@ -131,6 +131,9 @@ class ScriptedSteps:
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         return ()
 
+    async def fetch_ledger(self, start_ms: int) -> None:
+        return None
+
     async def fetch_fundings(self, start_ms: int) -> tuple[FundingPayment, ...]:
         return ()
 

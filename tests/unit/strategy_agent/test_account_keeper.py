@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.support.account_wire import fill, fills, position, push, state
 from tests.support.waiting import until
 
-from strategy_agent.application.account_events import MidsPush
+from strategy_agent.application.account_events import LedgerRow, MidsPush
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
 from strategy_agent.application.account_state import AccountStateCache, StateLimits
 from suite.contracts.clock import AccountView
@@ -31,6 +31,8 @@ class Reads:
     fills: tuple[UserFill, ...] = ()
     faults: list[SuiteError] = field(default_factory=list)
     since: list[int] = field(default_factory=list)
+    ledger: tuple[LedgerRow, ...] = ()
+    ledger_since: list[int] = field(default_factory=list)
 
     async def fetch_account(self) -> AccountView:
         return AccountView(state=state(*self.held, time=50), open_orders=())
@@ -40,6 +42,10 @@ class Reads:
         if self.faults:
             raise self.faults.pop()
         return self.fills
+
+    async def fetch_ledger(self, start_ms: int) -> tuple[LedgerRow, ...]:
+        self.ledger_since.append(start_ms)
+        return self.ledger
 
 
 @dataclass
@@ -89,12 +95,25 @@ async def test_each_connection_costs_one_read_and_nothing_is_asked_between_them(
         for number, at in enumerate((50, 60), 1):
             kept.connect(at=at)
             await until(lambda: not kept.cache.trouble)
-            assert {"connect": 2 * number} == dict(kept.keeper.rest_calls)
+            assert {"connect": 3 * number} == dict(kept.keeper.rest_calls)
             await asyncio.sleep(0.05)
-            assert {"connect": 2 * number} == dict(kept.keeper.rest_calls)
+            assert {"connect": 3 * number} == dict(kept.keeper.rest_calls)
             kept.keeper.lost("gone")
             assert ("reconciling",) == kept.trouble()
         assert [50, 60] == kept.reads.since
+
+
+async def test_the_ledger_is_read_from_its_beginning_and_then_from_its_newest_entry() -> None:
+    row = LedgerRow(time=7, hash="0x1", delta={"type": "deposit", "usdc": "1000.0"})
+    async with keeping(Reads(ledger=(row,))) as kept:
+        for at in (50, 60):
+            kept.connect(at=at)
+            await until(lambda: not kept.cache.trouble)
+            view = kept.cache.state.view
+            assert view is not None
+            assert "1000.0" == view.net_deposits
+            kept.keeper.lost("gone")
+        assert [0, 7] == kept.reads.ledger_since
 
 
 async def test_a_read_that_fails_is_repeated_with_pauses_until_it_is_answered() -> None:
@@ -102,7 +121,7 @@ async def test_a_read_that_fails_is_repeated_with_pauses_until_it_is_answered() 
     async with keeping(Reads(faults=faults)) as kept:
         kept.connect()
         await until(lambda: not kept.cache.trouble)
-        assert (2, 4) == (kept.keeper.failed_reads, kept.keeper.rest_calls["connect"])
+        assert (2, 5) == (kept.keeper.failed_reads, kept.keeper.rest_calls["connect"])
 
 
 async def test_nothing_is_asked_before_the_stream_has_told_what_came_before_it() -> None:

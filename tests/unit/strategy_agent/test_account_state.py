@@ -21,6 +21,8 @@ from strategy_agent.application.account_state import AccountStateCache, StateLim
 from suite.clock import ManualClock
 from suite.contracts.clock import AccountView
 
+ME = "0xme"
+
 
 @dataclass
 class Told:
@@ -33,6 +35,7 @@ class Told:
     def __post_init__(self) -> None:
         self.cache = AccountStateCache(
             clock=ManualClock(5),
+            user=ME,
             limits=StateLimits(cash_tolerance=Decimal(0)),
             now_s=lambda: self.now_s,
         )
@@ -59,6 +62,13 @@ class Told:
 
     def trouble(self) -> tuple[str, ...]:
         return self.cache.trouble
+
+    @property
+    def money(self) -> tuple[str | None, str]:
+        """Net deposits, and the value that they are in."""
+        view = self.cache.state.view
+        assert view is not None
+        return view.net_deposits, view.state.marginSummary.accountValue
 
     @property
     def sizes(self) -> dict[str, str]:
@@ -321,3 +331,102 @@ def test_a_state_in_the_middle_of_a_burst_of_fills_takes_nothing_back() -> None:
     assert {"ETH": "29.0"} == told.sizes
     told.tell(push(position("ETH", "29.0"), at=62, cash="-1900.0"))
     assert ({"ETH": "29.0"}, ()) == (told.sizes, told.trouble())
+
+
+# ---- money moved --------------------------------------------------------------------------------
+
+OUT = ledger(25, "withdraw", usdc="249.0", fee="1.0")
+DEPOSIT = ledger(3, "deposit", usdc="1000.0", snapshot=True)
+
+
+def funded() -> Told:
+    """An account of 1,000 USD that were deposited once."""
+    told = Told()
+    told.tell(DEPOSIT, fills(snapshot=True), push(at=10))
+    view = AccountView(state=state(time=11), open_orders=())
+    assert told.cache.reconciled(view, (), DEPOSIT.rows)
+    return told
+
+
+def test_net_deposits_are_unknown_until_the_ledger_was_read() -> None:
+    told = Told().begin(DEPOSIT, fills(snapshot=True), push(at=10))
+    assert (None, "1000.0") == told.money
+    assert ("1000.0", "1000.0") == funded().money
+
+
+@pytest.mark.parametrize("entry_first", [True, False])
+def test_money_is_told_as_moved_with_the_state_that_has_it(*, entry_first: bool) -> None:
+    """Entry and state come in any order: what is told together belongs together."""
+    told, after = funded(), push(at=26, cash="750.0")
+    if entry_first:
+        told.tell(OUT)
+        assert ("1000.0", "1000.0") == told.money
+        told.tell(push(at=24), push(at=26, cash="750.0"))
+    else:
+        told.tell(after)
+        assert ("750.0", "750.0") == told.money
+        told.tell(OUT)
+    assert ("750.0", "750.0") == told.money
+    told.twice(push(at=27, cash="750.0"))
+    told.tell(OUT)
+    assert (("750.0", "750.0"), ()) == (told.money, told.trouble())
+
+
+def test_money_that_moves_while_time_stands_is_told_with_the_state_that_has_it() -> None:
+    """The entry is as old as the state the account was first seen in, which lacks it."""
+    told = Told()
+    told.tell(DEPOSIT, fills(snapshot=True), push(at=10))
+    assert told.cache.reconciled(
+        AccountView(state=state(time=10), open_orders=()), (), DEPOSIT.rows
+    )
+    told.tell(ledger(10, "withdraw", number=2, usdc="250.0"))
+    assert ("1000.0", "1000.0") == told.money
+    told.tell(push(at=10, cash="750.0"))
+    assert (("750.0", "750.0"), ()) == (told.money, told.trouble())
+
+
+def test_fills_and_funding_are_no_money_moved() -> None:
+    told = funded()
+    told.tell(fills(BOUGHT), funding("-5.0", at=21))
+    assert "1000.0" == told.money[0]
+    told.tell(push(AFTER, at=22, cash="895.0"))
+    assert ("1000.0", "995.00") == told.money
+
+
+def test_cash_that_nothing_explains_pauses_and_is_no_loss_until_an_operator_says_so() -> None:
+    """Of a fill that was lost the position tells; money alone may be an entry that is late."""
+    told = funded()
+    told.twice(push(at=26, cash="750.0"))
+    assert (("750.0", "750.0"), ("account_differs",)) == (told.money, told.trouble())
+    told.cache.adopt()
+    assert (("1000.0", "750.0"), ()) == (told.money, told.trouble())
+
+
+def test_a_position_that_nothing_explains_is_no_money_moved() -> None:
+    told = funded()
+    told.twice(push(AFTER, at=26, cash="900.0"))
+    assert ("1000.0", ("account_differs",)) == (told.money[0], told.trouble())
+
+
+def test_money_that_moves_in_an_unknown_way_is_told_until_an_operator_has_looked() -> None:
+    """What it moved counts as earned or lost; one of before is history."""
+    told = Told().begin(ledger(3, "gift", amount="7"), fills(snapshot=True), push(at=10))
+    assert () == told.trouble()
+    told = funded()
+    told.tell(ledger(25, "gift", amount="250.0"))
+    told.twice(push(at=26, cash="1250.0"))
+    assert (("1000.0", "1250.0"), ("account_differs",)) == (told.money, told.trouble())
+    assert "money moved by gift: not known how much" in told.cache.state.differences
+    told.cache.adopt()
+    assert () == told.trouble()
+
+
+def test_what_was_moved_while_there_was_no_connection_is_known_after_it() -> None:
+    told = funded()
+    told.cache.lost()
+    told.cache.connected()
+    told.tell(fills(snapshot=True), push(at=40, cash="750.0"))
+    view = AccountView(state=state(cash="750.0", time=41), open_orders=())
+    assert told.cache.reconciled(view, (), OUT.rows)
+    assert (("750.0", "750.0"), ()) == (told.money, told.trouble())
+    assert 25 == told.cache.ledger_ms

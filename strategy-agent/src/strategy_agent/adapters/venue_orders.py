@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from strategy_agent.application.account_events import FundingPayment
+from strategy_agent.application.account_events import FundingPayment, LedgerRow
 from strategy_agent.application.ports import DurableIntent
 from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
@@ -90,6 +90,7 @@ class VenueOrders:
         self._page = msgspec.json.Decoder(_Page)
         self._fills = msgspec.json.Decoder(tuple[UserFill, ...])
         self._fundings = msgspec.json.Decoder(tuple[_FundingRow, ...])
+        self._ledger = msgspec.json.Decoder(tuple[LedgerRow, ...])
         self._reply = msgspec.json.Decoder(ActionReply)
 
     async def meta(self) -> object:
@@ -124,6 +125,17 @@ class VenueOrders:
             if not fresh:
                 return tuple(found.values())
             start_ms = page[-1].time
+
+    async def fetch_ledger(self, start_ms: int) -> tuple[LedgerRow, ...]:
+        """`POST /info` of type `userNonFundingLedgerUpdates`, page by page, oldest first."""
+        found: dict[bytes, LedgerRow] = {}
+        while True:
+            asked = {"type": "userNonFundingLedgerUpdates", "startTime": start_ms}
+            page = {_encode(row): row for row in await self._info(asked, self._ledger)}
+            if page.keys() <= found.keys():
+                return tuple(found.values())
+            found |= page
+            start_ms = max(row.time for row in page.values())
 
     async def send(self, intent: DurableIntent) -> ActionReply:
         """`POST /exchange/order` or a sibling, with the intent's key and expiry.

@@ -39,10 +39,15 @@ class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of `userNonFundingLedgerUpdates`: money moved otherwise; how much is not read."""
+    """One row of `userNonFundingLedgerUpdates`: money moved otherwise than by trading.
+
+    Attributes:
+        delta: how, in the venue's own words; None where an exchange does not say.
+    """
 
     time: int
     hash: str
+    delta: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,17 +145,19 @@ class AccountKeeper:
             pause_s = min(2 * pause_s, timeouts.longest_pause_s)
 
     async def _read(self, connection: int) -> bool:
-        """Ask for account and fills, and merge the answers; say whether they explain it.
+        """Ask for fills, ledger and account, and merge the answers; say whether they explain it.
 
-        Fills first: of a fill between the two answers the stream tells, not the account.
+        The account last: of a fill between two answers the stream tells, not the account.
         """
         self.rest_calls[CONNECT] += 1
         fills = await self._reads.fetch_fills(self.cache.agreed_ms)
+        ledger = await self._reads.fetch_ledger(self.cache.ledger_ms)
+        self.rest_calls[CONNECT] += ledger is not None
         self.rest_calls[CONNECT] += 1
         view = await self._reads.fetch_account()
         if connection != self._connection:
             return False
-        return self.cache.reconciled(view, fills)
+        return self.cache.reconciled(view, fills, ledger)
 
     async def _look_after(self, stream: AccountStream) -> None:
         """Connect anew where a connection tells nothing, or the account differs from its story."""

@@ -105,6 +105,11 @@ class AccountPicture:
         if self.cash is not None:
             self.cash += parse_decimal(payment.usdc)
 
+    def moved(self, usd: Decimal) -> None:
+        """Take in money that was put in, or taken out where it is negative, USD."""
+        if self.cash is not None:
+            self.cash += usd
+
     def order(self, change: OrderChange) -> bool:
         """Take in a change of an order.
 

@@ -23,11 +23,13 @@ from strategy_agent.application.account_events import (
     FundingPayment,
     FundingsPush,
     LedgerPush,
+    LedgerRow,
     OrderChange,
     OrdersPush,
     StatePush,
 )
-from strategy_agent.application.account_picture import AccountPicture, check_numbers
+from strategy_agent.application.account_ledger import AccountLedger
+from strategy_agent.application.account_picture import ZERO, AccountPicture, check_numbers
 from strategy_agent.application.discrepancies import Discrepancies
 from strategy_agent.application.fill_book import FillBook
 from suite.clock import Clock
@@ -93,6 +95,7 @@ class AccountStateCache:
 
     Args:
         clock: wall time, for what is shown.
+        user: address of the account; the ledger says by it which way money went.
         limits: see there.
         now_s: seconds of a clock that never goes back; ages are measured with it.
 
@@ -110,6 +113,7 @@ class AccountStateCache:
         self,
         *,
         clock: Clock,
+        user: str = "",
         limits: StateLimits | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -130,6 +134,8 @@ class AccountStateCache:
         self._agreed_ms = 0
         self._fundings: dict[tuple[int, str], FundingPayment] = {}
         self._moved_ms = 0
+        self._ledger = AccountLedger(user)
+        self._untold = ZERO
         self._ahead = FillsAhead()
         self._discrepancies = Discrepancies(
             looks=self.limits.looks,
@@ -168,6 +174,11 @@ class AccountStateCache:
     def agreed_ms(self) -> int:
         """The venue's time up to which nothing is missing, 0 before it is known."""
         return self._agreed_ms
+
+    @property
+    def ledger_ms(self) -> int:
+        """The venue's time up to which the ledger is known from its beginning on; 0 before."""
+        return self._ledger.newest_ms if self._ledger.complete else 0
 
     @property
     def differences(self) -> int:
@@ -217,18 +228,27 @@ class AccountStateCache:
             self.counts["malformed"] += 1
             self._note(self._flaws, one_line(f"malformed {type(event).__name__}: {error}"))
 
-    def reconciled(self, view: AccountView, fills: tuple[UserFill, ...]) -> bool:
+    def reconciled(
+        self,
+        view: AccountView,
+        fills: tuple[UserFill, ...],
+        ledger: tuple[LedgerRow, ...] | None = None,
+    ) -> bool:
         """Merge what the venue answered when it was asked, after a connection was opened.
 
         Args:
             view: the account.
             fills: since `agreed_ms`.
+            ledger: since `ledger_ms`; None where the exchange does not say.
 
         Returns:
             Whether positions are explained; when not, ask again: what was asked later may hold
             more. After some tries, `give_in`.
         """
         self.received(FillsPush(fills=fills))
+        if ledger is not None:
+            self.received(LedgerPush(rows=ledger, snapshot=True))
+            self._ledger.complete = True
         push = StatePush(state=view.state, open_orders=view.open_orders, server_ms=view.state.time)
         self.received(push)
         shown = self._push
@@ -250,6 +270,7 @@ class AccountStateCache:
             self._picture.take_positions(self._push)
             self._picture.take_cash(self._push)
             self._picture.take_orders(self._push)
+        self._untold = ZERO
         self._ahead.clear()
         self._discrepancies.clear()
         self._lies.clear()
@@ -297,11 +318,27 @@ class AccountStateCache:
         self._publish()
 
     def _take_ledger(self, event: LedgerPush) -> None:
-        """Money moved otherwise: the cash of the next state is as good as any."""
-        moved_ms = max((row.time for row in event.rows), default=0)
-        if moved_ms > self._moved_ms:
-            self._moved_ms = moved_ms
-            self._cash_is_sure = False
+        """Take in money that moved otherwise.
+
+        Where it is not known how much, the cash of the next state is as good as any. The entry and
+        the state that has it come in any order: what was told of no state yet is `_untold`.
+        """
+        new = self._ledger.add(event.rows)
+        for one in new:
+            is_news = self._begun and (
+                one.time_ms > self._begun_ms
+                or (one.time_ms == self._begun_ms and not event.snapshot)
+            )
+            if is_news and one.usd is not None:
+                self._picture.moved(one.usd)
+                self._untold -= one.usd
+            elif one.time_ms > self._moved_ms:
+                self._moved_ms = one.time_ms
+                self._cash_is_sure = False
+            if is_news and one.odd:
+                self._note(self._lies, f"money moved by {one_line(one.kind)}: not known how much")
+        if any(one.usd for one in new):
+            self._publish()
 
     def _take_state(self, push: StatePush) -> None:
         self._pushed_s = self._now_s()
@@ -319,6 +356,7 @@ class AccountStateCache:
         if self._begun:
             self._judge(push)
         self._ahead.take_state(push, self._picture.sizes)
+        self._untold = self._beyond_what_is_told(push)
         self._publish()
 
     def _begin(self) -> None:
@@ -348,6 +386,20 @@ class AccountStateCache:
         if any(told.startswith("order") for told in self._discrepancies.confirmed):
             self._picture.take_orders(push)
 
+    def _beyond_what_is_told(self, push: StatePush) -> Decimal:
+        """Cash of a state beyond what is told: money whose entry is yet to come, USD.
+
+        Negative also where an entry came before the state that has it.
+        """
+        state, cash = self._ahead.state, self._picture.cash
+        if state is None or cash is None:
+            return ZERO
+        beyond = parse_decimal(state.marginSummary.totalRawUsd) - cash
+        is_more = abs(beyond) > self.limits.cash_tolerance
+        found = self._found(push) if is_more else {}
+        is_explained = not any(key.startswith("position") for key in found)
+        return beyond if is_more and is_explained else ZERO
+
     def _note(self, where: dict[str, None], what: str) -> None:
         if len(where) < _NOTES:
             where[what] = None
@@ -359,7 +411,12 @@ class AccountStateCache:
         view = None
         if self._ahead.state is not None:
             orders = tuple(self._picture.orders.values())
-            view = AccountView(state=self._ahead.state, open_orders=orders)
+            moved = self._ledger.net_usd + self._untold
+            view = AccountView(
+                state=self._ahead.state,
+                open_orders=orders,
+                net_deposits=f"{moved:f}" if self._ledger.complete else None,
+            )
         self.state = replace(
             before,
             version=before.version + 1,

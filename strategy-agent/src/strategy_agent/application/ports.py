@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from strategy_agent.application.account_events import AccountEvent, FundingPayment
+from strategy_agent.application.account_events import AccountEvent, FundingPayment, LedgerRow
 from strategy_core.memory import TraderMemory
 from strategy_core.risk.commands import Command
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
@@ -114,6 +114,14 @@ class AccountReads(Protocol):
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         """Ask for the account's fills since a time, that time included."""
+        ...
+
+    async def fetch_ledger(self, start_ms: int) -> tuple[LedgerRow, ...] | None:
+        """Ask how money moved otherwise since a time, that time included, oldest first.
+
+        Returns:
+            None where the exchange does not say.
+        """
         ...
 
 

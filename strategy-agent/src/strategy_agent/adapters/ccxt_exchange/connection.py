@@ -94,6 +94,9 @@ class CcxtExchange:
         """Ask for the trades since a time; for the latest ones where it is 0."""
         return await self.records.fetch_fills(start_ms)
 
+    async def fetch_ledger(self, start_ms: int) -> None:
+        """No exchange of ccxt tells all that moved money: none of it is known."""
+
     async def fetch_fundings(self, start_ms: int) -> tuple[FundingPayment, ...]:
         """Ask for funding received and paid since a time, oldest first."""
         return await self.records.fetch_fundings(start_ms)
