@@ -1,5 +1,6 @@
 """The command `virtual-exchange backtest` over both transports."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.stores import make_store
@@ -23,6 +25,29 @@ traders:
   - trader_id: sma
     strategy: {kind: sma_cross, params: {stop_loss: 0.01, take_profit: 0.02}}
     symbols: [BTC, ETH]
+"""
+
+
+ENDLESS = """
+from strategy_core.building import Params
+from strategy_core.port import Decision, Needs
+
+class Endless:
+    class Params(Params, frozen=True, kw_only=True):
+        pass
+
+    def __init__(self, setup, params):
+        self.needs = Needs()
+
+    def decide(self, seen):
+        while seen.woke_by == ("join",):
+            pass
+        return Decision()
+"""
+WITH_ENDLESS = """
+traders:
+  - {trader_id: hodl, strategy: {kind: hodl}, symbols: [BTC]}
+  - {trader_id: endless, strategy: {kind: "plugin:endless:Endless"}, symbols: [BTC]}
 """
 
 
@@ -49,6 +74,7 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_both_transports_and_every_run_give_the_same_report(folder: Path) -> None:
     """The hash of the report does not depend on wires, processes or the clock on the wall."""
     last: list[str] = []
+    guards: list[dict[str, Any]] = []
     for index, transport in enumerate(("inprocess", "http", "http")):
         done = run(folder, "--transport", transport, "--out", f"out-{index}", "--seed", "3")
         assert done.returncode == 0, done.stderr
@@ -56,10 +82,31 @@ def test_both_transports_and_every_run_give_the_same_report(folder: Path) -> Non
         assert match, done.stdout
         last.append(match[1])
         assert (folder / f"out-{index}" / "report.html").stat().st_size > 10_000
-        assert match[1] in (folder / f"out-{index}" / "report.json").read_text()
+        report = json.loads((folder / f"out-{index}" / "report.json").read_text())
+        assert match[1] == report["sha256"]
+        guards.append(report["guards"])
     assert 1 == len(set(last))
+    assert guards[0] == guards[1] == guards[2]
+    assert guards[0]["sma"]["accepted"] > 0 < sum(guards[0]["sma"]["exits"].values())
     other = run(folder, "--out", "out-other", "--seed", "4")
     assert last[0] not in other.stdout
+
+
+@pytest.mark.parametrize("transport", ["inprocess", "http"])
+def test_endless_strategy_ends_and_is_told_in_one_line(folder: Path, transport: str) -> None:
+    """Its trader is paused, the other trades on, and the exit code says that something failed."""
+    (folder / "endless.py").write_text(ENDLESS)
+    (folder / "traders.yaml").write_text(WITH_ENDLESS)
+    done = run(folder, "--transport", transport, "--out", "out")
+    assert 1 == done.returncode
+    (line,) = (row for row in done.stderr.splitlines() if row.startswith("virtual-exchange:"))
+    assert "trader endless failed" in line
+    assert " 1 of " in line
+    assert "first at 2025-05-05: decide took longer than its 5 s" in line
+    assert "(paused)" in done.stdout
+    report = json.loads((folder / "out" / "report.json").read_text())
+    assert [["strategy"]] == [one["causes"] for one in report["guards"]["endless"]["stood"]]
+    assert report["result"]["traders"]["hodl"]["trades"]
 
 
 @pytest.mark.parametrize(

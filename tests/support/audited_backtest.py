@@ -49,6 +49,7 @@ def audited_backtest(
             clock=ManualClock(0),
             progress=lambda _done: None,
         )
+    assert not any(account.guards and account.guards.faults for account in record.accounts)
     (engine,) = engines
     states = [engine.account(account) for account in range(len(traders))]
     money = [state.cash_usd + state.isolated_usd for state in states]

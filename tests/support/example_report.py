@@ -73,6 +73,7 @@ def example_report(
             "win_rate_definition": "wins / (wins + losses) over closed trades",
             "breakeven_threshold": "0",
         },
+        "guards": {name: _guards(place) for place, name in enumerate(names)},
         "manifest": {
             "engine_version": "1",
             "seed": 7,
@@ -82,6 +83,43 @@ def example_report(
         "sha256": "5e1f" * 16,
         "charts": charts,
     }
+
+
+def _guards(place: int) -> dict[str, Any] | None:
+    """Of the first much, of the second a failure, of the third nothing happened, then nobody."""
+    if place > 2:
+        return None
+    nothing: dict[str, Any] = {
+        "decisions": 4896, "faults": 0, "first_fault": "", "first_fault_ms": None, "accepted": 0,
+        "clamped": {}, "rejected": {}, "exits": {}, "closed": [], "standstills": 0, "stood": [],
+    }  # fmt: skip
+    at, pause = START_MS + 3 * DAY_MS, {"status": "PAUSED", "reason": "equity 9412 <= 9700 USD"}
+    if place == 0:
+        rule = "close(4h) < 2710 and macd_hist(4h) <= 0"
+        ends = {"opened_ms": at, "closed_ms": at + HOUR_MS}
+        return nothing | {
+            "accepted": 311, "clamped": {"max_coin_exposure": 27, "margin": 2},
+            "rejected": {"paused": 41, "min_notional": 3},
+            "exits": {"stop_loss": 88, "structure_invalidation": 12, "time_stop": 3},
+            "closed": [
+                {"coin": "ETH", "kind": "structure_invalidation", "rule": rule, **ends},
+                {"coin": "BTC", "kind": "stop_loss", "rule": "", **ends},
+            ],
+            "standstills": 2,
+            "stood": [
+                {**pause, "from_ms": at, "until_ms": at + DAY_MS, "causes": ["day_loss"]},
+                {**pause, "status": "STOPPED", "from_ms": at + 9 * DAY_MS, "until_ms": None,
+                 "causes": []},
+            ],
+        }  # fmt: skip
+    if place == 1:
+        told = "KeyError: 'funding'"
+        stands = {"status": "PAUSED", "reason": told, "causes": ["strategy"], "until_ms": None}
+        return nothing | {
+            "faults": 17, "first_fault": told, "first_fault_ms": at,
+            "standstills": 1, "stood": [{**stands, "from_ms": at}],
+        }  # fmt: skip
+    return nothing
 
 
 def _chart(dice: random.Random, price: float, days: int, interval_ms: int) -> dict[str, Any]:

@@ -54,6 +54,10 @@ class RejectReason(StrEnum):
     SCHEDULE_LIMIT = "schedule_limit"
 
 
+class Overrun(BaseException):
+    """The time of foreign code is over (`suite.deadline`); it must not catch this by accident."""
+
+
 class SuiteError(Exception):
     """A fault of the environment, in one clear line.
 

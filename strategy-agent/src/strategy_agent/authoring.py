@@ -68,7 +68,8 @@ def examine_plugin(
     from strategy_agent.watching import Watch
     from strategy_core.building import kind_of
     from strategy_core.registry import PLUGIN
-    from strategy_core.testkit.examination import examine
+    from strategy_core.testkit.examination import Surroundings, examine
+    from suite.deadline import deadline
     from suite.service.plugins import load_class
 
     coins, values = _coins_of(symbols), _params_of(params)
@@ -81,8 +82,7 @@ def examine_plugin(
         params=values,
         seed=seed,
         source=_source_of(found),
-        clock_s=time.perf_counter,
-        reached=watch.heard,
+        around=Surroundings(clock_s=time.perf_counter, reached=watch.heard, deadline=deadline),
     )
     return _tell(examination, imported)
 

@@ -301,7 +301,7 @@ def problems_with_plugins(spec: TraderSpec) -> list[str]:
         return [f"strategy.kind: {reason}", *problems(spec)]
 
 
-async def _nobody_waits() -> None:
+async def _nobody_waits(_guards: object) -> None:
     """Leave a venue whose time waits for nobody."""
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from strategy_core.asking import BUDGETS
 from suite.service.settings import ServiceSettings, settings_config, shared_name
 
 
@@ -60,8 +61,8 @@ class Settings(ServiceSettings):
     connect_window_s: float = Field(default=5.0, ge=0)
     retry_window_s: float = Field(default=30.0, ge=0)
     retry_pauses_s: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 5.0, 30.0, 60.0)
-    quick_decision_s: float = Field(default=5.0, gt=0)
-    slow_decision_s: float = Field(default=120.0, gt=0)
+    quick_decision_s: float = Field(default=BUDGETS.quick_s, gt=0)
+    slow_decision_s: float = Field(default=BUDGETS.slow_s, gt=0)
     local_steps: bool = False
     ccxt_exchange: str = Field(default="", validation_alias=shared_name("CCXT_EXCHANGE"))
     ccxt_api_key: SecretStr = Field(

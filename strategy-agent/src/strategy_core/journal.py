@@ -1,5 +1,7 @@
 """What a trader leaves behind: one record for each turn, and a result at the end."""
 
+from collections import Counter, deque
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -8,6 +10,14 @@ from strategy_core.exits.memory import ExitRecord
 from strategy_core.intents import Intent
 from strategy_core.port import Verdict
 from strategy_core.risk.status import StatusChange
+from suite.contracts.guards import (
+    KINDS_MAX,
+    LISTED_MAX,
+    TEXT_MAX,
+    ClosedPosition,
+    GuardSummary,
+    Standstill,
+)
 from suite.contracts.venue import Action, ActionReply
 from suite.enums import TraderStatus
 
@@ -61,6 +71,7 @@ class TraderResult(msgspec.Struct, frozen=True, kw_only=True):
         ended_ms: the venue's time at the end.
         equity: last account value seen, USD.
         status: what it might do at the end.
+        guards: what was clamped and rejected, which exits fired, when it was paused.
     """
 
     trader_id: str
@@ -70,3 +81,89 @@ class TraderResult(msgspec.Struct, frozen=True, kw_only=True):
     ended_ms: int
     equity: Decimal
     status: TraderStatus = TraderStatus.LIVE
+    guards: GuardSummary = GuardSummary()
+
+
+class GuardTally:
+    """Sums up what guarded a trader, one record after the other."""
+
+    def __init__(self) -> None:
+        self._decisions = self._faults = self._accepted = self._standstills = 0
+        self._first_fault: tuple[str, int | None] = ("", None)
+        self._clamped: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._exits: Counter[str] = Counter()
+        self._closed: deque[ClosedPosition] = deque(maxlen=LISTED_MAX)
+        self._stood: deque[Standstill] = deque(maxlen=LISTED_MAX)
+
+    def add(self, record: DecisionRecord) -> None:
+        """Take in a turn; each once, oldest first."""
+        self._decisions += record.asked
+        if record.fault:
+            if not self._faults:
+                self._first_fault = (record.fault[:TEXT_MAX], record.now_ms)
+            self._faults += 1
+        for verdict in record.verdicts:
+            if verdict.outcome == "accepted":
+                self._accepted += 1
+            else:
+                self._rules(verdict)[verdict.rule] += 1
+        self.add_closed(record.closed)
+        self.add_changes(record.changes)
+
+    def add_closed(self, records: Iterable[ExitRecord]) -> None:
+        """Take in positions that have come to their end."""
+        for closed in records:
+            self._exits[closed.kind] += 1
+            self._closed.append(
+                ClosedPosition(
+                    coin=closed.coin,
+                    kind=closed.kind,
+                    opened_ms=closed.opened_at_ms,
+                    closed_ms=closed.closed_at_ms,
+                    rule=closed.rule[:TEXT_MAX],
+                )
+            )
+
+    def add_changes(self, changes: Iterable[StatusChange]) -> None:
+        """Take in what happened to the status."""
+        for change in changes:
+            if change.before is not change.after:
+                self._change(change)
+
+    def summary(self) -> GuardSummary:
+        """All that was taken in so far."""
+        first_fault, first_fault_ms = self._first_fault
+        return GuardSummary(
+            decisions=self._decisions,
+            faults=self._faults,
+            first_fault=first_fault,
+            first_fault_ms=first_fault_ms,
+            accepted=self._accepted,
+            clamped=dict(self._clamped),
+            rejected=dict(self._rejected),
+            exits=dict(self._exits),
+            closed=tuple(self._closed),
+            standstills=self._standstills,
+            stood=tuple(self._stood),
+        )
+
+    def _rules(self, verdict: Verdict) -> Counter[str]:
+        return self._clamped if verdict.outcome == "clamped" else self._rejected
+
+    def _change(self, change: StatusChange) -> None:
+        """End one standstill, and begin the next."""
+        if self._stood and self._stood[-1].until_ms is None:
+            ended = msgspec.structs.replace(self._stood.pop(), until_ms=change.at_ms)
+            self._stood.append(ended)
+        if change.after is TraderStatus.LIVE:
+            return
+        self._standstills += 1
+        self._stood.append(
+            Standstill(
+                status=change.after,
+                from_ms=change.at_ms,
+                causes=tuple(cause[:TEXT_MAX] for cause in change.causes[:KINDS_MAX]),
+                reason=change.reason[:TEXT_MAX],
+            )
+        )

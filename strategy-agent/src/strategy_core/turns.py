@@ -11,7 +11,7 @@ from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.exits.manager import ExitManager, Review
 from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import Intent, ParentOrder
-from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.journal import DecisionRecord, GuardTally, TraderResult
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.manager import SmartOrderManager, Upkeep
 from strategy_core.orders.rules import ExecutionRules
@@ -69,6 +69,7 @@ class TraderTurns:
         self._memory = memory
         self._commands = commands
         self._record = record
+        self._tally = GuardTally()
         self._interval_ms = INTERVAL_MS[spec.interval]
         self._limits = limits_of(spec)
         name = f"{spec.trader_id}@{memory.epoch}" if memory.epoch else spec.trader_id
@@ -109,7 +110,7 @@ class TraderTurns:
         reply = turn.reply
         if self._pending is not None:
             pending, self._pending = self._pending, None
-            self._record(msgspec.structs.replace(pending, results=reply.results))
+            self._keep(msgspec.structs.replace(pending, results=reply.results))
         seen, odd = self._read(reply)
         self._fills += len(seen.fills)
         self._own.learn(seen.fills, reply.results)
@@ -230,7 +231,9 @@ class TraderTurns:
         )
 
     def result(self, seen: Observation) -> TraderResult:
-        """Sum up the run."""
+        """Sum up the run, what the last reply has told among it."""
+        self._tally.add_changes(self._changes)
+        self._tally.add_closed(self._review.closed)
         return TraderResult(
             trader_id=self._spec.trader_id,
             decisions=self._decisions,
@@ -239,13 +242,18 @@ class TraderTurns:
             ended_ms=seen.now_ms,
             equity=seen.equity,
             status=self._gate.status,
+            guards=self._tally.summary(),
         )
 
     def close(self) -> None:
         """Leave a record of a turn whose answer never came."""
         if self._pending is not None:
             pending, self._pending = self._pending, None
-            self._record(pending)
+            self._keep(pending)
+
+    def _keep(self, record: DecisionRecord) -> None:
+        self._tally.add(record)
+        self._record(record)
 
     def _read(self, reply: WaitReply) -> tuple[Observation, tuple[str, ...]]:
         """Read a reply; an account that cannot be read leaves the one that was known.

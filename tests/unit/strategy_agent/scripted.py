@@ -22,6 +22,7 @@ from strategy_core.risk.commands import Command
 from strategy_core.snapshot import SnapshotSeries
 from suite.clock import ManualClock
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.guards import GuardSummary
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import ActionReply, CancelOrder
@@ -161,6 +162,7 @@ class ScriptedVenue:
         self.refusal: SuiteError | None = None
         self.tokens: dict[str, str] = {}
         self.left: list[str] = []
+        self.told: dict[str, GuardSummary] = {}
         self.closed: list[str] = []
         self.plugins: dict[str, StrategyKind] = {}
         self.accounts: dict[str, ScriptedSteps] = {}
@@ -192,8 +194,11 @@ class ScriptedVenue:
         async def close() -> None:
             self.closed.append(name)
 
-        async def leave() -> None:
-            self.left.append(name)
+        async def leave(guards: GuardSummary | None) -> None:
+            if guards is None:
+                self.left.append(name)
+            else:
+                self.told[name] = guards
 
         now_ms = steps.venue.now_ms
         return Parts(

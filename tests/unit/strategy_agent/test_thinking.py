@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from tests.support.waiting import until
 
-from strategy_agent.application.thinking import OVERRUNS_LIMIT, Thinking
+from strategy_agent.application.thinking import Thinking
+from strategy_core.asking import OVERRUNS_LIMIT
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.port import Decision, Needs, Observation
 from suite.enums import TraderStatus

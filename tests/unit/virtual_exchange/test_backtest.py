@@ -12,6 +12,8 @@ import pytest
 from tests.support.stores import make_store
 from tests.support.worlds import START_MS, random_source
 
+from strategy_core.asking import BUDGETS, DecisionBudgets
+from strategy_core.building import Setup
 from strategy_core.port import Decision, Observation
 from strategy_core.strategies.hodl import Hodl
 from strategy_core.turns import Turn
@@ -22,13 +24,13 @@ from suite.contracts.backtest import BacktestRequest, JobState, PlannedOrder
 from suite.contracts.clock import JoinRequest
 from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.contracts.venue import Leg
+from suite.enums import TraderStatus
 from suite.errors import (
     BadRequest,
     ConfigError,
     Conflict,
     NotFound,
     RateLimited,
-    SuiteError,
     UpstreamRefused,
 )
 from virtual_exchange.adapters.processes.jobs import JobProcesses
@@ -48,7 +50,7 @@ def traders(*kinds: str) -> tuple[TraderSpec, ...]:
     )
 
 
-def run(*kinds: str, seed: int = 0) -> RunRecord:
+def run(*kinds: str, seed: int = 0, budgets: DecisionBudgets = BUDGETS) -> RunRecord:
     who = traders(*kinds)
     return run_backtest(
         world_request(who, seed=seed),
@@ -56,6 +58,7 @@ def run(*kinds: str, seed: int = 0) -> RunRecord:
         source=random_source("BTC", "ETH", count=3000),
         clock=ManualClock(0),
         progress=lambda _done: None,
+        budgets=budgets,
     )
 
 
@@ -94,15 +97,58 @@ def test_trader_that_cannot_be_is_refused_before_anything_runs() -> None:
         world_request(traders("hodl"), symbols=("SOL",))
 
 
-def test_strategy_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backtest with a strategy that did not decide would mean nothing."""
+def test_strategy_that_fails_pauses_its_trader_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As everywhere; the record says when, why and how often."""
+    (alone,) = run("sma_cross").accounts
 
     def decide(_strategy: Hodl, _observation: Observation) -> Decision:
         raise ValueError("no price")
 
     monkeypatch.setattr(Hodl, "decide", decide)
-    with pytest.raises(SuiteError, match=r"^trader hodl failed at .*: ValueError: no price$"):
-        run("hodl")
+    failed, other = run("hodl", "sma_cross").accounts
+    assert failed.guards is not None
+    assert failed.guards.faults == failed.guards.decisions > 100
+    first = (failed.guards.first_fault, failed.guards.first_fault_ms)
+    assert ("ValueError: no price", START_MS) == first
+    (pause,) = failed.guards.stood
+    assert (TraderStatus.PAUSED, START_MS, None) == (pause.status, pause.from_ms, pause.until_ms)
+    assert (("strategy",), "ValueError: no price") == (pause.causes, pause.reason)
+    assert other.guards is not None
+    assert 0 == other.guards.faults
+    assert other.equity_usd.tolist() == alone.equity_usd.tolist()
+
+
+@pytest.mark.timeout(30)
+def test_endless_decision_is_ended_and_asked_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a backtest comes to its end, and says so."""
+    asked = 0
+
+    def decide(_strategy: Hodl, _observation: Observation) -> Decision:
+        nonlocal asked
+        asked += 1
+        while asked:
+            pass
+        return Decision()
+
+    monkeypatch.setattr(Hodl, "decide", decide)
+    (account,) = run("hodl", budgets=DecisionBudgets(quick_s=0.05)).accounts
+    assert 3 == asked
+    assert account.guards is not None
+    assert "decide took longer than its 0.05 s" == account.guards.first_fault
+    assert account.guards.faults == account.guards.decisions > 100
+
+
+@pytest.mark.timeout(30)
+def test_strategy_whose_building_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(_strategy: Hodl, _setup: Setup, _params: Any) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(Hodl, "__init__", build)
+    with pytest.raises(ConfigError, match=r"^trader hodl: building its strategy takes longer"):
+        run("hodl", budgets=DecisionBudgets(slow_s=0.05))
 
 
 def test_broken_promise_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:

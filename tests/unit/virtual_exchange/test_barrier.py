@@ -12,6 +12,7 @@ from suite.bars import HOUR_MS, MINUTE_MS
 from suite.checks import InvariantViolated
 from suite.clock import ManualClock
 from suite.contracts.clock import PriceCross, WaitReply, WaitRequest, WakeOn, Want
+from suite.contracts.guards import GuardSummary
 from suite.contracts.venue import PlaceOrder
 from suite.errors import BadRequest, Conflict, NotFound
 from virtual_exchange.application.clock.barrier import JOIN_LIMIT_MS, SILENCE_LIMIT_MS
@@ -392,6 +393,17 @@ def test_time_goes_on_without_those_who_leave() -> None:
     assert START_MS + 15 * MINUTE_MS == ticket.result().now_ms
     with pytest.raises(Conflict, match="join first"):
         session.barrier.wait(1, until(1, 30))
+
+
+def test_what_guarded_a_trader_is_taken_once_and_at_the_end() -> None:
+    """Earlier it is not the whole run, and a second word is not the first."""
+    session = joined("alice", "bob")
+    session.leave(0, GuardSummary(faults=9))
+    session.world.play(session.world.end_bar)
+    session.leave(1, GuardSummary(faults=1))
+    session.leave(1, GuardSummary(faults=2))
+    alice, bob = session.record().accounts
+    assert (None, GuardSummary(faults=1)) == (alice.guards, bob.guards)
 
 
 def test_participant_that_its_supervisor_gives_up_is_flattened_and_degraded() -> None:

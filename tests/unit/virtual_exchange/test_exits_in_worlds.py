@@ -106,6 +106,24 @@ def test_an_invalidation_ends_the_position_between_decisions() -> None:
     assert len(lengths) > 3
 
 
+def test_the_record_tells_what_closed_each_position() -> None:
+    """By its kind, and by the strategy's own rule where that had come true."""
+    rule = "rsi_14(1m) > 65 and close(1m) > 0"
+    record = run({}, invalidation=rule)
+    guards = record.accounts[0].guards
+    assert guards is not None
+    ended = [(opened, closed) for opened, closed in holdings(record)]
+    assert ended == [(one.opened_ms, one.closed_ms) for one in guards.closed]
+    assert {("ETH", "structure_invalidation", rule)} == {
+        (one.coin, one.kind, one.rule) for one in guards.closed
+    }
+    assert {"structure_invalidation": len(ended)} == guards.exits
+    guards = run({"time_stop": True}).accounts[0].guards
+    assert guards is not None
+    assert {"time_stop"} == set(guards.exits)
+    assert {""} == {one.rule for one in guards.closed}
+
+
 @pytest.mark.parametrize("way", ["passive", "sliced"])
 def test_what_a_parent_order_has_bought_is_protected(way: str) -> None:
     """Every filled part has a stop of its own size resting at the venue."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suite.errors import BadRequest, ConfigError
-from suite.service.cli import run_command
+from suite.service.cli import EXIT_FAILURE, EXIT_OK, run_command
 
 if TYPE_CHECKING:
     from suite.contracts.trader import TraderSpec
@@ -144,8 +144,10 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     allow_partial: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--allow-partial", help="Accept coins that lack part of the range.")
     ] = False,
-) -> None:
+) -> int:
     """Run the traders of a file over a range, and write their report.
+
+    The exit code is 1 when a strategy failed or overran its time; its trader was then paused.
 
     Example: virtual-exchange backtest --data var/data --traders traders.yaml --symbols BTC,ETH
     --from 2025-05-05 --to 2025-06-04 --out var/report
@@ -192,13 +194,14 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
             record = run_http_backtest(run, progress)
         else:
             raise ConfigError(f"unknown transport {transport[:20]!r}: it is inprocess or http")
-    _tell(record, out, seconds=time.perf_counter() - started)
+    return _tell(record, out, seconds=time.perf_counter() - started)
 
 
-def _tell(record: "RunRecord", out: Path, *, seconds: float) -> None:
-    """Write the report of a run, and say what came of it."""
+def _tell(record: "RunRecord", out: Path, *, seconds: float) -> int:
+    """Write the report of a run, and say what came of it and with which code to exit."""
     from rich.console import Console
 
+    from suite.moments import format_moment
     from virtual_exchange.application.report.results import write_results
 
     results = write_results(record, out)
@@ -209,6 +212,19 @@ def _tell(record: "RunRecord", out: Path, *, seconds: float) -> None:
         f"report sha256={results.sha256} seconds={seconds:.3f} "
         f"traders={len(record.accounts)} fills={fills}"
     )
+    faulty = [
+        (account.account_id, account.guards)
+        for account in record.accounts
+        if account.guards is not None and account.guards.faults
+    ]
+    for name, guards in faulty:
+        typer.echo(
+            f"virtual-exchange: trader {name} failed {guards.faults} of {guards.decisions} times, "
+            f"first at {format_moment(guards.first_fault_ms or 0)}: {guards.first_fault}; "
+            "it took no new risk from then on",
+            err=True,
+        )
+    return EXIT_FAILURE if faulty else EXIT_OK
 
 
 def _world_of(

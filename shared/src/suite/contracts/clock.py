@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from suite.contracts.guards import GuardSummary
 from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
 from suite.contracts.venue import Action, ActionReply, Name, Wire
 
@@ -153,6 +154,16 @@ class WakeRequest(Wire, frozen=True, kw_only=True):
     """Body of `POST /clock/wake`: end the wait of this number, now or as soon as it comes."""
 
     step_seq: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class LeaveRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /clock/leave`.
+
+    Attributes:
+        guards: what guarded the trader, for the report; taken once, and only after the end.
+    """
+
+    guards: GuardSummary | None = None
 
 
 class AdvanceRequest(Wire, frozen=True, kw_only=True):

@@ -9,7 +9,15 @@ from contextlib import suppress
 
 import msgspec
 
-from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest, WakeRequest
+from suite.contracts.clock import (
+    ClockState,
+    JoinRequest,
+    LeaveRequest,
+    WaitReply,
+    WaitRequest,
+    WakeRequest,
+)
+from suite.contracts.guards import GuardSummary
 from suite.errors import SuiteError
 from suite.service.calls import ServiceCalls
 
@@ -65,9 +73,10 @@ class VenueHttp:
         """`POST /clock/heartbeat`, once: the next one is not far."""
         await self._calls.once("POST", "clock/heartbeat", b"{}", reason="heartbeat")
 
-    async def leave(self) -> None:
+    async def leave(self, guards: GuardSummary | None) -> None:
         """`POST /clock/leave`: time need not wait for this account any more."""
-        await self._calls.once("POST", "clock/leave", b"{}", reason="leave")
+        body = msgspec.json.encode(LeaveRequest(guards=guards))
+        await self._calls.once("POST", "clock/leave", body, reason="leave")
 
     @property
     def trouble(self) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import Protocol
 from strategy_agent.application.keeping import Keeper
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept, Steps
-from strategy_agent.application.thinking import Decided, Thinking
+from strategy_agent.application.thinking import Thinking
+from strategy_core.asking import Decided
 from strategy_core.deciding import DecideRequest, StillDeciding
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.loop import Answer, Request, Trading, trade

@@ -16,7 +16,7 @@ from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
 from strategy_agent.application.retrying import Retries
 from strategy_agent.application.status import SIMULATION, Alert, Status
-from strategy_agent.application.stopping import cancel_entries
+from strategy_agent.application.stopping import CANCEL_LIMIT_S, cancel_entries
 from strategy_agent.application.watched_run import WatchedRun
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
@@ -175,7 +175,7 @@ class StrategyInstance:
             await self._cancel_entries(parts)
             if self._leaves:
                 with contextlib.suppress(SuiteError):
-                    await parts.leave()
+                    await parts.leave(None)
             raise
         except Exception as error:  # noqa: BLE001  of this trader alone
             await self._cancel_entries(parts)
@@ -194,6 +194,9 @@ class StrategyInstance:
         self.status.state, self.status.now_ms = "ended", self.result.ended_ms
         self.status.equity = str(self.result.equity)
         parts.journal.write("result", self.result)
+        with contextlib.suppress(SuiteError, TimeoutError):  # its world is over, and may be gone
+            async with asyncio.timeout(CANCEL_LIMIT_S):
+                await parts.leave(self.result.guards)
 
     async def _let_go(self, parts: Parts) -> None:
         try:

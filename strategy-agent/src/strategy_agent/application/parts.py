@@ -14,11 +14,14 @@ from strategy_agent.application.ports import (
 from strategy_core.building import StrategyKind
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
+from suite.contracts.guards import GuardSummary
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import ActionReply, CancelOrder
 
 Cancel: TypeAlias = Callable[[Sequence[CancelOrder]], Awaitable[tuple[ActionReply, ...]]]
 """Cancels orders outside of the loop, while it stops."""
+Leave: TypeAlias = Callable[[GuardSummary | None], Awaitable[None]]
+"""Tells the venue that time need not wait any more; at the end, what guarded the trader too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class Parts:
         market: market data.
         plugins: imported strategies by the name of their kind.
         close: lets go of connections and files.
-        leave: tells the venue that time need not wait for this account any more.
+        leave: takes the account out of the venue's time.
     """
 
     venue: str
@@ -49,7 +52,7 @@ class Parts:
     memory: MemoryStore
     plugins: Mapping[str, StrategyKind]
     close: Callable[[], Awaitable[None]]
-    leave: Callable[[], Awaitable[None]]
+    leave: Leave
 
 
 Connect: TypeAlias = Callable[[TraderSpec], Awaitable[Parts]]

@@ -12,28 +12,17 @@ with its process.
 
 import asyncio
 import contextlib
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from types import FrameType
-from typing import Final, TypeAlias
+from collections.abc import Callable
+from typing import Final
 
-from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding, decide
-from strategy_core.port import Decision, Observation, Strategy
-from suite.enums import TraderStatus
-
-Decided: TypeAlias = Decision | DecisionFault
-
-OVERRUNS_LIMIT: Final = 3
-"""Overruns in a row after which a strategy that decides at once is asked no more."""
-
+from strategy_core.asking import Decided, TimedStrategy, ask, overran
+from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
+from strategy_core.port import Observation, Strategy
+from suite.deadline import deadline
 
 _AT_ONCE_S: Final = 0.02
 """An answer within it saves a turn."""
-
-
-class _OverrunSignal(BaseException):
-    """Raised where the strategy is when its time is over; it must not catch it by accident."""
 
 
 class Thinking:
@@ -59,10 +48,9 @@ class Thinking:
     ) -> None:
         self._strategy = strategy
         self._slow = strategy.needs.slow
-        self._quick_s = quick_s
+        self._quick = TimedStrategy(strategy, budget_s=quick_s, deadline=deadline)
         self._slow_s = slow_s
         self._name = name
-        self._overruns = 0
         self._overrun: asyncio.Future[Decided] | None = None
         self._done = done
         self._thought: asyncio.Task[Decided] | None = None
@@ -76,7 +64,7 @@ class Thinking:
     async def decide(self, request: DecideRequest) -> Decided | StillDeciding:
         """Ask; the answer is a decision, why there is none within the budget, or that it thinks."""
         if not self._slow:
-            return self._quickly(request.observation)
+            return self._quick.decide(request.observation)
         if self._done is None:
             return await self._slowly(request.observation)
         return await self._meanwhile(request, self._done)
@@ -104,42 +92,16 @@ class Thinking:
         thought, self._thought = self._thought, None
         return thought.result()
 
-    def _quickly(self, observation: Observation) -> Decided:
-        # an overrun pauses the trader, so one that is LIVE has been resumed since
-        if self._overruns >= OVERRUNS_LIMIT and observation.status is not TraderStatus.LIVE:
-            return DecisionFault(
-                reason=f"decide took longer than its {self._quick_s:g} s {self._overruns} times in "
-                "a row: it is not asked until someone resumes the trader"
-            )
-        try:
-            with _deadline(self._quick_s):
-                answer = self._ask(observation)
-        except _OverrunSignal:
-            self._overruns = min(self._overruns + 1, OVERRUNS_LIMIT)
-            return _overran(self._quick_s)
-        self._overruns = 0
-        return answer
-
     async def _slowly(self, observation: Observation) -> Decided:
         if self._overrun is not None and not self._overrun.done():
             return DecisionFault(reason="decide is still busy with an earlier observation")
         self._overrun = None
-        answered = _in_thread(lambda: self._ask(observation), self._name)
+        answered = _in_thread(lambda: ask(self._strategy, observation), self._name)
         try:
             return await asyncio.wait_for(asyncio.shield(answered), self._slow_s)
         except TimeoutError:
             self._overrun = answered
-            return _overran(self._slow_s)
-
-    def _ask(self, observation: Observation) -> Decided:
-        try:
-            return decide(self._strategy, observation)
-        except SystemExit as error:
-            return DecisionFault(reason=f"decide called exit({error.code})")
-
-
-def _overran(budget_s: float) -> DecisionFault:
-    return DecisionFault(reason=f"decide took longer than its {budget_s:g} s")
+            return overran(self._slow_s)
 
 
 def _in_thread(ask: Callable[[], Decided], name: str) -> "asyncio.Future[Decided]":
@@ -158,25 +120,3 @@ def _in_thread(ask: Callable[[], Decided], name: str) -> "asyncio.Future[Decided
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return answered
-
-
-@contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Interrupt what runs on the main thread when its time is over; nothing on another thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    armed = True
-
-    def over(_number: int, _frame: FrameType | None) -> None:
-        if armed:
-            raise _OverrunSignal
-
-    before = signal.signal(signal.SIGALRM, over)
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        armed = False
-        signal.setitimer(signal.ITIMER_REAL, remaining)
-        signal.signal(signal.SIGALRM, before)

@@ -10,7 +10,7 @@ from strategy_agent.application.command_queue import CommandQueue
 from strategy_agent.application.parts import Parts
 from strategy_agent.application.ports import Journal, MemoryStore
 from strategy_agent.application.status import Status, reasons_of
-from strategy_agent.application.thinking import Decided
+from strategy_core.asking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord
 from strategy_core.memory import TraderMemory

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from strategy_core.exits.kinds import ExitState, OtherClose
-from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord
+from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord, PendingExit
 from strategy_core.port import ZERO, Observation, PositionView
 from suite.contracts.hyperliquid_info import UserFill
 from suite.fixed import parse_decimal
@@ -248,4 +248,11 @@ def _close(memory: ExitMemory, held: CoinMemory, at_ms: int, kind: str) -> ExitR
         favorable=max(ZERO, held.side * (held.best - held.entry_price) / held.entry_price),
         slippage_bps=slippage,
         conditions=pending.readings if pending else (),
+        rule=held.plan.invalidation if pending and held.plan and _came_true(pending) else "",
     )
+
+
+def _came_true(pending: PendingExit) -> bool:
+    """Whether the strategy's own rule fired when an exit was decided."""
+    fired = (one for one in pending.readings if one.kind is pending.kind and one.fires)
+    return any(one.values.get("invalidated") == "true" for one in fired)

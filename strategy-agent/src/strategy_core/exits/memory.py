@@ -209,6 +209,7 @@ class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
         slippage_bps: of the exit's fills against the mark it was decided at, positive is worse;
             None where none of the seven closed it.
         conditions: all seven when the exit was decided; empty where none of them closed it.
+        rule: the strategy's own, where its coming true closed it.
     """
 
     coin: str
@@ -230,6 +231,7 @@ class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
     favorable: Decimal
     slippage_bps: Decimal | None
     conditions: tuple[Reading, ...]
+    rule: str = ""
 
 
 def exit_cloid(position: str, what: str, generation: int) -> str:

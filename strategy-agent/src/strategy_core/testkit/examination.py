@@ -1,20 +1,22 @@
 """Puts a strategy into a rehearsal and lists what it does against the protocol."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from strategy_core.asking import BUDGETS, Deadline, DecisionBudgets, ask, overran
 from strategy_core.building import Setup, StrategyKind
-from strategy_core.deciding import DecisionFault, decide
+from strategy_core.deciding import DecisionFault
 from strategy_core.port import Decision, Needs, Observation, Strategy
 from strategy_core.registry import generator_for, read_params
 from strategy_core.testkit.form import faults_of, faults_of_needs
 from strategy_core.testkit.rehearsal import Rehearsal, instruments_for
 from strategy_core.testkit.source import reaches
 from suite.bars import MINUTE_MS
-from suite.errors import one_line
+from suite.errors import Overrun, one_line
 
 CHECKS: Final[Mapping[str, str]] = {
     "builds": "it is built from its default parameters",
@@ -84,6 +86,32 @@ def _nothing() -> Sequence[str]:
     return ()
 
 
+def _unlimited(_seconds: float) -> AbstractContextManager[None]:
+    """Nobody ends what overruns."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a process lends an examination, which has no clock itself.
+
+    Attributes:
+        clock_s: seconds of a clock that never goes back, for the time of a decision.
+        reached: what was reached for outside since it was last asked.
+        deadline: what ends a decision that overruns; without one it may take for ever.
+        budgets: of a decision, and of building the strategy.
+    """
+
+    clock_s: Callable[[], float] | None = None
+    reached: Callable[[], Sequence[str]] = _nothing
+    deadline: Deadline = _unlimited
+    budgets: DecisionBudgets = BUDGETS
+
+
+ALONE: Final = Surroundings()
+"""A process that lends nothing."""
+
+
 def examine(
     kind: StrategyKind,
     *,
@@ -92,10 +120,9 @@ def examine(
     seed: int = 1,
     steps: int = 300,
     source: str = "",
-    clock_s: Callable[[], float] | None = None,
-    reached: Callable[[], Sequence[str]] = _nothing,
+    around: Surroundings = ALONE,
 ) -> Examination:
-    """Run a strategy through everything that happens, twice.
+    """Run a strategy through everything that happens, twice; one that overruns is asked no more.
 
     Args:
         kind: `kind_of(Mine)`.
@@ -105,8 +132,7 @@ def examine(
         steps: observations of each of the two runs; after two thirds of them the strategy is
             built anew, as after a restart.
         source: text of its module, for what it reaches for; empty is not looked at.
-        clock_s: seconds of a clock that never goes back, for the time of a decision.
-        reached: what was reached for outside since it was last asked.
+        around: what the process lends.
     """
     notes = _Notes()
     if source:
@@ -117,16 +143,16 @@ def examine(
         notes.add("builds", problem)
     if problems:
         return Examination(findings=notes.findings())
-    runs = [
-        _Run(kind, values, symbols, seed=seed, steps=steps, clock_s=clock_s, reached=reached)
-        for _ in range(2)
-    ]
+    runs = [_Run(kind, values, symbols, seed=seed, steps=steps, around=around) for _ in range(2)]
     for run in runs:
-        run.go(notes)
+        try:
+            run.go(notes)
+        except _OverranBudget:
+            break
     _compare(runs[0].answers, runs[1].answers, notes)
     seconds = sorted(second for run in runs for second in run.seconds)
     median_ms = p99_ms = None
-    if clock_s is not None and seconds:
+    if seconds:
         median_ms, p99_ms = (1000 * seconds[int(share * len(seconds))] for share in (0.5, 0.99))
         if median_ms > QUICK_MS and not runs[0].slow:
             notes.add("quick", f"half of the decisions take more than {median_ms:.0f} ms")
@@ -144,6 +170,10 @@ def _reached_in(source: str) -> Iterator[str]:
         yield from reaches(source)
     except SyntaxError as error:
         yield f"the module cannot be read: {error.msg}"
+
+
+class _OverranBudget(Exception):
+    """A strategy does not come back; it is asked no more."""
 
 
 class _Notes:
@@ -185,8 +215,7 @@ class _Run:
     symbols: Sequence[str]
     seed: int
     steps: int
-    clock_s: Callable[[], float] | None
-    reached: Callable[[], Sequence[str]]
+    around: Surroundings
     answers: list[tuple[str, bytes]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     actions: int = 0
@@ -224,14 +253,19 @@ class _Run:
             interval_ms=INTERVAL_MS,
             generator=generator_for("rehearsal", self.seed),
         )
-        self.reached()  # what the rehearsal itself did
+        self.around.reached()  # what the rehearsal itself did
+        budget_s = self.around.budgets.slow_s
         try:
-            strategy = self.kind.make(setup, self.params)
-            strategy.needs  # noqa: B018 - a property may fail too
+            with self.around.deadline(budget_s):
+                strategy = self.kind.make(setup, self.params)
+                strategy.needs  # noqa: B018 - a property may fail too
+        except Overrun:
+            notes.add("builds", f"it takes longer than {budget_s:g} s", situation)
+            raise _OverranBudget from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is anybody's code
             notes.add("builds", one_line(f"{type(error).__name__}: {error}"), situation)
             return None
-        for text in self.reached():
+        for text in self.around.reached():
             notes.add("outside", f"{text} while it is built")
         return strategy
 
@@ -245,15 +279,19 @@ class _Run:
     ) -> Decision | None:
         """Ask for one decision, and look at it from all sides; None where it is not usable."""
         before = msgspec.json.encode(seen)
-        self.reached()
-        began_s = self.clock_s() if self.clock_s else 0.0
+        around, budgets = self.around, self.around.budgets
+        budget_s = budgets.slow_s if needs.slow else budgets.quick_s
+        around.reached()
+        began_s = around.clock_s() if around.clock_s else 0.0
         try:
-            answer = decide(strategy, seen)
-        except SystemExit:
-            answer = DecisionFault(reason="decide ends the process")
-        if self.clock_s:
-            self.seconds.append(self.clock_s() - began_s)
-        for text in self.reached():
+            with around.deadline(budget_s):
+                answer = ask(strategy, seen)
+        except Overrun:
+            notes.add("decides", overran(budget_s).reason, situation)
+            raise _OverranBudget from None
+        if around.clock_s:
+            self.seconds.append(around.clock_s() - began_s)
+        for text in around.reached():
             notes.add("outside", f"{text} in decide", situation)
         if before != msgspec.json.encode(seen):
             notes.add("untouched", "decide changes the observation it is shown", situation)

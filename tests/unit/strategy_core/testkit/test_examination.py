@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 import pytest
 
 from strategy_core import building
+from strategy_core.asking import DecisionBudgets
 from strategy_core.building import Setup, kind_of
 from strategy_core.intents import ExitPlan
 from strategy_core.port import Decision, Needs, Observation
 from strategy_core.registry import KINDS
-from strategy_core.testkit.examination import CHECKS, Examination, examine
+from strategy_core.testkit.examination import CHECKS, Examination, Surroundings, examine
 from suite.contracts.venue import Leg, PlaceOrder, SetLeverage
+from suite.deadline import deadline
 
 D = Decimal
 
@@ -122,7 +124,7 @@ class Answers(Good):
 FAULTY: list[tuple[type[Good], Any, str, str]] = [
     (Raises, None, "decides", "DivisionByZero"),
     (TrustsSnapshots, None, "decides", "KeyError: 'BTC' (first with: no snapshots)"),
-    (Leaves, None, "decides", "decide ends the process"),
+    (Leaves, None, "decides", "decide called exit("),
     (AnswersNothing, None, "decides", "NoneType, not a Decision"),
     (Answers, Decision(actions=("buy",)), "decides", "wrong actions"),  # type: ignore[arg-type]
     (Forgets, None, "decides", "who opened this? (first with: after a restart)"),
@@ -195,12 +197,34 @@ def test_many_findings_of_a_kind_are_summed_up() -> None:
 def test_time_of_a_decision_is_told_and_a_slow_one_is_found() -> None:
     """Unless `needs.slow` says that it is."""
     ticks = (0.3 * count for count in itertools.count())
-    found = found_in(Good, clock_s=lambda: next(ticks))
+    found = found_in(Good, around=Surroundings(clock_s=lambda: next(ticks)))
     assert 300.0 == pytest.approx(found.median_ms)
     assert 300.0 == pytest.approx(found.p99_ms)
     assert ["quick"] == [finding.check for finding in found.findings]
     slow = type("Slow", (Good,), {"needs": Needs(slow=True)})
-    assert () == found_in(slow, clock_s=lambda: next(ticks)).findings
+    assert () == found_in(slow, around=Surroundings(clock_s=lambda: next(ticks))).findings
+
+
+def test_an_endless_loop_ends_the_examination_with_one_finding() -> None:
+    """In `decide`, and where it is built."""
+    around = Surroundings(deadline=deadline, budgets=DecisionBudgets(quick_s=0.05, slow_s=0.1))
+
+    class Endless(Good):
+        def decide(self, seen: Observation) -> Any:
+            while len(seen.positions) >= 0:
+                pass
+
+    class NeverBuilt(Good):
+        def __init__(self, setup: Setup, params: Any) -> None:
+            while True:
+                pass
+
+    (finding,) = found_in(Endless, around=around).findings
+    assert "decides: decide took longer than its 0.05 s (first with: a young market)" == str(
+        finding
+    )
+    (finding,) = found_in(NeverBuilt, around=around).findings
+    assert "builds: it takes longer than 0.1 s" == str(finding)
 
 
 def test_what_is_reached_for_is_found() -> None:
@@ -215,7 +239,8 @@ def test_what_is_reached_for_is_found() -> None:
             yield []
 
     answers = told()
-    lines = [str(finding) for finding in found_in(Good, reached=lambda: next(answers)).findings]
+    found = found_in(Good, around=Surroundings(reached=lambda: next(answers)))
+    lines = [str(finding) for finding in found.findings]
     assert "outside: open x while it is built" == lines[0]
     assert "outside: socket y in decide (first with: a young market)" == lines[1]
 

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from strategy_core import registry
+from strategy_core.asking import BUDGETS, DecisionBudgets, TimedStrategy
 from strategy_core.building import StrategyKind
-from strategy_core.deciding import DecideRequest, DecisionFault, decide
+from strategy_core.deciding import DecideRequest
+from strategy_core.journal import TraderResult
 from strategy_core.loop import Answer, Trading, trade
-from strategy_core.port import Strategy, instruments_of
+from strategy_core.port import instruments_of
 from strategy_core.turns import Turn
 from suite.clock import Clock
 from suite.contracts.backtest import BacktestRequest, PlannedOrder
@@ -18,7 +20,8 @@ from suite.contracts.clock import JoinRequest, WaitReply
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import PlaceOrder
 from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
-from suite.errors import BadRequest, Conflict, SuiteError
+from suite.deadline import deadline
+from suite.errors import BadRequest, ConfigError, Conflict, Overrun
 from suite.ids import AccountId
 from suite.moments import parse_moment
 from virtual_exchange.application.clock.participant import Ticket
@@ -44,7 +47,7 @@ class _Runner:
 
     spec: TraderSpec
     account: int
-    strategy: Strategy
+    strategy: TimedStrategy
     loop: Trading
     ticket: Ticket | None = None
 
@@ -57,8 +60,12 @@ def run_backtest(
     clock: Clock,
     progress: Progress,
     plugins: Mapping[str, StrategyKind] | None = None,
+    budgets: DecisionBudgets = BUDGETS,
 ) -> RunRecord:
     """Run traders against a world of their own until its end.
+
+    A strategy that fails, or overruns its budget on the main thread, pauses its trader as it does
+    everywhere; the run goes on, and the report tells.
 
     Args:
         request: the world; `world_request` makes one.
@@ -67,19 +74,32 @@ def run_backtest(
         clock: wall time.
         progress: told now and then.
         plugins: imported strategies, by their whole name.
+        budgets: of a decision.
 
     Raises:
-        SuiteError: the world cannot be built, or a trader's configuration is wrong or it failed.
+        SuiteError: the world cannot be built, or a trader's configuration is wrong.
     """
     session = open_session(request, source=source, clock=clock)
     session.strategies = strategies_of(traders)
     instruments = instruments_of(session.queries.market.meta())
     runners = []
     for spec in masked_traders(traders, session.mask):
-        strategy = registry.build(spec, instruments=instruments, seed=request.seed, plugins=plugins)
+        try:
+            with deadline(budgets.slow_s):
+                strategy = registry.build(
+                    spec, instruments=instruments, seed=request.seed, plugins=plugins
+                )
+        except Overrun:
+            raise ConfigError(
+                f"trader {spec.trader_id}: building its strategy takes longer than "
+                f"{budgets.slow_s:g} s"
+            ) from None
         account = session.world.by_id[AccountId(spec.account_id)].index
-        loop = trade(spec, strategy.needs, instruments=instruments)
-        runners.append(_Runner(spec, account, strategy, loop))
+        needs = strategy.needs
+        loop = trade(spec, needs, instruments=instruments)
+        budget_s = budgets.slow_s if needs.slow else budgets.quick_s
+        timed = TimedStrategy(strategy, budget_s=budget_s, deadline=deadline)
+        runners.append(_Runner(spec, account, timed, loop))
     for runner in runners:
         first = next(runner.loop)
         if not isinstance(first, JoinRequest):
@@ -105,22 +125,15 @@ def _drive(session: Session, runners: list[_Runner], progress: Progress) -> None
 
 
 def _turn(session: Session, runner: _Runner, reply: WaitReply) -> None:
-    """Let a trader decide on a reply, and put it to sleep again.
-
-    Raises:
-        SuiteError: its strategy failed; a backtest of it would mean nothing.
-    """
+    """Let a trader decide on a reply, and put it to sleep again."""
     answer: Answer = Turn(reply=reply)
     try:
         while isinstance(request := runner.loop.send(answer), DecideRequest):
-            answer = decide(runner.strategy, request.observation)
-            if isinstance(answer, DecisionFault):
-                raise SuiteError(
-                    f"trader {runner.spec.trader_id} failed at {reply.now_ms}: {answer.reason}"
-                )
-    except StopIteration:
+            answer = runner.strategy.decide(request.observation)
+    except StopIteration as end:
+        result: TraderResult = end.value
         runner.ticket = None
-        session.barrier.leave(runner.account)
+        session.leave(runner.account, result.guards)
         return
     if isinstance(request, JoinRequest):
         raise Conflict(f"{runner.spec.trader_id} joined twice")

@@ -11,6 +11,7 @@ import msgspec
 from perp_engine.commands import CancelAll, NewOrder
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
+from suite.contracts.guards import GuardSummary
 from suite.contracts.trader import BALANCE_MAX_USD, TraderSpec
 from suite.contracts.world import AccountRequest, WorldRequest
 from suite.enums import Side, Tif
@@ -59,6 +60,7 @@ class Session:
         keys: of the requests that carry one.
         paper: what moves it with a live market, None where its market is recorded.
         unique_id: names this world and no other, also over a restart of the service.
+        guards: what traders have said at their end of what guarded them, by account.
     """
 
     request: WorldRequest
@@ -76,7 +78,9 @@ class Session:
     strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
     paper: PaperRun | None = None
     unique_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    guards: dict[int, GuardSummary] = field(default_factory=dict)
     _reports: dict[bool, bytes] = field(default_factory=dict)
+    _reported: int = 0
     _reporting: Lock = field(default_factory=Lock)
 
     @property
@@ -103,6 +107,17 @@ class Session:
         if self.paper is not None:
             return self.paper.speed
         return self.request.speed if self.paced else 0.0
+
+    def leave(self, account: int, guards: GuardSummary | None = None) -> None:
+        """Take a participant out of time.
+
+        Args:
+            account: its account.
+            guards: what it says of what guarded it: taken at the end of the world, the first time.
+        """
+        self.barrier.leave(account)
+        if guards is not None and self.world.finished and account not in self.guards:
+            self.guards[account] = guards
 
     def give_up(self, account: int) -> None:
         """Flatten an account whose participant its supervisor has given up; time goes on.
@@ -144,6 +159,7 @@ class Session:
         record = self.world.record(run_id=self.world.name, strategies=self.strategies)
         for index, account in enumerate(record.accounts):
             account.degraded = index in self.barrier.degraded
+            account.guards = self.guards.get(index)
         record.manifest |= run_manifest(self.request, record)
         if self.barrier.late:
             record.manifest["late_bars"] = self.barrier.late
@@ -153,7 +169,7 @@ class Session:
         return concealed(record, mask) if as_shown and mask.hides else unmasked(record, mask)
 
     def final_report(self, *, as_shown: bool) -> bytes:
-        """Canonical report of a world that has ended, made once.
+        """Canonical report of a world that has ended, made once, and again for each last word.
 
         Takes as long as a report does: to be called beside the event loop. What is sent after the
         end changes nothing in the world, so it may go on meanwhile.
@@ -163,6 +179,9 @@ class Session:
         """
         reading = as_shown and self.mask is not None
         with self._reporting:
+            if self._reported != (told := len(self.guards)):
+                self._reports.clear()
+                self._reported = told
             if reading not in self._reports:
                 self._reports[reading], _ = canonical_report(self.record(as_shown=reading))
             return self._reports[reading]

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from perp_engine.events import Fill, FundingPaid, InsuranceMoved, Liquidated
 from suite.bars import I64
+from suite.contracts.guards import GuardSummary
 from suite.enums import OrderStatus, Side, Tif
 from suite.fixed import Price, Size, Usd
 from suite.instrument import Instrument
@@ -155,6 +156,7 @@ class AccountRecord:
             met inside a bar, the one at that bar's start.
         decisions_sha256: hash of every action the account sent with its world time.
         rejected_orders: how many orders the venue refused.
+        guards: what its trader says of what guarded it; None where none has said anything.
     """
 
     account_id: str
@@ -171,6 +173,7 @@ class AccountRecord:
     liquidations: list[Liquidated] = field(default_factory=list)
     insurance: list[InsuranceMoved] = field(default_factory=list)
     degraded: bool = False
+    guards: GuardSummary | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from suite.contracts.clock import (
     ClockState,
     GiveUpRequest,
     JoinRequest,
+    LeaveRequest,
     WaitReply,
     WaitRequest,
     WakeRequest,
@@ -23,6 +24,7 @@ _wait = msgspec.json.Decoder(WaitRequest)
 _join = msgspec.json.Decoder(JoinRequest)
 _wake = msgspec.json.Decoder(WakeRequest)
 _give_up = msgspec.json.Decoder(GiveUpRequest)
+_leave = msgspec.json.Decoder(LeaveRequest)
 _advance = msgspec.json.Decoder(AdvanceRequest)
 
 
@@ -65,7 +67,9 @@ async def wake(call: Call) -> Answer:
 async def leave(call: Call) -> Answer:
     """`POST /clock/leave`."""
     session = call.session
-    session.barrier.leave(call.account(session))
+    account = call.account(session)
+    request = call.decode(_leave) if call.body else LeaveRequest()
+    session.leave(account, request.guards)
     await call.services.scheduler.settle(session)
     return answer(session.clock_state())
 
@@ -137,7 +141,11 @@ ROUTES = (
         path="/clock/leave",
         handler=leave,
         scope="trade",
-        doc=Doc(summary="Take part no more: time no longer waits", response=ClockState),
+        doc=Doc(
+            summary="Take part no more: time no longer waits",
+            request=LeaveRequest,
+            response=ClockState,
+        ),
     ),
     Route(
         method="POST",

@@ -156,7 +156,10 @@ EXAMPLES: Final[dict[tuple[str, str], Example]] = {
     ),
     ("POST", "/clock/heartbeat"): Example(response=_CLOCK),
     ("POST", "/clock/wake"): Example(request={"step_seq": 1}, response=_CLOCK),
-    ("POST", "/clock/leave"): Example(response=_CLOCK),
+    ("POST", "/clock/leave"): Example(
+        request={"guards": {"decisions": 96, "accepted": 12, "exits": {"stop_loss": 3}}},
+        response=_CLOCK,
+    ),
     ("POST", "/clock/give-up"): Example(request={"account": "alice"}, response=_CLOCK),
     ("POST", "/clock/advance"): Example(
         request={"until_ms": _NOW_MS + 3600000},

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from suite.contracts.guards import GuardSummary
 from suite.contracts.trader import TraderSpec
 from suite.instrument import coin_of
 from virtual_exchange.domain.masking import Mask
@@ -97,6 +98,34 @@ def _account(account: AccountRecord, mask: Mask) -> AccountRecord:
         liquidations=_all(account.liquidations, mask),
         insurance=_all(account.insurance, mask),
         orders=[_order(order, mask) for order in account.orders],
+        guards=None if account.guards is None else _guards(account.guards, mask),
+    )
+
+
+def _guards(guards: GuardSummary, mask: Mask) -> GuardSummary:
+    """Times and coins as recorded; texts stay as the trader saw its world."""
+    coins = {shown: true for true, shown in mask.names.items()}
+
+    def at(time_ms: int | None) -> int | None:
+        return None if time_ms is None else mask.true_ms(time_ms)
+
+    replaced = msgspec.structs.replace
+    return replaced(
+        guards,
+        first_fault_ms=at(guards.first_fault_ms),
+        closed=tuple(
+            replaced(
+                one,
+                coin=coins.get(one.coin, one.coin),
+                opened_ms=at(one.opened_ms),
+                closed_ms=at(one.closed_ms),
+            )
+            for one in guards.closed
+        ),
+        stood=tuple(
+            replaced(one, from_ms=at(one.from_ms), until_ms=at(one.until_ms))
+            for one in guards.stood
+        ),
     )
 
 

@@ -61,7 +61,12 @@ def encode_report(report: dict[str, Any]) -> bytes:
 
 
 def build_report(record: RunRecord) -> dict[str, Any]:
-    """Build the report: `result`, `sha256` of it, `manifest`, and `charts` to draw it with."""
+    """Build the report.
+
+    Returns:
+        `result`, `sha256` of it, `manifest`, `guards` as the traders tell it, and `charts` to draw
+        it with.
+    """
     traders = {account.account_id: _trader(record, account) for account in record.accounts}
     result = {
         "schema": SCHEMA,
@@ -84,10 +89,19 @@ def build_report(record: RunRecord) -> dict[str, Any]:
     manifest = {"run_id": record.run_id} | without_floats(record.manifest)
     return {
         "result": result,
+        "guards": {account.account_id: _guards(account) for account in record.accounts},
         "sha256": hashlib.sha256(canonical_bytes(result)).hexdigest(),
         "manifest": manifest | {"reproducibility": _reproducibility(result, manifest)},
         "charts": {market.instrument.coin: chart_of(market) for market in record.markets},
     }
+
+
+def _guards(account: AccountRecord) -> dict[str, Any] | None:
+    """What its trader says of what guarded it: nobody vouches for it, so nothing is made of it."""
+    if account.guards is None:
+        return None
+    told: dict[str, Any] = msgspec.to_builtins(account.guards)
+    return told
 
 
 def _reproducibility(result: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def leaderboard(report: dict[str, Any]) -> "Table":
         table.add_column(column, justify="left" if column == "trader" else "right")
     for row in result["leaderboard"]:
         table.add_row(
-            Text(row["trader_id"] + (" (degraded)" if row["degraded"] else "")),
+            Text(row["trader_id"] + _marks(row, report["guards"][row["trader_id"]])),
             _percent(row["total_return"]),
             f"{float(row['total_pnl']):,.2f}",
             _percent(row["max_drawdown"]),
@@ -114,6 +114,14 @@ def leaderboard(report: dict[str, Any]) -> "Table":
             str(row["total_trades"]),
         )
     return table
+
+
+def _marks(row: dict[str, Any], guards: dict[str, Any] | None) -> str:
+    """What to know of a trader before its numbers are read."""
+    stood = guards["stood"] if guards else []
+    ended = stood[-1]["status"].lower() if stood and stood[-1]["until_ms"] is None else ""
+    marks = ("degraded" if row["degraded"] else "", ended)
+    return "".join(f" ({mark})" for mark in marks if mark)
 
 
 def _percent(share: str | None) -> str:
