@@ -9,42 +9,43 @@ from trader_manager.domain.lifecycle import (
     CRASH_WINDOW_MS,
     CRASHES_MAX,
     Actual,
-    Desired,
     Seen,
     Step,
     Wanted,
     delay_ms,
     next_step,
 )
+from trader_manager.domain.traders import DesiredState
 
-TABLE: dict[tuple[Desired, Actual, bool], Step] = {
-    ("running", "absent", True): "start",
-    ("running", "absent", False): "start",
-    ("running", "running", True): "none",
-    ("running", "running", False): "restart",
-    ("running", "ended", True): "none",
-    ("running", "ended", False): "start",
-    ("running", "crashed", True): "start",
-    ("running", "crashed", False): "start",
-    ("stopped", "absent", True): "none",
-    ("stopped", "absent", False): "none",
-    ("stopped", "running", True): "stop",
-    ("stopped", "running", False): "stop",
-    ("stopped", "ended", True): "none",
-    ("stopped", "ended", False): "none",
-    ("stopped", "crashed", True): "none",
-    ("stopped", "crashed", False): "none",
+RUNNING, STOPPED = DesiredState.RUNNING, DesiredState.STOPPED
+TABLE: dict[tuple[DesiredState, Actual, bool], Step] = {
+    (RUNNING, "absent", True): "start",
+    (RUNNING, "absent", False): "start",
+    (RUNNING, "running", True): "none",
+    (RUNNING, "running", False): "restart",
+    (RUNNING, "ended", True): "none",
+    (RUNNING, "ended", False): "start",
+    (RUNNING, "crashed", True): "start",
+    (RUNNING, "crashed", False): "start",
+    (STOPPED, "absent", True): "none",
+    (STOPPED, "absent", False): "none",
+    (STOPPED, "running", True): "stop",
+    (STOPPED, "running", False): "stop",
+    (STOPPED, "ended", True): "none",
+    (STOPPED, "ended", False): "none",
+    (STOPPED, "crashed", True): "none",
+    (STOPPED, "crashed", False): "none",
 }
 
 
 def test_the_table_is_whole() -> None:
     """Wanted, seen, and whether it is the same configuration."""
-    desires, actuals = ("running", "stopped"), ("absent", "running", "ended", "crashed")
+    desires, actuals = (RUNNING, STOPPED), ("absent", "running", "ended", "crashed")
     assert set(itertools.product(desires, actuals, (True, False))) == set(TABLE)
 
 
 @pytest.mark.parametrize(("case", "expected"), TABLE.items())
-def test_each_pair_has_its_step(case: tuple[Desired, Actual, bool], expected: Step) -> None:
+def test_each_pair_has_its_step(case: tuple[DesiredState, Actual, bool], expected: Step) -> None:
     """A trader whose world has ended is not begun again unless it was changed."""
     desired, actual, current = case
     wanted = Wanted(desired=desired, generation=5)
@@ -56,7 +57,7 @@ def test_each_pair_has_its_step(case: tuple[Desired, Actual, bool], expected: St
 def test_after_too_many_crashes_in_a_row_the_next_start_waits(crashes: int) -> None:
     """Three within the window are answered at once; what is older does not count."""
     times = tuple(range(1000, 1000 + crashes))
-    wanted, seen = Wanted(desired="running", generation=1), Seen(actual="crashed", crashes_ms=times)
+    wanted, seen = Wanted(desired=RUNNING, generation=1), Seen(actual="crashed", crashes_ms=times)
     expected = CRASH_DELAY_MS - 10 if crashes > CRASHES_MAX else 0
     now_ms = (times[-1] if times else 1000) + 10
     assert ("start", expected) == next_step(wanted, seen, now_ms=now_ms)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Desired = Literal["running", "stopped"]
+from trader_manager.domain.traders import DesiredState
+
 Actual = Literal["absent", "running", "ended", "crashed"]
 """What is seen of a trader: `ended` came to its end in order, as did its world."""
 Step = Literal["start", "restart", "stop", "none"]
@@ -29,7 +30,7 @@ class Wanted:
         generation: number of its configuration, rising with each change.
     """
 
-    desired: Desired
+    desired: DesiredState
     generation: int
 
 
@@ -60,7 +61,7 @@ def next_step(wanted: Wanted, seen: Seen, *, now_ms: int) -> tuple[Step, int]:
     Returns:
         The step, and how long it has to wait yet, ms; 0 for at once.
     """
-    if wanted.desired == "stopped":
+    if wanted.desired is DesiredState.STOPPED:
         return ("stop", 0) if seen.actual == "running" else ("none", 0)
     if seen.actual == "running":
         changed = seen.generation != wanted.generation

@@ -1,0 +1,105 @@
+"""Traders as processes of this machine, with a real venue: started, found again, ended."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import psutil
+import pytest
+from pydantic import SecretStr
+from tests.support.venue_process import VenueUnderTest, running_venue
+from tests.support.waiting import until
+
+from suite.service.clock import SystemClock
+from trader_manager.adapters.local_processes import LocalProcesses
+from trader_manager.application.runtime import Launch
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
+
+WRITTEN = {
+    "trader_id": "alice",
+    "name": "${CALLED}",
+    "strategy": {"kind": "hodl"},
+    "symbols": ["BTC"],
+    "interval": "1m",
+}
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[VenueUnderTest]:
+    options = ("--accounts", "alice", "--clock", "paced")
+    with running_venue(tmp_path / "venue", *options, coins=("BTC",), speed=600) as found:
+        yield found
+
+
+def launch(venue: VenueUnderTest, generation: int = 1, token: str = "") -> Launch:
+    return Launch(
+        trader_id="alice",
+        written=WRITTEN,
+        secrets={"CALLED": SecretStr("Alice")},
+        generation=generation,
+        venue_url=venue.url,
+        data_url=venue.url,
+        token=SecretStr(token or venue.token("alice")),
+        seed=3,
+    )
+
+
+async def test_a_trader_outlives_its_manager_and_is_found_again(
+    venue: VenueUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started once however often it is asked for; another manager sees it, and ends it."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody:secret@elsewhere/db")
+    first = LocalProcesses(tmp_path / "fleet", SystemClock())
+    assert "absent" == (await first.look("alice")).actual
+    try:
+        await first.start(launch(venue))
+        seen = await first.look("alice")
+        await first.start(launch(venue, generation=2))
+        assert (seen.pid, 1) == ((await first.look("alice")).pid, seen.generation)
+        second = LocalProcesses(tmp_path / "fleet", SystemClock())
+        assert ("alice",) == await second.known()
+        await until(lambda: _url(tmp_path), limit_s=30)
+        found = await second.look("alice")
+        assert ("running", seen.pid) == (found.actual, found.pid)
+        status = (await asyncio.to_thread(httpx.get, f"{found.control_url}/status")).json()
+        assert ["alice"] == [row["trader_id"] for row in status["traders"]]
+        sees = psutil.Process(found.pid).environ()
+        assert "Alice" == sees["CALLED"]
+        assert "DATABASE_URL" not in sees
+        entry = (tmp_path / "fleet/alice/traders.yaml").read_text()
+        assert "${CALLED}" in entry
+    finally:
+        await second.stop("alice")
+    assert "running" != (await first.look("alice")).actual
+    await second.forget("alice")
+    assert () == await second.known()
+
+
+async def test_one_that_is_killed_and_one_that_cannot_begin_have_crashed(
+    venue: VenueUnderTest, tmp_path: Path
+) -> None:
+    """The reason is the last thing it said; a pid that is somebody else's by now is nobody."""
+    runtime = LocalProcesses(tmp_path / "fleet", SystemClock())
+    await runtime.start(launch(venue))
+    os.kill((await runtime.look("alice")).pid, signal.SIGKILL)
+    await until(lambda: True)
+    await runtime.stop("alice")
+    assert "crashed" == (await runtime.look("alice")).actual
+    record = tmp_path / "fleet/alice/process.json"
+    record.write_text(record.read_text().replace(f'"pid":{_pid(record)}', f'"pid":{os.getpid()}'))
+    assert "crashed" == (await runtime.look("alice")).actual
+    await runtime.stop("alice")
+
+
+def _url(folder: Path) -> bool:
+    return b"control on http" in (folder / "fleet/alice/agent.log").read_bytes()
+
+
+def _pid(record: Path) -> int:
+    pid: int = msgspec.json.decode(record.read_bytes())["pid"]
+    return pid

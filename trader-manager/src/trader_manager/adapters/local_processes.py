@@ -1,0 +1,258 @@
+"""Traders as processes of this machine, each with a folder of its own.
+
+    ROOT/ID/traders.yaml    its entry, written anew with each start
+    ROOT/ID/process.json    which process it is; a pid alone may be somebody else's by now
+    ROOT/ID/agent.log       what it said
+    ROOT/ID/...             its journal, memory and tokens
+
+The processes do not end with this one: a manager that comes back finds them by their folders.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+import yaml
+from pydantic import SecretStr
+
+from suite.clock import Clock
+from suite.errors import ConfigError, StorageError
+from trader_manager.application.runtime import Launch, Sighting
+
+_STOP_S: Final = 25.0
+"""An agent cancels its entries and ends within 20 s."""
+_LOOK_S: Final = 0.05
+_LOG_BYTES: Final = 8 << 20
+"""A log larger than this begins anew with the next start."""
+_TAIL_BYTES: Final = 1 << 13
+_CONTROL: Final = "strategy-agent control on "
+_OPTIONS: Final = ("run", "--config", "traders.yaml", "--quiet", "--control-port", "0")
+_INHERITED: Final = re.compile(
+    r"PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|PYTHON.*|NUMBA_.*|XDG_.*|SSL_CERT_.*"
+    r"|(HTTPS?|NO)_PROXY|(https?|no)_proxy|STRATEGY_AGENT_.*"
+)
+"""What a trader's process sees of this one's environment: nothing that is a secret of others."""
+_OWN: Final = ("STRATEGY_AGENT_PORT", "STRATEGY_AGENT_STATE_DIR")
+
+
+class _Process(msgspec.Struct, frozen=True, kw_only=True):
+    """Which process a trader is.
+
+    Attributes:
+        created_s: when, as the system says: with the pid it names a process for good.
+        log_begin: where in the log its own words begin.
+        journal_begin: length of its journal at its start.
+    """
+
+    pid: int
+    created_s: float
+    generation: int
+    started_ms: int
+    log_begin: int
+    journal_begin: int
+
+
+class LocalProcesses:
+    """A `Runtime` of this machine.
+
+    Args:
+        root: folder of the traders' folders.
+        wall: the machine's clock.
+    """
+
+    def __init__(self, root: Path, wall: Clock) -> None:
+        self._root = root
+        self._wall = wall
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    async def start(self, launch: Launch) -> None:
+        """Start a trader; nothing where it runs already.
+
+        Raises:
+            ConfigError: the strategy-agent is not installed.
+            StorageError: its folder cannot be written.
+        """
+        if self._alive(self._read(launch.trader_id)) is not None:
+            return
+        command = _agent_command()
+        folder = self._folder(launch.trader_id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            config = yaml.safe_dump({"traders": [dict(launch.written)]}, sort_keys=False)
+            (folder / "traders.yaml").write_text(config, encoding="utf-8")
+            log = folder / "agent.log"
+            fresh = not log.exists() or log.stat().st_size > _LOG_BYTES
+            with log.open("wb" if fresh else "ab") as output:
+                begin = output.tell()
+                child = subprocess.Popen(  # noqa: ASYNC220, S603 - returns at once
+                    [*command, *_OPTIONS, "--trader", launch.trader_id],
+                    cwd=folder,
+                    env=_environment(launch),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self._children[launch.trader_id] = child
+            process = _Process(
+                pid=child.pid,
+                created_s=psutil.Process(child.pid).create_time(),
+                generation=launch.generation,
+                started_ms=self._wall.now_ms(),
+                log_begin=begin,
+                journal_begin=_size(self._journal(launch.trader_id)),
+            )
+            _replace(folder / "process.json", msgspec.json.encode(process))
+        except OSError as error:
+            raise StorageError(f"cannot start {launch.trader_id}: {error}") from None
+
+    async def stop(self, trader_id: str) -> None:
+        """End a trader in order, and by force where it does not."""
+        found = self._alive(self._read(trader_id))
+        if found is None:
+            return
+        found.terminate()
+        deadline = asyncio.get_running_loop().time() + _STOP_S
+        while self._alive(self._read(trader_id)) is not None:
+            if asyncio.get_running_loop().time() > deadline:
+                found.kill()
+            await asyncio.sleep(_LOOK_S)
+
+    async def look(self, trader_id: str) -> Sighting:
+        """See what a trader is doing."""
+        process = self._read(trader_id)
+        if process is None:
+            return Sighting(actual="absent")
+        alive = self._alive(process) is not None
+        said = self._said(trader_id, process)
+        ended = not alive and self._has_result(trader_id, process)
+        token = self._folder(trader_id) / "var/tokens/operator.token"
+        return Sighting(
+            actual="running" if alive else "ended" if ended else "crashed",
+            generation=process.generation,
+            started_ms=process.started_ms,
+            control_url=_control_url(said) if alive else "",
+            control_token=SecretStr(_text(token).strip()),
+            pid=process.pid if alive else 0,
+            reason="" if alive or ended else _last_line(said),
+        )
+
+    async def known(self) -> tuple[str, ...]:
+        """Find the traders that were started here and not forgotten."""
+        return tuple(sorted(path.parent.name for path in self._root.glob("*/process.json")))
+
+    async def forget(self, trader_id: str) -> None:
+        """Let go of a trader that does not run; what it wrote stays."""
+        self._children.pop(trader_id, None)
+        (self._folder(trader_id) / "process.json").unlink(missing_ok=True)
+
+    def _folder(self, trader_id: str) -> Path:
+        return self._root / trader_id
+
+    def _journal(self, trader_id: str) -> Path:
+        return self._folder(trader_id) / f"var/journal/{trader_id}.jsonl"
+
+    def _read(self, trader_id: str) -> _Process | None:
+        try:
+            written = (self._folder(trader_id) / "process.json").read_bytes()
+            return msgspec.json.decode(written, type=_Process)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def _alive(self, process: _Process | None) -> psutil.Process | None:
+        """Find the process if it is still that one; one that has ended is taken off the table."""
+        for child in self._children.values():
+            child.poll()
+        if process is None:
+            return None
+        try:
+            found = psutil.Process(process.pid)
+            same = abs(found.create_time() - process.created_s) < 1
+            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+    def _said(self, trader_id: str, process: _Process) -> str:
+        """What it said since its start: the beginning, and the end."""
+        try:
+            with (self._folder(trader_id) / "agent.log").open("rb") as log:
+                log.seek(process.log_begin)
+                first = log.read(_TAIL_BYTES)
+                log.seek(max(log.tell(), log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                return (first + log.read()).decode(errors="replace")
+        except OSError:
+            return ""
+
+    def _has_result(self, trader_id: str, process: _Process) -> bool:
+        """Whether its journal ends with the result of a world that ended."""
+        journal = self._journal(trader_id)
+        try:
+            with journal.open("rb") as file:
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(process.journal_begin, end - _TAIL_BYTES))
+                lines = file.read().splitlines()
+        except OSError:
+            return False
+        return bool(lines) and lines[-1].startswith(b'{"type":"result"')
+
+
+def _environment(launch: Launch) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if _INHERITED.fullmatch(name) and name not in _OWN
+    }
+    return {
+        **kept,
+        **{name: value.get_secret_value() for name, value in launch.secrets.items()},
+        "TRADING_URL": launch.venue_url,
+        "DATA_SERVICE_URL": launch.data_url,
+        "TRADER_TOKEN": launch.token.get_secret_value(),
+        "STRATEGY_AGENT_SEED": str(launch.seed),
+    }
+
+
+def _agent_command() -> list[str]:
+    beside = Path(sys.executable).with_name("strategy-agent")
+    found = str(beside) if beside.exists() else shutil.which("strategy-agent")
+    if found is None:
+        raise ConfigError("strategy-agent is not installed beside trader-manager")
+    return [found]
+
+
+def _control_url(said: str) -> str:
+    _, _, rest = said.partition(_CONTROL)
+    return rest.splitlines()[0].strip() if "\n" in rest else ""
+
+
+def _last_line(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1][:500].removeprefix("strategy-agent: ") if lines else ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all."""
+    beside = path.with_suffix(".new")
+    beside.write_bytes(content)
+    beside.replace(path)
