@@ -167,17 +167,18 @@ class LocalProcesses:
             return None
 
     def _alive(self, process: _Process | None) -> psutil.Process | None:
-        """Find the process if it is still that one; one that has ended is taken off the table."""
-        for child in self._children.values():
-            child.poll()
+        """Find the process if it is still that one; an own one that has ended is waited for."""
         if process is None:
             return None
+        own = [child for child in self._children.values() if child.pid == process.pid]
         try:
             found = psutil.Process(process.pid)
-            same = abs(found.create_time() - process.created_s) < 1
-            return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+            if abs(found.create_time() - process.created_s) > 1:
+                return None
+            ended = own[0].poll() is not None if own else found.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
+        return None if ended else found
 
     def _said(self, trader_id: str, process: _Process) -> str:
         """What it said since its start: the beginning, and the end."""

@@ -1,0 +1,227 @@
+"""Bringing what is to what is wanted, for each trader on its own.
+
+    supervisor = Supervisor(store=..., runtimes=..., access=..., wall=...)
+    await supervisor.run()                      # until it is cancelled; traders run on
+
+What is wanted is in the store; what is, the runtimes say. Neither is remembered here, so a manager
+that was killed goes on where it was.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeAlias
+
+from suite.clock import Clock
+from suite.errors import ConfigError, SuiteError, one_line
+from suite.ids import RunId, TraderId
+from trader_manager.application.ports import CrashStore, TraderStore
+from trader_manager.application.runtime import Launch, Runtime, Sighting
+from trader_manager.domain.lifecycle import CRASH_WINDOW_MS, Seen, Step, Wanted, next_step
+from trader_manager.domain.traders import Crash, StoredTrader
+
+_LOOK_S: Final = 1.0
+_AWAY_S: Final = 2.0
+"""Until a store that is away is asked again."""
+
+
+Work: TypeAlias = Callable[[StoredTrader], Awaitable[None]]
+
+
+class Access(Protocol):
+    """The way to the venue."""
+
+    async def launch(self, trader: StoredTrader) -> Launch:
+        """Say what a trader is started with, its token included.
+
+        Raises:
+            SuiteError: it cannot be started as it is written: a secret is not set, its account is
+                not there.
+        """
+        ...
+
+
+class SupervisedStore(TraderStore, CrashStore, Protocol):
+    """What is wanted, and what became of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Where one trader stands.
+
+    Attributes:
+        trader: as it is wanted.
+        sighting: what is seen of it.
+        step: what is being done about the difference.
+        waits_ms: how long that has to wait, after crashes in a row.
+        problem: why it cannot be done; empty when it can.
+    """
+
+    trader: StoredTrader
+    sighting: Sighting
+    step: Step = "none"
+    waits_ms: int = 0
+    problem: str = ""
+
+
+class Supervisor:
+    """Brings the traders of a store to what is wanted of them.
+
+    Args:
+        store: what is wanted.
+        runtimes: by their names.
+        access: the way to the venue.
+        wall: the machine's clock.
+        on_change: told of each trader whose condition is another than before.
+        look_s: between two looks at all of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: SupervisedStore,
+        runtimes: Mapping[str, Runtime],
+        access: Access,
+        wall: Clock,
+        on_change: Callable[[Condition], None] = lambda _: None,
+        look_s: float = _LOOK_S,
+    ) -> None:
+        self._store = store
+        self._runtimes = runtimes
+        self._access = access
+        self._wall = wall
+        self._on_change = on_change
+        self._look_s = look_s
+        self._asked = asyncio.Event()
+        self._working: dict[TraderId, asyncio.Task[None]] = {}
+        self.conditions: dict[TraderId, Condition] = {}
+        self.trouble = ""
+
+    def wake(self) -> None:
+        """Look at once: something else is wanted."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Supervise until cancelled; what is being done then is done to its end."""
+        try:
+            while True:
+                self._asked.clear()
+                await self._look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_AWAY_S if self.trouble else self._look_s):
+                        await self._asked.wait()
+        finally:
+            await asyncio.gather(*self._working.values(), return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Look once, and wait until all that had to be done is done."""
+        await self._look()
+        await asyncio.gather(*self._working.values())
+
+    async def _look(self) -> None:
+        """Begin what has to be done; a trader that is being worked on is left alone."""
+        try:
+            traders = await self._store.list_traders()
+        except SuiteError as error:
+            self.trouble = str(error)  # traders run on; what is wanted is not known just now
+            return
+        self.trouble = ""
+        known = {trader.trader_id for trader in traders}
+        removed = [one.trader for name, one in self.conditions.items() if name not in known]
+        work: list[tuple[StoredTrader, Work]] = [(trader, self._end) for trader in removed]
+        work += [(trader, self._attend) for trader in traders]
+        for trader, do in work:
+            if trader.trader_id not in self._working:
+                task = asyncio.create_task(self._guarded(trader, do))
+                self._working[trader.trader_id] = task
+
+    async def _guarded(self, trader: StoredTrader, do: Work) -> None:
+        """Work on one trader; whatever goes wrong there is told, and nobody else's business."""
+        name = trader.trader_id
+        try:
+            await do(trader)
+        except Exception as error:  # noqa: BLE001 - a runtime is anybody's code
+            kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
+            before = self.conditions.get(name) or Condition(
+                trader=trader, sighting=Sighting(actual="absent")
+            )
+            self._note(replace(before, problem=one_line(f"{kind}{error}")))
+        finally:
+            self._working.pop(name, None)
+
+    async def _attend(self, trader: StoredTrader) -> None:
+        runtime = self._runtime(trader)
+        sighting = await runtime.look(trader.trader_id)
+        wanted = Wanted(desired=trader.desired, generation=trader.generation)
+        seen = Seen(
+            actual=sighting.actual,
+            generation=sighting.generation,
+            crashes_ms=await self._crashes(trader, sighting),
+        )
+        step, waits_ms = next_step(wanted, seen, now_ms=self._wall.now_ms())
+        before = self.conditions.get(trader.trader_id)
+        self._note(
+            Condition(
+                trader=trader,
+                sighting=sighting,
+                step=step,
+                waits_ms=waits_ms,
+                problem=before.problem if before is not None and step != "none" else "",
+            )
+        )
+        if step == "none" or waits_ms:
+            return
+        if step in {"stop", "restart"}:
+            await runtime.stop(trader.trader_id)
+        if step in {"start", "restart"}:
+            await runtime.start(await self._access.launch(trader))
+        self._note(Condition(trader=trader, sighting=await runtime.look(trader.trader_id)))
+
+    async def _end(self, trader: StoredTrader) -> None:
+        """End a trader that was removed."""
+        runtime = self._runtime(trader)
+        await runtime.stop(trader.trader_id)
+        await runtime.forget(trader.trader_id)
+        self.conditions.pop(trader.trader_id, None)
+
+    async def _crashes(self, trader: StoredTrader, sighting: Sighting) -> tuple[int, ...]:
+        """Note a crash, once, and read those of late."""
+        if sighting.actual != "crashed":
+            return ()
+        crash = Crash(
+            trader_id=trader.trader_id,
+            run_id=RunId(str(sighting.started_ms)),
+            generation=sighting.generation,
+            reason=sighting.reason or "killed",
+        )
+        await self._store.save_crash(crash)
+        found = await self._store.list_crashes(trader.trader_id, window_ms=CRASH_WINDOW_MS)
+        return tuple(one.crashed_ms for one in found)
+
+    def _runtime(self, trader: StoredTrader) -> Runtime:
+        try:
+            return self._runtimes[trader.runtime]
+        except KeyError:
+            known = ", ".join(self._runtimes)
+            raise ConfigError(
+                f"there is no runtime {trader.runtime!r}; there are {known}"
+            ) from None
+
+    def _note(self, condition: Condition) -> None:
+        name = condition.trader.trader_id
+        before = self.conditions.get(name)
+        self.conditions[name] = condition
+        if before is None or _mark(before) != _mark(condition):
+            self._on_change(condition)
+
+
+def _mark(condition: Condition) -> tuple[object, ...]:
+    """What makes a condition another one."""
+    return (
+        condition.sighting.actual,
+        condition.sighting.generation,
+        condition.step,
+        condition.waits_ms > 0,
+        condition.problem,
+    )
