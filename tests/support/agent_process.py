@@ -23,20 +23,25 @@ class Agent:
     Attributes:
         url: of its control API; empty without one.
         folder: its working directory.
+        said: what it wrote on its standard output after the address, once it has been stopped.
     """
 
     def __init__(self, folder: Path, url: str, process: subprocess.Popen[str]) -> None:
         self.folder = folder
         self.url = url
         self.process = process
+        self.said = ""
 
     def get(self, path: str) -> Any:
         return httpx.get(self.url + path, timeout=20).json()
 
     def post(self, path: str, **body: Any) -> httpx.Response:
+        return self.request("POST", path, **body)
+
+    @property
+    def headers(self) -> dict[str, str]:
         token = (self.folder / "var" / "tokens" / "operator.token").read_text().strip()
-        headers = {"authorization": f"Bearer {token}"}
-        return httpx.post(self.url + path, json=body, headers=headers, timeout=20)
+        return {"authorization": f"Bearer {token}"}
 
     def status(self, trader: str) -> dict[str, Any]:
         rows: list[dict[str, Any]] = self.get("/status")["traders"]
@@ -48,13 +53,16 @@ class Agent:
         rows = [msgspec.json.decode(line) for line in lines if line.endswith(b"}")]
         return [row[kind] for row in rows if row["type"] == kind]
 
+    def request(self, method: str, path: str, **body: Any) -> httpx.Response:
+        return httpx.request(method, self.url + path, json=body, headers=self.headers, timeout=20)
+
     def stop(self, signals: int = 1) -> tuple[int, float, str]:
-        """Tell it to end; say its exit code, how many seconds it took, and what it said."""
+        """Tell it to end; say its exit code, how many seconds it took, and its errors."""
         begun = time.monotonic()
         for _ in range(signals):
             self.process.send_signal(signal.SIGTERM)
             time.sleep(0.05)
-        _, errors = self.process.communicate(timeout=25)
+        self.said, errors = self.process.communicate(timeout=25)
         return self.process.returncode, time.monotonic() - begun, errors
 
 

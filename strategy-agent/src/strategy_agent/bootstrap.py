@@ -28,17 +28,13 @@ from strategy_core.registry import problems
 from suite.clock import Clock
 from suite.contracts.trader import TraderSpec, near
 from suite.contracts.venue import ActionReply, CancelOrder
-from suite.errors import ConfigError, SuiteError
+from suite.errors import ConfigError, Conflict, SuiteError, UpstreamRefused
 from suite.service.calls import ServiceCalls
 from suite.service.clock import SystemClock
 from suite.service.http import step_session
 
-_TOKEN_HINT = "is TRADER_TOKEN the token of this trader?"  # noqa: S105 - a question
-_HINTS = {
-    401: _TOKEN_HINT,
-    403: _TOKEN_HINT,
-    404: "does TRADING_URL name the right world?",
-}
+_WORLD_HINT = "does TRADING_URL name the right world?"
+_GIVEN_HINT = "is the given token that of the trader?"
 _REQUEST_S = 10.0
 _ORDER_CONNECTIONS = 32
 """An exit must not wait for a connection that an answer keeps which does not come."""
@@ -51,6 +47,9 @@ class Connector:
     Args:
         settings: of the process.
         journal_dir: of the journals; None keeps neither journal nor memory.
+
+    Attributes:
+        clock: the machine's.
     """
 
     def __init__(self, settings: Settings, *, journal_dir: Path | None) -> None:
@@ -58,7 +57,7 @@ class Connector:
         self._journal_dir = journal_dir
         self._tokens: dict[str, SecretStr] = {}
         self._in_use: dict[str, str] = {}
-        self._clock = SystemClock()
+        self.clock = SystemClock()
         self._ccxt_trader = ""
 
     def context(self) -> ProcessContext:
@@ -66,12 +65,13 @@ class Connector:
         settings = self._settings
         return ProcessContext(
             connect=self.connect,
-            wall=self._clock,
+            wall=self.clock,
             seed=settings.seed,
             heartbeat_s=settings.heartbeat_s,
             quick_s=settings.quick_decision_s,
             slow_s=settings.slow_decision_s,
             retry_pauses_s=settings.retry_pauses_s,
+            objections=self.objections,
         )
 
     def use_token(self, trader_id: str, token: SecretStr) -> None:
@@ -107,10 +107,11 @@ class Connector:
             stack.push_async_callback(market.close)
             memory = self._memory(spec)
             steps: Steps = venue
-            cancel = _cancel_with(orders, self._clock, spec.trader_id)
+            local: LocalTrader | None = None
+            cancel = _cancel_with(orders, self.clock, spec.trader_id)
             if settings.local_steps or not clock.wakes:
                 local = LocalTrader(
-                    spec=spec, clock=clock, orders=orders, market=market, wall=self._clock
+                    spec=spec, clock=clock, orders=orders, market=market, wall=self.clock
                 )
                 steps = local.open(
                     stack,
@@ -138,11 +139,12 @@ class Connector:
                 plugins=plugins,
                 leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
+                adopt=local.adopt if local is not None else None,
             )
 
     async def _connect_ccxt(self, spec: TraderSpec) -> Parts:
         """Put one trader together whose exchange ccxt reaches; it sleeps by its own clock."""
-        settings, wall = self._settings, self._clock
+        settings, wall = self._settings, self.clock
         plugins = load_plugins(spec)
         async with AsyncExitStack() as stack:
             self._claim_ccxt(spec.trader_id, stack)
@@ -176,6 +178,7 @@ class Connector:
                 plugins=plugins,
                 leave=_nobody_waits,
                 close=stack.pop_all().aclose,
+                adopt=local.adopt,
             )
 
     def _claim_ccxt(self, trader_id: str, stack: AsyncExitStack) -> None:
@@ -192,39 +195,59 @@ class Connector:
         self._ccxt_trader = trader_id
         stack.callback(setattr, self, "_ccxt_trader", "")
 
-    async def problems(self, spec: TraderSpec) -> list[str]:
+    async def objections(self, spec: TraderSpec, token: str | None = None) -> list[str]:
         """Ask the venue what stands in the way of a trader; nothing is changed there.
 
+        Args:
+            spec: the trader.
+            token: of its account, where it is not one that the settings know.
+
         Returns:
-            One line for each problem; none where no venue is named.
+            Coins that it does not trade, as `symbols: reason`; none where no venue is named.
+
+        Raises:
+            ConfigError: there is no token, or ccxt cannot do it.
+            Conflict: another trader of the process has its account.
+            Unauthorized: the token is not accepted.
+            SuiteError: the venue cannot be reached, or refuses.
         """
-        place = f"traders[{spec.trader_id}]"
         orders: VenueOrders | CcxtExchange
+        name = spec.trader_id
         if self._settings.ccxt_exchange:
-            try:
-                orders = await over_ccxt.connect(self._settings, spec, self._clock)
-            except SuiteError as error:
-                return [f"{place}: {error}"]
+            if self._ccxt_trader not in {"", name}:
+                raise Conflict(f"the account of CCXT_EXCHANGE is traded by {self._ccxt_trader}")
+            orders = await over_ccxt.connect(self._settings, spec, self.clock)
         elif self._settings.trading_url:
-            if not self._token_of(spec.trader_id):
-                return [f"{place}: no token: set TRADER_TOKEN, or TRADER_TOKENS for several"]
+            used = token or self._token_of(name)
+            if not used:
+                raise ConfigError(f"no token: {self._token_hint(name)}")
+            if self._in_use.get(used, name) != name:
+                raise Conflict(f"the token of {name} is that of {self._in_use[used]} already")
             orders = VenueOrders(
-                self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
+                self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS, token=token)
             )
         else:
             return []
         try:
             traded = instruments_of(await orders.meta())
             await orders.fetch_account()
-        except (SuiteError, msgspec.ValidationError) as error:
-            return [f"{place}: {error}"]
+        except msgspec.ValidationError as error:
+            raise UpstreamRefused(f"the venue cannot be read: {error}") from None
         finally:
             await orders.close()
         return [
-            f"{place}.symbols: the venue does not trade {coin}{near(coin, traded)}"
+            f"symbols: the venue does not trade {coin}{near(coin, traded)}"
             for coin in spec.symbols
             if coin not in traded
         ]
+
+    async def problems(self, spec: TraderSpec) -> list[str]:
+        """Ask the venue about a trader as `objections` does; each problem with its place."""
+        place = f"traders[{spec.trader_id}]"
+        try:
+            return [f"{place}.{objection}" for objection in await self.objections(spec)]
+        except SuiteError as error:
+            return [f"{place}: {error}"]
 
     def calls(
         self,
@@ -233,6 +256,7 @@ class Connector:
         *,
         timeout_s: float | None = None,
         connections: int = 4,
+        token: str | None = None,
     ) -> ServiceCalls:
         """Make a trader's way to its venue, or to its market data.
 
@@ -241,19 +265,22 @@ class Connector:
             url: of the service; the venue's when not given.
             timeout_s: of one request; none for steps, whose answer comes when the trader wakes.
             connections: at a time.
+            token: for the venue; the one that is known of the trader when not given.
         """
-        settings = self._settings
+        settings, trader_id = self._settings, spec.trader_id
         at_venue = url in {"", settings.trading_url}
         url = url or settings.trading_url
-        token = self._token_of(spec.trader_id) if at_venue else None
+        hint = self._token_hint(trader_id) if token is None else _GIVEN_HINT
+        if at_venue:
+            token = token or self._token_of(trader_id)
         return ServiceCalls(
             step_session(url, token=token, timeout_s=timeout_s, connections=connections),
             url,
             name="the venue" if at_venue else "the data service",
-            hints=_HINTS if at_venue else {},
+            hints={401: hint, 403: hint, 404: _WORLD_HINT} if at_venue else {},
             connect_window_s=settings.connect_window_s,
             retry_window_s=settings.retry_window_s,
-            jitter=random.Random(f"{settings.seed} {spec.trader_id}"),  # noqa: S311 - pauses only
+            jitter=random.Random(f"{settings.seed} {trader_id}"),  # noqa: S311 - pauses only
         )
 
     def _claim_token(self, spec: TraderSpec, stack: AsyncExitStack) -> None:
@@ -266,8 +293,8 @@ class Connector:
         other = self._in_use.get(token) if token else None
         if other is not None and other != trader_id:
             raise ConfigError(
-                f"trader {trader_id} has no token of its own: TRADER_TOKEN is that of {other}; "
-                "name both in TRADER_TOKENS"
+                f"trader {trader_id} has no token of its own: {self._token_source(trader_id)} is "
+                f"that of {other}; each trader needs one, in TRADER_TOKENS where there are several"
             )
         if token:
             self._in_use[token] = trader_id
@@ -276,6 +303,20 @@ class Connector:
     def _token_of(self, trader_id: str) -> str:
         given = self._tokens.get(trader_id)
         return given.get_secret_value() if given else self._settings.token_of(trader_id)
+
+    def _token_source(self, trader_id: str) -> str:
+        """Say where the token of a trader is from; empty for none."""
+        if trader_id in self._tokens:
+            return "the token it was added with"
+        if trader_id in self._settings.trader_tokens:
+            return f"the entry {trader_id} of TRADER_TOKENS"
+        return "TRADER_TOKEN" if self._settings.token_of(trader_id) else ""
+
+    def _token_hint(self, trader_id: str) -> str:
+        """Say what to look at when the venue does not accept a trader's token, or there is none."""
+        if source := self._token_source(trader_id):
+            return f"is {source} the token of {trader_id}?"
+        return f"set TRADER_TOKEN, or {trader_id} in TRADER_TOKENS for several traders"
 
     def _journal(self, spec: TraderSpec) -> JournalFile | NoJournal:
         if self._journal_dir is None:

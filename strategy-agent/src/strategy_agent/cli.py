@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strategy_agent.authoring import add_commands
-from suite.service.cli import EXIT_FAILURE, run_command
+from suite.service.cli import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, run_command
 
 if TYPE_CHECKING:
     from strategy_agent.bootstrap import Connector
@@ -43,7 +43,11 @@ def run(
 ) -> int:
     """Trade until the world ends.
 
-    The environment, or .env, says where: TRADING_URL, DATA_SERVICE_URL, TRADER_TOKEN.
+    The environment, or .env, says where: TRADING_URL and TRADER_TOKEN, for several traders
+    TRADER_TOKENS='{"a": "...", "b": "..."}'; DATA_SERVICE_URL where the venue has no market data.
+
+    With --control-port the process stays while a trader has failed: look at it there, start it
+    again, or end it with Ctrl-C.
 
     Example: TRADING_URL=http://127.0.0.1:8100 TRADER_TOKEN=... strategy-agent run
     --config traders.yaml --trader sma-1
@@ -74,7 +78,9 @@ def run(
         raise failed[0].failure
     for instance in failed:
         typer.echo(f"strategy-agent: {instance.spec.trader_id}: {instance.failure}", err=True)
-    return EXIT_FAILURE if failed else 0
+    if alpha.misconfigured:
+        return EXIT_USAGE
+    return EXIT_FAILURE if failed else EXIT_OK
 
 
 @cli.command()

@@ -58,6 +58,8 @@ class LocalTrader:
         self._market = market
         self._wall = wall
         self._delivery: OrderDelivery | None = None
+        self._cache: AccountStateCache | None = None
+        self._steps: LocalSteps | None = None
 
     def open(
         self,
@@ -107,7 +109,16 @@ class LocalTrader:
             kept=kept,
         )
         following.add_done_callback(steps.following_ended)
+        self._cache, self._steps = cache, steps
         return steps
+
+    def adopt(self) -> tuple[str, ...]:
+        """Believe the venue's account as it is; say what had differed."""
+        if self._cache is None or self._steps is None:
+            return ()
+        differed = self._cache.state.differences
+        self._steps.adopt()
+        return differed
 
     async def cancel(self, actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
         """Cancel outside of a turn, with durable intents like everything that leaves."""

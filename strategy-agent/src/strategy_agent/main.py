@@ -4,13 +4,14 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from strategy_agent.application.alpha_loop import AlphaLoop
+from strategy_agent.application.stopping import CANCEL_LIMIT_S
 from strategy_agent.bootstrap import Connector
-from strategy_agent.entrypoint.progress import outcome_of, show_progress
+from strategy_agent.entrypoint.progress import Progress
 from strategy_agent.settings import Settings
 from suite.contracts.trader import TraderSpec
 from suite.errors import ConfigError
@@ -32,33 +33,41 @@ async def run_traders(
         specs: the traders.
         written: their configuration as written, by id.
         journal_dir: of their journals; None keeps neither journal nor memory.
-        control: serve the control API.
+        control: serve the control API; the process then stays while a trader has failed.
         quiet: show no progress.
     """
     connector = Connector(settings, journal_dir=journal_dir)
     alpha = AlphaLoop(connector.context())
     for spec in specs:
         alpha.add(spec, written=written.get(spec.trader_id))
+    url = ""
     if control:
-        from strategy_agent.entrypoint.control import Controlled, start
+        from strategy_agent.entrypoint.control import start
+        from strategy_agent.entrypoint.controlled import Controlled
 
         controlled = Controlled(
             alpha=alpha, loop=asyncio.get_running_loop(), use_token=connector.use_token
         )
-        print(f"strategy-agent control on {start(settings, controlled)}", flush=True)  # noqa: T201
+        url = start(settings, controlled)
+        _say(f"strategy-agent control on {url}")
     ended = asyncio.Event()
-    shown = None if quiet else asyncio.create_task(show_progress(alpha, ended))
+    progress = Progress(alpha, wall=connector.clock, control_url=url)
+    shown = None if quiet else asyncio.create_task(progress.show(ended))
     frozen = asyncio.create_task(freeze_once_connected(alpha))
     try:
-        await run_until_stopped(alpha)
+        await run_until_stopped(alpha, stays=control, tell=(lambda _: None) if quiet else _say)
     finally:
         frozen.cancel()
         ended.set()
         if shown is not None:
             await shown
-    for line in outcome_of(alpha):
-        print(line, flush=True)  # noqa: T201
+    for line in progress.outcome():
+        _say(line)
     return alpha
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201  the commands speak to people
 
 
 async def freeze_once_connected(alpha: AlphaLoop) -> None:
@@ -73,23 +82,38 @@ async def freeze_once_connected(alpha: AlphaLoop) -> None:
     gc.freeze()
 
 
-async def run_until_stopped(alpha: AlphaLoop) -> None:
+async def run_until_stopped(
+    alpha: AlphaLoop, *, stays: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> None:
     """Run all instances; SIGTERM or SIGINT end them in order, and a second one changes nothing.
 
     After that both are ignored for good: one that comes while the interpreter cleans up would find
     the default action back, and an orderly end would look like a killed process.
+
+    Args:
+        alpha: the instances.
+        stays: do not end while one has failed, see `AlphaLoop.run`.
+        tell: told what a signal does.
     """
     loop = asyncio.get_running_loop()
     stops: set[asyncio.Task[None]] = set()
 
-    def stop() -> None:
-        if not stops:
-            stops.add(loop.create_task(alpha.close()))
+    def stop(name: str) -> None:
+        if stops:
+            return
+        stops.add(loop.create_task(alpha.close()))
+        if any(instance.use_real_exchange for instance in alpha.instances):
+            tell(
+                f"{name}: no decision is taken any more; what could open a position is canceled, "
+                f"stops and targets stay at the venue; {CANCEL_LIMIT_S:g} s at most"
+            )
+        else:
+            tell(f"{name}: no trader is connected, so there is nothing to cancel")
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number.name)
     try:
-        await alpha.run()
+        await alpha.run(stays=stays)
         await asyncio.gather(*stops)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -35,7 +35,8 @@ from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Decision, Instruments, Needs
 from strategy_core.risk.commands import Command
-from strategy_core.turns import Commands, Record, TraderTurns, Turn
+from strategy_core.risk.status import StatusChange
+from strategy_core.turns import Answered, Commands, Record, TraderTurns, Turn
 from suite.checks import InvariantViolated
 from suite.contracts.clock import JoinRequest, WaitRequest
 from suite.contracts.trader import TraderSpec
@@ -54,6 +55,10 @@ def _nobody() -> Sequence[Command]:
     return ()
 
 
+def _unheard(_command: Command, _change: StatusChange) -> None:
+    """Who gave a command, where nobody did."""
+
+
 def trade(
     spec: TraderSpec,
     needs: Needs,
@@ -62,6 +67,7 @@ def trade(
     memory: TraderMemory | None = None,
     commands: Commands = _nobody,
     record: Record = _ignore,
+    answered: Answered = _unheard,
 ) -> Trading:
     """Run one trader until its world ends.
 
@@ -72,6 +78,7 @@ def trade(
         memory: of an earlier run, a fresh one for none; changed in place.
         commands: takes what people have asked for since the last turn.
         record: called with each turn once the venue's answer to it is known.
+        answered: told of each command, at once, what it changed or why it was refused.
 
     Yields:
         First what to join with; then, where the strategy's time has come, a question to it, and a
@@ -83,7 +90,8 @@ def trade(
     Raises:
         msgspec.ValidationError: `spec` is wrong.
     """
-    trader = TraderTurns(spec, needs, instruments, memory or TraderMemory(), commands, record)
+    memory = memory or TraderMemory()
+    trader = TraderTurns(spec, needs, instruments, memory, commands, record, answered)
     turn = _turn((yield JoinRequest(want=trader.want)))
     try:
         while True:

@@ -30,6 +30,7 @@ from suite.enums import TraderStatus
 
 Record: TypeAlias = Callable[[DecisionRecord], None]
 Commands: TypeAlias = Callable[[], Sequence[Command]]
+Answered: TypeAlias = Callable[[Command, StatusChange], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +65,14 @@ class TraderTurns:
         memory: TraderMemory,
         commands: Commands,
         record: Record,
+        answered: Answered,
     ) -> None:
         self._spec = spec
         self._memory = memory
         self._commands = commands
         self._record = record
         self._tally = GuardTally()
+        self._answered = answered
         self._interval_ms = INTERVAL_MS[spec.interval]
         self._limits = limits_of(spec)
         name = f"{spec.trader_id}@{memory.epoch}" if memory.epoch else spec.trader_id
@@ -138,11 +141,11 @@ class TraderTurns:
             foreign=self._upkeep.foreign,
         )
         for command in self._commands():
-            self._changes += (
-                self._gate.command(
-                    command, now_ms=seen.now_ms, preflight_passed=not (trouble or odd)
-                ),
+            change = self._gate.command(
+                command, now_ms=seen.now_ms, preflight_passed=not (trouble or odd)
             )
+            self._changes += (change,)
+            self._answered(command, change)
         if self._account is not None:
             self._review = self._exits.review(
                 seen,

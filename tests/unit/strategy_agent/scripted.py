@@ -1,7 +1,7 @@
 """Parts of instances without wires: a fake venue each, memories and journals in lists."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,13 +18,14 @@ from strategy_agent.application.ports import Kept
 from strategy_agent.application.status import Alert
 from strategy_core.building import StrategyKind
 from strategy_core.orders.memory import Child
+from strategy_core.port import instruments_of
 from strategy_core.risk.commands import Command
 from strategy_core.snapshot import SnapshotSeries
 from suite.clock import ManualClock
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.guards import GuardSummary
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
-from suite.contracts.trader import TraderSpec
+from suite.contracts.trader import TraderSpec, near
 from suite.contracts.venue import ActionReply, CancelOrder
 from suite.errors import ConfigError, SuiteError, UpstreamUnavailable
 
@@ -163,6 +164,8 @@ class ScriptedVenue:
         self.tokens: dict[str, str] = {}
         self.left: list[str] = []
         self.told: dict[str, GuardSummary] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.adopt: Callable[[], tuple[str, ...]] | None = None
         self.closed: list[str] = []
         self.plugins: dict[str, StrategyKind] = {}
         self.accounts: dict[str, ScriptedSteps] = {}
@@ -176,6 +179,17 @@ class ScriptedVenue:
 
     def use_token(self, trader_id: str, token: SecretStr) -> None:
         self.tokens[trader_id] = token.get_secret_value()
+
+    async def objections(self, spec: TraderSpec, token: str | None = None) -> list[str]:
+        self.asked.append((spec.trader_id, token))
+        if self.refusal is not None:
+            raise self.refusal
+        traded = instruments_of(META)
+        return [
+            f"symbols: the venue does not trade {coin}{near(coin, traded)}"
+            for coin in spec.symbols
+            if coin not in traded
+        ]
 
     async def connect(self, spec: TraderSpec) -> Parts:
         name = spec.trader_id
@@ -214,6 +228,7 @@ class ScriptedVenue:
             plugins=self.plugins,
             close=close,
             leave=leave,
+            adopt=self.adopt,
         )
 
     def journal(self, name: str) -> JournalList:
@@ -243,6 +258,7 @@ def alpha_with(
         quick_s=5.0,
         slow_s=slow_s,
         retry_pauses_s=retry_pauses_s,
+        objections=venue.objections,
     )
     heard = alerts if alerts is not None else []
     alpha = AlphaLoop(context, on_alert=heard.append)

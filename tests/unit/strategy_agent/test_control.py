@@ -14,9 +14,17 @@ from tests.unit.strategy_agent.scripted import ScriptedVenue, alpha_with
 
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.instance import StrategyInstance
-from strategy_agent.entrypoint.control import Controlled, create_app, start
+from strategy_agent.entrypoint import commands
+from strategy_agent.entrypoint.control import create_app, start
+from strategy_agent.entrypoint.controlled import Controlled
 from strategy_agent.settings import Settings
-from suite.errors import ConfigError, StorageError
+from suite.errors import (
+    ConfigError,
+    StorageError,
+    SuiteError,
+    Unauthorized,
+    UpstreamUnavailable,
+)
 from suite.service.app import undeclared_write_routes
 
 
@@ -78,6 +86,7 @@ async def test_every_write_needs_the_operator(tmp_path: Path) -> None:
               ("start", "pause", "resume", "stop", "flatten", "run-once", "instances")),
             ("DELETE", "/instances/a"),
             ("PUT", "/instances/a/symbol"),
+            ("POST", "/instances/a/adopt"),
         ):  # fmt: skip
             for token in ("", "Bearer act_wrong"):
                 answer = await client.request(
@@ -94,8 +103,10 @@ async def test_commands_reach_the_trader_with_actor_and_reason(tmp_path: Path) -
         await until(lambda: venue.asleep("a"))
         turns = venue.turns("a")
         answer = await client.post("/pause", json={"reason": "news"})
-        assert ["a"] == answer.json()["obeyed"]
-        assert "simulation mode" in answer.json()["refused"]["b"]
+        told = answer.json()
+        assert (["a"], "refused") == (told["accepted"], told["state"])
+        assert {"state": "taken", "reason": "LIVE -> PAUSED"} == told["traders"]["a"]
+        assert "simulation mode" in told["traders"]["b"]["reason"]
         await until(lambda: venue.turns("a") > turns)
         (noted,) = venue.journal("a").of("command")
         assert ("pause", "operator", "news") == (
@@ -134,10 +145,6 @@ async def test_instances_come_change_and_go(tmp_path: Path) -> None:
         refused = await client.post("/instances", json=wrong)
         assert "did you mean flat?" in refused.text
         assert "16m" in refused.text
-        plugin = await client.post(
-            "/instances", json=body | {"id": "e", "type": "plugin:os:system"}
-        )
-        assert (400, True) == (plugin.status_code, "a plugin is code" in plugin.text)
         changed = await client.put("/instances/c/symbol", json={"symbol": "BTC"})
         assert ["BTC"] == changed.json()["symbols"]
         await until(lambda: alpha.instance("c").status.state == "running")
@@ -194,3 +201,144 @@ def test_the_control_api_listens_where_it_says_and_on_loopback_only(tmp_path: Pa
     with pytest.raises(ConfigError, match="refusing to listen"):
         start(Settings.load(port=0, host="0.0.0.0", state_dir=tmp_path), acted)
     loop.close()
+
+
+async def test_a_command_is_answered_with_what_became_of_it(tmp_path: Path) -> None:
+    """By the turn that took it, though the trader sleeps; a refusal is a conflict."""
+    venue = ScriptedVenue(sleeps=True)
+    async with controlled(tmp_path, venue) as (alpha, client):
+        alpha.instance("a").start()
+        await until(lambda: venue.asleep("a"))
+        to_a = {"instance": "a", "reason": "news"}
+        for path, reason in (
+            ("/pause", "LIVE -> PAUSED"),
+            ("/pause", "PAUSED"),
+            ("/stop", "PAUSED -> STOPPED"),
+        ):
+            told = (await client.post(path, json=to_a)).json()
+            assert (["a"], "taken", reason) == (told["accepted"], told["state"], told["reason"])
+        refused = await client.post("/pause", json=to_a)
+        assert (409, "a: it is stopped") == (refused.status_code, refused.text)
+        venue.accounts["a"].trouble = ("stale_account",)
+        refused = await client.post("/resume", json=to_a)
+        assert 409 == refused.status_code
+        text = "a: a stopped trader starts after a passed preflight only (stale_account"
+        assert text == refused.text[: len(text)]
+        venue.accounts["a"].trouble = ()
+        told = (await client.post("/run-once", json={"instance": "a"})).json()
+        assert ("taken", "its turn has begun") == (told["state"], told["reason"])
+        told = (await client.post("/start", json={})).json()
+        assert "refused" == told["state"]  # a is STOPPED, which needs a reason
+        assert "taken" == told["traders"]["b"]["state"]
+
+
+async def test_a_command_that_no_turn_takes_in_time_is_said_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "TURN_LIMIT_S", 0.05)
+    venue = ScriptedVenue(sleeps=True)
+    async with controlled(tmp_path, venue) as (alpha, client):
+        alpha.instance("a").start()
+        await until(lambda: venue.asleep("a"))
+        monkeypatch.setattr(venue.accounts["a"], "wake", lambda: None)
+        told = (await client.post("/pause", json={"instance": "a", "reason": "x"})).json()
+        assert (["a"], "waiting") == (told["accepted"], told["state"])
+        assert "next turn" in told["reason"]
+
+
+async def test_all_mistakes_in_a_new_trader_are_one_answer(tmp_path: Path) -> None:
+    """In the words of the request, a line for each; nothing of it is added."""
+    venue = ScriptedVenue()
+    async with controlled(tmp_path, venue) as (alpha, client):
+        wrong = {
+            "id": "c d", "type": "plugin:os:system", "symbol": ["BTC", 7], "intervall": "1m",
+            "trader_id": "c", "params": [], "token": 5, "reason": "x" * 501,
+            "risk": {"max_levrage": 2},
+        }  # fmt: skip
+        refused = await client.post("/instances", json=wrong)
+        places = [line.partition(": ")[0] for line in refused.text.splitlines()]
+        assert 422 == refused.status_code
+        assert [
+            "intervall", "id", "params", "symbol[1]", "risk.max_levrage",
+            "trader_id", "token", "reason", "type",
+        ] == places  # fmt: skip
+        nothing = await client.post("/instances", json={})
+        missing = ["type: missing", "id: missing", "symbol: missing"]
+        assert (422, sorted(missing)) == (nothing.status_code, sorted(nothing.text.splitlines()))
+        odd: Any
+        for odd in ({"symbol": 5}, {"symbol": {"a": 1}}, {"symbol": []}, {"id": 5}, {"id": "a/b"}):
+            body = {"id": "c", "type": "flat", "symbol": "BTC"} | odd
+            assert 422 == (await client.post("/instances", json=body)).status_code, odd
+        assert 422 == (await client.post("/instances", json=[])).status_code
+        taken = {"id": "a", "type": "flat", "symbol": "BTC"}
+        assert 409 == (await client.post("/instances", json=taken)).status_code
+        assert (
+            409
+            == (
+                await client.post("/instances", json=taken | {"id": "c", "account": "b"})
+            ).status_code
+        )
+        assert ["a", "b"] == [one.spec.trader_id for one in alpha.instances]
+
+
+async def test_the_venue_is_asked_before_anything_changes(tmp_path: Path) -> None:
+    """A coin that it does not trade, a token that it does not accept, no answer: as it was."""
+    venue = ScriptedVenue(sleeps=True)
+    async with controlled(tmp_path, venue) as (alpha, client):
+        alpha.instance("a").start()
+        await until(lambda: venue.asleep("a"))
+        refused = await client.put("/instances/a/symbol", json={"symbol": "BTX"})
+        told = "symbol: the venue does not trade BTX, did you mean BTC?"
+        assert (422, told) == (refused.status_code, refused.text)
+        new = {"id": "c", "type": "flat", "symbol": "BTX", "token": "act_1"}
+        refused = await client.post("/instances", json=new)
+        assert (422, told) == (refused.status_code, refused.text)
+        assert ("c", "act_1") == venue.asked[-1]
+        assert 422 == (await client.put("/instances/a/symbol", json={"symbol": "?"})).status_code
+        for refusal, code in (
+            (Unauthorized("unknown token"), 422),
+            (UpstreamUnavailable("nobody there"), 503),
+            (ConfigError("no token"), 422),
+        ):
+            venue.refusal = refusal
+            answer = await client.post("/instances", json=new | {"symbol": "ETH"})
+            assert (code, True) == (answer.status_code, str(refusal) in answer.text)
+        assert (
+            503
+            == (await asked_again(client, venue, UpstreamUnavailable("nobody there"))).status_code
+        )
+        a = alpha.instance("a")
+        assert ("running", ("BTC", "ETH")) == (a.status.state, a.spec.symbols)
+        assert ([], []) == (venue.closed, venue.journal("a").of("command"))
+        assert {} == venue.tokens
+        assert ["a", "b"] == [one.spec.trader_id for one in alpha.instances]
+
+
+async def asked_again(
+    client: httpx.AsyncClient, venue: ScriptedVenue, refusal: SuiteError
+) -> httpx.Response:
+    venue.refusal = refusal
+    return await client.put("/instances/a/symbol", json={"symbol": "BTC"})
+
+
+async def test_an_account_is_adopted_by_a_person_with_a_reason(tmp_path: Path) -> None:
+    """Where the agent follows it; where the venue owns the steps, the answer says so."""
+    venue = ScriptedVenue(sleeps=True)
+    async with controlled(tmp_path, venue) as (alpha, client):
+        alpha.instance("a").start()
+        await until(lambda: venue.asleep("a"))
+        why = {"reason": "looked at it"}
+        owned = await client.post("/instances/a/adopt", json=why)
+        assert (409, True) == (owned.status_code, "the venue owns the steps" in owned.text)
+        assert 409 == (await client.post("/instances/b/adopt", json=why)).status_code
+        venue.adopt = lambda: ("position ETH: 0.5",)
+        await alpha.instance("a").stop()
+        alpha.instance("a").start()
+        assert await alpha.instance("a").connected()
+        assert 400 == (await client.post("/instances/a/adopt", json={})).status_code
+        adopted = await client.post("/instances/a/adopt", json=why)
+        assert {"instance": "a", "adopted": ["position ETH: 0.5"]} == adopted.json()
+        (noted,) = venue.journal("a").of("command")
+        assert ("adopt", "operator", "looked at it") == (
+            noted["command"], noted["actor"], noted["reason"]
+        )  # fmt: skip

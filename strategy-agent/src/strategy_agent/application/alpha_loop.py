@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,9 +13,9 @@ from strategy_agent.application.parts import ProcessContext
 from strategy_agent.application.status import Alert
 from strategy_core.registry import problems
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
-from suite.contracts.trader import TraderSpec, near, parse_traders
+from suite.contracts.trader import TradersFileError, TraderSpec, near, parse_traders
 from suite.enums import TraderStatus
-from suite.errors import Conflict, NotFound, SuiteError
+from suite.errors import ConfigError, Conflict, NotFound, SuiteError
 
 DEFAULT: Final = "default"
 """Names the first instance, whatever its id."""
@@ -24,10 +24,17 @@ OPERATOR: Final = "operator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
-    """Who took a command, and who did not and why."""
+    """Who accepted a command, and who did not and why.
 
-    obeyed: tuple[str, ...]
+    Attributes:
+        accepted: whose next turn takes it.
+        refused: why others do not, by trader.
+        pending: what becomes of it, by trader; a `Conflict` where the turn refuses it.
+    """
+
+    accepted: tuple[str, ...]
     refused: Mapping[str, str]
+    pending: Mapping[str, "asyncio.Future[str]"] = field(default_factory=dict)
 
 
 class AlphaLoop:
@@ -48,11 +55,21 @@ class AlphaLoop:
         self._on_alert = on_alert
         self._instances: dict[str, StrategyInstance] = {}
         self._changes: set[asyncio.Task[None]] = set()
+        self._stirred = asyncio.Event()
+        self._closing = False
 
     @property
     def instances(self) -> tuple[StrategyInstance, ...]:
         """All of them, in the order in which they were added."""
         return tuple(self._instances.values())
+
+    @property
+    def misconfigured(self) -> bool:
+        """Whether nothing has begun, because a person must change something for every trader."""
+        return bool(self._instances) and all(
+            isinstance(instance.failure, ConfigError) and instance.memory is None
+            for instance in self._instances.values()
+        )
 
     def instance(self, strategy_id: str = DEFAULT) -> StrategyInstance:
         """Find one.
@@ -81,14 +98,42 @@ class AlphaLoop:
         Raises:
             Conflict: its id or its account is taken.
         """
+        self._check_free(spec)
+        added = StrategyInstance(spec, self._context, written=written, on_alert=self._on_alert)
+        self._instances[spec.trader_id] = added
+        return added
+
+    async def check(self, spec: TraderSpec, token: str | None = None) -> None:
+        """Find out whether a trader could be added; nothing is changed.
+
+        Args:
+            spec: the trader.
+            token: of its account, where it is not one that the process knows.
+
+        Raises:
+            Conflict: its id or its account is taken.
+            TradersFileError: the venue does not trade its coins.
+            SuiteError: the venue does not accept the token, refuses, or cannot be reached.
+        """
+        self._check_free(spec)
+        await self._check_venue(spec, token)
+
+    def _check_free(self, spec: TraderSpec) -> None:
         for other in self._instances.values():
             if spec.trader_id == other.spec.trader_id:
                 raise Conflict(f"there is an instance {spec.trader_id} already")
             if spec.account_id == other.spec.account_id:
                 raise Conflict(f"account {spec.account_id} is traded by {other.spec.trader_id}")
-        added = StrategyInstance(spec, self._context, written=written, on_alert=self._on_alert)
-        self._instances[spec.trader_id] = added
-        return added
+
+    async def _check_venue(self, spec: TraderSpec, token: str | None = None) -> None:
+        found = await self._context.objections(spec, token)
+        if found:
+            raise TradersFileError([f"traders[{spec.trader_id}].{text}" for text in found])
+
+    def begin(self, instance: StrategyInstance) -> None:
+        """Start one of them; nothing when it trades already."""
+        instance.start()
+        self._stirred.set()
 
     def add_strategy_instance(
         self,
@@ -119,10 +164,12 @@ class AlphaLoop:
         }
         (spec,) = parse_traders({"traders": [entry]}, {}, check=problems).traders
         added = self.add(spec, written=entry)
-        added.start()
+        self.begin(added)
         return added
 
-    async def remove_strategy_instance(self, strategy_id: str) -> None:
+    async def remove_strategy_instance(
+        self, strategy_id: str, *, actor: str = OPERATOR, reason: str = ""
+    ) -> None:
         """Stop an instance and forget it; its journal and memory stay on disk.
 
         Once begun it comes to its end, also when nobody waits for it any more.
@@ -133,6 +180,7 @@ class AlphaLoop:
         """
         gone = self.instance(strategy_id)
         _check_flat(gone)
+        gone.note("remove", actor=actor, reason=reason)
         await self._to_its_end(self._remove(gone))
 
     async def _remove(self, gone: StrategyInstance) -> None:
@@ -145,22 +193,34 @@ class AlphaLoop:
                 gone.start()
             raise
         self._instances.pop(gone.spec.trader_id, None)
+        self._stirred.set()
 
-    async def set_symbol(self, symbol: str | Sequence[str], strategy_id: str = DEFAULT) -> None:
+    async def set_symbol(
+        self,
+        symbol: str | Sequence[str],
+        strategy_id: str = DEFAULT,
+        *,
+        actor: str = OPERATOR,
+        reason: str = "",
+    ) -> None:
         """Let an instance trade another coin: it stops, and goes on with that.
 
-        Once begun it comes to its end, also when nobody waits for it any more.
+        The venue is asked first. Once begun it comes to its end, also when nobody waits for it any
+        more.
 
         Raises:
             NotFound: there is none of that id.
             Conflict: it holds a position in a coin that it would no longer trade.
-            TradersFileError: the symbol is wrong.
+            TradersFileError: the symbol is wrong, or the venue does not trade it.
+            SuiteError: the venue cannot be asked.
         """
         instance = self.instance(strategy_id)
         symbols = [symbol] if isinstance(symbol, str) else list(symbol)
         raw = {**msgspec.to_builtins(instance.spec), "symbols": symbols}
         (spec,) = parse_traders({"traders": [raw]}, {}, check=problems).traders
         _check_held(instance, spec)
+        await self._check_venue(spec)
+        instance.note("set-symbol", actor=actor, reason=reason)
         await self._to_its_end(self._switch(instance, spec, symbols))
 
     async def _switch(
@@ -201,12 +261,13 @@ class AlphaLoop:
     ) -> CommandResult:
         """Start one, or all that do not run; one that is STOPPED resumes, which needs a reason."""
 
-        def begin(instance: StrategyInstance) -> None:
+        def begin(instance: StrategyInstance) -> "asyncio.Future[str] | None":
             if not instance.running or instance.status.state == "retrying":
                 instance.note("start", actor=actor, reason=reason)
-                instance.start()
+                self.begin(instance)
             elif instance.status.status == TraderStatus.STOPPED:
-                instance.command(Resume(actor=actor, reason=reason))
+                return instance.command(Resume(actor=actor, reason=reason))
+            return None
 
         return self._each(strategy_id, begin)
 
@@ -244,42 +305,72 @@ class AlphaLoop:
         return self._each(strategy_id, lambda instance: instance.command(command))
 
     def _each(
-        self, strategy_id: str | None, do: Callable[[StrategyInstance], None]
+        self,
+        strategy_id: str | None,
+        do: Callable[[StrategyInstance], "asyncio.Future[str] | None"],
     ) -> CommandResult:
         """Do something to one, or to all; of all, one that refuses hinders no other.
 
         Raises:
             SuiteError: the one that was named refused, or all did.
         """
-        obeyed: list[str] = []
+        accepted: list[str] = []
         refused: dict[str, SuiteError] = {}
+        pending: dict[str, asyncio.Future[str]] = {}
         for instance in self._chosen(strategy_id):
+            name = instance.spec.trader_id
             try:
-                do(instance)
-                obeyed.append(instance.spec.trader_id)
+                told = do(instance)
             except SuiteError as error:
-                refused[instance.spec.trader_id] = error
-        if refused and not obeyed:
+                refused[name] = error
+                continue
+            accepted.append(name)
+            if told is not None:
+                pending[name] = told
+        if refused and not accepted:
             raise next(iter(refused.values()))
         return CommandResult(
-            obeyed=tuple(obeyed), refused={name: str(error) for name, error in refused.items()}
+            accepted=tuple(accepted),
+            refused={name: str(error) for name, error in refused.items()},
+            pending=pending,
         )
 
     def _chosen(self, strategy_id: str | None) -> tuple[StrategyInstance, ...]:
         return self.instances if strategy_id is None else (self.instance(strategy_id),)
 
-    async def run(self) -> None:
-        """Start all and wait until all have ended, also those that come later."""
+    async def run(self, *, stays: bool = False) -> None:
+        """Start all and wait until all have ended, also those that come later.
+
+        Args:
+            stays: wait on until each has come to the end of its world or `close` is called, as one
+                that failed can be looked at and started again. Not where all failed by their
+                configuration before anything began.
+        """
         for instance in self._instances.values():
             instance.start()
+        await self._all_over()
+        stays = stays and not self.misconfigured
+        while stays and not self._closing and not self._ended:
+            await self._stirred.wait()
+            self._stirred.clear()
+            await self._all_over()
+
+    async def _all_over(self) -> None:
         while waiting := [i.finished() for i in self._instances.values() if i.running]:
             await asyncio.gather(*waiting)
             await self._changed()
 
+    @property
+    def _ended(self) -> bool:
+        states = [instance.status.state for instance in self._instances.values()]
+        return bool(states) and all(state == "ended" for state in states)
+
     async def close(self) -> None:
         """End all tasks, side by side; one that cannot be stopped in order holds up nobody."""
+        self._closing = True
         await self._changed()
         await asyncio.gather(*(instance.stop() for instance in self._instances.values()))
+        self._stirred.set()
 
     async def _changed(self) -> None:
         if self._changes:

@@ -17,6 +17,7 @@ from strategy_core.memory import TraderMemory
 from strategy_core.port import Observation, instruments_of
 from strategy_core.registry import build
 from strategy_core.risk.commands import Command
+from strategy_core.risk.status import StatusChange
 from strategy_core.turns import Turn
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
@@ -41,6 +42,10 @@ class Watcher(Protocol):
 
     def commands(self) -> tuple[Command, ...]:
         """Take the commands that came since the last turn."""
+        ...
+
+    def answered(self, command: Command, change: StatusChange) -> None:
+        """See what a command changed, or why it was refused."""
         ...
 
     def shown(self, reply: WaitReply) -> None:
@@ -111,6 +116,7 @@ async def drive(
         memory=memory,
         commands=watcher.commands,
         record=watcher.recorded,
+        answered=watcher.answered,
     )
     now_ms, keeper = parts.clock.now_ms, Keeper(spec.trader_id, parts, memory)
     with contextlib.closing(loop), contextlib.closing(thinking):

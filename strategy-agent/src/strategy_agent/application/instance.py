@@ -113,7 +113,8 @@ class StrategyInstance:
         self._try_now.set()
         if not self.running:
             self.failure, self.status.error, self.status.state = None, "", "starting"
-            self.status.retries, self._stops, self._real_time = 0, False, False
+            self.status.retries, self.status.stopped = 0, ""
+            self._stops, self._real_time = False, False
             self._settled.clear()
             self._task = asyncio.create_task(self._run(), name=self.spec.trader_id)
 
@@ -190,7 +191,7 @@ class StrategyInstance:
     async def _trade(self, parts: Parts) -> None:
         self._write_notes(parts)
         self.result = await drive(self.spec, parts, self._context, self.run)
-        self.run.queue.clear()
+        self.run.forget_commands()
         self.status.state, self.status.now_ms = "ended", self.result.ended_ms
         self.status.equity = str(self.result.equity)
         parts.journal.write("result", self.result)
@@ -208,7 +209,9 @@ class StrategyInstance:
 
     async def _cancel_entries(self, parts: Parts) -> None:
         run = self.run
-        await cancel_entries(parts, run.memory, seen=run.see_account, tell=self.alerts.tell)
+        self.status.stopped = await cancel_entries(
+            parts, run.memory, seen=run.see_account, tell=self.alerts.tell
+        )
 
     def _failed(self, error: Exception, begun_s: float) -> float | None:
         """Say after how long a run that failed is tried again; one that was stopped is not."""
@@ -238,8 +241,11 @@ class StrategyInstance:
 
     # what others tell it
 
-    def command(self, command: Command) -> None:
+    def command(self, command: Command) -> "asyncio.Future[str]":
         """Give a command; it takes effect at once, in a turn of its own, or with the next run.
+
+        Returns:
+            What becomes of it, once a turn has taken it, see `WatchedRun.put`.
 
         Raises:
             Conflict: the instance is not connected nor about to be again, so nothing can obey.
@@ -247,7 +253,7 @@ class StrategyInstance:
         """
         if self.run.store is None or self.status.state != "retrying":
             self._wake(self._connected())
-        self.run.queue.put(command)
+        told = self.run.put(command)
         fields = msgspec.to_builtins(command)
         try:
             if self.run.store is not None:
@@ -256,15 +262,42 @@ class StrategyInstance:
         except StorageError as error:
             said = f"it is obeyed, but a restart may not know of it: {error}"
             raise StorageError(said) from None
+        return told
 
-    def run_once(self, actor: str, reason: str) -> None:
+    def run_once(self, actor: str, reason: str) -> "asyncio.Future[str]":
         """Wake the trader now.
+
+        Returns:
+            Done when its turn begins.
 
         Raises:
             Conflict: the instance is not connected.
         """
         self._wake(self._connected())
+        told = self.run.next_turn()
         self.note("run-once", actor=actor, reason=reason)
+        return told
+
+    def adopt(self, actor: str, reason: str) -> tuple[str, ...]:
+        """Believe the venue's account where it differs from its own messages: a person has looked.
+
+        Returns:
+            What had differed.
+
+        Raises:
+            Conflict: the instance is not connected, or its venue owns the steps.
+            StorageError: it cannot be journaled, so nothing was adopted.
+        """
+        parts = self._connected()
+        if parts.adopt is None:
+            raise Conflict(
+                f"the venue owns the steps of {self.spec.trader_id} and sends its account with "
+                "each: there is nothing that could differ, so nothing to adopt"
+            )
+        self.note("adopt", actor=actor, reason=reason)
+        differed = parts.adopt()
+        self._wake(parts)
+        return differed
 
     def note(self, command: str, **fields: Any) -> None:
         """Keep in the journal what a person or a program wanted; once it is open, if it is not."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from strategy_agent.application.ports import (
     AccountHistory,
@@ -39,6 +39,8 @@ class Parts:
         plugins: imported strategies by the name of their kind.
         close: lets go of connections and files.
         leave: takes the account out of the venue's time.
+        adopt: believes the venue's account where it differs from what was told, and says in what;
+            None where the venue owns the steps, so that nothing can differ.
     """
 
     venue: str
@@ -53,10 +55,36 @@ class Parts:
     plugins: Mapping[str, StrategyKind]
     close: Callable[[], Awaitable[None]]
     leave: Leave
+    adopt: Callable[[], tuple[str, ...]] | None = None
 
 
 Connect: TypeAlias = Callable[[TraderSpec], Awaitable[Parts]]
 """Connects a trader to its venue; raises a `SuiteError` that says why it cannot."""
+
+
+class Objections(Protocol):
+    """Asks the venue what stands in the way of a trader; nothing is changed there."""
+
+    async def __call__(self, spec: TraderSpec, token: str | None = None) -> Sequence[str]:
+        """Say which coins it does not trade, as `symbols: reason`.
+
+        Args:
+            spec: the trader.
+            token: of its account, where it is not one that the process knows.
+
+        Raises:
+            Unauthorized: the token is not accepted.
+            SuiteError: the venue cannot be reached, or refuses.
+        """
+        ...
+
+
+async def no_objections(
+    spec: TraderSpec,  # noqa: ARG001  of the port
+    token: str | None = None,  # noqa: ARG001  of the port
+) -> Sequence[str]:
+    """Of a process without a venue that could be asked."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +98,7 @@ class ProcessContext:
         heartbeat_s: pause between two signs of life.
         quick_s, slow_s: budgets of a decision, see `Thinking`.
         retry_pauses_s: before a failed run is tried again, see `Retries`; none for no further try.
+        objections: asks the venue about a trader before something is changed.
     """
 
     connect: Connect
@@ -79,3 +108,4 @@ class ProcessContext:
     quick_s: float
     slow_s: float
     retry_pauses_s: tuple[float, ...]
+    objections: Objections = no_objections

@@ -42,15 +42,17 @@ class Status:
         now_ms: the venue's time of the last turn, 0 before it.
         equity: USD then, as text.
         positions: signed sizes by coin, as text.
-        decisions, faults: how many questions to the strategy there were, and how many of them it
-            did not answer; over all restarts.
+        turn: number of the last turn in the journal, over all restarts.
+        decisions, faults: how many questions to the strategy came to their end, and how many of
+            them without a decision; both since the process began.
         deciding_since_ms: machine's time at which the present question was put, 0 without one.
-        fills: since the start.
+        fills: since the process began.
         last_verdict: the guard's on the last intent it judged.
         last_fault: why the strategy gave no decision, when it last gave none.
         missed_heartbeats: heartbeats that did not get through.
         error: why it failed, empty otherwise; retries: how often it failed since its start.
         alert: the last thing that a person should know.
+        stopped: what its stop did with its orders, empty before one.
     """
 
     trader_id: str
@@ -64,6 +66,7 @@ class Status:
     equity: str = ""
     positions: Mapping[str, str] = field(default_factory=dict)
     open_orders: int = 0
+    turn: int = 0
     decisions: int = 0
     faults: int = 0
     deciding_since_ms: int = 0
@@ -74,6 +77,7 @@ class Status:
     error: str = ""
     retries: int = 0
     alert: str = ""
+    stopped: str = ""
 
     def show(self, account: AccountView) -> None:
         """Take over what the venue says of the account.

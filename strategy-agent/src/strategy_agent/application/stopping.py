@@ -20,7 +20,7 @@ async def cancel_entries(
     *,
     seen: Callable[[AccountView], None],
     tell: Callable[[str, str], None],
-) -> None:
+) -> str:
     """Cancel what could still open a position; orders the trader did not place itself are told.
 
     Args:
@@ -28,6 +28,9 @@ async def cancel_entries(
         memory: of the run, which knows the trader's own orders; None before it began.
         seen: is shown the account as it was found.
         tell: is told, as an alert of the kind `stop`, what is left and why.
+
+    Returns:
+        What was done, for a person.
     """
     try:
         async with asyncio.timeout(CANCEL_LIMIT_S):
@@ -35,17 +38,23 @@ async def cancel_entries(
             seen(view)
             entries = [order for order in view.open_orders if not order.reduceOnly]
             foreign = [order.oid for order in entries if not _placed(order, memory)]
+            exits = len(view.open_orders) - len(entries)
             own = [CancelOrder(coin=o.coin, oid=o.oid) for o in entries if _placed(o, memory)]
             replies = await parts.cancel(own) if own else ()
     except Exception as error:  # noqa: BLE001  the end of a run must come to its own end
         reason = str(error) or f"no answer within {CANCEL_LIMIT_S:g} s"
-        tell("stop", f"resting orders may be left at the venue: {reason}")
-        return
+        left = f"resting orders may be left at the venue: {reason}"
+        tell("stop", left)
+        return left
     refused = [reply.response for reply in replies if reply.status == "err"]
     if refused:
         tell("stop", f"{len(refused)} cancellations were refused: {refused[0]}")
     if foreign:
         tell("stop", f"orders of others are left as they are: {foreign}")
+    done = [f"entries canceled: {len(own) - len(refused)}", f"stops and targets left: {exits}"]
+    done += [f"entries left: {len(refused)}"] if refused else []
+    done += [f"orders of others left: {len(foreign)}"] if foreign else []
+    return ", ".join(done)
 
 
 def _placed(order: OpenOrder, memory: TraderMemory | None) -> bool:

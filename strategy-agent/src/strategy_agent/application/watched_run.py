@@ -15,8 +15,8 @@ from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Decision, Observation
-from strategy_core.risk.commands import Command, Pause
-from strategy_core.risk.status import StatusMachine
+from strategy_core.risk.commands import Command, Pause, Resume
+from strategy_core.risk.status import StatusChange, StatusMachine
 from suite.contracts.clock import AccountView, WaitReply
 from suite.contracts.venue import Action
 from suite.enums import TraderStatus
@@ -29,6 +29,14 @@ class _Asked:
 
     actions: tuple[Action, ...]
     told: "asyncio.Future[DecisionRecord]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """A command, and who waits for what it changes."""
+
+    command: Command
+    told: "asyncio.Future[str]"
 
 
 class WatchedRun:
@@ -63,6 +71,8 @@ class WatchedRun:
         self._refused: set[str] = set()
         self._waiting: list[_Asked] = []
         self._carried: list[_Asked] = []
+        self._given: list[_Given] = []
+        self._next_turns: list[asyncio.Future[str]] = []
 
     def connected(self, parts: Parts) -> None:
         """Learn where the next run keeps what it remembers and tells."""
@@ -81,11 +91,40 @@ class WatchedRun:
         self._waiting.append(_Asked(actions=tuple(actions), told=told))
         return told
 
+    def put(self, command: Command) -> "asyncio.Future[str]":
+        """Accept a command.
+
+        Returns:
+            What becomes of it, once a turn has taken it: what changed, or a `Conflict` that says
+            why it was refused.
+        """
+        self.queue.put(command)
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._given.append(_Given(command=command, told=told))
+        return told
+
+    def next_turn(self) -> "asyncio.Future[str]":
+        """Say when the next turn begins."""
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._next_turns.append(told)
+        return told
+
     def over(self) -> None:
-        """Tell who waits for orders that no decision takes them any more."""
+        """Tell who waits for orders or a turn that none comes any more; commands are kept."""
         for asked in self._waiting + self._carried:
             asked.told.cancel()
         self._waiting, self._carried = [], []
+        for told in self._next_turns:
+            told.cancel()
+        self._next_turns = []
+        self._status.deciding_since_ms = 0
+
+    def forget_commands(self) -> None:
+        """Drop commands that no turn took: the world that they were about is over."""
+        self.queue.clear()
+        for given in self._given:
+            given.told.cancel()
+        self._given = []
 
     def decisions(self, limit: int, before: int | None) -> list[dict[str, Any]]:
         """Read the journal back, newest decision first."""
@@ -102,6 +141,20 @@ class WatchedRun:
     def commands(self) -> tuple[Command, ...]:
         """Hand over the commands that came since the last turn."""
         return self.queue.take()
+
+    def answered(self, command: Command, change: StatusChange) -> None:
+        """Tell who gave a command what it changed, or why it was refused."""
+        taken = [given for given in self._given if given.command is command]
+        self._given = [given for given in self._given if given.command is not command]
+        for told in (given.told for given in taken if not given.told.done()):
+            if change.refused:
+                asked = isinstance(command, Resume) and change.causes
+                left = f" ({', '.join(change.causes)})" if asked else ""
+                told.set_exception(Conflict(f"{change.refused}{left}"))
+                told.exception()  # it may be that nobody asks for it
+            else:
+                after = change.after.value
+                told.set_result(after if change.before == after else f"{change.before} -> {after}")
 
     def kept(self, fault: StorageError | None) -> None:
         """See that what the last turn took is remembered, or why it is not."""
@@ -128,6 +181,9 @@ class WatchedRun:
         status, self.urgent = self._status, False
         status.state, status.now_ms = "running", reply.now_ms
         status.fills += len(reply.fills)
+        turns, self._next_turns = self._next_turns, []
+        for told in (told for told in turns if not told.done()):
+            told.set_result("its turn has begun")
         if reply.account is not None:
             self.see_account(reply.account)
         if reply.snapshots:
@@ -158,6 +214,7 @@ class WatchedRun:
         the next turn, which is at once.
         """
         self._status.deciding_since_ms = 0
+        self._status.decisions += 1
         fault = answer.reason if isinstance(answer, DecisionFault) else ""
         if fault:
             self._status.faults += 1
@@ -175,7 +232,7 @@ class WatchedRun:
 
     def recorded(self, record: DecisionRecord) -> None:
         """See what became of a decision."""
-        self._status.decisions = record.decision
+        self._status.turn = record.decision
         for change in record.changes:
             if change.refused:
                 told = f"{change.event} by {change.actor} refused: {change.refused}"

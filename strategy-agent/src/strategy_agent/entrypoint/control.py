@@ -8,107 +8,23 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from strategy_agent.application.alpha_loop import AlphaLoop, CommandResult
-from strategy_agent.application.instance import StrategyInstance
+from strategy_agent.entrypoint.commands import command_routes
+from strategy_agent.entrypoint.controlled import Controlled
+from strategy_agent.entrypoint.instances import instance_routes
 from strategy_agent.settings import Settings
-from strategy_core.registry import PLUGIN
-from suite.errors import BadRequest, ConfigError, StorageError, UpstreamTimeout
+from suite.errors import ConfigError, StorageError
 from suite.service.app import install_chassis
 from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore, require
 
-T = TypeVar("T")
-
 OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
-ANSWER_LIMIT_S: Final = 10.0
 STALLED_S: Final = 60.0
 """How long the traders' event loop may stand still before the process counts as unhealthy."""
-
-Operator = Annotated[Grant, Depends(require(ADMIN))]
-Reason = Annotated[str, Field(max_length=500)]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class CommandBody(_Body):
-    """Why, and to whom; to all when no instance is named."""
-
-    reason: Reason = ""
-    instance: str | None = None
-
-
-class NewInstance(_Body):
-    """A trader to take in, with the words of an entry of `traders.yaml`."""
-
-    id: str
-    type: str
-    symbol: str | list[str]
-    params: dict[str, Any] = Field(default_factory=dict)
-    interval: str = "15m"
-    risk: dict[str, Any] = Field(default_factory=dict)
-    account: str = ""
-    token: SecretStr | None = None
-    reason: Reason = ""
-
-
-class NewSymbol(_Body):
-    """What an instance shall trade from now on."""
-
-    symbol: str | list[str]
-    reason: Reason = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controlled:
-    """What the control API acts on.
-
-    Attributes:
-        alpha: the instances.
-        loop: the event loop they live in.
-        use_token: takes the token of a new instance's account.
-    """
-
-    alpha: AlphaLoop
-    loop: asyncio.AbstractEventLoop
-    use_token: Callable[[str, SecretStr], None]
-
-    async def within(self, do: Callable[[], Awaitable[T]]) -> T:
-        """Do something where the instances live.
-
-        Raises:
-            UpstreamTimeout: their event loop stands still.
-        """
-        if asyncio.get_running_loop() is self.loop:
-            return await do()
-
-        async def done() -> T:
-            return await do()
-
-        future = asyncio.run_coroutine_threadsafe(done(), self.loop)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_LIMIT_S)
-        except TimeoutError:
-            raise UpstreamTimeout(
-                f"the traders did not answer within {ANSWER_LIMIT_S:g} s; look at /status"
-            ) from None
-
-    async def call(self, do: Callable[[], T]) -> T:
-        """Call a plain function where the instances live."""
-
-        async def done() -> T:
-            return do()
-
-        return await self.within(done)
 
 
 def create_app(settings: Settings, controlled: Controlled) -> FastAPI:
@@ -142,8 +58,8 @@ def create_app(settings: Settings, controlled: Controlled) -> FastAPI:
     install_chassis(app, settings, health=health, ready=ready, tokens=tokens)
     reads = [] if settings.is_loopback else [Depends(require(ADMIN))]
     app.include_router(_reads(controlled), dependencies=reads)
-    app.include_router(_commands(controlled))
-    app.include_router(_instances(controlled))
+    app.include_router(command_routes(controlled))
+    app.include_router(instance_routes(controlled))
     return app
 
 
@@ -180,84 +96,6 @@ def _reads(controlled: Controlled) -> APIRouter:
     @router.get("/config", summary="The traders as configured, secrets by their names")
     async def config() -> dict[str, Any]:
         return {"traders": [instance.written for instance in alpha.instances]}
-
-    return router
-
-
-def _commands(controlled: Controlled) -> APIRouter:
-    router, alpha = APIRouter(), controlled.alpha
-    acts: dict[str, tuple[str, Callable[..., CommandResult]]] = {
-        "start": ("Begin again; out of STOPPED with a reason", alpha.start),
-        "pause": ("Take no new risk", alpha.pause),
-        "resume": ("Go on; out of STOPPED or a pause by a person with a reason", alpha.resume),
-        "stop": ("Decide no more; exits go on until flat", alpha.stop),
-        "flatten": ("Close the positions", alpha.flatten),
-        "run-once": ("Wake now, and decide", alpha.run_once),
-    }
-    for name, (summary, act) in acts.items():
-        router.add_api_route(
-            f"/{name}",
-            _telling(controlled, act, needs_reason=name not in {"start", "run-once"}),
-            methods=["POST"],
-            summary=summary,
-        )
-    return router
-
-
-def _telling(
-    controlled: Controlled, act: Callable[..., CommandResult], *, needs_reason: bool
-) -> Callable[..., Awaitable[dict[str, Any]]]:
-    async def tell(grant: Operator, body: CommandBody | None = None) -> dict[str, Any]:
-        asked = body or CommandBody()
-        if needs_reason and not asked.reason.strip():
-            raise BadRequest('reason: say why, {"reason": "..."}; it is kept in the journal')
-        result = await controlled.call(
-            lambda: act(asked.instance, actor=grant.name, reason=asked.reason)
-        )
-        return asdict(result)
-
-    return tell
-
-
-def _instances(controlled: Controlled) -> APIRouter:
-    router, alpha = APIRouter(), controlled.alpha
-
-    @router.post("/instances", status_code=201, summary="Take a trader in and start it")
-    async def add(body: NewInstance, grant: Operator) -> dict[str, Any]:
-        more = body.model_dump(include={"params", "interval", "risk", "account"})
-
-        if body.type.startswith(PLUGIN):
-            raise BadRequest(
-                "type: a plugin is code; only the traders file of the process names it"
-            )
-
-        def take_in() -> StrategyInstance:
-            added = alpha.add_strategy_instance(body.id, body.type, body.symbol, **more)
-            if body.token is not None:  # it connects after this
-                controlled.use_token(body.id, body.token)
-            added.note("add", actor=grant.name, reason=body.reason)
-            return added
-
-        return (await controlled.call(take_in)).status.as_dict()
-
-    @router.delete("/instances/{instance}", summary="Stop a trader and forget it")
-    async def remove(instance: str, grant: Operator, reason: Reason = "") -> dict[str, Any]:
-        async def forget() -> None:
-            alpha.instance(instance).note("remove", actor=grant.name, reason=reason)
-            await alpha.remove_strategy_instance(instance)
-
-        await controlled.within(forget)
-        return alpha.get_status()
-
-    @router.put("/instances/{instance}/symbol", summary="Let a trader trade another coin")
-    async def set_symbol(instance: str, body: NewSymbol, grant: Operator) -> dict[str, Any]:
-        async def change() -> dict[str, Any]:
-            changed = alpha.instance(instance)
-            changed.note("set-symbol", actor=grant.name, reason=body.reason)
-            await alpha.set_symbol(body.symbol, instance)
-            return changed.status.as_dict()
-
-        return await controlled.within(change)
 
     return router
 

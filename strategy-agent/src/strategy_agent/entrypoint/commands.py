@@ -1,0 +1,106 @@
+"""Commands to traders, each answered with what became of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter
+
+from strategy_agent.application.alpha_loop import AlphaLoop, CommandResult
+from strategy_agent.entrypoint.controlled import Body, Controlled, Operator, Reason, check_reason
+from suite.errors import Conflict
+
+TURN_LIMIT_S: Final = 3.0
+"""How long the turn that takes a command is waited for; a command wakes its trader."""
+_WORST_FIRST: Final = ("refused", "waiting", "taken")
+
+
+class CommandBody(Body):
+    """Why, and to whom; to all when no instance is named."""
+
+    reason: Reason = ""
+    instance: str | None = None
+
+
+def command_routes(controlled: Controlled) -> APIRouter:
+    """Make the routes of commands."""
+    router, alpha = APIRouter(), controlled.alpha
+    acts: dict[str, tuple[str, Callable[..., CommandResult]]] = {
+        "start": ("Begin again; out of STOPPED with a reason", alpha.start),
+        "pause": ("Take no new risk", alpha.pause),
+        "resume": ("Go on; out of STOPPED or a pause by a person with a reason", alpha.resume),
+        "stop": ("Decide no more; exits go on until flat", alpha.stop),
+        "flatten": ("Close the positions", alpha.flatten),
+        "run-once": ("Wake now, and decide", alpha.run_once),
+    }
+    for name, (summary, act) in acts.items():
+        router.add_api_route(
+            f"/{name}",
+            _telling(controlled, act, needs_reason=name not in {"start", "run-once"}),
+            methods=["POST"],
+            summary=summary,
+        )
+    return router
+
+
+def _telling(
+    controlled: Controlled, act: Callable[..., CommandResult], *, needs_reason: bool
+) -> Callable[..., Awaitable[dict[str, Any]]]:
+    async def tell(grant: Operator, body: CommandBody | None = None) -> dict[str, Any]:
+        asked = body or CommandBody()
+        if needs_reason:
+            check_reason(asked.reason)
+
+        async def told() -> dict[str, Any]:
+            result = act(asked.instance, actor=grant.name, reason=asked.reason)
+            return _answer(await _outcomes(controlled.alpha, result))
+
+        return await controlled.within(told)
+
+    return tell
+
+
+async def _outcomes(alpha: AlphaLoop, result: CommandResult) -> dict[str, dict[str, str]]:
+    """Wait for the turns that take a command; say what became of it, by trader."""
+    if result.pending:
+        await asyncio.wait(result.pending.values(), timeout=TURN_LIMIT_S)
+    found = {name: _said("refused", reason) for name, reason in result.refused.items()}
+    for name in result.accepted:
+        told = result.pending.get(name)
+        if told is None:
+            found[name] = _said("taken", alpha.instance(name).status.state)
+        elif not told.done():
+            retries = alpha.instance(name).status.state == "retrying"
+            taker = "try, POST /start makes it now" if retries else "turn, look at GET /status"
+            found[name] = _said("waiting", f"it is taken by the next {taker}")
+        elif told.cancelled():
+            found[name] = _said("refused", "the trader ended before a turn took it")
+        elif (fault := told.exception()) is not None:
+            found[name] = _said("refused", str(fault))
+        else:
+            found[name] = _said("taken", told.result())
+    return found
+
+
+def _said(state: str, reason: str) -> dict[str, str]:
+    return {"state": state, "reason": reason}
+
+
+def _answer(found: Mapping[str, dict[str, str]]) -> dict[str, Any]:
+    """Sum up the outcomes: the worst one is that of the command.
+
+    Raises:
+        Conflict: all refused.
+    """
+    told = [(name, one["state"], one["reason"]) for name, one in found.items()]
+    accepted = [name for name, state, _ in told if state != "refused"]
+    told.sort(key=lambda one: _WORST_FIRST.index(one[1]))
+    if told and not accepted:
+        raise Conflict("; ".join(f"{name}: {reason}" for name, _, reason in told))
+    name, state, reason = told[0] if told else ("", "taken", "there are no traders")
+    return {
+        "accepted": accepted,
+        "state": state,
+        "reason": reason if len(told) < 2 else f"{name}: {reason}",
+        "traders": found,
+    }
