@@ -80,7 +80,7 @@ def read_at(page: Page, chart: str, across: float) -> str:
 
 def test_page_draws_its_tables_and_charts_without_an_error(report: Page) -> None:
     assert "4 traders on BTC, ETH, and SOL" == report.text("h1")
-    assert sorted(NAMES) == sorted(report.texts("#board .name span:last-child"))
+    assert sorted(NAMES) == sorted(report.texts("#board .name > span:nth-child(2)"))
     assert report.read("document.querySelectorAll('.chart canvas').length") >= 4
     assert 1 == report.read(
         "Math.max(...[...document.querySelectorAll('.chart')].map((one) => one.clientHeight > 150))"
@@ -302,6 +302,7 @@ def test_narrow_screen_scrolls_tables_and_not_the_page(report: Page) -> None:
     report.wait("innerWidth === 390")
     wide = "document.scrollingElement.scrollWidth"
     assert 390 >= report.read(wide)
+    report.read("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     report.click(header(PNL))
     assert 390 >= report.read(wide)
 
@@ -323,3 +324,29 @@ def test_late_decisions_are_told_where_there_were_any(
     assert fact == told.get("Late decisions")
     assert [] == page.errors
     page.call("Page.close")
+
+
+def test_what_guarded_each_trader_is_told_on_its_card(report: Page) -> None:
+    """Verdicts and exits with their counts, standstills and closed positions in lists."""
+    cards = "[...document.querySelectorAll('#guards > div')]"
+    texts: list[str] = report.read(f"{cards}.map((card) => card.innerText)")
+    names = report.texts("#board .name > span:nth-child(2)")
+    told = {text.splitlines()[0]: " ".join(text.split()) for text in texts}
+    assert names == list(told)
+    much, failed, nothing, silent = (told[name] for name in NAMES)
+    assert "Actions clamped 29 max coin exposure 27 margin 2" in much
+    assert "Positions closed by 103 stop loss 88 structure invalidation 12 time stop 3" in much
+    assert "Failed 17 First at 2025-05-08 00:00: KeyError: 'funding'" in failed
+    assert "Failed" not in nothing
+    assert "Pauses and stops 0" in nothing
+    assert "This trader has not reported." in silent
+    lists = report.read("[...document.querySelectorAll('#guards summary')].map((s) => s.innerText)")
+    assert "What closed its positions, the latest 2" in lists
+    assert "When it was paused or stopped" in lists
+    report.read("document.querySelectorAll('#guards details').forEach((d) => { d.open = true; })")
+    rules = report.texts("#guards details:last-child td:last-child")
+    assert "close(4h) < 2710 and macd_hist(4h) <= 0" in rules
+    flags = dict(zip(names, report.texts("#board .name"), strict=True))
+    assert flags[NAMES[0]].endswith("stopped")
+    assert flags[NAMES[1]].endswith("paused")
+    assert flags[NAMES[3]].endswith(NAMES[3])

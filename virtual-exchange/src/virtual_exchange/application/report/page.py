@@ -19,6 +19,7 @@ POINTS_MAX = 2000
 CANDLES_MAX = 3000
 TRADES_MAX = 500
 MARKS_MAX = 1500
+LISTED_MAX = 50
 _KEPT_A_STRETCH = 3  # lowest and highest equity, deepest drawdown
 
 TRADE_COLUMNS = (
@@ -95,6 +96,7 @@ def page_data(report: dict[str, Any]) -> dict[str, Any]:
         "charts": {coin: _chart(chart) for coin, chart in report["charts"].items()},
         "trade_columns": TRADE_COLUMNS,
         "traders": {name: _trader(trader) for name, trader in result["traders"].items()},
+        "guards": {name: _guards(told) for name, told in report["guards"].items()},
     }
 
 
@@ -121,6 +123,13 @@ def _trader(trader: dict[str, Any]) -> dict[str, Any]:
         "marks": marks(every),
         "marks_total": len(every),
     }
+
+
+def _guards(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a trader tells of its guards, of what is listed the latest, newest first."""
+    if told is None:
+        return None
+    return told | {name: told[name][: -LISTED_MAX - 1 : -1] for name in ("closed", "stood")}
 
 
 def marks(trades: list[dict[str, Any]]) -> dict[str, list[list[Any]]]:

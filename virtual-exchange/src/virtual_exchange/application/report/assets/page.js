@@ -154,7 +154,9 @@ const page = (() => {
     const label = make("span", row.trader_id);
     label.title = row.trader_id;
     node.append(dotted(row.trader_id), label);
+    const stands = report.guards[row.trader_id]?.stood[0];
     if (row.degraded) node.append(make("span", "degraded", "flag"));
+    if (stands && stands.until_ms === null) node.append(make("span", stands.status.toLowerCase(), "flag"));
     return node;
   };
   const unproven = leaderboard.some((row) => missing(row.sharpe)) ? " A Sharpe ratio needs 30 days of returns that vary." : "";
@@ -268,6 +270,63 @@ const page = (() => {
       scroll.append(table);
       more.append(make("summary", "By coin"), scroll);
       card.append(more);
+    }
+    return card;
+  }));
+
+  // what guarded it
+
+  const plain = (word) => word.replaceAll("_", " ");
+  const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0);
+  const row = (label, value, cls = "") => {
+    const line = make("div", undefined, `part ${cls}`.trim());
+    line.append(make("span", label), make("span", value));
+    return line;
+  };
+  const counted = (label, counts, cls) => [
+    row(label, whole(sum(counts)), cls),
+    ...Object.entries(counts).sort((a, b) => b[1] - a[1]).map(([name, count]) => row(plain(name), whole(count), "under")),
+  ];
+  const listing = (title, heads, rows) => {
+    const more = make("details"), scroll = make("div", undefined, "scroll"), table = make("table"), head = make("thead"), body = make("tbody");
+    const line = (cells, tag) => {
+      const made = make("tr");
+      made.append(...cells.map((text) => make(tag, text, "left")));
+      return made;
+    };
+    head.append(line(heads, "th"));
+    body.append(...rows.map((cells) => line(cells, "td")));
+    table.append(head, body);
+    scroll.append(table);
+    scroll.tabIndex = 0;
+    more.append(make("summary", title), scroll);
+    return more;
+  };
+  const latest = (list, all) => (list.length < all ? `, the latest ${list.length}` : "");
+  $("guards").append(...names.map((name) => {
+    const told = report.guards[name], card = make("div"), title = make("h3");
+    title.append(dotted(name), name);
+    card.append(title);
+    if (!told) {
+      card.append(make("p", "This trader has not reported.", "note"));
+      return card;
+    }
+    card.append(row("Decisions", whole(told.decisions)));
+    if (told.faults) {
+      card.append(row("Failed", whole(told.faults), "failed"));
+      card.append(make("p", `First at ${moment(told.first_fault_ms)}: ${told.first_fault}`, "note"));
+    }
+    card.append(row("Actions accepted", whole(told.accepted)), ...counted("Actions clamped", told.clamped), ...counted("Actions rejected", told.rejected));
+    card.append(...counted("Positions closed by", told.exits));
+    card.append(row("Pauses and stops", whole(told.standstills)));
+    if (told.stood.length) {
+      card.append(listing(`When it was paused or stopped${latest(told.stood, told.standstills)}`, ["From, UTC", "Until", "Status", "Cause", "Why"],
+        told.stood.map((one) => [moment(one.from_ms), one.until_ms === null ? "the end" : moment(one.until_ms), one.status,
+          one.causes.map(plain).join(", ") || "n/a", one.reason])));
+    }
+    if (told.closed.length) {
+      card.append(listing(`What closed its positions${latest(told.closed, sum(told.exits))}`, ["Closed, UTC", "Coin", "By", "Its own rule"],
+        told.closed.map((one) => [moment(one.closed_ms), one.coin, plain(one.kind), one.rule])));
     }
     return card;
   }));
