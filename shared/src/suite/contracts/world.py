@@ -156,6 +156,12 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
     time_shift: Literal["now"] | Weeks | None = None
 
 
+class AccountsRequest(Wire, frozen=True, kw_only=True):
+    """Body of `POST /worlds/{id}/accounts`: who else shall trade in a world that goes on."""
+
+    accounts: Annotated[tuple[AccountRequest, ...], msgspec.Meta(min_length=1, max_length=1024)]
+
+
 class WorldCreated(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of `POST /worlds`.
 

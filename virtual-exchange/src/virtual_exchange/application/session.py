@@ -1,7 +1,7 @@
 """A world with everything around it: built from a request, ready to be traded in."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -33,14 +33,14 @@ from virtual_exchange.application.latency_queue import LatencyQueue
 from virtual_exchange.application.market.disguise import concealed, unmasked
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.market.rules import rules_of
+from virtual_exchange.application.opening import accounts_of, know_agents, open_accounts
 from virtual_exchange.application.paper.run import PaperRun
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.report.manifest import run_manifest
 from virtual_exchange.application.report.results import canonical_report
 from virtual_exchange.application.stream.streams import Streams
 from virtual_exchange.application.world import World
-from virtual_exchange.domain.accounts import Account, address_of
-from virtual_exchange.domain.agents import Agent
+from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import RunRecord
@@ -107,6 +107,18 @@ class Session:
         if self.paper is not None:
             return self.paper.speed
         return self.request.speed if self.paced else 0.0
+
+    def open_accounts(self, wanted: Sequence[AccountRequest]) -> tuple[Account, ...]:
+        """Let more traders in, all or none of them; time waits for each from its join on.
+
+        Raises:
+            BadRequest: an account cannot be as it is wanted.
+            Conflict: one is there already, there is no room, or the world has finished.
+        """
+        opened = open_accounts(self.world, self.identity, wanted)
+        for account in opened:
+            self.streams.acted(account.index)
+        return opened
 
     def leave(self, account: int, guards: GuardSummary | None = None) -> None:
         """Take a participant out of time.
@@ -214,7 +226,7 @@ def open_session(
         DataGap: the market is not stored.
         StorageError: a stored file is damaged.
     """
-    accounts = _accounts(request)
+    accounts = accounts_of(request.accounts)
     rules = rules_of(request)
     market = source if isinstance(source, Market) else _recorded(request, source, clock)
     world = World(
@@ -225,7 +237,8 @@ def open_session(
         capacity=capacity_of(request),
     )
     trading = Trading(world)
-    identity = _identity(request, world, clock)
+    identity = Identity(world, clock, faucet_usd=_faucet(request))
+    know_agents(identity, request.accounts)
     venue, queries = Venue(world, trading), Queries(world, identity)
     data, latency_queue = MarketData(world), LatencyQueue(world, request.latency)
     barrier = Barrier(
@@ -282,22 +295,6 @@ def _catch_up(world: World, now_ms: int) -> None:
 def _recorded(request: WorldRequest, source: MarketSource | Markets, clock: Clock) -> Market:
     markets = source if isinstance(source, Markets) else Markets(source)
     return markets.of(request, now_ms=clock.now_ms())
-
-
-def _identity(request: WorldRequest, world: World, clock: Clock) -> Identity:
-    """Know the accounts of a request and the agents that come with them."""
-    identity = Identity(world, clock, faucet_usd=_faucet(request))
-    for account, wanted in zip(tuple(world.accounts), request.accounts, strict=True):
-        for number, address in enumerate(wanted.agents):
-            identity.agents.add(
-                Agent(
-                    address=address.lower(),
-                    account=account.index,
-                    name=f"agent {number}" if number else "",
-                    valid_until_ms=None,
-                )
-            )
-    return identity
 
 
 def capacity_of(request: WorldRequest) -> int:
@@ -359,32 +356,6 @@ def strategies_of(traders: tuple[TraderSpec, ...]) -> dict[str, dict[str, Any]]:
         trader.account_id: msgspec.to_builtins(trader.strategy) | {"interval": trader.interval}
         for trader in traders
     }
-
-
-def _accounts(request: WorldRequest) -> tuple[Account, ...]:
-    accounts = tuple(_account(index, wanted) for index, wanted in enumerate(request.accounts))
-    if len({a.account_id for a in accounts}) < len(accounts):
-        raise BadRequest("two accounts have the same id")
-    agents = [address.lower() for wanted in request.accounts for address in wanted.agents]
-    addresses = [*(account.address for account in accounts), *agents]
-    if len(set(addresses)) < len(addresses):
-        raise BadRequest("two accounts or agents have the same address")
-    return accounts
-
-
-def _account(index: int, wanted: AccountRequest) -> Account:
-    try:
-        balance = parse_fixed(wanted.initial_balance, USD_DECIMALS)
-    except ValueError as error:
-        raise BadRequest(f"initial_balance of {wanted.id}: {error}") from None
-    if not 0 < wanted.initial_balance <= BALANCE_MAX_USD:
-        raise BadRequest(f"initial_balance of {wanted.id}: must be positive and at most 1e11")
-    return Account(
-        index=index,
-        account_id=AccountId(wanted.id),
-        address=(wanted.address or address_of(wanted.id)).lower(),
-        initial_balance_usd=Usd(balance),
-    )
 
 
 def _faucet(request: WorldRequest) -> Usd:

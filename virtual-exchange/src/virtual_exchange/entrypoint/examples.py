@@ -269,6 +269,14 @@ EXAMPLES: Final[dict[tuple[str, str], Example]] = {
     ),
     ("GET", "/worlds"): Example(response=[_WORLD]),
     ("GET", "/worlds/{id}"): Example(response=_WORLD),
+    ("POST", "/worlds/{id}/accounts"): Example(
+        request={"accounts": [{"id": "bob", "initial_balance": "10000"}]},
+        response={
+            "world_id": "a1b2c3d4e5f6",
+            "base_url": "http://127.0.0.1:8100/w/a1b2c3d4e5f6",
+            "tokens": {"bob": "act_..."},
+        },
+    ),
     ("DELETE", "/worlds/{id}"): Example(response={"deleted": "a1b2c3d4e5f6"}),
     ("GET", "/worlds/{id}/report"): Example(
         response={"result": {}, "sha256": "5d" * 32, "manifest": {}, "charts": {}}

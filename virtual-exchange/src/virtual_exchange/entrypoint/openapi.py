@@ -9,7 +9,11 @@ import msgspec
 from virtual_exchange.entrypoint.asgi import JSON, OPEN, SIGNED, Route
 from virtual_exchange.entrypoint.examples import EXAMPLES
 
-_MADE = {("POST", "/worlds"): "201", ("POST", "/backtest/run"): "202"}
+_MADE = {
+    ("POST", "/worlds"): "201",
+    ("POST", "/worlds/{id}/accounts"): "201",
+    ("POST", "/backtest/run"): "202",
+}
 """Status of what answers otherwise than with 200."""
 _ERRORS = {
     "400": "not JSON, or something in it cannot be",

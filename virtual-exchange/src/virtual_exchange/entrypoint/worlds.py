@@ -1,19 +1,22 @@
 """`/worlds`: worlds of this process, and their reports."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
-from suite.contracts.world import WorldCreated, WorldRequest, WorldStatus
+from suite.contracts.world import AccountsRequest, WorldCreated, WorldRequest, WorldStatus
 from suite.errors import Conflict, Forbidden
 from suite.service.tokens import ADMIN, account_grant
 from virtual_exchange.application.market.rules import described_rules
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.world import DEFAULT_NAME
 from virtual_exchange.application.worlds import DEFAULT
+from virtual_exchange.domain.accounts import Account
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _request = msgspec.json.Decoder(WorldRequest)
+_accounts = msgspec.json.Decoder(AccountsRequest)
 
 
 def base_url(call: Call, world_id: str) -> str:
@@ -70,17 +73,28 @@ async def create(call: Call) -> Answer:
     services = call.services
     session = await services.worlds.create(call.decode(_request))
     services.scheduler.watch(session)
+    return answer(_created(call, session, session.world.accounts), status=201)
+
+
+async def open_accounts(call: Call) -> Answer:
+    """`POST /worlds/{id}/accounts`."""
+    session = _named(call)
+    opened = session.open_accounts(call.decode(_accounts).accounts)
+    return answer(_created(call, session, opened), status=201)
+
+
+def _created(call: Call, session: Session, accounts: Sequence[Account]) -> WorldCreated:
+    """Tell the way into a world, with a new token for each of some accounts."""
     world = session.world
     tokens: dict[str, str] = {
-        account.account_id: services.tokens.issue(
+        account.account_id: call.services.tokens.issue(
             account_grant(account.account_id, realm=world.world_id)
         )
-        for account in world.accounts
+        for account in accounts
     }
-    created = WorldCreated(
+    return WorldCreated(
         world_id=world.world_id, base_url=base_url(call, world.world_id), tokens=tokens
     )
-    return answer(created, status=201)
 
 
 async def listing(call: Call) -> Answer:
@@ -144,6 +158,19 @@ ROUTES = (
         in_world=False,
         named="id",
         doc=Doc(summary="One world; the one at the root is `default`", response=WorldStatus),
+    ),
+    Route(
+        method="POST",
+        path="/worlds/{id}/accounts",
+        handler=open_accounts,
+        scope="admin",
+        in_world=False,
+        named="id",
+        doc=Doc(
+            summary="Open accounts in a world that goes on; their tokens are shown this once",
+            request=AccountsRequest,
+            response=WorldCreated,
+        ),
     ),
     Route(
         method="DELETE",
