@@ -65,13 +65,14 @@ class PositionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the guard made of one action.
+    """What the guard made of one action, or what is wrong with an exit plan.
 
     Attributes:
-        action: index of the action within the decision.
+        action: index of the action within the decision; plans follow the actions.
         outcome: passed as it was, made smaller, or kept back.
-        rule: why; empty when accepted.
+        rule: why; empty when accepted, `exit_plan` of a plan that is wrong.
         before, after: the size or leverage asked and let through; after is 0 when rejected.
+        reason: of a wrong plan, what is wrong and where; the rest of the plan counts.
     """
 
     action: int
@@ -79,13 +80,14 @@ class Verdict:
     rule: str = ""
     before: Decimal = ZERO
     after: Decimal = ZERO
+    reason: str = ""
 
     def __str__(self) -> str:
         match self.outcome:
             case "clamped":
                 return f"clamped({self.before} -> {self.after}): {self.rule}"
             case "rejected":
-                return f"rejected({self.rule})"
+                return f"rejected({self.rule}{': ' if self.reason else ''}{self.reason})"
         return self.outcome
 
 
@@ -103,8 +105,8 @@ class Observation:
         mids: mid price by coin, USD.
         snapshots: market data by coin, as asked for in `Needs`; shared, to be read only.
         fills: own fills of perpetuals since the last observation, oldest first.
-        verdicts, results: what the guard and then the venue made of the last decision; one result
-            for each action that was sent.
+        verdicts, results: what the guard and then the venue made of the last decision; a verdict
+            for each action and then for each wrong plan, a result for each action that was sent.
         status: what the trader may do at present.
     """
 

@@ -1,6 +1,6 @@
 """What one trader does in a turn with what its orders, its gate and its exits say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
@@ -9,6 +9,7 @@ import msgspec
 
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.exits.manager import ExitManager, Review
+from strategy_core.exits.plans import PlanFault
 from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import Intent, ParentOrder
 from strategy_core.journal import DecisionRecord, GuardTally, TraderResult
@@ -298,7 +299,9 @@ class TraderTurns:
         orders = (*before, *after, *own)  # what ends a position goes before what opens one
         self._orders.sent(orders)
         return _Judged(
-            orders=orders, own=slice(len(orders) - len(own), None), verdicts=then.verdicts
+            orders=orders,
+            own=slice(len(orders) - len(own), None),
+            verdicts=(*then.verdicts, *_verdicts_on(self._review.wrong, len(wanted.actions))),
         )
 
     def _adopt(
@@ -315,6 +318,7 @@ class TraderTurns:
         self._review = replace(
             self._review,
             notes=(*self._review.notes, *adopted.notes),
+            wrong=adopted.wrong,
             watch=adopted.watch,
         )
         last = self._gate.judge(adopted.actions, seen, pending=self._under_way(sent))
@@ -401,6 +405,14 @@ class _Own:
         if self._part is not None and len(results) == self._sent:
             self.results = results[self._part]
         self._part = None
+
+
+def _verdicts_on(wrong: Sequence[PlanFault], actions: int) -> Iterator[Verdict]:
+    """Tell a strategy of its plans that are wrong, after its so many actions."""
+    for fault in wrong:
+        yield Verdict(
+            action=actions + fault.plan, outcome="rejected", rule="exit_plan", reason=fault.reason
+        )
 
 
 def _split(guarded: Guarded, sizes: Sequence[int]) -> list[list[Intent]]:

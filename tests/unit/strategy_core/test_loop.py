@@ -11,6 +11,7 @@ import pytest
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, drive, minutes, spec_of
 from tests.unit.strategy_core.market import START_MS
 
+from strategy_core.intents import ExitPlan
 from strategy_core.journal import DecisionRecord
 from strategy_core.loop import trade
 from strategy_core.memory import TraderMemory
@@ -80,6 +81,23 @@ def test_the_guard_is_fed_back_and_one_bad_action_blocks_no_other() -> None:
     texts = list(map(str, run.records[0].verdicts))
     assert ["rejected(unknown_coin)", "accepted"] == texts[:2]
     assert "clamped(9999 -> " in texts[2]
+
+
+def test_a_wrong_rule_of_an_exit_plan_is_a_verdict_that_says_where() -> None:
+    """After those of the actions; the strategy sees it, and the rest of the plan counts."""
+    typo = ExitPlan(coin="BTC", invalidation="price < 1990 and clos(4h) < 2", confidence=0.9)
+    fine = ExitPlan(coin="ETH", invalidation="price < 1990")
+    mind = Scripted(Decision(actions=(buy("0.5"),), plans=(fine, typo)))
+    run = drive(FakeVenue(steps=3), spec_of("flat"), strategy=mind)
+    assert mind.seen[1].verdicts == run.records[0].verdicts
+    accepted, rejected = mind.seen[1].verdicts
+    assert ("accepted", 2) == (str(accepted), rejected.action)
+    assert (
+        "rejected(exit_plan: plan of BTC: invalidation: column 18: unknown field 'clos', did you "
+        "mean close?)" == str(rejected)
+    )
+    assert () == mind.seen[2].verdicts
+    assert {"exit_plan": 1} == run.result.guards.rejected
 
 
 def test_each_decision_leaves_one_record_with_the_answer_to_it() -> None:

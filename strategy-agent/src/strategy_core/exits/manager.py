@@ -30,7 +30,7 @@ from strategy_core.exits.kinds import PREEMPTIVE, ExitKind, ExitState
 from strategy_core.exits.ledger import follow, is_price, makes_sense
 from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord, PendingExit
 from strategy_core.exits.orders import LATE_MS, ExitOrders
-from strategy_core.exits.plans import adopt_plans, expire_plans
+from strategy_core.exits.plans import PlanFault, adopt_plans, expire_plans
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import ACCOUNT_AGE_MAX_MS, PositionFacts, evaluate, trailing_begins
 from strategy_core.exits.standing import Backing, standing_of
@@ -63,12 +63,14 @@ class Review:
             cancels of stops that were replaced.
         notes: what was done and why, for the journal.
         closed: positions that have come to their end since the last look.
+        wrong: plans that could not be taken over, or not all of them.
         watch: what the next wait shall bring.
     """
 
     actions: tuple[Action, ...] = ()
     notes: tuple[str, ...] = ()
     closed: tuple[ExitRecord, ...] = ()
+    wrong: tuple[PlanFault, ...] = ()
     watch: Watch = field(default_factory=Watch)
 
 
@@ -173,7 +175,8 @@ class ExitManager:
             Exits that follow from the plans, what could not be taken over and why, and what the
             next wait shall bring, in place of the review's.
         """
-        notes = adopt_plans(
+        notes: list[str] = []
+        wrong = adopt_plans(
             self.memory,
             plans,
             intents,
@@ -184,7 +187,12 @@ class ExitManager:
         )
         sights = self._look(observation, self._backings(observation))
         actions = self._act(sights, observation, notes)
-        return Review(actions=actions, notes=tuple(notes), watch=self._watch(observation, sights))
+        return Review(
+            actions=actions,
+            notes=tuple(notes),
+            wrong=tuple(wrong),
+            watch=self._watch(observation, sights),
+        )
 
     def _backings(self, observation: Observation) -> dict[str, Backing]:
         """Where each position stands that has a price; by our own sums if the report has none."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,18 @@ SHARES: Final = {"confidence": (0.0, 1.0), "structure": (-1.0, 1.0), "trend": (-
 Entry: TypeAlias = PlaceOrder | ParentOrder
 
 
+class PlanFault(NamedTuple):
+    """A plan that could not be taken over, or not all of it.
+
+    Attributes:
+        plan: index of the plan within its decision.
+        reason: what is wrong, and where.
+    """
+
+    plan: int
+    reason: str
+
+
 def adopt_plans(
     memory: ExitMemory,
     plans: Sequence[ExitPlan],
@@ -35,7 +47,7 @@ def adopt_plans(
     rules: ExitRules,
     interval_ms: int,
     instruments: Instruments,
-) -> list[str]:
+) -> list[PlanFault]:
     """Write plans, and the legs of entries, into the memory.
 
     Args:
@@ -50,7 +62,7 @@ def adopt_plans(
     Returns:
         What could not be taken over, and why. The rest of a plan counts.
     """
-    notes: list[str] = []
+    wrong: list[PlanFault] = []
     entries: dict[str, Entry] = {
         intent.coin: intent
         for intent in intents
@@ -62,17 +74,18 @@ def adopt_plans(
             stop = entry.stop_loss.price if entry.stop_loss else None
             target = entry.take_profit.price if entry.take_profit else None
             _protect(record, _positive(stop), _positive(target))
-    for plan in plans:
+    for index, plan in enumerate(plans):
         if plan.coin not in instruments:
-            notes.append(f"exit plan of {plan.coin[:20]}: there is no such coin")
+            wrong.append(PlanFault(index, f"plan of {plan.coin[:20]}: there is no such coin"))
             continue
         good, faults = _checked(plan, rules)
-        notes += [f"exit plan of {plan.coin}: {fault}" for fault in faults]
+        if faults:
+            wrong.append(PlanFault(index, f"plan of {plan.coin}: {'; '.join(faults)}"))
         record = _record(memory, plan.coin, entries.get(plan.coin), observation.now_ms)
         record.plan = _merged(record.plan, good)
         _protect(record, good.stop, good.target)
         _read_bar(record, good, observation, interval_ms)
-    return notes
+    return wrong
 
 
 def expire_plans(memory: ExitMemory, observation: Observation, interval_ms: int) -> list[str]:

@@ -109,6 +109,7 @@ class SmallVenue:
                 actions=tuple(actions),
                 notes=(*review.notes, *adopted.notes),
                 closed=review.closed,
+                wrong=adopted.wrong,
                 watch=adopted.watch,
             )
         self.fills = []

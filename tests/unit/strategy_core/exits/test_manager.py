@@ -159,10 +159,10 @@ def test_a_rule_that_cannot_be_read_leaves_the_one_before_and_the_rest_of_the_pl
     venue = opened(plan=ExitPlan(coin="ETH", invalidation="price < 1990", stop=Decimal(1980)))
     bad = ExitPlan(coin="ETH", invalidation="close(4h > 1", swing=Decimal(-3), confidence=0.9)
     review = venue.step("2000", plan=bad)
-    assert [
-        "exit plan of ETH: swing -3 is not a positive price",
-        "exit plan of ETH: invalidation: column 10: expected ')', found '>'",
-    ] == [note for note in review.notes if note.startswith("exit plan")]
+    (fault,) = review.wrong
+    assert fault.plan == 0
+    assert "plan of ETH: swing -3 is not a positive price; " in fault.reason
+    assert fault.reason.endswith("; invalidation: column 10: expected ')', found '>'")
     held = venue.memory.coins["ETH"]
     assert held.plan is not None
     assert ("price < 1990", None, 0.9) == (
@@ -175,7 +175,7 @@ def test_a_rule_that_cannot_be_read_leaves_the_one_before_and_the_rest_of_the_pl
 def test_a_plan_for_an_unknown_coin_is_told() -> None:
     venue = opened()
     review = venue.step("2000", plan=ExitPlan(coin="DOGE"))
-    assert "exit plan of DOGE: there is no such coin" in review.notes
+    assert [(0, "plan of DOGE: there is no such coin")] == list(review.wrong)
 
 
 def test_a_part_is_tried_under_one_id_only_and_then_left() -> None:
