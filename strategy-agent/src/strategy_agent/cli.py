@@ -152,6 +152,22 @@ async def _asked(connector: "Connector", specs: Sequence["TraderSpec"]) -> list[
 add_commands(cli)
 
 
+@cli.command()
+def journal(
+    file: Annotated[Path, typer.Argument(help="The journal, as var/journal/sma-1.jsonl.")],
+) -> None:
+    """Sum up the last run of a journal: verdicts by rule, exits, pauses, failures, alerts.
+
+    Parts of it that were put aside are read as well.
+
+    Example: strategy-agent journal var/journal/sma-1.jsonl
+    """
+    from strategy_agent.journal_summary import summarize, table_of
+
+    for line in table_of(summarize(file)):
+        typer.echo(line)
+
+
 def main() -> None:
     """Run the command line."""
     run_command(cli, name="strategy-agent")
