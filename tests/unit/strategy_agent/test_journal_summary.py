@@ -62,7 +62,7 @@ def test_a_journal_says_what_the_run_itself_says(tmp_path: Path) -> None:
             "unknown_coin 1",
             "exit_plan 1",
         ),
-        *("paused or stopped 1", "alerts 1", "decision 1", "failed 5"),
+        *("paused or stopped 1", "alerts 1", "decision 1", "failed 4"),
     ):
         assert line in lines
     assert any("PAUSED (strategy): ValueError: no idea" in line for line in lines)
