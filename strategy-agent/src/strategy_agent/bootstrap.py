@@ -21,6 +21,7 @@ from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders
 from strategy_agent.application.parts import Cancel, Parts, ProcessContext
 from strategy_agent.application.ports import DurableIntent, Steps
+from strategy_agent.application.presence import Presence
 from strategy_agent.local import LocalTrader, address_of
 from strategy_agent.settings import Settings
 from strategy_core.port import instruments_of
@@ -96,9 +97,13 @@ class Connector:
             self._claim_token(spec, stack)
             journal = self._journal(spec)
             stack.callback(journal.close)
-            venue = VenueHttp(self.calls(spec))
+            presence = Presence(self.clock)
+            venue = VenueHttp(
+                self.calls(spec), presence=presence, lost_limit_s=settings.retry_window_s
+            )
             stack.push_async_callback(venue.close)
-            clock, meta = await venue.clock(), await venue.meta()
+            world, meta = await venue.connect(), await venue.meta()
+            clock = world.began
             orders = VenueOrders(
                 self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
             )
@@ -111,7 +116,12 @@ class Connector:
             cancel = _cancel_with(orders, self.clock, spec.trader_id)
             if settings.local_steps or not clock.wakes:
                 local = LocalTrader(
-                    spec=spec, clock=clock, orders=orders, market=market, wall=self.clock
+                    spec=spec,
+                    clock=clock,
+                    orders=orders,
+                    market=market,
+                    wall=self.clock,
+                    presence=presence,
                 )
                 steps = local.open(
                     stack,
@@ -124,6 +134,8 @@ class Connector:
                     ),
                     folder=self._state_dir,
                     kept=memory.load(),
+                    world=world,
+                    take_place=venue.take_place,
                 )
                 cancel = local.cancel
             return Parts(
@@ -140,6 +152,7 @@ class Connector:
                 leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt if local is not None else None,
+                presence=presence,
             )
 
     async def _connect_ccxt(self, spec: TraderSpec) -> Parts:
@@ -156,7 +169,15 @@ class Connector:
             stack.push_async_callback(market.close)
             memory = self._memory(spec)
             clock = over_ccxt.clock_of(wall)
-            local = LocalTrader(spec=spec, clock=clock, orders=exchange, market=market, wall=wall)
+            presence = Presence(wall)
+            local = LocalTrader(
+                spec=spec,
+                clock=clock,
+                orders=exchange,
+                market=market,
+                wall=wall,
+                presence=presence,
+            )
             steps = local.open(
                 stack,
                 follow=lambda keeper, chance: CcxtAccountStream(
@@ -179,6 +200,7 @@ class Connector:
                 leave=_nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt,
+                presence=presence,
             )
 
     def _claim_ccxt(self, trader_id: str, stack: AsyncExitStack) -> None:

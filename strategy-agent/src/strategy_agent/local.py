@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
@@ -21,7 +21,9 @@ from strategy_agent.application.ports import (
     Kept,
     MarketData,
 )
+from strategy_agent.application.presence import Presence
 from strategy_agent.application.venue_time import VenueTime
+from strategy_agent.application.venue_world import VenueWorld
 from suite.addresses import derived_address, is_address, normal_address
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
@@ -41,6 +43,7 @@ class LocalTrader:
         orders: the account's way to the venue.
         market: market data.
         wall: the machine's clock.
+        presence: is told whether the venue is there.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class LocalTrader:
         orders: ExchangeConnection,
         market: MarketData,
         wall: Clock,
+        presence: Presence,
     ) -> None:
         self._spec = spec
         self._clock = clock
         self._orders = orders
         self._market = market
         self._wall = wall
+        self._presence = presence
         self._delivery: OrderDelivery | None = None
         self._cache: AccountStateCache | None = None
         self._steps: LocalSteps | None = None
@@ -68,6 +73,8 @@ class LocalTrader:
         follow: Callable[[AccountKeeper, random.Random], AccountStream],
         folder: Path,
         kept: Kept | None,
+        world: VenueWorld | None = None,
+        take_place: Callable[[], Awaitable[None]] | None = None,
     ) -> LocalSteps:
         """Open files, and follow the account until the stack is closed.
 
@@ -76,6 +83,8 @@ class LocalTrader:
             follow: makes the account's stream, which tells the keeper; with the chance of pauses.
             folder: of intents and latch.
             kept: of an earlier run; fills that it had not been told of are told at the join.
+            world: at the venue, where it can say which one it has.
+            take_place: lets time begin without waiting for this account.
 
         Raises:
             StorageError: the intents cannot be kept, or belong to another process.
@@ -96,11 +105,18 @@ class LocalTrader:
         stack.push_async_callback(delivery.close)
         self._delivery = delivery
         cache = AccountStateCache(clock=self._wall, user=address_of(self._spec))
-        keeper = AccountKeeper(cache, self._orders, chance=chance)
+        keeper = AccountKeeper(
+            cache,
+            self._orders,
+            chance=chance,
+            presence=self._presence,
+            look=world.look if world is not None else None,
+        )
+        time = VenueTime(self._clock)
         following = asyncio.create_task(keeper.run(follow(keeper, chance)), name=f"account-{name}")
         stack.push_async_callback(_ended, following)
         steps = LocalSteps(
-            time=VenueTime(self._clock),
+            time=time,
             cache=cache,
             mids=keeper.mids,
             delivery=delivery,
@@ -108,6 +124,9 @@ class LocalTrader:
             user=address_of(self._spec),
             kept=kept,
         )
+        steps.begin = _beginning(self._spec, world, time, take_place)
+        if world is not None:
+            cache.listeners.append(lambda _change: world.told(cache.state.as_of_ms))
         following.add_done_callback(steps.following_ended)
         self._cache, self._steps = cache, steps
         return steps
@@ -134,6 +153,25 @@ def address_of(spec: TraderSpec) -> str:
     if is_address(account):
         return normal_address(account)
     return derived_address(f"account:{account}".encode())
+
+
+def _beginning(
+    spec: TraderSpec,
+    world: VenueWorld | None,
+    time: VenueTime,
+    take_place: Callable[[], Awaitable[None]] | None,
+) -> Callable[[], Awaitable[None]] | None:
+    """Say how the beginning of a paced world is waited for; None where there is none."""
+    if world is None or world.began.mode != "paced" or not world.began.waits_for:
+        return None
+
+    async def begin() -> None:
+        if take_place is not None and spec.account_id in world.began.waits_for:
+            await take_place()
+        await world.begun()
+        time.begun()
+
+    return begin
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -15,6 +15,7 @@ from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept
+from strategy_agent.application.presence import Presence
 from strategy_agent.application.status import Alert
 from strategy_core.building import StrategyKind
 from strategy_core.orders.memory import Child
@@ -173,6 +174,8 @@ class ScriptedVenue:
         self.memories: dict[str, MemoryCell] = {}
         self.mode: Any = "lockstep"
         self.url = "http://venue"
+        self.world = ""
+        self.presence = Presence(ManualClock(9))
         self._steps = steps
         self._sleeps = sleeps
         self.series = {c: SnapshotSeries(c, random_bars(3000, seed=i)) for i, c in enumerate(COINS)}
@@ -217,7 +220,7 @@ class ScriptedVenue:
         now_ms = steps.venue.now_ms
         return Parts(
             venue=self.url,
-            clock=ClockState(mode=self.mode, now_ms=now_ms, speed=0.0),
+            clock=ClockState(mode=self.mode, now_ms=now_ms, speed=0.0, world=self.world),
             meta=META,
             steps=steps,
             account=steps,
@@ -229,6 +232,7 @@ class ScriptedVenue:
             close=close,
             leave=leave,
             adopt=self.adopt,
+            presence=self.presence,
         )
 
     def journal(self, name: str) -> JournalList:

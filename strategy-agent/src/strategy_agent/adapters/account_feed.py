@@ -32,7 +32,7 @@ from suite.service.feed import FeedTimeouts, MalformedFrame, MinuteBudget, Unifi
 from suite.service.feed_socket import FeedSocket
 from suite.service.http import bearer
 
-ACCOUNT_TIMEOUTS: Final = FeedTimeouts(ping_s=5.0, silence_s=15.0, open_s=15.0)
+ACCOUNT_TIMEOUTS: Final = FeedTimeouts(ping_s=3.0, silence_s=15.0, open_s=15.0)
 """A dead connection is found, and replaced, before its account counts as stale after 20 s."""
 
 

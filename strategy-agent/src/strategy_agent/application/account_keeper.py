@@ -4,9 +4,10 @@ Nothing is polled. The venue is read when a connection has been opened; `rest_ca
 """
 
 import asyncio
+import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,8 @@ from strategy_agent.application.account_events import AccountEvent, MidsPush
 from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.live_mids import LiveMids
 from strategy_agent.application.ports import AccountReads, AccountStream
+from strategy_agent.application.presence import Presence
+from strategy_agent.application.venue_world import WorldChanged
 from suite.errors import SuiteError
 
 CONNECT: Final = "connect"
@@ -29,6 +32,8 @@ class KeeperTimeouts:
             is repeated.
         reads: after so many reads that do not explain it, the difference is told instead.
         first_heal_s, longest_heal_s: before an account that differs is connected to anew again.
+        gone_s, silent_s: without a connection, and with one over which nothing comes, until the
+            venue counts as lost.
     """
 
     tick_s: float = 0.5
@@ -37,6 +42,8 @@ class KeeperTimeouts:
     reads: int = 4
     first_heal_s: float = 30.0
     longest_heal_s: float = 600.0
+    gone_s: float = 2.0
+    silent_s: float = 7.0
 
 
 class AccountKeeper:
@@ -48,6 +55,8 @@ class AccountKeeper:
         chance: of the jitter of pauses.
         mids: prices that come over the same connection.
         timeouts: see there.
+        presence: is told when the venue is lost, and when it is back.
+        look: has a look at the venue after each connection, before what it says is believed.
 
     Attributes:
         rest_calls: requests to the venue by reason: `connect`.
@@ -63,6 +72,8 @@ class AccountKeeper:
         chance: random.Random,
         mids: LiveMids | None = None,
         timeouts: KeeperTimeouts | None = None,
+        presence: Presence | None = None,
+        look: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self.cache = cache
         self.mids = mids or LiveMids()
@@ -72,6 +83,9 @@ class AccountKeeper:
         self._reads = reads
         self._chance = chance
         self._timeouts = timeouts or KeeperTimeouts()
+        self._presence = presence
+        self._look = look
+        self._reason = ""
         self._connection = 0
         self._wanted = asyncio.Event()
 
@@ -80,6 +94,9 @@ class AccountKeeper:
 
         Args:
             stream: tells this keeper.
+
+        Raises:
+            WorldChanged: in an exception group; the venue has another world by now.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(stream.run())
@@ -113,6 +130,7 @@ class AccountKeeper:
     def lost(self, reason: str) -> None:
         """Note that nothing comes."""
         self._connection += 1
+        self._reason = reason
         self.cache.lost()
 
     # how
@@ -126,23 +144,36 @@ class AccountKeeper:
     async def _reconcile(self, connection: int) -> None:
         """Read the account until the reads explain what the stream told, or it is another one."""
         timeouts, pause_s, unexplained = self._timeouts, self._timeouts.first_pause_s, 0
+        looked = self._look is None
         while connection == self._connection and self.cache.state.live:
-            if not self.cache.ready:
+            if looked and not self.cache.ready:
                 await asyncio.sleep(min(timeouts.tick_s, 0.02))
                 continue
             try:
+                if not looked:
+                    await self._have_a_look()
+                    looked = True
+                    continue
                 if await self._read(connection):
                     return
                 unexplained += 1
                 wait_s = pause_s
+            except WorldChanged:
+                raise
             except SuiteError as fault:
                 self.failed_reads += 1
+                self._reason = str(fault)
                 wait_s = max(pause_s, (fault.retry_after_ms or 0) / 1000)
             if unexplained >= timeouts.reads:
                 self.cache.give_in()
                 return
             await asyncio.sleep(wait_s * self._chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, timeouts.longest_pause_s)
+
+    async def _have_a_look(self) -> None:
+        if self._look is not None:
+            self.rest_calls[CONNECT] += 1
+            await self._look()
 
     async def _read(self, connection: int) -> bool:
         """Ask for fills, ledger and account, and merge the answers; say whether they explain it.
@@ -167,6 +198,7 @@ class AccountKeeper:
         while True:
             await asyncio.sleep(timeouts.tick_s)
             state = cache.state
+            self._tell_presence()
             if not state.live:
                 continue
             if cache.push_age_ms > cache.limits.push_s * 1000:
@@ -178,6 +210,17 @@ class AccountKeeper:
                     heal_s = min(2 * heal_s, timeouts.longest_heal_s)
             elif not state.reconciling and not state.differences and now_s() >= next_heal_s:
                 heal_s = timeouts.first_heal_s
+
+    def _tell_presence(self) -> None:
+        """Tell that the venue is lost, or back: then its account is known again."""
+        silent_s, state, timeouts = self.cache.age_ms / 1000, self.cache.state, self._timeouts
+        if self._presence is None or math.isinf(silent_s):
+            return
+        if silent_s > (timeouts.silent_s if state.live else timeouts.gone_s):
+            why = "nothing comes over the connection" if state.live else self._reason
+            self._presence.lost(f"the account's stream: {why}", silent_s=silent_s)
+        elif state.live and not state.reconciling:
+            self._presence.back()
 
 
 def _needs_fills(difference: str) -> bool:

@@ -163,14 +163,16 @@ def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
     kept = parts.memory.load()
     if kept is None:
         return None
-    if parts.clock.mode == "wall":
-        if kept.venue != parts.venue:
+    simulated = parts.clock.mode != "wall" or (parts.clock.world and kept.world)
+    if not simulated:
+        if kept.venue != parts.venue or kept.world:
             raise ConfigError(
                 f"trader {spec.trader_id} remembers {kept.venue}, not {parts.venue}: set "
                 "TRADING_URL back, or move its file in state/ away to start afresh there"
             )
         return kept
-    if kept.venue == parts.venue and kept.now_ms <= parts.clock.now_ms:
+    same = kept.venue == parts.venue and kept.world == parts.clock.world
+    if same and kept.now_ms <= parts.clock.now_ms:
         return kept
     parts.memory.forget()
     return None

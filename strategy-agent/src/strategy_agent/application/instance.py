@@ -14,14 +14,15 @@ from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.driving import drive
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
-from strategy_agent.application.retrying import Retries
+from strategy_agent.application.retrying import Retries, may_be_tried_again
 from strategy_agent.application.status import SIMULATION, Alert, Status
 from strategy_agent.application.stopping import CANCEL_LIMIT_S, cancel_entries
+from strategy_agent.application.venue_world import WorldChanged
 from strategy_agent.application.watched_run import WatchedRun
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
 from strategy_core.risk.commands import Command
-from suite.contracts.clock import AccountView
+from suite.contracts.clock import AccountView, ClockMode
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import Action
@@ -64,7 +65,7 @@ class StrategyInstance:
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self._try_now = asyncio.Event()
-        self._real_time = False
+        self._mode: ClockMode | None = None
         self._retries = Retries(())
         self._stops = self._leaves = False
         self._notes: list[dict[str, Any]] = []
@@ -114,7 +115,7 @@ class StrategyInstance:
         if not self.running:
             self.failure, self.status.error, self.status.state = None, "", "starting"
             self.status.retries, self.status.stopped = 0, ""
-            self._stops, self._real_time = False, False
+            self._stops, self._mode = False, None
             self._settled.clear()
             self._task = asyncio.create_task(self._run(), name=self.spec.trader_id)
 
@@ -149,7 +150,7 @@ class StrategyInstance:
             self._settled.set()
 
     async def _supervised(self) -> None:
-        """Trade; where that fails in real time, do so again after a pause."""
+        """Trade; where that fails and the world goes on, do so again after a pause."""
         self._retries = Retries(self._context.retry_pauses_s)
         while (pause_s := await self._connect_and_trade()) is not None:
             self._try_now.clear()
@@ -164,10 +165,9 @@ class StrategyInstance:
             parts = await self._context.connect(self.spec)
         except Exception as error:  # noqa: BLE001  of this trader alone
             return self._failed(error, begun_s)
-        self._parts, self._real_time = parts, parts.clock.mode == "wall"
-        self.run.connected(parts)
+        self._parts, self._mode = parts, parts.clock.mode
         self.alerts.journal = parts.journal
-        self.status.connection = "connected"
+        self.run.connected(parts)
         self._settled.set()
         pause_s: float | None = None
         try:
@@ -179,10 +179,12 @@ class StrategyInstance:
                     await parts.leave(None)
             raise
         except Exception as error:  # noqa: BLE001  of this trader alone
-            await self._cancel_entries(parts)
+            if not isinstance(error, WorldChanged):  # there is nothing of it in the other one
+                await self._cancel_entries(parts)
             pause_s = self._failed(error, begun_s)
         finally:
-            self._parts, self.status.connection = None, SIMULATION
+            self._parts = None
+            self.run.disconnected(parts, tries_again=pause_s is not None)
             self.alerts.journal = None
             self.run.over()
             await self._let_go(parts)
@@ -221,14 +223,16 @@ class StrategyInstance:
         fault, retries = self._fault_of(error), self._retries
         self.status.error = str(fault)
         lasted_s = asyncio.get_running_loop().time() - begun_s
-        pause_s = retries.pause_s(fault, lasted_s=lasted_s) if self._real_time else None
+        pause_s = None
+        if may_be_tried_again(fault, self._mode):
+            pause_s = retries.pause_s(fault, lasted_s=lasted_s)
         if pause_s is None:
             self.failure, self.status.state = fault, "failed"
             self.alerts.tell("connection" if self.run.memory is None else "failure", str(fault))
         else:
             self.status.state, self.status.retries = "retrying", retries.count
             said = f"{fault}; failure {retries.count}, tried again in {pause_s:g} s"
-            self.alerts.tell("failure", said)
+            self.alerts.tell("world" if isinstance(fault, WorldChanged) else "failure", said)
         return pause_s
 
     def _fault_of(self, error: Exception) -> SuiteError:

@@ -53,7 +53,11 @@ class Keeper:
         """
         store = self._parts.memory
         picture = Kept(
-            trader_id=self._trader_id, venue=self._parts.venue, now_ms=now_ms, memory=self._memory
+            trader_id=self._trader_id,
+            venue=self._parts.venue,
+            world=self._parts.clock.world,
+            now_ms=now_ms,
+            memory=self._memory,
         )
         self._asked = request
         try:

@@ -9,7 +9,7 @@ snapshots from the data contract. Nothing is asked of the venue, and nothing pol
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +19,7 @@ from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.live_mids import LiveMids
 from strategy_agent.application.ports import Delivery, Kept, MarketData
 from strategy_agent.application.venue_time import VenueTime
+from strategy_agent.application.venue_world import WorldChanged
 from strategy_core.orders.memory import fill_key
 from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts.clock import JoinRequest, PriceCross, WaitReply, WaitRequest, WakeOn, Want
@@ -67,6 +68,9 @@ class LocalSteps:
         user: address of the account.
         limits: see there.
         kept: of an earlier run; fills that it had not been told of are told at the join.
+
+    Attributes:
+        begin: returns once the world has begun, for which a join waits; None where it has.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class LocalSteps:
         self._user = user.lower()
         self._limits = limits or StepLimits()
         self._kept = kept
+        self.begin: Callable[[], Awaitable[None]] | None = None
         self._stirred = asyncio.Event()
         self._fills: list[UserFill] = []
         self._order_changed = self._asked = self._waiting = self._sending = False
@@ -99,7 +104,7 @@ class LocalSteps:
         self._snapshots: dict[str, dict[str, Any]] = {}
         self._behind: tuple[str, ...] = ()
         self._data_answers = True
-        self._broken = ""
+        self._broken: SuiteError | None = None
         cache.in_flight = self._in_flight
         cache.listeners.append(self._account_changed)
         mids.listeners.append(self._stirred.set)
@@ -124,12 +129,15 @@ class LocalSteps:
         return int(min(self._mids.age_ms, _NEVER_MS))
 
     async def join(self, request: JoinRequest) -> WaitReply:
-        """Wait until the account is known, and tell what it is.
+        """Wait until the world has begun and the account is known, and tell what it is.
 
         Raises:
             UpstreamTimeout: it is not known in time, or differs from what its fills say.
+            WorldChanged: the venue has another world by now.
             SuiteError: there is no snapshot to be had.
         """
+        if self.begin is not None:
+            await self.begin()
         try:
             async with asyncio.timeout(self._limits.ready_s):
                 while self._cache.trouble or (request.want.mids and not self._mids.mids):
@@ -196,12 +204,15 @@ class LocalSteps:
         """Learn that nobody follows the account any more; every wait then fails and says why."""
         if not task.cancelled():
             error = task.exception()
-            self._broken = f"{type(error).__name__}: {error}" if error else "it has ended"
+            why = f"{type(error).__name__}: {error}" if error else "it has ended"
+            self._broken = _change_of_world(error) or SuiteError(
+                f"the account is not followed any more: {why}"
+            )
             self._stirred.set()
 
     def _check_following(self) -> None:
-        if self._broken:
-            raise SuiteError(f"the account is not followed any more: {self._broken}")
+        if self._broken is not None:
+            raise self._broken
 
     # what happens
 
@@ -397,3 +408,10 @@ class LocalSteps:
     def _real_ms(self, venue_ms: int) -> float:
         """Real age that prices may have; a paced world tells them once a bar."""
         return self._time.real(2 * venue_ms if self._time.paced else venue_ms)
+
+
+def _change_of_world(error: BaseException | None) -> WorldChanged | None:
+    """Find it in an error, which may be a group of groups."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_change_of_world, error.exceptions)), None)
+    return error if isinstance(error, WorldChanged) else None

@@ -11,6 +11,7 @@ from strategy_agent.application.ports import (
     MemoryStore,
     Steps,
 )
+from strategy_agent.application.presence import Presence
 from strategy_core.building import StrategyKind
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
@@ -39,6 +40,7 @@ class Parts:
         plugins: imported strategies by the name of their kind.
         close: lets go of connections and files.
         leave: takes the account out of the venue's time.
+        presence: whether the venue is there.
         adopt: believes the venue's account where it differs from what was told, and says in what;
             None where the venue owns the steps, so that nothing can differ.
     """
@@ -55,6 +57,7 @@ class Parts:
     plugins: Mapping[str, StrategyKind]
     close: Callable[[], Awaitable[None]]
     leave: Leave
+    presence: Presence
     adopt: Callable[[], tuple[str, ...]] | None = None
 
 

@@ -268,6 +268,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Attributes:
         version: of this form.
         venue: where the trader was.
+        world: which one it had, see `ClockState`.
         now_ms: the venue's time then.
         memory: of the loop.
     """
@@ -275,6 +276,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     version: Literal[1] = 1
     trader_id: str
     venue: str
+    world: str = ""
     now_ms: int
     memory: TraderMemory
 

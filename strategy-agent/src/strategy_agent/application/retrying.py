@@ -3,10 +3,31 @@
 from collections.abc import Sequence
 from typing import Final
 
-from suite.errors import ConfigError, SuiteError, Unauthorized
+from strategy_agent.application.venue_world import WorldChanged
+from suite.contracts.clock import ClockMode
+from suite.errors import ConfigError, Conflict, SuiteError, Unauthorized
 
 FINAL: Final = (ConfigError, Unauthorized)
 """Failures that stay until a person has changed something."""
+
+
+def may_be_tried_again(fault: SuiteError, mode: ClockMode | None) -> bool:
+    """Say whether a run that failed may succeed later in a world of that mode.
+
+    A paced world goes on without the trader, so one that has come through an outage, or was dropped
+    for its silence, joins again; what is wrong otherwise stays wrong in a simulated one. A lockstep
+    world waits for its traders: steps are asked for again instead. A world that is no more is over
+    in any mode, and the next one begins.
+
+    Args:
+        fault: why it failed.
+        mode: of the world; None before the first connection.
+    """
+    if mode is None:
+        return False
+    if mode == "wall" or isinstance(fault, WorldChanged):
+        return True
+    return mode == "paced" and (fault.retryable or isinstance(fault, Conflict))
 
 
 class Retries:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -10,6 +11,9 @@ from suite.fixed import is_decimal
 
 SIMULATION: Final = "simulation mode"
 """An instance without a connection: nothing it wants reaches an exchange."""
+CONNECTED: Final = "connected"
+LOST: Final = "lost"
+"""The venue does not answer; what the instance knows of it is old."""
 
 State = Literal["idle", "starting", "running", "retrying", "stopping", "ended", "failed"]
 
@@ -20,7 +24,7 @@ class Alert:
 
     Attributes:
         at_ms: wall time.
-        kind: `connection`, `decision`, `stop` or `failure`.
+        kind: `connection`, `world`, `status`, `command`, `decision`, `stop` or `failure`.
     """
 
     trader_id: str
@@ -36,7 +40,10 @@ class Status:
     Attributes:
         symbols: coins it may trade.
         state: of its task.
-        connection: `connected`, or `simulation mode`.
+        connection: `connected`, `lost`, or `simulation mode`.
+        lost_since_ms: machine's time since which nothing comes from the venue, 0 while it is there;
+            lost_reason: in words.
+        waits_for: accounts that the world waits for before it begins.
         status: LIVE, PAUSED or STOPPED: what it may do.
         causes: why it is PAUSED, each with its reason.
         now_ms: the venue's time of the last turn, 0 before it.
@@ -60,6 +67,9 @@ class Status:
     symbols: tuple[str, ...] = ()
     state: State = "idle"
     connection: str = SIMULATION
+    lost_since_ms: int = 0
+    lost_reason: str = ""
+    waits_for: tuple[str, ...] = ()
     status: str = "LIVE"
     causes: Mapping[str, str] = field(default_factory=dict)
     now_ms: int = 0
@@ -92,6 +102,19 @@ class Status:
             one.coin: one.szi for one in held if not is_decimal(one.szi) or Decimal(one.szi)
         }
         self.open_orders = len(account.open_orders)
+
+    @property
+    def obstacle(self) -> str:
+        """Why it does not trade as it should at present, empty where it does or has ended."""
+        if self.waits_for:
+            waited = ", ".join(self.waits_for)
+            return f"the world has not begun: it waits for {waited} to join"
+        if self.lost_since_ms:
+            since = datetime.fromtimestamp(self.lost_since_ms / 1000, UTC)
+            return f"the venue is lost since {since:%H:%M:%S} UTC: {self.lost_reason}"
+        if self.state in {"running", "ended"}:
+            return ""
+        return f"{self.state}: {self.error}" if self.error else self.state
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values."""

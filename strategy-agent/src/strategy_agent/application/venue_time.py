@@ -7,6 +7,9 @@ from typing import Final
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import ClockState
 
+_UNTOLD_S: Final = 2.0
+_UNTOLD_BARS: Final = 1.5
+"""For how long the time of a paced world is carried on without a word of it, the longer of both."""
 _WINDOW_S: Final = 600.0
 """How long the latest lead of the venue's clock over ours counts; two clocks drift apart."""
 
@@ -16,7 +19,9 @@ class VenueTime:
 
     Wall time goes on evenly. What the venue says of it is on its way for a moment, so of all it
     said lately the latest time counts. The time of a paced world stands at a boundary until the
-    venue tells the next; should it not, it is taken to have come half a bar late.
+    venue tells the next; should it not, it is taken to have come half a bar late. That goes on for
+    a moment only: a venue that tells nothing at all has stopped, or is lost, and so its time is.
+    The time of a world that waits for somebody stands until the venue tells a later one.
 
     Args:
         state: the venue's clock, as it was just asked for.
@@ -38,6 +43,7 @@ class VenueTime:
         self._shown_ms = state.now_ms
         self._heard_ms = 0
         self._anchor_ms, self._anchor_s = state.now_ms, now_s()
+        self._begun = not state.waits_for
         self._began_s = self._anchor_s
         self._lead_ms = self._earlier_lead_ms = self._lead(state.now_ms)
 
@@ -45,7 +51,8 @@ class VenueTime:
         """The venue's time, epoch ms; never goes back."""
         now_s = self._now_s()
         if self.paced:
-            passed_ms = (now_s - self._anchor_s) * 1000 * self.speed - self._bar_ms / 2
+            passed_s = min(now_s - self._anchor_s, self._untold_s) if self._begun else 0.0
+            passed_ms = passed_s * 1000 * self.speed - self._bar_ms / 2
             now_ms = self._anchor_ms + max(0, int(passed_ms // self._bar_ms)) * self._bar_ms
         else:
             lead_ms = max(self._lead_ms, self._earlier_lead_ms)
@@ -53,13 +60,18 @@ class VenueTime:
         self._shown_ms = max(self._shown_ms, now_ms)
         return self._shown_ms
 
+    def begun(self) -> None:
+        """Note that a paced world has begun, a moment ago."""
+        if not self._begun:
+            self._anchor_s, self._begun = self._now_s(), True
+
     def heard(self, server_ms: int) -> None:
         """Take in a time that the venue has told."""
         if server_ms <= self._heard_ms:
             return  # told again, of which nothing follows
         now_s, self._heard_ms = self._now_s(), server_ms
         if self.paced and server_ms > self._anchor_ms:
-            self._anchor_ms, self._anchor_s = server_ms, now_s
+            self._anchor_ms, self._anchor_s, self._begun = server_ms, now_s, True
         if now_s - self._began_s > _WINDOW_S:
             self._began_s, self._earlier_lead_ms = now_s, self._lead_ms
             self._lead_ms = self._lead(server_ms)
@@ -77,6 +89,10 @@ class VenueTime:
     def real(self, stretch: float) -> float:
         """How long a stretch of the venue's time really takes, in its unit; never longer."""
         return stretch / max(1.0, self.speed)
+
+    @property
+    def _untold_s(self) -> float:
+        return max(_UNTOLD_S, _UNTOLD_BARS * self._bar_ms / 1000 / self.speed)
 
     def _lead(self, server_ms: int) -> float:
         return server_ms - self._now_s() * 1000 * self.speed

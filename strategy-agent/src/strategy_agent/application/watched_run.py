@@ -9,7 +9,8 @@ from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.command_queue import CommandQueue
 from strategy_agent.application.parts import Parts
 from strategy_agent.application.ports import Journal, MemoryStore
-from strategy_agent.application.status import Status, reasons_of
+from strategy_agent.application.presence import Presence
+from strategy_agent.application.status import CONNECTED, LOST, SIMULATION, Status, reasons_of
 from strategy_core.asking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord
@@ -78,6 +79,34 @@ class WatchedRun:
         """Learn where the next run keeps what it remembers and tells."""
         self._journal, self.store = parts.journal, parts.memory
         self._real_time = parts.clock.mode == "wall"
+        presence = parts.presence
+        presence.on_change = lambda: self._see_venue(presence)
+        self._see_venue(presence)
+
+    def disconnected(self, parts: Parts, *, tries_again: bool) -> None:
+        """Learn that the run is over; a venue that is lost stays so until there is another one."""
+        status = self._status
+        parts.presence.on_change = lambda: None
+        status.waits_for = ()
+        if not tries_again or not status.lost_since_ms:
+            status.connection, status.lost_since_ms, status.lost_reason = SIMULATION, 0, ""
+
+    def _see_venue(self, presence: Presence) -> None:
+        """Show whether the venue is there and its world has begun; tell what has changed."""
+        status, since_ms = self._status, presence.lost_since_ms
+        if since_ms is not None:
+            status.connection = LOST
+            if not status.lost_since_ms:
+                status.lost_since_ms, status.lost_reason = since_ms, presence.reason
+                self._alerts.tell("connection", f"the venue is lost: {presence.reason}")
+        else:
+            status.connection = CONNECTED
+            if status.lost_since_ms:
+                status.lost_since_ms, status.lost_reason = 0, ""
+                self._alerts.tell("connection", "the venue is back")
+        if presence.waits_for != status.waits_for:
+            status.waits_for = presence.waits_for
+            self._alerts.tell("world", status.obstacle if status.waits_for else "it has begun")
 
     def ask(self, actions: Sequence[Action]) -> "asyncio.Future[DecisionRecord]":
         """Have orders placed with the next decision; its record comes, or the future is canceled.

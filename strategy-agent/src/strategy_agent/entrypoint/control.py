@@ -17,7 +17,7 @@ from strategy_agent.entrypoint.commands import command_routes
 from strategy_agent.entrypoint.controlled import Controlled
 from strategy_agent.entrypoint.instances import instance_routes
 from strategy_agent.settings import Settings
-from suite.errors import ConfigError, StorageError
+from suite.errors import ConfigError, StorageError, one_line
 from suite.service.app import install_chassis
 from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore, require
@@ -49,9 +49,12 @@ def create_app(settings: Settings, controlled: Controlled) -> FastAPI:
         return Health(ok=ok, detail={"failed": failed, "stalled_s": round(stalled_s, 1)})
 
     def ready() -> Health:
-        states = [instance.status.state for instance in alpha.instances]
-        joined = sum(state in {"running", "ended"} for state in states)
-        return Health(ok=joined == len(states), detail={"joined": joined})
+        statuses = [instance.status for instance in alpha.instances]
+        found = [f"{one.trader_id}: {one.obstacle}" for one in statuses if one.obstacle]
+        detail: dict[str, str | int] = {"joined": len(statuses) - len(found)}
+        if found:
+            detail["reason"] = one_line("; ".join(found))
+        return Health(ok=not found, detail=detail)
 
     tokens = TokenStore()
     tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
