@@ -20,7 +20,7 @@ COMPILED      := $(shell find virtual-exchange/src/perp_engine shared/src/suite/
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
            --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
            --no-config --no-emit-package suite-shared --no-emit-package strategy-agent \
-           --extra service $(PYPROJECTS)
+           --extra service --extra embedded $(PYPROJECTS)
 
 DATA    ?=
 SYMBOLS ?=
