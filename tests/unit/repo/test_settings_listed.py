@@ -7,6 +7,7 @@ import pytest
 
 import data_collector.settings
 import strategy_agent.settings
+import trader_manager.settings
 import virtual_exchange.settings
 from suite.service.settings import ServiceSettings, known_names
 
@@ -15,6 +16,7 @@ SERVICES: dict[str, type[ServiceSettings]] = {
     "agent": strategy_agent.settings.Settings,
     "backtest": virtual_exchange.settings.Settings,
     "collector": data_collector.settings.Settings,
+    "trader-manager": trader_manager.settings.Settings,
 }
 
 

@@ -1,0 +1,149 @@
+"""What a leaderboard and a restart need of a whole world."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Final
+
+import numpy as np
+
+from suite.fixed import Usd
+from suite.ids import TraderId, WorldId
+from suite.service.sql import Row
+from trader_manager.adapters.postgres.tables import Tables
+from trader_manager.domain.records import (
+    EquitySample,
+    EquitySeries,
+    Progress,
+    TraderPerformance,
+    TradeTotals,
+)
+
+_BIGINT_MAX: Final = (1 << 63) - 1
+_MONEY: Final = ("equity", "net_deposits", "fees", "funding", "llm_cost", "notional")
+_TOTALS: Final = """
+SELECT trader_id, count(*) AS trades,
+    count(*) FILTER (WHERE closed_pnl > 0) AS winning,
+    count(*) FILTER (WHERE closed_pnl < 0) AS losing,
+    sum(px * sz) AS volume_usd,
+    coalesce(sum(closed_pnl) FILTER (WHERE closed_pnl > 0), 0) AS gross_profit_usd,
+    coalesce(sum(closed_pnl) FILTER (WHERE closed_pnl < 0), 0) AS gross_loss_usd,
+    sum(fee) AS fees_usd, min(time_ms) AS first_ms, max(time_ms) AS last_ms
+FROM trader_trades WHERE world = $1 AND ($2::text IS NULL OR trader_id = $2) GROUP BY trader_id
+"""
+_ENDS: Final = """
+SELECT DISTINCT ON (trader_id) * FROM equity
+WHERE world = $1 AND ($2::text IS NULL OR trader_id = $2) ORDER BY trader_id, time_ms {order}
+"""
+_PROGRESS: Final = """
+SELECT trader_id, sum(trades)::bigint AS trades, sum(decisions)::bigint AS decisions,
+    max(last_trade_ms) AS last_trade_ms, max(last_equity_ms) AS last_equity_ms,
+    max(last_decision) AS last_decision
+FROM (
+    SELECT trader_id, count(*) AS trades, 0 AS decisions, max(time_ms) AS last_trade_ms,
+        NULL::bigint AS last_equity_ms, NULL::bigint AS last_decision
+    FROM trader_trades WHERE world = $1 GROUP BY trader_id
+    UNION ALL
+    SELECT trader_id, 0, 0, NULL, max(time_ms), NULL FROM equity WHERE world = $1 GROUP BY trader_id
+    UNION ALL
+    SELECT trader_id, 0, count(*), NULL, NULL, max(number)
+    FROM decisions WHERE world = $1 GROUP BY trader_id
+) AS parts GROUP BY trader_id ORDER BY trader_id
+"""
+
+
+class BoardTables(Tables):
+    """Sums and series over the records."""
+
+    async def get_trader_performance(
+        self, world: WorldId, trader_id: TraderId
+    ) -> TraderPerformance:
+        """Sum up one trader."""
+        found = await self._performance(world, trader_id)
+        nothing = TraderPerformance(
+            trader_id=trader_id, first=None, last=None, totals=TradeTotals()
+        )
+        return found.get(trader_id, nothing)
+
+    async def list_performance(self, world: WorldId) -> Mapping[TraderId, TraderPerformance]:
+        """Sum up all traders of which something is recorded in the world."""
+        return await self._performance(world, None)
+
+    async def get_equity_series(
+        self, world: WorldId, *, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Mapping[TraderId, EquitySeries]:
+        """Read the samples of all traders."""
+        columns = ("time_ms", *_MONEY, "llm_tokens")
+        packed = ", ".join(f"array_agg({name} ORDER BY time_ms) AS {name}" for name in columns)
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                f"SELECT trader_id, {packed} FROM equity WHERE world = $1"
+                " AND time_ms >= $2 AND time_ms < $3 GROUP BY trader_id ORDER BY trader_id",
+                world,
+                since_ms if since_ms is not None else -_BIGINT_MAX,
+                until_ms if until_ms is not None else _BIGINT_MAX,
+            )
+        return {TraderId(row["trader_id"]): _series_of(row, columns) for row in rows}
+
+    async def get_progress(self, world: WorldId) -> Mapping[TraderId, Progress]:
+        """Read how far each trader is recorded."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_PROGRESS, world)
+        return {
+            TraderId(row["trader_id"]): Progress(
+                trades=row["trades"],
+                decisions=row["decisions"],
+                last_trade_ms=row["last_trade_ms"],
+                last_equity_ms=row["last_equity_ms"],
+                last_decision=row["last_decision"],
+            )
+            for row in rows
+        }
+
+    async def _performance(
+        self, world: WorldId, trader_id: TraderId | None
+    ) -> dict[TraderId, TraderPerformance]:
+        async with self._database.transaction() as connection:
+            # One picture: rows that come meanwhile are in all three answers or in none.
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            totals = _by_trader(await connection.fetch(_TOTALS, world, trader_id))
+            first = _by_trader(await connection.fetch(_ENDS.format(order="ASC"), world, trader_id))
+            last = _by_trader(await connection.fetch(_ENDS.format(order="DESC"), world, trader_id))
+        return {
+            name: TraderPerformance(
+                trader_id=name,
+                first=_sample_of(first[name]) if name in first else None,
+                last=_sample_of(last[name]) if name in last else None,
+                totals=_totals_of(totals[name]) if name in totals else TradeTotals(),
+            )
+            for name in sorted(totals.keys() | last.keys())
+        }
+
+
+def _by_trader(rows: Sequence[Row]) -> dict[TraderId, Row]:
+    return {TraderId(row["trader_id"]): row for row in rows}
+
+
+def _series_of(row: Row, columns: Sequence[str]) -> EquitySeries:
+    arrays = [np.array(row[name], dtype=np.int64) for name in columns]
+    return EquitySeries(
+        **{field.name: array for field, array in zip(fields(EquitySeries), arrays, strict=True)}
+    )
+
+
+def _sample_of(row: Row) -> EquitySample:
+    return EquitySample(
+        world=WorldId(row["world"]),
+        trader_id=TraderId(row["trader_id"]),
+        time_ms=row["time_ms"],
+        equity_usd=Usd(row["equity"]),
+        net_deposits_usd=Usd(row["net_deposits"]),
+        fees_usd=Usd(row["fees"]),
+        funding_usd=Usd(row["funding"]),
+        llm_cost_usd=Usd(row["llm_cost"]),
+        notional_usd=Usd(row["notional"]),
+        llm_tokens=row["llm_tokens"],
+    )
+
+
+def _totals_of(row: Row) -> TradeTotals:
+    return TradeTotals(**{field.name: row[field.name] for field in fields(TradeTotals)})
