@@ -152,6 +152,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     Example: virtual-exchange backtest --data var/data --traders traders.yaml --symbols BTC,ETH
     --from 2025-05-05 --to 2025-06-04 --out var/report
     """
+    from perp_engine.warm import warm_up
     from suite.service.clock import SystemClock
     from suite.service.logging import configure_logging
     from virtual_exchange.adapters.plugins import load_plugins
@@ -175,6 +176,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     request = _world_of(specs, world, option or [], named)
     plugins = load_plugins(specs) if transport == "inprocess" else None
     make_folder(out)  # before the run, not after it
+    warm_up(lambda text: typer.echo(text, err=True))
     started = time.perf_counter()
     with _progress_bar() as progress:
         if transport == "inprocess":
