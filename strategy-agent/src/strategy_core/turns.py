@@ -153,6 +153,7 @@ class TraderTurns:
                 self._account,
                 account_age_ms=_AGES if odd or "reconciling" in trouble else turn.account_age_ms,
                 mark_age_ms=turn.market_age_ms,
+                foreign=self._upkeep.foreign,
             )
         return seen
 
@@ -285,7 +286,8 @@ class TraderTurns:
         """Let everything pass the gate, what reduces first, and give every order its name."""
         turn, take = self._memory.turns, self._orders.take
         upkeep, duties, exits = self._upkeep.actions, self._duties(seen), self._review.actions
-        first = self._gate.judge((*upkeep, *duties, *exits), seen)
+        wants = (*upkeep, *duties, *exits)
+        first = self._gate.judge(wants, seen, pending=self._orders.pending())
         kept = _split(first, (len(upkeep), len(duties), len(exits)))
         before: list[Action] = [a for a in kept[0] if not isinstance(a, ParentOrder)]
         before += take(kept[1], seen, turn=turn, source="status")

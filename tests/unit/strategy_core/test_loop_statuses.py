@@ -9,6 +9,7 @@ import pytest
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, minutes, spec_of
 
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
+from strategy_core.intents import ParentOrder, Sliced
 from strategy_core.journal import DecisionRecord
 from strategy_core.loop import Answer, Request, trade
 from strategy_core.memory import TraderMemory
@@ -279,3 +280,18 @@ def test_a_restart_between_any_two_turns_changes_nothing() -> None:
         return sent
 
     assert run(restart=False) == run(restart=True)
+
+
+def test_what_is_under_way_weighs_on_the_next_slice_of_an_entry_too() -> None:
+    """An order of another coin whose fate is unknown may fill: the slice waits."""
+    sliced = ParentOrder(coin="BTC", is_buy=True, sz=Decimal(20), execution=Sliced())
+    bench = Bench(Decision(actions=(sliced,)))
+    (first,) = orders(bench.turn())
+    (second,) = orders(bench.turn())
+    assert ["BTC", "BTC"] == [one.coin for one in (first, second)]
+    name = "0x" + "9" * 32
+    bench.memory.orders.children[name] = Child(
+        cloid=name, coin="ETH", is_buy=True, sz=Decimal(5000), role="plain", decision=0, leg="0",
+        state="unknown", sent_ms=bench.venue.now_ms,
+    )  # fmt: skip
+    assert [] == orders(bench.turn())

@@ -11,7 +11,7 @@ flip a position: the venue refuses it, and being flat is what was wanted. Nothin
 the trader is paused or stopped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
@@ -115,6 +115,7 @@ class ExitManager:
         self._asked = [kind for kind in ExitKind if rules.asked_for(kind)]
         self._account: AccountView | None = None
         self._ages = (0, 0)
+        self._foreign: Container[int] = ()
         follows = bool(self._asked)
         self._nothing = Review(watch=Watch(wake_on=WakeOn(fill=follows, liquidation=follows)))
 
@@ -125,6 +126,7 @@ class ExitManager:
         *,
         account_age_ms: int = 0,
         mark_age_ms: int = 0,
+        foreign: Container[int] = (),
     ) -> Review:
         """Look at every open position.
 
@@ -133,8 +135,10 @@ class ExitManager:
             account: the venue's own report where there is one: isolated margins, liquidation
                 prices and funding are read from it.
             account_age_ms, mark_age_ms: how old they are; 0 on a venue that owns time.
+            foreign: venue's ids of open orders that are not the trader's; they are never touched.
         """
         self._account, self._ages = account, (account_age_ms, mark_age_ms)
+        self._foreign = foreign
         memory = self.memory
         if not (memory.coins or memory.coming or observation.positions or observation.fills):
             return self._nothing
@@ -289,7 +293,8 @@ class ExitManager:
             actions += self._end(sight.held, facts, observation, notes, again=again)
             if sight.held.pending is None:
                 if again:
-                    actions += outdated_stops(sight.held, observation.open_orders)
+                    orders = observation.open_orders
+                    actions += outdated_stops(sight.held, orders, foreign=self._foreign)
                 actions += self._move_stop(sight.held, facts, observation, notes)
         return tuple(actions)
 

@@ -1,5 +1,6 @@
 """Where the stop of an open position belongs; it moves in the position's favor or not at all."""
 
+from collections.abc import Container
 from decimal import Decimal
 from typing import Final
 
@@ -99,8 +100,16 @@ def place_stop(held: CoinMemory, trader_id: str, price: Decimal, now_ms: int) ->
     )
 
 
-def outdated_stops(held: CoinMemory, orders: tuple[OpenOrder, ...]) -> list[CancelOrder]:
-    """Cancel the stops behind the moved one, once that one rests: never both are missing."""
+def outdated_stops(
+    held: CoinMemory, orders: tuple[OpenOrder, ...], *, foreign: Container[int]
+) -> list[CancelOrder]:
+    """Cancel the stops behind the moved one, once that one rests: never both are missing.
+
+    Args:
+        held: the position.
+        orders: open ones.
+        foreign: ids of those that are not the trader's; they stay, whatever they do.
+    """
     if held.stop is None or all(order.cloid != held.stop.cloid for order in orders):
         return []
     exit_side = "A" if held.side > 0 else "B"
@@ -108,6 +117,7 @@ def outdated_stops(held: CoinMemory, orders: tuple[OpenOrder, ...]) -> list[Canc
         CancelOrder(coin=held.coin, oid=order.oid)
         for order in orders
         if order.coin == held.coin
+        and order.oid not in foreign
         and order.reduceOnly
         and order.side == exit_side
         and order.cloid != held.stop.cloid

@@ -48,6 +48,7 @@ class SmallVenue:
     closed: list[ExitRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    foreign: set[int] = field(default_factory=set)
     ids: int = 0
 
     def open(self, size: str, price: str, coin: str = "ETH") -> None:
@@ -96,9 +97,9 @@ class SmallVenue:
         self.marks[coin] = Decimal(mark)
         self._trigger()
         observation = self.observe()
-        review = self.manager().review(observation)
+        review = self.manager().review(observation, foreign=self.foreign)
         if self.restarts:
-            again = self.manager().review(observation)
+            again = self.manager().review(observation, foreign=self.foreign)
             assert places(review.actions) == places(again.actions)
         actions = list(review.actions)
         if plan is not None:

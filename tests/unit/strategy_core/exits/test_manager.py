@@ -284,6 +284,16 @@ def test_the_stop_of_the_entry_is_taken_down_once_the_moved_one_rests() -> None:
     assert [Decimal("2002.2")] == [Decimal(order.limitPx) for order in venue.orders]
 
 
+def test_the_stop_of_somebody_else_is_left_as_it_is() -> None:
+    """It reduces too, and stands behind the moved one; it is not the trader's to cancel."""
+    venue = opened()
+    venue.protect("1980")
+    venue.foreign = {venue.orders[0].oid}
+    for _ in range(3):
+        venue.step("2020")
+    assert [1980, Decimal("2002.2")] == [Decimal(order.limitPx) for order in venue.orders]
+
+
 def test_a_moved_stop_that_is_lost_or_too_small_is_placed_again() -> None:
     venue = opened()
     venue.step("2020")
