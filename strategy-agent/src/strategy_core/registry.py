@@ -11,7 +11,7 @@ from strategy_core.building import Setup, StrategyKind, kind_of
 from strategy_core.exits.rules import ExitRules
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Instruments, Strategy
-from strategy_core.risk.limits import YARDSTICK, RiskLimits
+from strategy_core.risk.limits import YARDSTICK, RiskLimits, scaled
 from strategy_core.strategies.fixed_spread import FixedSpread
 from strategy_core.strategies.flat import Flat
 from strategy_core.strategies.funding_rate import FundingRate
@@ -108,7 +108,7 @@ def generator_for(trader_id: str, seed: int) -> np.random.Generator:
 
 def _risk(spec: TraderSpec) -> dict[str, Any]:
     kind = KINDS.get(spec.strategy.kind)
-    return {**(kind.risk if kind else {}), **spec.risk}
+    return {**scaled(len(spec.symbols)), **(kind.risk if kind else {}), **spec.risk}
 
 
 def _problems_of_strategy(

@@ -89,6 +89,7 @@ class Exposure:
         for coin, position in observation.positions.items():
             self._coins[coin] = _Coin(position.size)
         self._gone: set[int] = set()
+        self._reducing: dict[_Kind, Decimal] = {}
         self.resting = len(pending)
         for order in observation.open_orders:
             self._rest(order, 1)
@@ -100,9 +101,19 @@ class Exposure:
         """Signed position."""
         return self._coin(coin).position
 
-    def reducible(self, coin: str, *, is_buy: bool) -> Decimal:
-        """Largest size of a reduce-only order that could ever fill."""
-        return max(ZERO, self._coin(coin).ahead(is_buy=not is_buy))
+    def reducible(self, order: Order, *, at_once: bool) -> Decimal:
+        """Largest size of a reduce-only order that could ever fill.
+
+        What rests at limits is worth no more than the position all together, and so are orders
+        that take at a limit; those with a trigger stand in for each other, and one at the market
+        goes before all of them.
+
+        Args:
+            order: reduce-only.
+            at_once: a market order, not one worked over time.
+        """
+        least = ZERO if at_once else self._reducing.get(_kind(order), ZERO)
+        return max(ZERO, self._coin(order.coin).ahead(is_buy=not order.is_buy) - least)
 
     def closing(self, order: Order) -> Decimal:
         """Part of an order that closes what is held; the rest opens or adds."""
@@ -161,6 +172,9 @@ class Exposure:
             if at_once:
                 coin.position += closing if order.is_buy else -closing
                 self._free += closing * price / self.leverage(order.coin)
+            elif order.order_type.limit is not None:
+                kind = _kind(order)
+                self._reducing[kind] = self._reducing.get(kind, ZERO) + order.sz
             return
         coin.rest(order.sz, is_buy=order.is_buy)
         coin.highest = max(coin.highest, order.limit_px)
@@ -237,6 +251,21 @@ class Exposure:
 
     def _coin(self, coin: str) -> _Coin:
         return self._coins.setdefault(coin, _Coin())
+
+
+class _Kind(NamedTuple):
+    """Reduce-only orders of this decision that share what there is to reduce."""
+
+    coin: str
+    is_buy: bool
+    takes: bool
+    has_trigger: bool
+
+
+def _kind(order: Order) -> _Kind:
+    limit = order.order_type.limit
+    takes = limit is not None and limit.tif is Tif.IOC and order.limit_px > 0
+    return _Kind(order.coin, order.is_buy, takes, limit is None)
 
 
 def places(order: Order) -> int:

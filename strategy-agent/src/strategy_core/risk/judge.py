@@ -26,6 +26,9 @@ from suite.enums import TraderStatus
 
 UNLISTED_CANCELS: Final = 100
 """Cancellations in one decision of orders that are not listed: just sent, or known to nobody."""
+REDUCTIONS: Final = 100
+"""Reduce-only orders of one decision that are not at the market: at least so many, more where
+`max_actions` is more. A position needs a few."""
 _FORMS = (PlaceOrder, ModifyOrder, CancelOrder, SetLeverage, AdjustMargin, ParentOrder)
 
 
@@ -63,7 +66,7 @@ class Judge:
         self._seen = observation
         self._in_doubt = in_doubt
         self._canceled: set[tuple[object, ...]] = set()
-        self._unlisted = 0
+        self._unlisted = self._adding = self._reducing = 0
         self._exposure = Exposure(
             observation, limits=limits, instruments=instruments, pending=pending
         )
@@ -72,7 +75,7 @@ class Judge:
         """Decide on one intent and count it.
 
         Args:
-            index: of the intent; from `max_actions` on only what reduces passes.
+            index: of the intent.
             intent: as decided, whatever it is.
 
         Returns:
@@ -129,7 +132,8 @@ class Judge:
             return _rejected(index, "bad_number", asked), action
         highest = self._instruments[action.coin].max_leverage
         allowed = min(action.leverage, highest, max(1, int(self._limits.max_leverage)))
-        block = self._block(index, action.coin)
+        self._adding += 1
+        block = self._block(action.coin)
         held = self._seen.positions.get(action.coin)
         if block and (held is None or allowed > held.leverage):
             return _rejected(index, block, asked), action
@@ -160,9 +164,9 @@ class Judge:
             return "unknown_coin"
         return "" if self._validator.has_numbers(order) else "bad_number"
 
-    def _block(self, index: int, coin: str) -> str:
+    def _block(self, coin: str) -> str:
         """Why there is no new risk in a coin at present; empty when there may be."""
-        if index >= self._limits.max_actions:
+        if self._adding > self._limits.max_actions:
             return "too_many_actions"
         status = self._machine.status
         if status is TraderStatus.STOPPED:
@@ -175,7 +179,13 @@ class Judge:
         return "cool_down" if resting else ""
 
     def _reduce(self, index: int, order: Order, *, at_once: bool) -> tuple[Verdict, Order]:
-        """Let a reduce-only order through, no larger than what it could ever reduce."""
+        """Let a reduce-only order through, no larger than what it could ever reduce.
+
+        All that are at the market may close the same position; of others those of one decision
+        together, and no more of them than a position needs.
+        """
+        if not at_once and self._reducing >= max(REDUCTIONS, self._limits.max_actions):
+            return _rejected(index, "too_many_actions", order.sz), order
         instrument = self._instruments.get(order.coin)
         checked = Checked(order=order)
         if instrument is not None:
@@ -185,7 +195,7 @@ class Judge:
         if checked.refused:
             return _rejected(index, checked.rule, order.sz), order
         allowed = checked.order
-        most = self._exposure.reducible(order.coin, is_buy=order.is_buy)
+        most = self._exposure.reducible(order, at_once=at_once)
         if not self._holdings_doubtful():
             if most <= 0:
                 return _rejected(index, "reduce_only", order.sz), order
@@ -193,6 +203,7 @@ class Judge:
                 allowed = msgspec.structs.replace(allowed, sz=most)
                 checked = Checked(order=allowed, rule="reduce_only", before=order.sz, after=most)
         self._exposure.count(allowed, at_once=at_once)
+        self._reducing += not at_once
         return _told(index, checked, order.sz), allowed
 
     def _holdings_doubtful(self) -> bool:
@@ -202,7 +213,8 @@ class Judge:
 
     def _add(self, index: int, order: Order, *, at_once: bool) -> tuple[Verdict, Order]:
         """Let through of an order that may add what every limit allows."""
-        rule = self._block(index, order.coin)
+        self._adding += 1
+        rule = self._block(order.coin)
         if rule:
             return self._only_closing(index, order, rule, at_once=at_once)
         price = self._exposure.price(order.coin)

@@ -18,9 +18,10 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             may be set.
         max_coin_exposure: exposure of one coin over equity.
         max_order_notional: what one order may open or add, over equity.
-        max_actions: actions of one decision that do more than reduce.
-        max_open_orders: orders resting, protective ones counted too.
-        max_orders_per_minute: orders that may add, in any 60 s.
+        max_actions: orders and changes of leverage in one decision that do more than reduce; as
+            given for up to 2 coins, see `scaled`.
+        max_open_orders: orders resting, protective ones counted too; for up to 3 coins.
+        max_orders_per_minute: orders that may add, in any 60 s; for up to 5 coins.
         max_executions: fills that opened or added since a person last started or resumed it.
         max_day_loss: loss since 00:00 UTC as a fraction of the equity then; pauses it for the day.
         at_day_loss: whether positions are then closed, or held.
@@ -79,6 +80,25 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             ("stale_account", account_age_ms, self.account_age_s),
         )
         return tuple(name for name, age, most in ages if age > min(2 * interval_ms, most * 1000))
+
+
+def scaled(symbols: int) -> dict[str, int]:
+    """Default limits on numbers of orders for a trader of several coins.
+
+    A maker may quote 10 levels on both sides of each coin, places them at once and renews them
+    within a minute; what protects its inventory rests beside them.
+
+    Args:
+        symbols: how many coins.
+    """
+    return {
+        name: min(most, max(least, each * symbols))
+        for name, least, each, most in (
+            ("max_actions", 50, 20, 1000),
+            ("max_open_orders", 100, 30, 1000),
+            ("max_orders_per_minute", 300, 60, 1200),
+        )
+    }
 
 
 YARDSTICK: Final[Mapping[str, Any]] = {

@@ -2,14 +2,19 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
+from strategy_core.orders.memory import fill_key
 from strategy_core.port import ZERO
 from strategy_core.risk.limits import MINUTE_MS, RiskLimits
 from strategy_core.risk.status import StatusState
 from suite.contracts.hyperliquid_info import UserFill
 from suite.fixed import parse_decimal
+
+FILLS_KEPT: Final = 512
+"""Fills remembered, so that one told again, as after a restart, counts once."""
 
 
 class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +32,7 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         results: of trades still open, by coin, USD after fees.
         losses: losing trades in a row, by coin.
         executions: fills that opened or added since a person last started or resumed the trader.
+        fills: the latest ones counted, oldest first.
     """
 
     day: int = -1
@@ -41,6 +47,7 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     results: dict[str, Decimal] = msgspec.field(default_factory=dict)
     losses: dict[str, int] = msgspec.field(default_factory=dict)
     executions: int = 0
+    fills: list[str] = msgspec.field(default_factory=list)
     state: StatusState = msgspec.field(default_factory=StatusState)
 
     def rebase(self, equity: Decimal, net_deposits: Decimal | None) -> None:
@@ -82,10 +89,10 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """Count executions and losing trades; a trade lasts from flat to flat.
 
         Args:
-            fills: new ones, oldest first, with readable numbers.
+            fills: oldest first, with readable numbers; one that was told before counts no more.
             limits: how many losses in a row, and how long a coin then rests.
         """
-        for fill in fills:
+        for fill in self._new(fills):
             start, size = parse_decimal(fill.startPosition), parse_decimal(fill.sz)
             signed = size if fill.side == "B" else -size
             if start * signed >= 0 or abs(signed) > abs(start):
@@ -94,6 +101,18 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             self.results[fill.coin] = self.results.get(fill.coin, ZERO) + earned
             if start and start * (start + signed) <= 0:
                 self._close(fill, limits)
+
+    def _new(self, fills: Iterable[UserFill]) -> list[UserFill]:
+        """Leave out the fills that have counted, and remember the others."""
+        known = set(self.fills)
+        new = []
+        for fill in fills:
+            if (key := fill_key(fill)) not in known:
+                known.add(key)
+                self.fills.append(key)
+                new.append(fill)
+        del self.fills[:-FILLS_KEPT]
+        return new
 
     def _close(self, fill: UserFill, limits: RiskLimits) -> None:
         lost = self.results.pop(fill.coin) < 0

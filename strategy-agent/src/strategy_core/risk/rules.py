@@ -30,7 +30,10 @@ RULES: Final[dict[str, Rule]] = {
         "rejected",
     ),
     "too_many_actions": Rule(
-        "more in one decision than allowed", ("max_actions",), "rejected", "passes"
+        "more in one decision than allowed",
+        ("max_actions",),
+        "rejected",
+        "passes at the market, of others a hundred",
     ),
     "stopped": Rule("the trader is STOPPED", ("drawdown_stop",), "rejected", "passes"),
     "paused": Rule(
@@ -72,7 +75,8 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "would_cross": Rule("post-only, and beyond the last known touch", (), "rejected", "passes"),
     "reduce_only": Rule(
-        "larger than what it could reduce; with nothing to reduce it is refused",
+        "larger than what it could reduce beside the limit orders before it; "
+        "with nothing to reduce it is refused",
         (),
         "passes",
         "clamped",

@@ -12,7 +12,7 @@ from tests.unit.strategy_core.fake_venue import INSTRUMENTS, account_view
 from strategy_core.intents import Intent
 from strategy_core.port import Observation, Verdict, observe
 from strategy_core.risk.gate import Guarded, RiskGate
-from strategy_core.risk.judge import UNLISTED_CANCELS
+from strategy_core.risk.judge import REDUCTIONS, UNLISTED_CANCELS
 from strategy_core.risk.limits import RiskLimits
 from strategy_core.risk.memory import RiskMemory
 from suite.contracts.clock import WaitReply
@@ -22,13 +22,14 @@ from suite.contracts.venue import (
     AdjustMargin,
     CancelOrder,
     Leg,
+    LimitType,
     ModifyOrder,
     OrderType,
     PlaceOrder,
     SetLeverage,
     TriggerType,
 )
-from suite.enums import Tpsl
+from suite.enums import Tif, Tpsl
 
 LIMITS = RiskLimits(max_leverage=2.0, max_coin_exposure=1.5, max_actions=5, max_order_notional=20.0)
 
@@ -273,6 +274,46 @@ def test_too_many_actions_are_cut_off() -> None:
     actions, verdicts = judge(see(), *[order(f"1.{n}") for n in range(6)])
     assert len(actions) == 5
     assert verdicts[5] == "rejected(too_many_actions)"
+
+
+def reduce_only(size: str, tif: Tif = Tif.GTC) -> PlaceOrder:
+    """A limit order that closes some of a long position of BTC, above the mid or through it."""
+    price = "99" if tif is Tif.IOC else "101"
+    kind = OrderType(limit=LimitType(tif=tif))
+    return msgspec.structs.replace(order(f"-{size}", px=price, reduce=True), order_type=kind)
+
+
+@pytest.mark.parametrize("tif", [Tif.GTC, Tif.IOC])
+def test_reduce_only_limits_of_one_decision_share_the_position(tif: Tif) -> None:
+    """The surplus is cut off: nothing could ever fill it."""
+    asked = [reduce_only(size, tif) for size in ("4", "4", "4", "1")]
+    assert ["accepted", "accepted", "clamped(4 -> 2): reduce_only", "rejected(reduce_only)"] == (
+        judge(see({"BTC": "10"}), *asked)[1]
+    )
+
+
+def test_what_closes_at_once_and_stops_pass_beside_resting_exits() -> None:
+    """A resting target is no reason to keep an exit back, nor is one exit of another kind."""
+    trigger = TriggerType(isMarket=True, triggerPx=Decimal(95), tpsl=Tpsl.STOP_LOSS)
+    stop = msgspec.structs.replace(order("-10", reduce=True), order_type=OrderType(trigger=trigger))
+    asked = (reduce_only("10"), stop, stop, reduce_only("10", Tif.IOC), order("-10", reduce=True))
+    assert ["accepted"] * 5 == judge(see({"BTC": "10"}), *asked)[1]
+
+
+def test_a_flood_of_reductions_is_cut_off_but_not_what_is_at_the_market() -> None:
+    """Of those that may rest a hundred; closing at the market always passes."""
+    small = [reduce_only("0.01") for _ in range(REDUCTIONS + 20)]
+    verdicts = judge(see({"BTC": "10"}), *small, order("-10", reduce=True))[1]
+    assert REDUCTIONS + 1 == verdicts.count("accepted")
+    assert ["rejected(too_many_actions)"] * 20 + ["accepted"] == verdicts[REDUCTIONS:]
+
+
+def test_only_what_may_add_counts_as_an_action() -> None:
+    """Quotes that are taken down and placed anew are half as many."""
+    rest = tuple(resting("0.01", oid=n) for n in range(10))
+    cancels = [CancelOrder(coin="BTC", oid=order.oid) for order in rest]
+    placed = [order(f"0.2{n}", px="99") for n in range(5)]
+    assert {"accepted"} == set(judge(see(orders=rest), *cancels, *placed)[1])
 
 
 def test_verdicts_name_what_was_asked_and_what_was_let_through() -> None:

@@ -35,6 +35,10 @@ def fill(**changes: Any) -> UserFill:
     return msgspec.structs.replace(whole, **changes)
 
 
+def told(tid: int) -> UserFill:
+    return fill(tid=tid)
+
+
 OPENING = fill(side="B", startPosition="0", closedPnl="0", fee="0")
 
 
@@ -160,13 +164,13 @@ def duplicate(trial: Trial, step: int) -> list[str]:
 
 def loss_streak(trial: Trial, step: int) -> list[str]:
     """Three losses in a row."""
-    trial.begin(replace(see(), fills=(fill(),) * (3 + step)))
+    trial.begin(replace(see(), fills=tuple(map(told, range(3 + step)))))
     return trial.verdicts(now(see(), NOW_MS + 1), order("1"))
 
 
 def loss_cool_down(trial: Trial, step: int) -> list[str]:
     """60 minutes after the last of them."""
-    trial.begin(replace(see(), fills=(fill(),) * 3))
+    trial.begin(replace(see(), fills=tuple(map(told, range(3)))))
     return trial.verdicts(now(see(), NOW_MS + 3_600_000 - step), order("1"))
 
 
@@ -313,3 +317,36 @@ def test_a_yardstick_has_wider_limits_which_its_trader_may_narrow() -> None:
     narrowed = limits_of(spec_of("hodl", risk={"drawdown_pause": 0.1, "drawdown_stop": 0.3}))
     assert (0.3, "hold") == (narrowed.drawdown_stop, narrowed.at_day_loss)
     assert RiskLimits() == limits_of(spec_of("random"))
+
+
+# ---- several coins ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coins", [1, 2, 13, 50, 200])
+def test_limits_on_numbers_grow_with_the_coins_and_what_is_set_wins(coins: int) -> None:
+    """A maker of 10 levels on both sides of each coin is never cut off; the bounds hold."""
+    symbols = tuple(f"C{n}" for n in range(coins))
+    limits = limits_of(spec_of("fixed_spread", symbols=symbols))
+    bounded = min(coins, 50)
+    assert 20 * bounded <= limits.max_actions <= 1000
+    assert min(1000, 30 * coins) <= limits.max_open_orders <= 1000
+    assert min(1200, 60 * coins) <= limits.max_orders_per_minute <= 1200
+    narrow = limits_of(spec_of("fixed_spread", symbols=symbols, risk={"max_actions": 3}))
+    assert (3, limits.max_open_orders) == (narrow.max_actions, narrow.max_open_orders)
+
+
+def test_a_maker_of_ten_levels_on_thirteen_coins_places_all_its_quotes() -> None:
+    symbols = tuple(f"C{n}" for n in range(13))
+    spec = spec_of("fixed_spread", symbols=symbols)
+    lattice = {coin: replace(INSTRUMENTS["BTC"], coin=coin) for coin in symbols}
+    gate = RiskGate(limits_of(spec), symbols=symbols, instruments=lattice, memory=RiskMemory())
+    seen = see(mids=dict.fromkeys(symbols, "100.0"))
+    quotes = [
+        order(f"{sign}0.11", coin, str(100 - int(f"{sign}1") * level))
+        for coin in symbols
+        for level in (1, *[round(1 + n / 10, 1) for n in range(1, 10)])
+        for sign in ("", "-")
+    ]
+    verdicts = gate.judge(quotes, seen).verdicts
+    assert {"accepted"} == {str(verdict) for verdict in verdicts}
+    assert len(quotes) == 260

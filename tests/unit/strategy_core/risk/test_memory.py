@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from suite.enums import TraderStatus
 
 DAY_MS = 86_400_000
 MIDNIGHT_MS = 1_746_403_200_000
+TIDS = count(1)
 LIVE, PAUSED, STOPPED = TraderStatus.LIVE, TraderStatus.PAUSED, TraderStatus.STOPPED
 
 
@@ -300,8 +302,13 @@ def test_a_fill_that_cannot_be_read_pauses_the_trader() -> None:
 def fill(side: str, start: str, *, pnl: str = "0", sz: str = "1", fee: str = "0.1") -> UserFill:
     return UserFill(
         coin="BTC", px="100", sz=sz, side=side, time=MIDNIGHT_MS, startPosition=start,  # type: ignore[arg-type]
-        dir="", closedPnl=pnl, hash="", oid=1, crossed=True, fee=fee, tid=1,
+        dir="", closedPnl=pnl, hash="", oid=1, crossed=True, fee=fee, tid=next(TIDS),
     )  # fmt: skip
+
+
+def again(one: UserFill) -> UserFill:
+    """Another fill that says the same."""
+    return msgspec.structs.replace(one, tid=next(TIDS))
 
 
 def rested(fills: Iterable[UserFill], streak: int) -> bool:
@@ -324,8 +331,23 @@ def test_a_trade_lasts_from_flat_to_flat_and_counts_after_fees() -> None:
 def test_a_gain_ends_a_streak() -> None:
     """Two losses, a gain, two losses: never three in a row."""
     loss, gain = fill("A", "1", pnl="-1"), fill("A", "1", pnl="2")
-    assert rested([loss, loss, loss], 3)
-    assert not rested([loss, loss, gain, loss, loss], 3)
+    more = [again(loss) for _ in range(3)]
+    assert rested([loss, *more[:2]], 3)
+    assert not rested([loss, more[0], gain, *more[1:]], 3)
+
+
+def test_a_fill_that_is_told_again_counts_once() -> None:
+    """At once, after a restart, and beside others; of two traders' trades one id may be both."""
+    account = Account(RiskLimits(loss_streak=2))
+    opened, loss = fill("B", "0"), fill("A", "1", pnl="-1")
+    account.look("1000", fills=(opened, loss, loss))
+    account.look("1000", fills=(loss, opened))
+    assert (1, {"BTC": 1}) == (account.memory.executions, account.memory.losses)
+    other = msgspec.structs.replace(loss, time=loss.time + 1)
+    account.look("1000", fills=(other,))
+    assert account.memory.cool_downs
+    account.look("1000", fills=tuple(fill("B", "0") for _ in range(600)))
+    assert len(account.memory.fills) == 512
 
 
 def test_the_other_coins_do_not_rest() -> None:
