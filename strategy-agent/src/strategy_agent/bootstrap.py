@@ -91,7 +91,10 @@ class Connector:
         if settings.ccxt_exchange:
             return await self._connect_ccxt(spec)
         if not settings.trading_url:
-            raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
+            raise ConfigError(
+                "TRADING_URL is not set: where to trade, such as http://127.0.0.1:8100 for the "
+                "venue that `virtual-exchange serve` starts"
+            )
         plugins = load_plugins(spec)
         async with AsyncExitStack() as stack:
             self._claim_token(spec, stack)

@@ -85,7 +85,10 @@ def run(
 
 @cli.command()
 def strategies() -> None:
-    """List the kinds of strategies with their parameters and defaults.
+    """List the strategies, with their parameters.
+
+    The kinds that a traders file may name, each parameter with its default, and the limits of
+    every trader's risk.
 
     Example: strategy-agent strategies
     """
@@ -113,10 +116,11 @@ def check(
         str | None, typer.Option(help="Ids of those that shall trade; all by default: a,b,c.")
     ] = None,
 ) -> int:
-    """Check a traders file and its plugins, each problem with its line; trade nothing.
+    """Check a traders file; trade nothing.
 
-    Where TRADING_URL is set, the venue is asked too: whether it answers, knows the traders and
-    trades their coins.
+    Each problem is told with its line, those of plugins and their parameters too. Where
+    TRADING_URL is set, the venue is asked as well: whether it answers, knows the traders and trades
+    their coins.
 
     Example: strategy-agent check --config traders.yaml --trader sma-1
     """
@@ -140,7 +144,8 @@ def check(
     if found:
         raise ConfigError(f"{config} has {len(found)} problem{'s' if len(found) > 1 else ''}")
     where = settings.trading_url or "the venue was not asked: TRADING_URL is not set"
-    typer.echo(f"{config}: {len(chosen)} traders, all well ({where})")
+    many = "trader" if len(chosen) == 1 else "traders"
+    typer.echo(f"{config}: {len(chosen)} {many}, all well ({where})")
     return 0
 
 

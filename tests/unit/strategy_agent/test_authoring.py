@@ -84,22 +84,36 @@ def test_new_writes_both_files_once(folder: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a-b", "is no name of a module"),
-        ("class", "is no name of a module"),
-        ("../x", "is no name of a module"),
+        ("a-b", "is no name of a Python module: letters, digits and _, such as a_b"),
+        ("class", "such as my_strategy"),
+        ("../x", "such as x"),
+        ("1st", "such as my_strategy"),
         ("numpy", "a module numpy is installed"),
-        ("traders", "traders.yaml is there already"),
     ],
 )
 def test_new_refuses_what_could_not_be_found_or_would_be_lost(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
 ) -> None:
-    if name == "traders":
-        (folder / "traders.yaml").write_text("mine")
     before = list(folder.iterdir())
     assert 2 == run("new", name)
     assert text in capsys.readouterr().err
     assert before == list(folder.iterdir())
+
+
+def test_new_leaves_a_traders_file_as_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And shows what to add to it, which then is in order."""
+    assert 0 == run("new", "my_momentum")
+    capsys.readouterr()
+    assert 0 == run("new", "my_second")
+    said = capsys.readouterr().out
+    path = folder / "traders.yaml"
+    assert "my_second" not in path.read_text()
+    entry = said.partition("add to its list:\n")[2].partition("next:\n")[0]
+    path.write_text(path.read_text() + entry)
+    assert 0 == run("check", "--config", "traders.yaml", "--trader", "my_second-1")
+    assert "1 trader, all well" in capsys.readouterr().out
 
 
 @pytest.mark.process
@@ -110,7 +124,8 @@ def test_good_plugin_passes_every_check() -> None:
     )
     assert (0, "") == (done.returncode, done.stderr)
     lines = done.stdout.splitlines()
-    assert [f"ok {check}" for check in CHECKS] == [" ".join(row.split()[:2]) for row in lines[:-1]]
+    assert [f"ok {check}" for check in CHECKS] == [" ".join(row.split()[:2]) for row in lines[:-2]]
+    assert lines[-1].startswith("my_momentum:Momentum keeps the protocol: ")
     assert "300 observations" in lines[-1]
     assert "a decision takes" in lines[-1]
 
@@ -138,7 +153,9 @@ def test_faulty_plugin_is_told_what_is_wrong(folder: Path) -> None:
     ("arguments", "text"),
     [
         (("absent:Mine",), "cannot load absent:Mine: ModuleNotFoundError"),
-        (("absent",), "write package.module:Class, not 'absent'"),
+        (("absent",), "write package.module:Class, such as absent:Momentum, not 'absent'"),
+        (("./a/b.py:C",), "such as a.b:C, not"),
+        (("json:JSONDecodr",), "json has no class JSONDecodr, did you mean JSONDecoder?"),
         (("json:JSONDecoder",), "has no nested msgspec struct Params"),
         (("absent:Mine", "--symbols", "BTC,BTCUSDT"), "a coin is there twice"),
         (("absent:Mine", "--symbols", "a b"), "--symbols: not a symbol"),
@@ -150,3 +167,17 @@ def test_wrong_use_is_one_line(arguments: tuple[str, ...], text: str) -> None:
     assert (2, "") == (done.returncode, done.stdout)
     assert text in done.stderr
     assert 1 == done.stderr.count("\n")
+
+
+@pytest.mark.process
+def test_what_could_not_be_looked_at_is_not_called_good() -> None:
+    """A strategy that cannot be built has shown nothing else."""
+    run("new", "my_momentum")
+    done = outcome_of("my_momentum:Momentum", "--params", '{"hour": 5}')
+    lines = done.stdout.splitlines()
+    assert (1, ["FAILED", *["-"] * (len(CHECKS) - 1)]) == (
+        done.returncode,
+        [row.split()[0] for row in lines[: len(CHECKS)]],
+    )
+    assert "my_momentum:Momentum has 1 problem:" in lines
+    assert "  builds: strategy.params.hour: unknown key, did you mean hours?" in lines

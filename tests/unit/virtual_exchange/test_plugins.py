@@ -45,8 +45,8 @@ def test_each_plugin_is_imported_once_and_built_in_kinds_not_at_all() -> None:
     ("kind", "text"),
     [
         ("plugin:absent:Mine", "cannot load absent:Mine: ModuleNotFoundError"),
-        ("plugin:json:Absent", "cannot load json:Absent: AttributeError"),
-        ("plugin:json", "write package.module:Class, not 'json'"),
+        ("plugin:json:Absent", "cannot load json:Absent: json has no class Absent"),
+        ("plugin:json", "write package.module:Class, such as json:Momentum, not 'json'"),
         ("plugin:json:JSONDecoder", "JSONDecoder has no nested msgspec struct Params"),
     ],
 )
