@@ -36,6 +36,10 @@ from suite.service.http import step_session
 
 _WORLD_HINT = "does TRADING_URL name the right world?"
 _GIVEN_HINT = "is the given token that of the trader?"
+_NO_VENUE = (
+    "TRADING_URL is not set: where to trade, such as http://127.0.0.1:8100 for the venue that "
+    "`virtual-exchange serve` starts"
+)
 _REQUEST_S = 10.0
 _ORDER_CONNECTIONS = 32
 """An exit must not wait for a connection that an answer keeps which does not come."""
@@ -91,10 +95,7 @@ class Connector:
         if settings.ccxt_exchange:
             return await self._connect_ccxt(spec)
         if not settings.trading_url:
-            raise ConfigError(
-                "TRADING_URL is not set: where to trade, such as http://127.0.0.1:8100 for the "
-                "venue that `virtual-exchange serve` starts"
-            )
+            raise ConfigError(_NO_VENUE)
         plugins = load_plugins(spec)
         async with AsyncExitStack() as stack:
             self._claim_token(spec, stack)
@@ -312,18 +313,19 @@ class Connector:
         """Hold a token for one trader until the stack is closed: a token is an account.
 
         Raises:
-            ConfigError: another trader of this process trades with it.
+            ConfigError: there is none, or another trader of this process trades with it.
         """
         token, trader_id = self._token_of(spec.trader_id), spec.trader_id
-        other = self._in_use.get(token) if token else None
+        if not token:
+            raise ConfigError(f"trader {trader_id} has no token: {self._token_hint(trader_id)}")
+        other = self._in_use.get(token)
         if other is not None and other != trader_id:
             raise ConfigError(
                 f"trader {trader_id} has no token of its own: {self._token_source(trader_id)} is "
                 f"that of {other}; each trader needs one, in TRADER_TOKENS where there are several"
             )
-        if token:
-            self._in_use[token] = trader_id
-            stack.callback(self._in_use.pop, token, None)
+        self._in_use[token] = trader_id
+        stack.callback(self._in_use.pop, token, None)
 
     def _token_of(self, trader_id: str) -> str:
         given = self._tokens.get(trader_id)

@@ -6,7 +6,7 @@ import resource
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.stopping import CANCEL_LIMIT_S
@@ -15,6 +15,9 @@ from strategy_agent.entrypoint.progress import Progress
 from strategy_agent.settings import Settings
 from suite.contracts.trader import TraderSpec
 from suite.errors import ConfigError
+
+if TYPE_CHECKING:
+    from strategy_agent.entrypoint.control import ControlServer
 
 
 async def run_traders(
@@ -40,7 +43,7 @@ async def run_traders(
     alpha = AlphaLoop(connector.context())
     for spec in specs:
         alpha.add(spec, written=written.get(spec.trader_id))
-    url = ""
+    server: ControlServer | None = None
     if control:
         from strategy_agent.entrypoint.control import start
         from strategy_agent.entrypoint.controlled import Controlled
@@ -48,10 +51,10 @@ async def run_traders(
         controlled = Controlled(
             alpha=alpha, loop=asyncio.get_running_loop(), use_token=connector.use_token
         )
-        url = start(settings, controlled)
-        _say(f"strategy-agent control on {url}")
+        server = start(settings, controlled)
+        _say(f"strategy-agent control on {server.url}")
     ended = asyncio.Event()
-    progress = Progress(alpha, wall=connector.clock, control_url=url)
+    progress = Progress(alpha, wall=connector.clock, control_url=server.url if server else "")
     shown = None if quiet else asyncio.create_task(progress.show(ended))
     frozen = asyncio.create_task(freeze_once_connected(alpha))
     try:
@@ -61,6 +64,8 @@ async def run_traders(
         ended.set()
         if shown is not None:
             await shown
+        if server is not None:
+            await asyncio.to_thread(server.close)
     for line in progress.outcome():
         _say(line)
     return alpha

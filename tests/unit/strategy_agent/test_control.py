@@ -194,12 +194,16 @@ def test_the_control_api_listens_where_it_says_and_on_loopback_only(tmp_path: Pa
     loop = asyncio.new_event_loop()
     venue = ScriptedVenue()
     acted = Controlled(alpha=alpha_with(venue, "a"), loop=loop, use_token=venue.use_token)
-    url = start(Settings.load(port=0, state_dir=tmp_path), acted)
+    server = start(Settings.load(port=0, state_dir=tmp_path), acted)
+    url = server.url
     assert "flat" == httpx.get(f"{url}/status").json()["traders"][0]["kind"]
     with pytest.raises(StorageError, match="cannot listen on 127"):
         start(Settings.load(port=int(url.rsplit(":", 1)[1]), state_dir=tmp_path), acted)
     with pytest.raises(ConfigError, match="refusing to listen"):
         start(Settings.load(port=0, host="0.0.0.0", state_dir=tmp_path), acted)
+    server.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/status")
     loop.close()
 
 

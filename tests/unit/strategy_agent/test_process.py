@@ -164,6 +164,38 @@ def test_check_of_a_venue_needs_a_token(
     assert done.returncode
 
 
+@pytest.mark.parametrize(
+    ("tokens", "hint"),
+    [
+        ({}, "set TRADER_TOKEN, or a in TRADER_TOKENS for several traders"),
+        ({"TRADER_TOKENS": '{"b": "token-b"}'}, "or a in TRADER_TOKENS for several traders"),
+    ],
+)
+def test_no_token_is_wrong_use(
+    venue: Callable[..., str], agent: Agent, tokens: dict[str, str], hint: str
+) -> None:
+    """Before anything has begun."""
+    run = ("run", "--config", "traders.yaml", "--trader", "a")
+    one_line(agent(*run, TRADING_URL=venue(), **tokens), 2, "trader a has no token", hint)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "hint"),
+    [
+        ({"TRADER_TOKEN": "token-of-nobody"}, "is TRADER_TOKEN the token of a?"),
+        (
+            {"TRADER_TOKENS": '{"a": "token-of-nobody"}'},
+            "is the entry a of TRADER_TOKENS the token of a?",
+        ),
+    ],
+)
+def test_the_setting_that_a_wrong_token_is_from_is_named(
+    venue: Callable[..., str], agent: Agent, tokens: dict[str, str], hint: str
+) -> None:
+    run = ("run", "--config", "traders.yaml", "--trader", "a")
+    one_line(agent(*run, TRADING_URL=venue(), **tokens), 1, "401", hint)
+
+
 def test_a_wrong_token_is_one_line(venue: Callable[..., str], agent: Agent) -> None:
     """The venue's own words, what to look at, and never the token."""
     done = agent("run", "--config", "traders.yaml", "--trader", "a",

@@ -23,6 +23,7 @@ from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore, require
 
 OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
+CLOSE_LIMIT_S: Final = 1
 STALLED_S: Final = 60.0
 """How long the traders' event loop may stand still before the process counts as unhealthy."""
 
@@ -122,11 +123,41 @@ class _Movement:
         self._asked_s = None
 
 
-def start(settings: Settings, controlled: Controlled) -> str:
-    """Serve in a thread of its own for as long as the process lives.
+class ControlServer:
+    """The control API, served in a thread of its own.
 
-    Returns:
-        The address.
+    A thread that is still inside of compiled code when the interpreter goes away crashes the
+    process, so it is to be closed.
+
+    Args:
+        app: served.
+        listener: where.
+    """
+
+    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=CLOSE_LIMIT_S,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="control", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer what was asked, and end; not for longer than a moment."""
+        self._server.should_exit = True
+        self._thread.join(2 * CLOSE_LIMIT_S)
+
+
+def start(settings: Settings, controlled: Controlled) -> ControlServer:
+    """Serve in a thread of its own until it is closed.
 
     Raises:
         ConfigError: the address may not be used without `TRUSTED_NETWORK=true`.
@@ -144,11 +175,4 @@ def start(settings: Settings, controlled: Controlled) -> str:
         raise StorageError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
         ) from None
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, name="control", daemon=True
-    )
-    thread.start()
-    host, port = listener.getsockname()[:2]
-    return f"http://{host}:{port}"
+    return ControlServer(app, listener)
