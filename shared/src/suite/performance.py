@@ -13,6 +13,9 @@ import numpy as np
 
 from suite.bars import DAY_MS, F64, I64
 
+Curve = I64 | F64
+"""Equity, micro-USD: of an account, or of what one would have become without deposits."""
+
 DAYS_A_YEAR = 365
 SHARPE_DAYS_MIN = 30
 CAGR_DAYS_MIN = 90
@@ -31,7 +34,7 @@ class Drawdown:
     duration_ms: int
 
 
-def daily_equity(time_ms: I64, equity: I64) -> I64:
+def daily_equity(time_ms: I64, equity: Curve) -> Curve:
     """Equity at the start, at every UTC midnight inside, and at the end.
 
     Args:
@@ -46,11 +49,11 @@ def daily_equity(time_ms: I64, equity: I64) -> I64:
     keep[0] = True
     if not midnights[1:].any():
         keep[-1] = True
-    kept: I64 = equity[keep]
+    kept: Curve = equity[keep]
     return kept
 
 
-def returns_of(equity: I64) -> F64:
+def returns_of(equity: Curve) -> F64:
     """Relative changes `E[t] / E[t-1] - 1`, shape (n - 1,); after a ruin (E <= 0) they are 0."""
     before, after = equity[:-1].astype(np.float64), equity[1:].astype(np.float64)
     result = np.zeros(len(before))
@@ -58,7 +61,7 @@ def returns_of(equity: I64) -> F64:
     return result
 
 
-def total_return(equity: I64) -> float:
+def total_return(equity: Curve) -> float:
     """`E[last] / E[first] - 1`."""
     return float(equity[-1]) / float(equity[0]) - 1.0
 
@@ -141,7 +144,7 @@ def sortino(daily_returns: F64) -> float | None:
     return float(np.mean(daily_returns)) / downside * sqrt(DAYS_A_YEAR)
 
 
-def max_drawdown(time_ms: I64, equity: I64) -> Drawdown:
+def max_drawdown(time_ms: I64, equity: Curve) -> Drawdown:
     """Deepest fall from the running peak, which includes the start, and longest time since one."""
     peak = np.maximum.accumulate(equity)
     depth = float(np.max((peak - equity) / np.maximum(peak, 1)))
