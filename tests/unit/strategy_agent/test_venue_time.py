@@ -59,3 +59,30 @@ def test_a_paced_world_stands_at_its_boundary_until_the_next_is_told_or_is_half_
 @pytest.mark.parametrize(("speed", "expected"), [(1.0, 30.0), (60.0, 0.5)])
 def test_a_wait_is_as_long_as_it_really_takes(speed: float, expected: float) -> None:
     assert expected == Hands(speed=speed).time.wait_s(90_000)
+
+
+@pytest.mark.parametrize(
+    ("speed", "stands_ms"), [(60.0, 60_000), (1.0, 60_000), (600.0, 1_140_000)]
+)
+def test_a_paced_world_that_tells_nothing_stands_after_a_moment(
+    speed: float, stands_ms: int
+) -> None:
+    """A venue that hangs for an hour has not gone on for an hour."""
+    hands = Hands(mode="paced", speed=speed)
+    shown = hands.shown(3600)
+    assert 60_000 + stands_ms == shown
+    assert shown == hands.shown(3600)
+    hands.time.heard(shown + 60_000)
+    assert shown + 60_000 == hands.shown(0)
+
+
+def test_a_world_that_waits_for_somebody_stands_until_it_has_begun() -> None:
+    hands = Hands(mode="paced", speed=60.0, waits_for=("bob",))
+    assert 60_000 == hands.shown(100)
+    hands.time.begun()
+    assert 60_000 == hands.shown(1.4)
+    assert 120_000 == hands.shown(0.2)
+    other = Hands(mode="paced", speed=60.0, waits_for=("bob",))
+    assert 60_000 == other.shown(100)
+    other.time.heard(120_000)
+    assert 180_000 == other.shown(1.6)

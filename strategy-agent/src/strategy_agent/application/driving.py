@@ -165,7 +165,7 @@ def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
         return None
     simulated = parts.clock.mode != "wall" or (parts.clock.world and kept.world)
     if not simulated:
-        if kept.venue != parts.venue or kept.world:
+        if kept.venue != parts.venue or kept.world != parts.clock.world:
             raise ConfigError(
                 f"trader {spec.trader_id} remembers {kept.venue}, not {parts.venue}: set "
                 "TRADING_URL back, or move its file in state/ away to start afresh there"
