@@ -77,6 +77,8 @@ async def test_a_trader_outlives_its_manager_and_is_found_again(
         await second.stop("alice")
     while (await first.look("alice")).actual == "running":  # noqa: ASYNC110 - its threads end
         await asyncio.sleep(0.01)
+    wanted = await first.look("alice")
+    assert "absent" == wanted.actual, "an end that was wanted is no crash"
     await second.forget("alice")
     assert () == await second.known()
 
@@ -88,7 +90,8 @@ async def test_one_that_is_killed_and_one_that_cannot_begin_have_crashed(
     runtime = LocalProcesses(tmp_path / "fleet", SystemClock())
     await runtime.start(launch(venue))
     os.kill((await runtime.look("alice")).pid, signal.SIGKILL)
-    await runtime.stop("alice")
+    while (await runtime.look("alice")).actual == "running":  # noqa: ASYNC110 - its threads end
+        await asyncio.sleep(0.01)
     assert "crashed" == (await runtime.look("alice")).actual
     record = tmp_path / "fleet/alice/process.json"
     record.write_text(record.read_text().replace(f'"pid":{_pid(record)}', f'"pid":{os.getpid()}'))

@@ -114,7 +114,7 @@ class Connector:
             stack.push_async_callback(orders.close)
             market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
             stack.push_async_callback(market.close)
-            memory = self._memory(spec)
+            memory = self._memory(spec, durable=not clock.world)
             steps: Steps = venue
             local: LocalTrader | None = None
             cancel = _cancel_with(orders, self.clock, spec.trader_id)
@@ -171,7 +171,7 @@ class Connector:
             stack.push_async_callback(exchange.close)
             market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
             stack.push_async_callback(market.close)
-            memory = self._memory(spec)
+            memory = self._memory(spec, durable=True)
             clock = over_ccxt.clock_of(wall)
             presence = Presence(wall)
             local = LocalTrader(
@@ -350,10 +350,10 @@ class Connector:
             return NoJournal()
         return JournalFile(self._journal_dir, spec.trader_id)
 
-    def _memory(self, spec: TraderSpec) -> MemoryFile | NoMemory:
+    def _memory(self, spec: TraderSpec, *, durable: bool) -> MemoryFile | NoMemory:
         if self._journal_dir is None:
             return NoMemory()
-        return MemoryFile(self._state_dir, spec.trader_id)
+        return MemoryFile(self._state_dir, spec.trader_id, durable=durable)
 
     @property
     def _state_dir(self) -> Path:

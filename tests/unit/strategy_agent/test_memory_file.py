@@ -94,3 +94,17 @@ def test_a_write_that_fails_leaves_the_old_memory(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"cannot write the memory"):
         keep(tmp_path, 2)
     assert kept(1) == file(tmp_path).load()
+
+
+def test_of_a_simulated_world_nothing_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It outlives its process all the same, and is replaced as a whole."""
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    quick, durable = MemoryFile(tmp_path / "q", "a", durable=False), MemoryFile(tmp_path, "a")
+    for memory in (quick, durable):
+        memory.write(memory.encode(kept(3)))
+        assert kept(3) == memory.load()
+    assert 2 == len(synced)
+    assert ["a.json"] == [path.name for path in (tmp_path / "q").iterdir()]

@@ -104,6 +104,11 @@ def expand_env(value: Any, env: Mapping[str, str]) -> Any:
     return value
 
 
+def variables_in(value: Any) -> tuple[str, ...]:
+    """Names of all `${NAME}` in a loaded document, each once."""
+    return tuple(dict.fromkeys(name for _, name in _variables(value, "")))
+
+
 def parse_traders(
     document: Any, env: Mapping[str, str], *, check: Check | None = None
 ) -> TradersFile:
@@ -242,7 +247,7 @@ def _variables(value: Any, place: str) -> list[tuple[str, str]]:
     """Find every `${NAME}` with its place."""
     if isinstance(value, str):
         return [(place or "entry", match[1]) for match in _ENV.finditer(value)]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         items = [(f"{place}.{key}".lstrip("."), item) for key, item in value.items()]
     elif isinstance(value, list):
         items = [(f"{place}[{index}]", item) for index, item in enumerate(value)]

@@ -32,6 +32,8 @@ _LOOK_S: Final = 0.05
 _LOG_BYTES: Final = 8 << 20
 """A log larger than this begins anew with the next start."""
 _TAIL_BYTES: Final = 1 << 13
+_RESULT_BYTES: Final = 1 << 18
+"""A result lists what guarded the trader."""
 _CONTROL: Final = "strategy-agent control on "
 _OPTIONS: Final = ("run", "--config", "traders.yaml", "--quiet", "--control-port", "0")
 _INHERITED: Final = re.compile(
@@ -49,6 +51,7 @@ class _Process(msgspec.Struct, frozen=True, kw_only=True):
         created_s: when, as the system says: with the pid it names a process for good.
         log_begin: where in the log its own words begin.
         journal_begin: length of its journal at its start.
+        stopped: it was ended in order, because that was wanted.
     """
 
     pid: int
@@ -57,6 +60,7 @@ class _Process(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int
     log_begin: int
     journal_begin: int
+    stopped: bool = False
 
 
 class LocalProcesses:
@@ -109,15 +113,17 @@ class LocalProcesses:
                 log_begin=begin,
                 journal_begin=_size(self._journal(launch.trader_id)),
             )
-            _replace(folder / "process.json", msgspec.json.encode(process))
+            self._write(launch.trader_id, process)
         except OSError as error:
             raise StorageError(f"cannot start {launch.trader_id}: {error}") from None
 
     async def stop(self, trader_id: str) -> None:
         """End a trader in order, and by force where it does not."""
-        found = self._alive(self._read(trader_id))
-        if found is None:
+        process = self._read(trader_id)
+        found = self._alive(process)
+        if process is None or found is None:
             return
+        self._write(trader_id, msgspec.structs.replace(process, stopped=True))
         found.terminate()
         deadline = asyncio.get_running_loop().time() + _STOP_S
         while self._alive(self._read(trader_id)) is not None:
@@ -128,9 +134,9 @@ class LocalProcesses:
     async def look(self, trader_id: str) -> Sighting:
         """See what a trader is doing."""
         process = self._read(trader_id)
-        if process is None:
-            return Sighting(actual="absent")
         alive = self._alive(process) is not None
+        if process is None or (process.stopped and not alive):
+            return Sighting(actual="absent")
         said = self._said(trader_id, process)
         ended = not alive and self._has_result(trader_id, process)
         token = self._folder(trader_id) / "var/tokens/operator.token"
@@ -166,6 +172,13 @@ class LocalProcesses:
         except (OSError, msgspec.MsgspecError):
             return None
 
+    def _write(self, trader_id: str, process: _Process) -> None:
+        """Replace what is known of a process, as a whole."""
+        path = self._folder(trader_id) / "process.json"
+        beside = path.with_suffix(".new")
+        beside.write_bytes(msgspec.json.encode(process))
+        beside.replace(path)
+
     def _alive(self, process: _Process | None) -> psutil.Process | None:
         """Find the process if it is still that one; an own one that has ended is waited for."""
         if process is None:
@@ -197,7 +210,7 @@ class LocalProcesses:
         try:
             with journal.open("rb") as file:
                 end = file.seek(0, os.SEEK_END)
-                file.seek(max(process.journal_begin, end - _TAIL_BYTES))
+                file.seek(max(process.journal_begin, end - _RESULT_BYTES))
                 lines = file.read().splitlines()
         except OSError:
             return False
@@ -250,10 +263,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    beside = path.with_suffix(".new")
-    beside.write_bytes(content)
-    beside.replace(path)
