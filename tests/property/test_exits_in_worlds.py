@@ -14,8 +14,9 @@ from strategy_core.exits.memory import ExitMemory, ExitRecord
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.watch import Watch
 from strategy_core.intents import ExitPlan
+from strategy_core.lattice import round_price_down
 from strategy_core.port import Observation, instruments_of, observe
-from strategy_core.sizing.targets import market_order, round_price_down
+from strategy_core.sizing.targets import market_order
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.contracts.clock import WaitReply, WaitRequest, Want
 from suite.contracts.venue import Action, Leg, PlaceOrder

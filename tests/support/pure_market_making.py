@@ -15,11 +15,12 @@ import msgspec
 
 from strategy_core import building
 from strategy_core.building import Setup
+from strategy_core.lattice import round_price_down
 from strategy_core.port import ZERO, Decision, Needs, Observation
 from strategy_core.quoting.maker import Amount
 from strategy_core.quoting.prices import clip
 from strategy_core.quoting.refreshing import POST_ONLY
-from strategy_core.sizing.targets import MIN_NOTIONAL, round_price_down, size_for
+from strategy_core.sizing.targets import MIN_NOTIONAL, size_for
 from suite.contracts.clock import WakeOn
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder
 

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from strategy_core import building
+from strategy_core import building, lattice
 from strategy_core.port import Decision, Needs, Observation
-from strategy_core.sizing.targets import Protection, market_order, round_price_down, size_for
+from strategy_core.sizing.targets import Protection, market_order, size_for
 from suite.contracts.venue import Action, Leg
 
 
@@ -34,6 +34,6 @@ class Momentum:
             if held and not rises:
                 actions.append(market_order(coin, -held, reduce_only=True))
             elif rises and not held and size * price >= 10:  # USD, the venue's smallest order
-                stop = Leg(price=round_price_down(self.coins[coin], price * self.stop))
+                stop = Leg(price=lattice.round_price_down(self.coins[coin], price * self.stop))
                 actions.append(market_order(coin, size, protection=Protection(stop, None)))
         return Decision(actions=tuple(actions), reasoning=f"{len(actions)} orders")

@@ -13,8 +13,9 @@ from strategy_core.exits.kinds import PREEMPTIVE, ExitKind, ExitState
 from strategy_core.exits.memory import CoinMemory, PendingExit
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import Evaluation
+from strategy_core.lattice import round_size_down
 from strategy_core.port import ZERO, Observation
-from strategy_core.sizing.targets import MIN_NOTIONAL, market_order, round_size_down
+from strategy_core.sizing.targets import MIN_NOTIONAL, market_order
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder
 from suite.instrument import Instrument
 

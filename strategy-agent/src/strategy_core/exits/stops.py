@@ -7,6 +7,7 @@ from typing import Final
 from strategy_core.exits.kinds import ExitKind
 from strategy_core.exits.memory import CoinMemory, StopOrder
 from strategy_core.exits.rules import ExitRules
+from strategy_core.lattice import round_price
 from strategy_core.sizing.bracket import (
     break_even_stop,
     structure_stop,
@@ -14,7 +15,6 @@ from strategy_core.sizing.bracket import (
     trailing_stop,
 )
 from strategy_core.sizing.stop_distance import Costs
-from strategy_core.sizing.targets import round_price_down, round_price_up
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import CancelOrder, OrderType, PlaceOrder, TriggerType
 from suite.enums import Side, Tpsl
@@ -70,7 +70,7 @@ def wanted_stop(
     if wanted is None or wanted == old:
         return None
     # towards the mark, so that what was better stays better
-    rounded = (round_price_up if side is Side.BUY else round_price_down)(instrument, wanted)
+    rounded = round_price(instrument, wanted, up=side is Side.BUY)
     return rounded if rounded > 0 and side * (mark - rounded) > 0 else None
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from strategy_core.lattice import round_price_down, round_price_up, tick_at
 from strategy_core.orders.memory import ZERO
 from strategy_core.orders.rules import ExecutionRules, exact
 from strategy_core.port import Observation
-from strategy_core.sizing.targets import round_price_down, round_price_up
 from suite.bars import MINUTE_MS
 from suite.instrument import Instrument
 
@@ -54,7 +54,7 @@ def touch_of(observation: Observation, instrument: Instrument, rules: ExecutionR
         bid, ask = round_price_down(instrument, bid), round_price_up(instrument, ask)
         if bid < ask:
             return Touch(mid=mid, bid=bid, ask=ask, half_spread=(ask - bid) / 2 / mid)
-    step = tick(instrument, mid)
+    step = tick_at(instrument, mid)
     bid, ask = round_price_down(instrument, mid), round_price_up(instrument, mid)
     return Touch(
         mid=mid,
@@ -93,12 +93,6 @@ def volume_since(observation: Observation, coin: str, since_ms: int) -> Decimal 
         ]
         return exact(sum(closed)) if closed else None
     return None
-
-
-def tick(instrument: Instrument, price: Decimal) -> Decimal:
-    """Distance between valid prices around a price, USD."""
-    units = int(price.scaleb(instrument.price_decimals))
-    return Decimal(instrument.tick(units)).scaleb(-instrument.price_decimals)
 
 
 def capped(instrument: Instrument, touch: Touch, *, is_buy: bool, cap: Decimal) -> Decimal:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from strategy_core.intents import ParentOrder, Passive, Sliced
+from strategy_core.lattice import round_price, round_size_down, tick_at
 from strategy_core.orders import escalation
 from strategy_core.orders.desk import IMMEDIATE, POST_ONLY, Desk
 from strategy_core.orders.identity import cloid_for, share_of
@@ -13,17 +14,11 @@ from strategy_core.orders.market import (
     atr_of,
     capped,
     minute_volume,
-    tick,
     volume_since,
 )
 from strategy_core.orders.memory import Child, Work
 from strategy_core.orders.rules import exact
-from strategy_core.sizing.targets import (
-    MIN_NOTIONAL,
-    round_price_down,
-    round_price_up,
-    round_size_down,
-)
+from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.contracts.venue import Leg, PlaceOrder
 from suite.enums import TraderStatus
 
@@ -127,11 +122,9 @@ def _issue(desk: Desk, work: Work, order: PlaceOrder, *, role: Literal["quote", 
     """Send the next order of a parent under its next generation."""
     parent, instrument = work.order, desk.instruments[order.coin]
     # rounding never adds risk: both prices go toward the entry
-    nearer_stop = round_price_up if parent.is_buy else round_price_down
-    nearer_target = round_price_down if parent.is_buy else round_price_up
     stop, target = parent.stop_loss, parent.take_profit
-    stop_px = nearer_stop(instrument, stop.price) if stop else None
-    target_px = nearer_target(instrument, target.price) if target else None
+    stop_px = round_price(instrument, stop.price, up=parent.is_buy) if stop else None
+    target_px = round_price(instrument, target.price, up=not parent.is_buy) if target else None
     if role == "slice":  # trades at once, so its protection comes with it
         order = msgspec.structs.replace(
             order,
@@ -224,7 +217,7 @@ def _requote(desk: Desk, work: Work, child: Child) -> None:
     if near <= 0:
         return
     away = near - child.px if order.is_buy else child.px - near
-    least = tick(desk.instruments[order.coin], near)
+    least = tick_at(desk.instruments[order.coin], near)
     if work.atr is not None:
         least = max(least, AWAY_IN_ATR * work.atr)
     early = desk.now_ms - work.moved_ms < desk.rules.requote_ms

@@ -18,13 +18,9 @@ together never lead beyond `q_max`.
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from strategy_core.lattice import round_price_down, round_price_up, round_size_down, tick_at
 from strategy_core.port import ZERO
-from strategy_core.sizing.targets import (
-    MIN_NOTIONAL,
-    round_price_down,
-    round_price_up,
-    round_size_down,
-)
+from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.instrument import Instrument
 
 ONE = Decimal(1)
@@ -75,9 +71,7 @@ class Market:
     tick: Decimal = field(init=False)
 
     def __post_init__(self) -> None:
-        decimals = self.instrument.price_decimals
-        tick = Decimal(self.instrument.tick(int(self.mid.scaleb(decimals)))).scaleb(-decimals)
-        object.__setattr__(self, "tick", tick)
+        object.__setattr__(self, "tick", tick_at(self.instrument, self.mid))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ from typing import Final
 import msgspec
 
 from strategy_core.intents import Intent, ParentOrder
+from strategy_core.lattice import round_size_down
 from strategy_core.port import ZERO, Instruments, Observation, Verdict
 from strategy_core.risk.exposure import Exposure, Order, places
 from strategy_core.risk.limits import RiskLimits
 from strategy_core.risk.memory import RiskMemory
 from strategy_core.risk.status import CauseKind, StatusMachine
 from strategy_core.risk.validator import Checked, OrderValidator, is_number
-from strategy_core.sizing.targets import MIN_NOTIONAL, round_size_down
+from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.contracts.venue import (
     AdjustMargin,
     CancelOrder,

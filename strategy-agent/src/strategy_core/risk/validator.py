@@ -10,15 +10,11 @@ from typing import Any
 
 import msgspec
 
+from strategy_core.lattice import round_price, round_size_down
 from strategy_core.port import ZERO, Observation
 from strategy_core.risk.exposure import Exposure, Order
 from strategy_core.risk.limits import RiskLimits
-from strategy_core.sizing.targets import (
-    MIN_NOTIONAL,
-    round_price_down,
-    round_price_up,
-    round_size_down,
-)
+from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.contracts.venue import Leg, ModifyOrder
 from suite.enums import Tif, Tpsl
 from suite.fixed import DIGITS_MAX
@@ -134,8 +130,7 @@ class OrderValidator:
             return None
         if not is_exit:
             return _refused(order, "collar")
-        inward = round_price_down if order.is_buy else round_price_up
-        price = inward(instrument, edge)
+        price = round_price(instrument, edge, up=not order.is_buy)
         return Checked(
             order=msgspec.structs.replace(order, limit_px=price),
             rule="collar",
@@ -154,7 +149,7 @@ def _on_lattice(order: Order, instrument: Instrument) -> Checked:
     moves: list[tuple[Decimal, Decimal]] = []
 
     def to_tick(price: Decimal, *, up: bool) -> Decimal:
-        ticked = (round_price_up if up else round_price_down)(instrument, price)
+        ticked = round_price(instrument, price, up=up)
         moves.append((price, ticked))
         return price if ticked == price else ticked
 

@@ -26,10 +26,10 @@ from typing import Annotated, Final
 
 import msgspec
 
+from strategy_core.lattice import round_price
 from strategy_core.port import ZERO
 from strategy_core.sizing.reasons import SkipReason
 from strategy_core.sizing.stop_distance import Costs
-from strategy_core.sizing.targets import round_price_down, round_price_up
 from suite.enums import Side
 from suite.instrument import Instrument
 
@@ -246,6 +246,4 @@ def _target_distance(
 
 def _towards(price: Decimal, entry: Decimal, instrument: Instrument) -> Decimal:
     """Round a price towards the entry."""
-    if price < entry:
-        return round_price_up(instrument, price)
-    return round_price_down(instrument, price)
+    return round_price(instrument, price, up=price < entry)

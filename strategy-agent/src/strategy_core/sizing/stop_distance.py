@@ -17,9 +17,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
+from strategy_core.lattice import round_size_down
 from strategy_core.port import ZERO
 from strategy_core.sizing.reasons import SkipReason
-from strategy_core.sizing.targets import MIN_NOTIONAL, round_size_down
+from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.instrument import Instrument
 
 SLICES_MAX: Final = 20

@@ -1,8 +1,9 @@
 """From a share of equity to market orders that the venue's lattice allows."""
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
+from strategy_core.lattice import round_size_down
 from strategy_core.port import ZERO
 from suite.contracts.venue import Leg, LimitType, OrderType, PlaceOrder
 from suite.enums import Tif
@@ -20,26 +21,6 @@ class Plan(NamedTuple):
 
     orders: tuple[PlaceOrder, ...]
     note: str
-
-
-def round_size_down(instrument: Instrument, size: Decimal) -> Decimal:
-    """Bring a size onto the lattice, towards zero; the sign is kept."""
-    step = Decimal(1).scaleb(-instrument.sz_decimals)
-    return size.quantize(step, rounding=ROUND_DOWN)
-
-
-def round_price_down(instrument: Instrument, price: Decimal) -> Decimal:
-    """Largest valid order price at or below one; 0 below the smallest."""
-    units = int((price.scaleb(instrument.price_decimals)).to_integral_value(ROUND_FLOOR))
-    units -= units % instrument.tick(units)
-    return Decimal(max(0, units)).scaleb(-instrument.price_decimals)
-
-
-def round_price_up(instrument: Instrument, price: Decimal) -> Decimal:
-    """Smallest valid order price at or above one."""
-    units = int((price.scaleb(instrument.price_decimals)).to_integral_value(ROUND_CEILING))
-    units += -units % instrument.tick(units)
-    return Decimal(units).scaleb(-instrument.price_decimals)
 
 
 def size_for(instrument: Instrument, *, notional: Decimal, price: Decimal) -> Decimal:

@@ -8,14 +8,9 @@ import numpy as np
 
 from strategy_core import building
 from strategy_core.building import Setup
+from strategy_core.lattice import round_price_down
 from strategy_core.port import ZERO, Decision, Needs, Observation
-from strategy_core.sizing.targets import (
-    MIN_NOTIONAL,
-    Protection,
-    market_order,
-    round_price_down,
-    size_for,
-)
+from strategy_core.sizing.targets import MIN_NOTIONAL, Protection, market_order, size_for
 from strategy_core.snapshot import INTERVALS, SHOWN_BARS
 from suite.bars import MINUTE_MS
 from suite.contracts.venue import Action, CancelOrder, Leg

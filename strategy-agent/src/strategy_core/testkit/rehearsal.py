@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from strategy_core.intents import Intent, ParentOrder
+from strategy_core.lattice import round_price_down
 from strategy_core.port import ZERO, Instruments, Needs, Observation, Verdict
-from strategy_core.sizing.targets import round_price_down
 from strategy_core.snapshot import FundingView, MarketView, SnapshotSeries
 from strategy_core.testkit.account import Account
 from suite.bars import DAY_MS, MINUTE_MS, Bars
