@@ -101,7 +101,7 @@ def trades(agent: Agent) -> bool:
 def test_a_venue_that_hangs_is_noticed_and_the_run_goes_on_when_it_is_back(
     tmp_path: Path, clock: str, local: bool
 ) -> None:
-    """Half an hour of its silence is one alert, and one when it is over."""
+    """Its silence is one alert, and one more when it is over."""
     with (
         serving(tmp_path, *clock_of(clock), minutes=60_000) as venue,
         running_agent(tmp_path, venue.seen, TRADERS, "alice", local_steps=local) as agent,
