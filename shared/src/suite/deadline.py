@@ -7,14 +7,67 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Self
 
 from suite.errors import Overrun
 
 
+class Deadlines:
+    """Many deadlines in a row, while its context is open: the signal's handler is set once.
+
+    Setting it takes longer than a short decision.
+    """
+
+    def __init__(self) -> None:
+        self._is_main = threading.current_thread() is threading.main_thread()
+        self._armed = False
+
+    def __enter__(self) -> Self:
+        if self._is_main:
+            self._before = signal.signal(signal.SIGALRM, self._over)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._is_main:
+            signal.signal(signal.SIGALRM, self._before)
+
+    @contextlib.contextmanager
+    def limit(self, seconds: float) -> Iterator[None]:
+        """Interrupt what runs on the main thread when its time is over; nothing on another thread.
+
+        Args:
+            seconds: wall time from now on.
+
+        Raises:
+            Overrun: from wherever the code then is.
+        """
+        if not self._is_main:
+            yield
+            return
+        self._armed = True
+        remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            self._armed = False
+            signal.setitimer(signal.ITIMER_REAL, remaining)
+
+    def _over(self, number: int, frame: FrameType | None) -> None:
+        if self._armed:
+            raise Overrun
+        if callable(self._before):  # an alarm of somebody else's
+            self._before(number, frame)
+
+
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Interrupt what runs on the main thread when its time is over; nothing on another thread.
+    """Interrupt what runs on the main thread when its time is over; see `Deadlines.limit`.
 
     Args:
         seconds: wall time from now on.
@@ -22,20 +75,5 @@ def deadline(seconds: float) -> Iterator[None]:
     Raises:
         Overrun: from wherever the code then is.
     """
-    if threading.current_thread() is not threading.main_thread():
+    with Deadlines() as deadlines, deadlines.limit(seconds):
         yield
-        return
-    armed = True
-
-    def over(_number: int, _frame: FrameType | None) -> None:
-        if armed:
-            raise Overrun
-
-    before = signal.signal(signal.SIGALRM, over)
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        armed = False
-        signal.setitimer(signal.ITIMER_REAL, remaining)
-        signal.signal(signal.SIGALRM, before)

@@ -123,8 +123,11 @@ class TraderTurns:
             self._unread, seen = fills, replace(seen, fills=())
             self._upkeep, self._review = Upkeep(), Review()
         else:
-            self._unread, seen = (), replace(seen, fills=fills)
-            self._upkeep = self._orders.observe(replace(seen, status=self._gate.status))
+            if self._unread:
+                self._unread, seen = (), replace(seen, fills=fills)
+            status = self._gate.status
+            known = seen if status is seen.status else replace(seen, status=status)
+            self._upkeep = self._orders.observe(known)
         odd += self._upkeep.trouble
         unknown = (f"unknown_order:{coin}" for coin in self._upkeep.unknown)
         stale = self._limits.staleness(

@@ -34,14 +34,18 @@ def read(observation: Observation) -> Reading:
     positions = {coin: held for coin, held in observation.positions.items() if _is_position(held)}
     odd += [f"position of {coin}" for coin in observation.positions if coin not in positions]
     mids = {coin: mid for coin, mid in observation.mids.items() if is_number(mid) and mid > 0}
+    open_orders = _kept(observation.open_orders, _order_numbers, "order", odd)
+    fills = _kept(observation.fills, _fill_numbers, "fill", odd)
+    if not odd and len(mids) == len(observation.mids):
+        return Reading(observation, ())  # as it nearly always is
     return Reading(
         replace(
             observation,
             equity=equity,
             available=available,
             positions=positions,
-            open_orders=_kept(observation.open_orders, _order_numbers, "order", odd),
-            fills=_kept(observation.fills, _fill_numbers, "fill", odd),
+            open_orders=open_orders,
+            fills=fills,
             mids=mids,
         ),
         tuple(odd),

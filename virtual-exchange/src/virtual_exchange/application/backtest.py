@@ -20,7 +20,7 @@ from suite.contracts.clock import JoinRequest, WaitReply
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import PlaceOrder
 from suite.contracts.world import AccountRequest, MarketModel, WorldRequest
-from suite.deadline import deadline
+from suite.deadline import Deadlines
 from suite.errors import BadRequest, ConfigError, Conflict, Overrun
 from suite.ids import AccountId
 from suite.moments import parse_moment
@@ -82,30 +82,31 @@ def run_backtest(
     session = open_session(request, source=source, clock=clock)
     session.strategies = strategies_of(traders)
     instruments = instruments_of(session.queries.market.meta())
-    runners = []
-    for spec in masked_traders(traders, session.mask):
-        try:
-            with deadline(budgets.slow_s):
-                strategy = registry.build(
-                    spec, instruments=instruments, seed=request.seed, plugins=plugins
-                )
-        except Overrun:
-            raise ConfigError(
-                f"trader {spec.trader_id}: building its strategy takes longer than "
-                f"{budgets.slow_s:g} s"
-            ) from None
-        account = session.world.by_id[AccountId(spec.account_id)].index
-        needs = strategy.needs
-        loop = trade(spec, needs, instruments=instruments)
-        budget_s = budgets.slow_s if needs.slow else budgets.quick_s
-        timed = TimedStrategy(strategy, budget_s=budget_s, deadline=deadline)
-        runners.append(_Runner(spec, account, timed, loop))
-    for runner in runners:
-        first = next(runner.loop)
-        if not isinstance(first, JoinRequest):
-            raise Conflict(f"{runner.spec.trader_id} did not begin with a join")
-        _turn(session, runner, session.barrier.join(runner.account, first.want))
-    _drive(session, runners, progress)
+    with Deadlines() as deadlines:
+        runners = []
+        for spec in masked_traders(traders, session.mask):
+            try:
+                with deadlines.limit(budgets.slow_s):
+                    strategy = registry.build(
+                        spec, instruments=instruments, seed=request.seed, plugins=plugins
+                    )
+            except Overrun:
+                raise ConfigError(
+                    f"trader {spec.trader_id}: building its strategy takes longer than "
+                    f"{budgets.slow_s:g} s"
+                ) from None
+            account = session.world.by_id[AccountId(spec.account_id)].index
+            needs = strategy.needs
+            loop = trade(spec, needs, instruments=instruments)
+            budget_s = budgets.slow_s if needs.slow else budgets.quick_s
+            timed = TimedStrategy(strategy, budget_s=budget_s, deadline=deadlines.limit)
+            runners.append(_Runner(spec, account, timed, loop))
+        for runner in runners:
+            first = next(runner.loop)
+            if not isinstance(first, JoinRequest):
+                raise Conflict(f"{runner.spec.trader_id} did not begin with a join")
+            _turn(session, runner, session.barrier.join(runner.account, first.want))
+        _drive(session, runners, progress)
     return session.record()
 
 
