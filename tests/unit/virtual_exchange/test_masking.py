@@ -56,13 +56,13 @@ def result_of(**settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         progress=lambda _done: None,
     )
     report = build_report(record)
-    result = {name: report[name] for name in ("charts", "sha256")} | report["result"]
+    result = {name: report[name] for name in ("charts", "guards", "sha256")} | report["result"]
     return result, report["manifest"]
 
 
 @pytest.mark.parametrize("scale", ["0.01", "1", "10", "100"])
 def test_scale_that_is_a_power_of_ten_changes_no_result(scale: str) -> None:
-    """Every fill, order, fee, payment, time and price of a whole backtest, and so its hash."""
+    """Every fill, order, fee, payment, time and price of a whole backtest, guards and hash."""
     plain, _ = result_of()
     assert 40 < len(plain["traders"]["sma_cross"]["trades"])
     assert 40 < len(plain["traders"]["random"]["trades"])
