@@ -5,6 +5,8 @@ from typing import Any, Literal
 import numpy as np
 
 from suite.bars import F64, HOUR_MS, I64
+from suite.ranking import significantly_better
+from suite.resampling import Resampler, block_lengths, growth_half_width
 from suite.trader_history import TraderHistory
 
 Process = Literal["independent", "fat tails", "trending", "volatility clusters"]
@@ -59,3 +61,28 @@ def history(
         "tokens": nothing,
     }
     return TraderHistory(trader_id=trader_id, equity_usd=equity, **(columns | known))
+
+
+def coverage(process: Process, n: int, *, traders: int, seed: int) -> float:
+    """Share of traders whose true mean growth lies in the 95 % interval around what it seemed."""
+    edge = 0.05
+    returns = shocks(process, (traders, n), seed=seed) + edge
+    resampler, lengths = Resampler(n, resamples=2000, seed=1), block_lengths(returns)
+    covered = 0
+    for place in np.argsort(lengths, kind="stable").tolist():
+        half = growth_half_width(returns[place], int(lengths[place]), resampler)
+        covered += half is not None and abs(float(returns[place].mean()) - edge) <= half
+    return covered / traders
+
+
+def boards_with_a_false_order(
+    process: Process, n: int, *, boards: int, traders: int, seed: int
+) -> float:
+    """Share of boards of equal traders, in one market, on which any two are told apart."""
+    wrong = 0
+    resampler = Resampler(n, resamples=2000, seed=1)
+    for board in range(boards):
+        market = shocks("fat tails", (1, n), seed=seed + board)
+        growth = 0.7 * market + shocks(process, (traders, n), seed=seed + boards + board)
+        wrong += bool(significantly_better(growth, block_lengths(growth), resampler).any())
+    return wrong / boards

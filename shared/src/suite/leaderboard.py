@@ -55,7 +55,7 @@ class BoardRules:
     step_ms: int = HOUR_MS
     stale_after_ms: int = 3 * HOUR_MS
     new_before_ms: int = DAY_MS
-    resamples: int = 1000
+    resamples: int = 2000
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -63,12 +63,13 @@ def significantly_better(growth: F64, lengths: I64, resampler: Resampler) -> Boo
         return np.zeros((len(growth), len(growth)), dtype=np.bool_)
     block = _common_block(lengths, steps)
     moved = resampler.means(growth, block)
-    scale, certain = _inverse_errors(moved)
+    scale, certain = _inverse_errors(resampler.covariance(growth, block))
     active = np.count_nonzero(growth, axis=1)
     judged = np.maximum(active[:, None], active) >= RETURNS_MIN
     scale[~judged] = 0
     largest = _largest_differences(moved.astype(np.float32), scale.astype(np.float32))
-    bar = widened(float(np.quantile(largest, CONFIDENCE)), resampler.blocks(block))
+    blocks = resampler.blocks(block)
+    bar = widened(float(np.quantile(largest, CONFIDENCE)), blocks, blocks - 1)
     mean = growth.mean(axis=1)
     ahead = mean[:, None] - mean
     sure = certain & judged & (ahead * steps > _SAME**0.5)
@@ -77,14 +78,17 @@ def significantly_better(growth: F64, lengths: I64, resampler: Resampler) -> Boo
 
 
 def _common_block(lengths: I64, steps: int) -> int:
-    """Longest block that any trader needs, unless it would leave under twenty of them."""
+    """Longest block that any trader needs, unless it would leave under twenty of them.
+
+    At least two of the shortest: of many pairs the farthest out is judged, where the little that
+    short blocks miss of a variance counts most.
+    """
     shortest = int(lengths.min())
-    return min(int(lengths.max()), max(shortest, steps // 20))
+    return min(max(2 * shortest, int(lengths.max())), max(shortest, steps // 20))
 
 
-def _inverse_errors(moved: F64) -> tuple[F64, BoolArray]:
+def _inverse_errors(covariance: F64) -> tuple[F64, BoolArray]:
     """Inverse of each difference's standard error, 0 where it does not vary; and where that is."""
-    covariance = moved @ moved.T / moved.shape[1]
     variance = np.diag(covariance)
     both = variance[:, None] + variance
     difference = both - 2 * covariance

@@ -56,6 +56,13 @@ class Resampler:
         drawn: F64 = _block_means(centred, block) @ self._starts(block).T
         return drawn * (grown / self.blocks(block))
 
+    def covariance(self, values: F64, block: int) -> F64:
+        """Covariance of the means of all resamples there could be, shape (series, series)."""
+        centred = values - values.mean(axis=1, keepdims=True)
+        means = _block_means(centred, block)
+        result: F64 = means @ means.T * (block / self.length**2)
+        return result
+
     def blocks(self, block: int) -> int:
         """How many blocks a resample is made of."""
         return ceil(self.length / block)
@@ -161,18 +168,23 @@ def ratio_half_width(returns: F64, block: int, resampler: Resampler) -> float | 
     return _half_width(moved, resampler.blocks(block))
 
 
-def widened(score: float, blocks: int) -> float:
+def widened(score: float, blocks: int, freedom: int) -> float:
     """Carry a score of the normal distribution over to as few blocks as there are.
 
-    The quantile of Student's distribution with `blocks - 1` degrees of freedom that is as far out,
-    for a variance that divides by `blocks` instead of `blocks - 1`.
+    The quantile of Student's distribution that is as far out, for a variance that divides by
+    `blocks` instead of `blocks - 1`.
+
+    Args:
+        score: positive.
+        blocks: of a resample.
+        freedom: degrees of it that the variance has.
 
     Source: Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, section 4.1.
     """
     if blocks < 2:
         return _WIDEST
     held = min(score, _FARTHEST_SCORE)
-    wider = student_quantile(erfc(held / sqrt(2)) / 2, blocks - 1) / held if held else 1.0
+    wider = student_quantile(erfc(held / sqrt(2)) / 2, freedom) / held if held else 1.0
     return score * wider * sqrt(blocks / (blocks - 1))
 
 
@@ -216,8 +228,16 @@ def _student_tail(value: float, freedom: int) -> float:
 
 
 def _half_width(moved: F64, blocks: int) -> float:
+    """Half the interval that resamples span.
+
+    Blocks that overlap tell 1.5 times as much about a variance as blocks side by side.
+
+    Source: Künsch, "The Jackknife and the Bootstrap for General Stationary Observations", 1989,
+    section 3.
+    """
+    freedom = 3 * (blocks - 1) // 2
     score = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    return float(np.quantile(np.abs(moved), CONFIDENCE)) * widened(score, blocks) / score
+    return float(np.quantile(np.abs(moved), CONFIDENCE)) * widened(score, blocks, freedom) / score
 
 
 def _block_means(values: F64, block: int) -> F64:

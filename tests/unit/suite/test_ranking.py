@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.support.simulated_traders import Process, shocks
+from tests.support.simulated_traders import Process, boards_with_a_false_order, shocks
 
 from suite.bars import F64
 from suite.ranking import ranks_of, significantly_better
@@ -51,11 +51,12 @@ def test_a_copy_is_a_tie_and_a_copy_that_pays_an_hourly_bill_is_not() -> None:
 
 
 def test_few_active_hours_prove_nothing() -> None:
-    """29 wins in a row beside one who never traded; the thirtieth makes it evidence."""
+    """29 equal wins, one a day, beside one who never traded; a thirtieth makes it evidence."""
     growth = np.zeros((2, HOURS))
-    growth[0, 100:129] = 0.01
+    growth[0, 10:700:24] = 0.01
+    assert 29 == np.count_nonzero(growth)
     assert [[False, False], [False, False]] == better(growth)
-    growth[0, :300] = 0.01 + 0.001 * shocks("independent", (1, 300), seed=7)[0]
+    growth[0, 710] = 0.01
     assert [[False, True], [False, False]] == better(growth)
 
 
@@ -67,12 +68,8 @@ def test_few_hours_prove_nothing() -> None:
 @pytest.mark.parametrize("process", ["independent", "trending"])
 def test_boards_of_equal_traders_rarely_tell_any_apart(process: Process) -> None:
     """All pairs together: 5 % of boards, by design; the long form is in tests/chaos."""
-    told = 0
-    for seed in range(60):
-        market = shocks("fat tails", (1, 336), seed=1000 + seed)
-        growth = market + shocks(process, (8, 336), seed=seed)
-        told += any(map(any, better(growth)))
-    assert told <= 7
+    told = boards_with_a_false_order(process, 336, boards=60, traders=8, seed=100)
+    assert told <= 0.12
 
 
 def test_one_restless_trader_does_not_blind_the_board() -> None:

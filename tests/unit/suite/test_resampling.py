@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
 from scipy import stats
-from tests.support.simulated_traders import Process, shocks
+from tests.support.simulated_traders import Process, coverage, shocks
 
 from suite.resampling import (
     Resampler,
@@ -67,7 +67,7 @@ def test_students_quantiles_are_those_of_another_library(freedom: int, tail: flo
 
 
 def test_few_blocks_widen_and_many_do_not() -> None:
-    scores = [widened(1.96, blocks) for blocks in (1, 2, 6, 60, 6000)]
+    scores = [widened(1.96, blocks, blocks - 1) for blocks in (1, 2, 6, 60, 6000)]
     assert sorted(scores, reverse=True) == scores
     assert 1.96 == pytest.approx(scores[-1], rel=1e-3)
     assert 1e8 < scores[0]
@@ -78,6 +78,15 @@ def test_resamples_of_one_series_do_not_depend_on_what_was_drawn_before() -> Non
     fresh, used = (Resampler(100, resamples=50, seed=9) for _ in range(2))
     used.means(returns, 7)
     assert fresh.means(returns, 5).tolist() == used.means(returns, 5).tolist()
+
+
+def test_means_of_resamples_vary_as_those_of_all_there_could_be() -> None:
+    """Two series with a market in common: variances, and how far they go together."""
+    returns = shocks("trending", (2, 100), seed=1) + shocks("independent", (1, 100), seed=2)
+    resampler = Resampler(100, resamples=50_000, seed=9)
+    for block in (1, 6, 8):
+        drawn = np.cov(resampler.means(returns, block))
+        assert np.allclose(resampler.covariance(returns, block), drawn, rtol=0.05)
 
 
 def test_another_process_draws_the_same_resamples() -> None:
@@ -117,12 +126,4 @@ def test_who_never_moved_is_known_to_have_earned_nothing() -> None:
 @pytest.mark.parametrize("n", [30, 336])
 def test_the_interval_covers_the_true_edge(process: Process, n: int) -> None:
     """The short form; `tests/chaos/test_leaderboard.py` has every length, and tighter bounds."""
-    returns = shocks(process, (500, n), seed=21) + 0.05
-    resampler = Resampler(n, resamples=500, seed=1)
-    lengths = block_lengths(returns)
-    covered = []
-    for place in np.argsort(lengths, kind="stable"):
-        half = growth_half_width(returns[place], int(lengths[place]), resampler)
-        assert half is not None
-        covered.append(abs(float(returns[place].mean()) - 0.05) <= half)
-    assert 0.925 <= np.mean(covered) <= 0.985
+    assert 0.925 <= coverage(process, n, traders=500, seed=21) <= 0.985
