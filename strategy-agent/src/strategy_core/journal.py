@@ -1,6 +1,5 @@
 """What a trader leaves behind: one record for each turn, and a result at the end."""
 
-from collections import Counter, deque
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -84,38 +83,42 @@ class TraderResult(msgspec.Struct, frozen=True, kw_only=True):
     guards: GuardSummary = GuardSummary()
 
 
-class GuardTally:
-    """Sums up what guarded a trader, one record after the other."""
+class GuardTally(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Sums up what guarded a trader, one record after the other; see `GuardSummary`."""
 
-    def __init__(self) -> None:
-        self._decisions = self._faults = self._accepted = self._standstills = 0
-        self._first_fault: tuple[str, int | None] = ("", None)
-        self._clamped: Counter[str] = Counter()
-        self._rejected: Counter[str] = Counter()
-        self._exits: Counter[str] = Counter()
-        self._closed: deque[ClosedPosition] = deque(maxlen=LISTED_MAX)
-        self._stood: deque[Standstill] = deque(maxlen=LISTED_MAX)
+    decisions: int = 0
+    faults: int = 0
+    first_fault: str = ""
+    first_fault_ms: int | None = None
+    accepted: int = 0
+    clamped: dict[str, int] = {}
+    rejected: dict[str, int] = {}
+    exits: dict[str, int] = {}
+    closed: list[ClosedPosition] = []
+    standstills: int = 0
+    stood: list[Standstill] = []
 
     def add(self, record: DecisionRecord) -> None:
         """Take in a turn; each once, oldest first."""
-        self._decisions += record.asked
+        self.decisions += record.asked
         if record.fault:
-            if not self._faults:
-                self._first_fault = (record.fault[:TEXT_MAX], record.now_ms)
-            self._faults += 1
+            if not self.faults:
+                self.first_fault, self.first_fault_ms = record.fault[:TEXT_MAX], record.now_ms
+            self.faults += 1
         for verdict in record.verdicts:
             if verdict.outcome == "accepted":
-                self._accepted += 1
+                self.accepted += 1
             else:
-                self._rules(verdict)[verdict.rule] += 1
+                rules = self.clamped if verdict.outcome == "clamped" else self.rejected
+                rules[verdict.rule] = rules.get(verdict.rule, 0) + 1
         self.add_closed(record.closed)
         self.add_changes(record.changes)
 
     def add_closed(self, records: Iterable[ExitRecord]) -> None:
         """Take in positions that have come to their end."""
         for closed in records:
-            self._exits[closed.kind] += 1
-            self._closed.append(
+            self.exits[closed.kind] = self.exits.get(closed.kind, 0) + 1
+            self.closed.append(
                 ClosedPosition(
                     coin=closed.coin,
                     kind=closed.kind,
@@ -124,6 +127,7 @@ class GuardTally:
                     rule=closed.rule[:TEXT_MAX],
                 )
             )
+        del self.closed[:-LISTED_MAX]
 
     def add_changes(self, changes: Iterable[StatusChange]) -> None:
         """Take in what happened to the status."""
@@ -133,33 +137,28 @@ class GuardTally:
 
     def summary(self) -> GuardSummary:
         """All that was taken in so far."""
-        first_fault, first_fault_ms = self._first_fault
         return GuardSummary(
-            decisions=self._decisions,
-            faults=self._faults,
-            first_fault=first_fault,
-            first_fault_ms=first_fault_ms,
-            accepted=self._accepted,
-            clamped=dict(self._clamped),
-            rejected=dict(self._rejected),
-            exits=dict(self._exits),
-            closed=tuple(self._closed),
-            standstills=self._standstills,
-            stood=tuple(self._stood),
+            decisions=self.decisions,
+            faults=self.faults,
+            first_fault=self.first_fault,
+            first_fault_ms=self.first_fault_ms,
+            accepted=self.accepted,
+            clamped=dict(self.clamped),
+            rejected=dict(self.rejected),
+            exits=dict(self.exits),
+            closed=tuple(self.closed),
+            standstills=self.standstills,
+            stood=tuple(self.stood),
         )
-
-    def _rules(self, verdict: Verdict) -> Counter[str]:
-        return self._clamped if verdict.outcome == "clamped" else self._rejected
 
     def _change(self, change: StatusChange) -> None:
         """End one standstill, and begin the next."""
-        if self._stood and self._stood[-1].until_ms is None:
-            ended = msgspec.structs.replace(self._stood.pop(), until_ms=change.at_ms)
-            self._stood.append(ended)
+        if self.stood and self.stood[-1].until_ms is None:
+            self.stood[-1] = msgspec.structs.replace(self.stood[-1], until_ms=change.at_ms)
         if change.after is TraderStatus.LIVE:
             return
-        self._standstills += 1
-        self._stood.append(
+        self.standstills += 1
+        self.stood.append(
             Standstill(
                 status=change.after,
                 from_ms=change.at_ms,
@@ -167,3 +166,4 @@ class GuardTally:
                 reason=change.reason[:TEXT_MAX],
             )
         )
+        del self.stood[:-LISTED_MAX]

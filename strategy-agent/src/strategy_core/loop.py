@@ -32,7 +32,7 @@ from typing import TypeAlias
 
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.memory import TraderMemory
+from strategy_core.memory import RunMemory, TraderMemory
 from strategy_core.port import Decision, Instruments, Needs
 from strategy_core.risk.commands import Command
 from strategy_core.risk.status import StatusChange
@@ -65,6 +65,7 @@ def trade(
     *,
     instruments: Instruments,
     memory: TraderMemory | None = None,
+    unanswered: WaitRequest | None = None,
     commands: Commands = _nobody,
     record: Record = _ignore,
     answered: Answered = _unheard,
@@ -76,13 +77,16 @@ def trade(
         needs: of its strategy.
         instruments: of the venue.
         memory: of an earlier run, a fresh one for none; changed in place.
+        unanswered: the request that the memory was kept with, where the venue still knows that
+            step: the run then goes on in the middle of it, as if it had never ended.
         commands: takes what people have asked for since the last turn.
-        record: called with each turn once the venue's answer to it is known.
+        record: called with each turn once the venue's answer to it is known; one whose answer
+            never comes stays in `memory.run.pending`.
         answered: told of each command, at once, what it changed or why it was refused.
 
     Yields:
-        First what to join with; then, where the strategy's time has come, a question to it, and a
-        wait with what was made of the answer.
+        First what to join with, or the unanswered request; then, where the strategy's time has
+        come, a question to it, and a wait with what was made of the answer.
 
     Returns:
         What became of it.
@@ -91,19 +95,18 @@ def trade(
         msgspec.ValidationError: `spec` is wrong.
     """
     memory = memory or TraderMemory()
+    if unanswered is None:
+        memory.run = RunMemory()
     trader = TraderTurns(spec, needs, instruments, memory, commands, record, answered)
-    turn = _turn((yield JoinRequest(want=trader.want)))
-    try:
-        while True:
-            seen = trader.take_in(turn)
-            if turn.reply.ended:
-                return trader.result(seen)
-            decision: Decision | DecisionFault | None = None
-            if trader.asks(seen):
-                decision = trader.hear(_answer((yield trader.question(seen))))
-            turn = _turn((yield trader.act(seen, decision)))
-    finally:
-        trader.close()
+    turn = _turn((yield unanswered or JoinRequest(want=trader.want)))
+    while True:
+        seen = trader.take_in(turn)
+        if turn.reply.ended:
+            return trader.result(seen)
+        decision: Decision | DecisionFault | None = None
+        if trader.asks(seen):
+            decision = trader.hear(_answer((yield trader.question(seen))))
+        turn = _turn((yield trader.act(seen, decision)))
 
 
 def _turn(answer: Answer) -> Turn:

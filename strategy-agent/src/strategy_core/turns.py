@@ -12,7 +12,7 @@ from strategy_core.exits.manager import ExitManager, Review
 from strategy_core.exits.plans import PlanFault
 from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import Intent, ParentOrder
-from strategy_core.journal import DecisionRecord, GuardTally, TraderResult
+from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.manager import SmartOrderManager, Upkeep
 from strategy_core.orders.rules import ExecutionRules
@@ -23,10 +23,9 @@ from strategy_core.risk.gate import Guarded, RiskGate
 from strategy_core.risk.status import StatusChange
 from strategy_core.waking import Wake, merged, next_boundary_ms
 from suite.bars import INTERVAL_MS
-from suite.contracts.clock import AccountView, WaitReply, WaitRequest, Want
-from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.clock import WaitReply, WaitRequest, Want
 from suite.contracts.trader import TraderSpec
-from suite.contracts.venue import Action, ActionReply, PlaceOrder
+from suite.contracts.venue import Action, PlaceOrder
 from suite.enums import TraderStatus
 
 Record: TypeAlias = Callable[[DecisionRecord], None]
@@ -72,7 +71,6 @@ class TraderTurns:
         self._memory = memory
         self._commands = commands
         self._record = record
-        self._tally = GuardTally()
         self._answered = answered
         self._interval_ms = INTERVAL_MS[spec.interval]
         self._limits = limits_of(spec)
@@ -97,34 +95,28 @@ class TraderTurns:
             instruments=instruments,
             memory=memory.exits,
         )
-        self._account: AccountView | None = None
-        self._unread: tuple[UserFill, ...] = ()
-        self._pending: DecisionRecord | None = None
-        self._wake: Wake | None = None
-        self._awaited = False
+        self._run = memory.run
         self._upkeep, self._review = Upkeep(), Review()
         self._changes: tuple[StatusChange, ...] = ()
-        self._own = _Own()
-        self._steps = self._decisions = self._sent = self._fills = 0
         self._needs = needs
         self.want: Want = needs.want()
 
     def take_in(self, turn: Turn) -> Observation:
         """Read a reply, and let orders, gate and exits learn from it."""
         reply = turn.reply
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
+        if self._run.pending is not None:
+            pending, self._run.pending = self._run.pending, None
             self._keep(msgspec.structs.replace(pending, results=reply.results))
         seen, odd = self._read(reply)
-        self._fills += len(seen.fills)
-        self._own.learn(seen.fills, reply.results)
-        fills = (*self._unread, *seen.fills)
-        if self._account is None:  # nothing is known yet: fills wait for an account to belong to
-            self._unread, seen = fills, replace(seen, fills=())
+        self._run.fills += len(seen.fills)
+        self._run.own.learn(seen.fills, reply.results)
+        fills = (*self._run.unread, *seen.fills)
+        if self._run.account is None:  # fills wait for an account to belong to
+            self._run.unread, seen = fills, replace(seen, fills=())
             self._upkeep, self._review = Upkeep(), Review()
         else:
-            if self._unread:
-                self._unread, seen = (), replace(seen, fills=fills)
+            if self._run.unread:
+                self._run.unread, seen = (), replace(seen, fills=fills)
             status = self._gate.status
             known = seen if status is seen.status else replace(seen, status=status)
             self._upkeep = self._orders.observe(known)
@@ -140,8 +132,8 @@ class TraderTurns:
             seen,
             trouble=trouble,
             odd=odd,
-            knows_account=self._account is not None,
-            net_deposits=None if self._account is None else self._account.net_deposits,
+            knows_account=self._run.account is not None,
+            net_deposits=None if self._run.account is None else self._run.account.net_deposits,
             foreign=self._upkeep.foreign,
         )
         for command in self._commands():
@@ -150,10 +142,10 @@ class TraderTurns:
             )
             self._changes += (change,)
             self._answered(command, change)
-        if self._account is not None:
+        if self._run.account is not None:
             self._review = self._exits.review(
                 seen,
-                self._account,
+                self._run.account,
                 account_age_ms=_AGES if odd or "reconciling" in trouble else turn.account_age_ms,
                 mark_age_ms=turn.market_age_ms,
                 foreign=self._upkeep.foreign,
@@ -163,14 +155,15 @@ class TraderTurns:
     def asks(self, seen: Observation) -> bool:
         """Whether the strategy's own wake-up has come, or its answer is awaited."""
         if self._gate.status is TraderStatus.STOPPED:
-            self._awaited = False
+            self._run.awaited = False
             return False
-        return self._awaited or self._wake is None or self._wake.due(seen.now_ms, seen.woke_by)
+        wake = self._run.wake
+        return self._run.awaited or wake is None or wake.due(seen.now_ms, seen.woke_by)
 
     def question(self, seen: Observation) -> DecideRequest:
         """Put the question to the strategy, with what became of its own last decision."""
-        own = self._own
-        if not self._awaited:
+        own = self._run.own
+        if not self._run.awaited:
             own.shown = len(own.fills)
         shown = replace(
             seen,
@@ -179,13 +172,13 @@ class TraderTurns:
             results=own.results,
             status=self._gate.status,
         )
-        return DecideRequest(observation=shown, awaited=self._awaited)
+        return DecideRequest(observation=shown, awaited=self._run.awaited)
 
     def hear(
         self, answer: Decision | DecisionFault | StillDeciding
     ) -> Decision | DecisionFault | None:
         """Take the answer; None for none yet."""
-        self._awaited = isinstance(answer, StillDeciding)
+        self._run.awaited = isinstance(answer, StillDeciding)
         return None if isinstance(answer, StillDeciding) else answer
 
     def act(
@@ -199,19 +192,19 @@ class TraderTurns:
             seen: what is so.
             decision: of the strategy, None where it was not asked or is still thinking.
         """
-        self._steps += 1
+        self._run.steps += 1
         self._memory.turns += 1
         fault = self._pause_for(decision, seen) if isinstance(decision, DecisionFault) else ""
         wanted: Decision | None = None
         if decision is not None and self._gate.status is not TraderStatus.STOPPED:
             wanted = Decision() if isinstance(decision, DecisionFault) else decision
-            self._decisions += 1
-            self._wake = self._wish(wanted, seen.now_ms)
+            self._run.decisions += 1
+            self._run.wake = self._wish(wanted, seen.now_ms)
         judged = self._judge(seen, wanted)
         if wanted is not None:
-            self._own.decided(judged)
-        self._sent += len(judged.orders)
-        self._pending = DecisionRecord(
+            self._run.own.decided(judged.verdicts, part=judged.own, sent=len(judged.orders))
+        self._run.sent += len(judged.orders)
+        self._run.pending = DecisionRecord(
             trader_id=self._spec.trader_id,
             decision=self._memory.turns,
             asked=wanted is not None,
@@ -231,7 +224,7 @@ class TraderTurns:
         )
         wake = self._next_wake(seen.now_ms)
         return WaitRequest(
-            step_seq=self._steps,
+            step_seq=self._run.steps,
             until_ms=wake.until_ms,
             wake_on=wake.wake_on,
             orders=judged.orders,
@@ -240,27 +233,21 @@ class TraderTurns:
 
     def result(self, seen: Observation) -> TraderResult:
         """Sum up the run, what the last reply has told among it."""
-        self._tally.add_changes(self._changes)
-        self._tally.add_closed(self._review.closed)
+        self._run.tally.add_changes(self._changes)
+        self._run.tally.add_closed(self._review.closed)
         return TraderResult(
             trader_id=self._spec.trader_id,
-            decisions=self._decisions,
-            actions_sent=self._sent,
-            fills=self._fills,
+            decisions=self._run.decisions,
+            actions_sent=self._run.sent,
+            fills=self._run.fills,
             ended_ms=seen.now_ms,
             equity=seen.equity,
             status=self._gate.status,
-            guards=self._tally.summary(),
+            guards=self._run.tally.summary(),
         )
 
-    def close(self) -> None:
-        """Leave a record of a turn whose answer never came."""
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            self._keep(pending)
-
     def _keep(self, record: DecisionRecord) -> None:
-        self._tally.add(record)
+        self._run.tally.add(record)
         self._record(record)
 
     def _read(self, reply: WaitReply) -> tuple[Observation, tuple[str, ...]]:
@@ -269,14 +256,14 @@ class TraderTurns:
         Returns:
             What is seen, and what about it cannot be.
         """
-        account = reply.account or self._account
+        account = reply.account or self._run.account
         try:
-            seen = observe(reply, account=account, verdicts=self._own.verdicts)
+            seen = observe(reply, account=account, verdicts=self._run.own.verdicts)
         except (ValueError, ArithmeticError):
             # a venue may answer anything; what the account holds is then not known
-            seen = observe(reply, account=self._account, verdicts=self._own.verdicts)
+            seen = observe(reply, account=self._run.account, verdicts=self._run.own.verdicts)
             return seen, ("the account cannot be read",)
-        self._account = account
+        self._run.account = account
         return seen, () if account is not None else ("no account was sent",)
 
     def _pause_for(self, fault: DecisionFault, seen: Observation) -> str:
@@ -305,7 +292,7 @@ class TraderTurns:
         self._orders.sent(orders)
         return _Judged(
             orders=orders,
-            own=slice(len(orders) - len(own), None),
+            own=(len(orders) - len(own), len(orders)),
             verdicts=(*then.verdicts, *_verdicts_on(self._review.wrong, len(wanted.actions))),
         )
 
@@ -372,9 +359,9 @@ class TraderTurns:
             Wake(until_ms=self._orders.until_ms, wake_on=self._orders.wake_on),
             Wake(until_ms=watch.until_ms, wake_on=watch.wake_on),
         ]
-        asleep = self._awaited or self._gate.status is TraderStatus.STOPPED
-        if self._wake is not None and not asleep:
-            wishes.append(self._wake)
+        asleep = self._run.awaited or self._gate.status is TraderStatus.STOPPED
+        if self._run.wake is not None and not asleep:
+            wishes.append(self._run.wake)
         else:
             wishes.append(Wake(until_ms=next_boundary_ms(now_ms, self._interval_ms)))
         return merged(wishes, now_ms)
@@ -384,32 +371,8 @@ class _Judged(NamedTuple):
     """What is sent, which part of it the strategy has asked for, and the verdicts on that."""
 
     orders: tuple[Action, ...]
-    own: slice = slice(0)
+    own: tuple[int, int] = (0, 0)
     verdicts: tuple[Verdict, ...] = ()
-
-
-class _Own:
-    """What became of the strategy's own decision since; the rest of a turn is not its business."""
-
-    def __init__(self) -> None:
-        self.fills: list[UserFill] = []
-        self.verdicts: tuple[Verdict, ...] = ()
-        self.results: tuple[ActionReply, ...] = ()
-        self.shown = 0  # of the fills, those that the question had
-        self._part: slice | None = None
-        self._sent = 0
-
-    def decided(self, judged: _Judged) -> None:
-        """Begin anew with a decision; fills that came while it was thought about remain."""
-        self.fills, self.verdicts, self.results = self.fills[self.shown :], judged.verdicts, ()
-        self._part, self._sent = judged.own, len(judged.orders)
-
-    def learn(self, fills: Sequence[UserFill], results: tuple[ActionReply, ...]) -> None:
-        """Take in fills, and the answers to the decision where they are those to it."""
-        self.fills += fills
-        if self._part is not None and len(results) == self._sent:
-            self.results = results[self._part]
-        self._part = None
 
 
 def _verdicts_on(wrong: Sequence[PlanFault], actions: int) -> Iterator[Verdict]:

@@ -1,8 +1,9 @@
 """When a trader wakes: several have wishes, and each is asked only when its own has come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from strategy_core.port import NOTHING_EARLIER
 from suite.bars import INTERVAL_MS
@@ -11,8 +12,7 @@ from suite.contracts.clock import Interval, WakeOn
 _SOME: Final = ("fill", "order", "liquidation")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wake:
+class Wake(msgspec.Struct, frozen=True, kw_only=True):
     """A wish to be asked again.
 
     Attributes:

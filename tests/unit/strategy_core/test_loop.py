@@ -11,15 +11,16 @@ import pytest
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, FakeVenue, drive, minutes, spec_of
 from tests.unit.strategy_core.market import START_MS
 
+from strategy_core.deciding import DecideRequest, decide
 from strategy_core.intents import ExitPlan
-from strategy_core.journal import DecisionRecord
-from strategy_core.loop import trade
+from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.loop import Answer, Request, trade
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.identity import cloid_for
 from strategy_core.port import Decision, Needs, Observation, observe
 from strategy_core.turns import Turn
 from suite.bars import MINUTE_MS
-from suite.contracts.clock import JoinRequest, WaitReply, WakeOn
+from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, WakeOn
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder
 
 
@@ -117,17 +118,50 @@ def test_each_decision_leaves_one_record_with_the_answer_to_it() -> None:
     assert (2, 1, 1) == (run.result.decisions, run.result.actions_sent, run.result.fills)
 
 
-def test_a_decision_without_an_answer_is_still_recorded() -> None:
-    """A process that stops in the middle of a step leaves the decision it had made."""
-    records: list[DecisionRecord] = []
-    venue = FakeVenue(steps=9)
-    loop = trade(spec_of("flat"), Needs(), instruments=INSTRUMENTS, record=records.append)
-    request = next(loop)
-    assert isinstance(request, JoinRequest)
-    loop.send(Turn(reply=venue.join(request)))
-    loop.send(Decision())
-    loop.close()
-    assert [(1, None)] == [(record.decision, record.results) for record in records]
+def test_a_run_goes_on_in_the_middle_of_a_step_as_if_it_had_never_ended() -> None:
+    """Its memory, through JSON, and the unanswered request are all that it takes; at any step."""
+
+    def run(kill_at: int) -> tuple[list[Request], list[DecisionRecord], TraderResult]:
+        spec, venue, records = spec_of("flat"), FakeVenue(steps=12), list[DecisionRecord]()
+        sell = PlaceOrder(coin="BTC", is_buy=False, sz=Decimal(1))
+        wants = [(buy("2"),), (), (sell, buy("1", "ETH")), (), (buy("1", "DOGE"),), (buy("3"),)]
+        mind = Scripted(*(Decision(actions=actions) for actions in wants))
+        memory = TraderMemory()
+        requests: list[Request] = []
+        loop = trade(
+            spec, mind.needs, instruments=INSTRUMENTS, memory=memory, record=records.append
+        )
+        request = next(loop)
+        while True:
+            requests.append(request)
+            match request:
+                case JoinRequest():
+                    answer: Answer = Turn(reply=venue.join(request))
+                case DecideRequest():
+                    answer = decide(mind, request.observation)
+                case WaitRequest():
+                    if request.step_seq == kill_at:
+                        kept = msgspec.json.decode(msgspec.json.encode(memory), type=TraderMemory)
+                        loop = trade(
+                            spec,
+                            mind.needs,
+                            instruments=INSTRUMENTS,
+                            memory=kept,
+                            unanswered=request,
+                            record=records.append,
+                        )
+                        assert request is next(loop)
+                    answer = Turn(reply=venue.wait(request))
+            try:
+                request = loop.send(answer)
+            except StopIteration as end:
+                return requests, records, end.value
+
+    undisturbed = run(0)
+    assert 12 == len(undisturbed[1])
+    assert undisturbed[2].fills > 2
+    for step in range(1, 13):
+        assert undisturbed == run(step)
 
 
 def test_a_world_that_has_ended_is_not_decided_on() -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 from strategy_agent.application.keeping import Keeper
+from strategy_agent.application.mind import Mind
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept, Steps
 from strategy_agent.application.thinking import Thinking
@@ -21,7 +22,7 @@ from strategy_core.risk.status import StatusChange
 from strategy_core.turns import Turn
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
-from suite.errors import ConfigError, StorageError, SuiteError
+from suite.errors import BadRequest, ConfigError, Conflict, StorageError, SuiteError
 
 
 class Watcher(Protocol):
@@ -73,6 +74,10 @@ class Watcher(Protocol):
         """Something came since the last reply that the next turn is wanted for at once."""
         ...
 
+    def forgot(self, reason: str) -> None:
+        """See that the strategy did not remember what it should, and why."""
+        ...
+
     def missed(self) -> None:
         """Note that a sign of life did not get through."""
         ...
@@ -109,41 +114,42 @@ async def drive(
         "continued": kept is not None,
     }
     parts.journal.write("run", run)
-    loop = trade(
-        spec,
-        strategy.needs,
-        instruments=instruments,
-        memory=memory,
-        commands=watcher.commands,
-        record=watcher.recorded,
-        answered=watcher.answered,
-    )
     now_ms, keeper = parts.clock.now_ms, Keeper(spec.trader_id, parts, memory)
-    with contextlib.closing(loop), contextlib.closing(thinking):
-        request: Request = next(loop)
-        answer: Answer
-        async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
+    mind = Mind(strategy, spec.strategy, memory, watcher.forgot)
+    if kept is not None:
+        mind.recall()
+    async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
+        known = await _answered(kept, parts)
+        loop = trade(
+            spec,
+            strategy.needs,
+            instruments=instruments,
+            memory=memory,
+            unanswered=None if known is None or kept is None else kept.request,
+            commands=watcher.commands,
+            record=watcher.recorded,
+            answered=watcher.answered,
+        )
+        with contextlib.closing(thinking), _leaving(keeper, watcher):
+            request: Request = next(loop)
+            answer: Answer
             while True:
                 if isinstance(request, DecideRequest):
                     watcher.asked(context.wall.now_ms())
                     answer = await _decided(request, thinking, watcher)
                 else:
-                    if isinstance(request, WaitRequest):
+                    if known is None and isinstance(request, WaitRequest):
+                        if not thinking.is_busy:
+                            mind.remember()
                         request = await keeper.keep(request, now_ms=now_ms)
                         watcher.kept(keeper.fault)
-                        if (
-                            watcher.urgent or thinking.is_ready
-                        ):  # it came while nobody slept who could be woken
+                        if watcher.urgent or thinking.is_ready:  # since nobody slept to be woken
                             asyncio.get_running_loop().call_soon(parts.steps.wake)
-                    reply = keeper.whole(await _ask(parts.steps, request))
+                    reply = known or keeper.whole(await _ask(parts.steps, request))
+                    known = None
                     now_ms = reply.now_ms
                     watcher.shown(reply)
-                    answer = Turn(
-                        reply=reply,
-                        trouble=(*parts.steps.trouble, *watcher.trouble),
-                        account_age_ms=parts.steps.account_age_ms,
-                        market_age_ms=parts.steps.market_age_ms,
-                    )
+                    answer = _turn(reply, parts.steps, watcher)
                 outcome = _step(loop, answer)
                 watcher.moved(memory)
                 if isinstance(outcome, TraderResult):
@@ -178,6 +184,34 @@ def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
     return None
 
 
+@contextlib.contextmanager
+def _leaving(keeper: Keeper, watcher: Watcher) -> Iterator[None]:
+    """Leave a record of a turn whose answer never comes, unless a later run gets it."""
+    try:
+        yield
+    except BaseException as fault:
+        stopped = isinstance(fault, asyncio.CancelledError)
+        if (pending := keeper.leave(stopped=stopped)) is not None:
+            watcher.recorded(pending)
+        raise
+
+
+async def _answered(kept: Kept | None, parts: Parts) -> WaitReply | None:
+    """Ask for the answer to the request that an earlier process left behind.
+
+    A venue that owns time knows the last step of everybody, so the run goes on in the middle of it.
+
+    Returns:
+        The answer; None where there is no such request, or the venue does not know it any more.
+    """
+    if kept is None or kept.request is None or parts.clock.mode != "lockstep":
+        return None
+    try:
+        return await parts.steps.wait(kept.request)
+    except (BadRequest, Conflict):
+        return None
+
+
 async def _decided(request: DecideRequest, thinking: Thinking, watcher: Watcher) -> Answer:
     answer = await thinking.decide(request)
     if isinstance(answer, StillDeciding):
@@ -189,6 +223,15 @@ async def _ask(steps: Steps, request: JoinRequest | WaitRequest) -> WaitReply:
     if isinstance(request, WaitRequest):
         return await steps.wait(request)
     return await steps.join(request)
+
+
+def _turn(reply: WaitReply, steps: Steps, watcher: Watcher) -> Turn:
+    return Turn(
+        reply=reply,
+        trouble=(*steps.trouble, *watcher.trouble),
+        account_age_ms=steps.account_age_ms,
+        market_age_ms=steps.market_age_ms,
+    )
 
 
 def _step(loop: Trading, answer: Answer) -> Request | TraderResult:

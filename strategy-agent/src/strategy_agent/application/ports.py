@@ -271,6 +271,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         world: which one it had, see `ClockState`.
         now_ms: the venue's time then.
         memory: of the loop.
+        request: that it was kept before, unanswered; None where only the memory counts.
     """
 
     version: Literal[1] = 1
@@ -279,6 +280,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     world: str = ""
     now_ms: int
     memory: TraderMemory
+    request: WaitRequest | None = None
 
 
 class MemoryStore(Protocol):

@@ -57,6 +57,12 @@ class Thinking:
         self._outdated = False
 
     @property
+    def is_busy(self) -> bool:
+        """Whether the strategy is at work, in a thread of its own."""
+        unfinished = self._overrun is not None and not self._overrun.done()
+        return unfinished or (self._thought is not None and not self._thought.done())
+
+    @property
     def is_ready(self) -> bool:
         """Whether an answer waits to be fetched."""
         return self._thought is not None and self._thought.done()

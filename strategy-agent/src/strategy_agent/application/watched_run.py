@@ -282,6 +282,10 @@ class WatchedRun:
             if not asked.told.done():
                 asked.told.set_result(record)
 
+    def forgot(self, reason: str) -> None:
+        """Tell that the strategy goes on without what it should have remembered."""
+        self._alerts.tell("decision", reason)
+
     def missed(self) -> None:
         """Note that a sign of life did not get through."""
         self._status.missed_heartbeats += 1

@@ -5,10 +5,12 @@ wanted, which side shall not be quoted.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from strategy_core.port import ZERO, Decision, Instruments, Needs, Observation
 from strategy_core.quoting.prices import (
@@ -23,7 +25,7 @@ from strategy_core.quoting.prices import (
     quotes_of,
 )
 from strategy_core.quoting.refreshing import Judge, Resting, Tolerance
-from strategy_core.quoting.stamps import FundingStamps
+from strategy_core.quoting.stamps import FundingStamps, StampsState
 from suite.contracts.clock import WakeOn
 from suite.contracts.venue import Action, CancelOrder
 from suite.fixed import parse_decimal
@@ -187,6 +189,17 @@ class _Coin:
     due_ms: int = 0
 
 
+class CoinState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a maker remembers of one coin over a restart; see `_Coin`."""
+
+    stamps: StampsState
+    mids: tuple[tuple[int, Decimal], ...]
+    bought_ms: int | None
+    sold_ms: int | None
+    changed_ms: int | None
+    due_ms: int
+
+
 @dataclass(slots=True)
 class _Turn:
     """Actions and notes of one decision as they come together.
@@ -233,6 +246,30 @@ class Maker:
         self._interval_ms = interval_ms
         self._opinion = opinion
         self._coins = {coin: _Coin(FundingStamps(settings.funding_hours)) for coin in symbols}
+
+    def remember(self) -> dict[str, "CoinState"]:
+        """Tell what is known of each coin."""
+        return {
+            coin: CoinState(
+                stamps=memory.stamps.remember(),
+                mids=tuple(memory.mids),
+                bought_ms=memory.filled_ms.get(True),
+                sold_ms=memory.filled_ms.get(False),
+                changed_ms=memory.changed_ms,
+                due_ms=memory.due_ms,
+            )
+            for coin, memory in self._coins.items()
+        }
+
+    def recall(self, coins: Mapping[str, "CoinState"]) -> None:
+        """Know it again."""
+        for coin, state in coins.items():
+            memory = self._coins[coin]
+            memory.stamps.recall(state.stamps)
+            memory.mids.extend(state.mids)
+            filled = {True: state.bought_ms, False: state.sold_ms}
+            memory.filled_ms = {side: at for side, at in filled.items() if at is not None}
+            memory.changed_ms, memory.due_ms = state.changed_ms, state.due_ms
 
     def decide(self, seen: Observation) -> Decision:
         """Answer one observation."""

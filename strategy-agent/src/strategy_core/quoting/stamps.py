@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from strategy_core.port import ZERO
 from suite.bars import HOUR_MS
 
@@ -18,6 +20,17 @@ class FundingStamps:
         self.hours = assumed_hours
         self.rate_hourly = ZERO
         self._settled_ms: int | None = None
+
+    def remember(self) -> "StampsState":
+        """Tell what is known."""
+        return StampsState(
+            hours=self.hours, rate_hourly=self.rate_hourly, settled_ms=self._settled_ms
+        )
+
+    def recall(self, state: "StampsState") -> None:
+        """Know it again."""
+        self.hours, self.rate_hourly = state.hours, state.rate_hourly
+        self._settled_ms = state.settled_ms
 
     def see(self, snapshot: Any) -> None:
         """Read a snapshot; one without funding changes nothing."""
@@ -43,3 +56,17 @@ class FundingStamps:
             return None
         step = self.hours * HOUR_MS
         return self._settled_ms + ((now_ms - self._settled_ms) // step + 1) * step
+
+
+class StampsState(msgspec.Struct, frozen=True, kw_only=True):
+    """Funding of one coin as far as it is known.
+
+    Attributes:
+        hours: between two stamps.
+        rate_hourly: of the last one.
+        settled_ms: when that was; None before the first.
+    """
+
+    hours: int
+    rate_hourly: Decimal
+    settled_ms: int | None

@@ -1,14 +1,22 @@
 """`fixed_spread`: post-only quotes at a fixed distance on both sides of the mid."""
 
 from decimal import Decimal
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from strategy_core import building
 from strategy_core.building import Setup
 from strategy_core.port import Decision, Observation
-from strategy_core.quoting.maker import Amount, Maker, NoOpinion, Opinion, Settings, Timing
+from strategy_core.quoting.maker import (
+    Amount,
+    CoinState,
+    Maker,
+    NoOpinion,
+    Opinion,
+    Settings,
+    Timing,
+)
 from strategy_core.quoting.prices import Terms, least_spread
 from strategy_core.quoting.refreshing import Tolerance
 
@@ -121,6 +129,14 @@ class FixedSpread:
     def __init__(self, setup: Setup, params: "FixedSpread.Params") -> None:
         self._maker = maker_of(setup, params, opinion=NoOpinion())
         self.needs = params.settings().needs(setup.symbols, funding=False)
+
+    def remember(self) -> dict[str, CoinState]:
+        """Tell what the maker knows of each coin."""
+        return self._maker.remember()
+
+    def recall(self, state: Any) -> None:
+        """Let it know that again."""
+        self._maker.recall(msgspec.convert(state, dict[str, CoinState]))
 
     def decide(self, observation: Observation) -> Decision:
         """Keep the quotes where they belong."""

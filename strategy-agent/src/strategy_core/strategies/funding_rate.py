@@ -1,7 +1,7 @@
 """`funding_rate`: a market maker that leans toward the side that funding pays."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,13 +14,21 @@ from strategy_core.quoting.funding import (
     pays_to_leave,
     target_of,
 )
-from strategy_core.quoting.maker import View
+from strategy_core.quoting.maker import CoinState, View
 from strategy_core.quoting.prices import Market, Terms, half_spread
 from strategy_core.quoting.stamps import FundingStamps
 from strategy_core.sizing.targets import market_order
 from strategy_core.strategies.fixed_spread import FixedSpread, Milliseconds, exact, maker_of
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1)]
+
+
+class FundingState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered over a restart; see `Maker` and `FundingOpinion`."""
+
+    coins: dict[str, CoinState]
+    longs_pay: dict[str, bool]
+    leaving: list[str]
 
 
 class FundingRate:
@@ -48,8 +56,23 @@ class FundingRate:
 
     def __init__(self, setup: Setup, params: "FundingRate.Params") -> None:
         settings = params.settings()
-        self._maker = maker_of(setup, params, opinion=FundingOpinion(params, settings.terms))
+        self._opinion = FundingOpinion(params, settings.terms)
+        self._maker = maker_of(setup, params, opinion=self._opinion)
         self.needs = settings.needs(setup.symbols, funding=True)
+
+    def remember(self) -> FundingState:
+        """Tell what the maker knows of each coin, and where funding has turned."""
+        return FundingState(
+            coins=self._maker.remember(),
+            longs_pay=dict(self._opinion.longs_pay),
+            leaving=sorted(self._opinion.leaving),
+        )
+
+    def recall(self, state: Any) -> None:
+        """Take it back."""
+        known = msgspec.convert(state, FundingState)
+        self._maker.recall(known.coins)
+        self._opinion.longs_pay, self._opinion.leaving = known.longs_pay, set(known.leaving)
 
     def decide(self, observation: Observation) -> Decision:
         """Keep the quotes where they belong."""
@@ -61,6 +84,10 @@ class FundingOpinion:
 
     Where the rate changes its sign while a position is held that now pays, the maker gets out of
     it: only the side that reduces it is quoted until it is gone or is paid again.
+
+    Attributes:
+        longs_pay: the sign of each coin's last rate that had one.
+        leaving: coins whose position is being got rid of.
     """
 
     def __init__(self, params: FundingRate.Params, terms: Terms) -> None:
@@ -75,8 +102,8 @@ class FundingOpinion:
             slippage=exact(params.slippage),
             stamp_window_ms=params.stamp_window_ms,
         )
-        self._longs_pay: dict[str, bool] = {}
-        self._leaving: set[str] = set()
+        self.longs_pay: dict[str, bool] = {}
+        self.leaving: set[str] = set()
 
     def view(
         self, market: Market, size: Decimal, limit: Decimal, stamps: FundingStamps, now_ms: int
@@ -93,7 +120,7 @@ class FundingOpinion:
             note = f"is under stress: funding of {float(rate):g} an hour"
             return View(bids=False, asks=False, wake_ms=wake_ms, note=note)
         bids = asks = True
-        if coin in self._leaving:
+        if coin in self.leaving:
             bids, asks = size < 0, size > 0
         elif at_stamp and size * rate < 0 and pays_to_hold(stamps.rate, self._terms):
             bids, asks = size > 0, size < 0
@@ -116,11 +143,11 @@ class FundingOpinion:
     def _note_flip(self, coin: str, size: Decimal, rate: Decimal) -> None:
         """Begin to leave where the rate has turned against the position; end where it is over."""
         if size * rate <= ZERO:
-            self._leaving.discard(coin)
+            self.leaving.discard(coin)
         if rate == ZERO:
             return
         longs_pay = rate > ZERO
-        flipped = self._longs_pay.get(coin, longs_pay) is not longs_pay
-        self._longs_pay[coin] = longs_pay
+        flipped = self.longs_pay.get(coin, longs_pay) is not longs_pay
+        self.longs_pay[coin] = longs_pay
         if flipped and size * rate > ZERO:
-            self._leaving.add(coin)
+            self.leaving.add(coin)

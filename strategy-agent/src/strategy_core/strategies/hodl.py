@@ -1,7 +1,7 @@
 """`hodl`: buys equal amounts of its coins once, without borrowing, and keeps them."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -36,6 +36,16 @@ class Hodl:
         self._share = Decimal(str(params.invested)) / len(setup.symbols)
         self._budget: Decimal | None = None
         self._waiting = list(setup.symbols)
+
+    def remember(self) -> dict[str, Any]:
+        """Tell what is not bought yet, and what for."""
+        return {"budget": self._budget, "waiting": self._waiting}
+
+    def recall(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        budget = state["budget"]
+        self._budget = None if budget is None else Decimal(budget)
+        self._waiting = list(state["waiting"])
 
     def decide(self, observation: Observation) -> Decision:
         """Buy what is not bought yet."""

@@ -15,6 +15,7 @@ Three numbers are drawn for each coin at each decision, whether they are used or
 drawn later never depends on what happened before.
 """
 
+from ast import literal_eval
 from decimal import Decimal
 from typing import Annotated
 
@@ -60,6 +61,14 @@ class RandomTargets:
         self._setup = setup
         self._probability = params.probability
         self._share = Decimal(str(params.exposure)) / len(setup.symbols)
+
+    def remember(self) -> str:
+        """Tell how far the stream of random numbers was read."""
+        return repr(self._setup.generator.bit_generator.state)
+
+    def recall(self, state: str) -> None:
+        """Go on in the stream from there."""
+        self._setup.generator.bit_generator.state = literal_eval(state)
 
     def decide(self, observation: Observation) -> Decision:
         """Throw the coins."""

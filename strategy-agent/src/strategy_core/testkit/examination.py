@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -12,6 +12,7 @@ from strategy_core.building import Setup, StrategyKind
 from strategy_core.deciding import DecisionFault
 from strategy_core.port import Decision, Needs, Observation, Strategy
 from strategy_core.registry import generator_for, read_params
+from strategy_core.remembering import Remembers
 from strategy_core.testkit.form import faults_of, faults_of_needs
 from strategy_core.testkit.rehearsal import Rehearsal, instruments_for
 from strategy_core.testkit.source import reaches
@@ -28,6 +29,7 @@ CHECKS: Final[Mapping[str, str]] = {
     "plans": "no decision has two plans of a coin, or one of another's",
     "wakes": "it is asked again later than now",
     "repeats": "shown the same twice, it decides the same twice",
+    "remembers": "built anew it takes back what it told, and decides as if nothing had been",
     "untouched": "nothing of an observation is changed",
     "outside": "no clock, chance, file, network or process is reached for",
     "quick": "a decision is quick, or needs.slow says that it is not",
@@ -37,6 +39,11 @@ CHECKS: Final[Mapping[str, str]] = {
 INTERVAL_MS: Final = 15 * MINUTE_MS
 QUICK_MS: Final = 100.0
 """Median of a decision beyond which `needs.slow` keeps the process alive meanwhile."""
+
+RESTART: Final = 23
+"""Observations between two restarts of a strategy that remembers."""
+
+_RESTARTED: Final = "after a restart"
 
 SHOWN: Final = 5
 """Findings of one check that are told each by itself."""
@@ -130,7 +137,7 @@ def examine(
         params: its parameters; defaults for those not given.
         seed: of the rehearsal; equal seeds, equal observations.
         steps: observations of each of the two runs; after two thirds of them the strategy is
-            built anew, as after a restart.
+            built anew, as after a restart; one that remembers, many times in the second run.
         source: text of its module, for what it reaches for; empty is not looked at.
         around: what the process lends.
     """
@@ -143,7 +150,10 @@ def examine(
         notes.add("builds", problem)
     if problems:
         return Examination(findings=notes.findings())
-    runs = [_Run(kind, values, symbols, seed=seed, steps=steps, around=around) for _ in range(2)]
+    runs = [
+        _Run(kind, values, symbols, seed=seed, steps=steps, around=around, restarts=restarts)
+        for restarts in (False, True)
+    ]
     for run in runs:
         try:
             run.go(notes)
@@ -206,6 +216,7 @@ class _Run:
     """One strategy in one rehearsal.
 
     Attributes:
+        restarts: build it anew again and again, where that is not to be seen.
         answers: situation and encoded decision, for each observation.
         seconds: time of each decision.
     """
@@ -216,6 +227,7 @@ class _Run:
     seed: int
     steps: int
     around: Surroundings
+    restarts: bool = False
     answers: list[tuple[str, bytes]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     actions: int = 0
@@ -238,12 +250,31 @@ class _Run:
         )
         for step, (situation, seen) in enumerate(world.observations()):
             if step == 2 * self.steps // 3:
-                situation = "after a restart"  # noqa: PLW2901 - what is special now
-                strategy = self._build(notes, situation)
+                situation = _RESTARTED  # noqa: PLW2901 - what is special now
+            if situation == _RESTARTED or (step % RESTART == 0 and self._may_restart(strategy)):
+                strategy = self._restarted(strategy, notes)
                 if strategy is None:
                     return
             decision = self._ask(strategy, needs, seen, situation, notes)
             world.answer(decision.actions if decision is not None else ())
+
+    def _may_restart(self, strategy: Strategy) -> bool:
+        """Whether a restart is not to be seen in its decisions: the other run has none here."""
+        return self.restarts and isinstance(strategy, Remembers)
+
+    def _restarted(self, strategy: Strategy, notes: _Notes) -> Strategy | None:
+        """Build it anew, with what it wants to remember where it does."""
+        fresh = self._build(notes, _RESTARTED)
+        if fresh is None or not isinstance(strategy, Remembers):
+            return fresh
+        try:
+            state = msgspec.json.decode(msgspec.json.encode(strategy.remember()))
+            cast("Remembers", fresh).recall(state)
+        except Exception as error:  # noqa: BLE001 - it is anybody's code
+            text = f"{type(error).__name__}: {error}"
+            notes.add("remembers", one_line(text), _RESTARTED)
+            return strategy  # or every later decision would look wrong too
+        return fresh
 
     def _build(self, notes: _Notes, situation: str) -> Strategy | None:
         setup = Setup(

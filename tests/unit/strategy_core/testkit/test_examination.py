@@ -121,6 +121,37 @@ class Answers(Good):
         return replace(self.answer, until_ms=seen.now_ms) if self.answer.until_ms else self.answer
 
 
+class Counts(Good):
+    """Orders every third time, and remembers how often it was asked."""
+
+    count = 0
+
+    def remember(self) -> Any:
+        return {"count": self.count}
+
+    def recall(self, state: Any) -> None:
+        self.count = state["count"]
+
+    def decide(self, seen: Observation) -> Any:
+        self.count += 1
+        return Decision(reasoning=str(self.count % 3))
+
+
+class RecallsWrongly(Counts):
+    def recall(self, state: Any) -> None:
+        self.count = state["count"] + 1
+
+
+class CannotRecall(Counts):
+    def recall(self, state: Any) -> None:
+        raise KeyError(state["counted"])
+
+
+class TellsNothingPlain(Counts):
+    def remember(self) -> Any:
+        return object()
+
+
 FAULTY: list[tuple[type[Good], Any, str, str]] = [
     (Raises, None, "decides", "DivisionByZero"),
     (TrustsSnapshots, None, "decides", "KeyError: 'BTC' (first with: no snapshots)"),
@@ -129,6 +160,9 @@ FAULTY: list[tuple[type[Good], Any, str, str]] = [
     (Answers, Decision(actions=("buy",)), "decides", "wrong actions"),  # type: ignore[arg-type]
     (Forgets, None, "decides", "who opened this? (first with: after a restart)"),
     (Shares, None, "repeats", "decision 1 of two equal runs differs"),
+    (RecallsWrongly, None, "repeats", "two equal runs differs"),
+    (CannotRecall, None, "remembers", "KeyError: 'counted' (first with: after a restart)"),
+    (TellsNothingPlain, None, "remembers", "object"),
     (Changes, None, "untouched", "decide changes the observation"),
     (ChangesNeeds, None, "needs", "not what it was at first"),
     (WantsMore, None, "needs", "'NOPE', which the venue does not trade"),
@@ -247,3 +281,8 @@ def test_what_is_reached_for_is_found() -> None:
 
 def test_every_check_has_a_test_that_trips_it() -> None:
     assert set(CHECKS) == {check for _, _, check, _ in FAULTY} | {"outside", "quick"}
+
+
+def test_one_that_remembers_is_well() -> None:
+    """However often it is built anew."""
+    assert () == found_in(Counts).findings
