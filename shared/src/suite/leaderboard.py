@@ -36,6 +36,7 @@ from suite.trader_history import FLAT_USD, TraderHistory, flat_history
 from suite.wealth import wealth_index
 
 SEEDS_MIN: Final = 3
+STEPS_MAX: Final = 2200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class BoardRules:
         new_before_ms: samples that span less are not compared beside longer ones.
         resamples: of every interval and of the ranks.
         seed: of the resamples.
+        with_flat: whether to add the trader that never trades where none is given.
     """
 
     now_ms: int
@@ -57,10 +59,17 @@ class BoardRules:
     new_before_ms: int = DAY_MS
     resamples: int = 2000
     seed: int = 0
+    with_flat: bool = True
 
     def __post_init__(self) -> None:
         whole = self.step_ms > 0 and DAY_MS % self.step_ms == 0
         check(whole, f"a step of {self.step_ms} ms does not divide a day")
+
+
+def step_of(length_ms: int) -> int:
+    """Shortest step from an hour to a day that makes at most `STEPS_MAX` of a window."""
+    steps = (hours * HOUR_MS for hours in (1, 2, 4, 8, 12))
+    return next((step for step in steps if length_ms <= STEPS_MAX * step), DAY_MS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,11 +102,13 @@ def build_leaderboard(histories: Sequence[TraderHistory], rules: BoardRules) -> 
         rules: how.
 
     Returns:
-        The board, best first. A `flat` baseline is added where none is given; other missing ones
-        are named.
+        The board, best first; baselines that it lacks are named.
     """
     given = {history.baseline for history in histories}
-    shown = list(histories) if "flat" in given else [*histories, flat_history(histories)]
+    shown = list(histories)
+    if rules.with_flat and "flat" not in given:
+        shown.append(flat_history(histories))
+        given.add("flat")
     ids = [history.trader_id for history in shown]
     check(len(set(ids)) == len(ids), "two traders of one name; flat is the baseline's")
     traders = [_with_standing(one, rules) for one in sorted(shown, key=lambda h: h.trader_id)]
@@ -116,7 +127,7 @@ def build_leaderboard(histories: Sequence[TraderHistory], rules: BoardRules) -> 
         step_ms=rules.step_ms,
         rows=tuple(rows),
         groups=_groups(rows),
-        missing_baselines=tuple(b for b in get_args(Baseline) if b not in given | {"flat"}),
+        missing_baselines=tuple(b for b in get_args(Baseline) if b not in given),
     )
 
 

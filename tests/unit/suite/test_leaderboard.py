@@ -11,17 +11,21 @@ from suite import performance
 from suite.bars import DAY_MS, HOUR_MS
 from suite.checks import InvariantViolated
 from suite.contracts.leaderboard import Leaderboard, LeaderboardRow
-from suite.leaderboard import BoardRules, build_leaderboard
+from suite.leaderboard import BoardRules, build_leaderboard, step_of
 from suite.trader_history import TraderHistory
 
 HOURS = 35 * 24
 USD = 1_000_000
 
 
-def board_of(*histories: TraderHistory, now_ms: int | None = None, **rules: int) -> Leaderboard:
+def board_of(
+    *histories: TraderHistory, now_ms: int | None = None, stale_after_ms: int = 3 * HOUR_MS
+) -> Leaderboard:
     ends = [int(one.time_ms[-1]) for one in histories if len(one.time_ms)]
     now = max(ends) if now_ms is None else now_ms
-    return build_leaderboard(histories, BoardRules(now_ms=now, resamples=300, **rules))
+    return build_leaderboard(
+        histories, BoardRules(now_ms=now, resamples=300, stale_after_ms=stale_after_ms)
+    )
 
 
 def rows_of(board: Leaderboard) -> dict[str, LeaderboardRow]:
@@ -216,6 +220,12 @@ def test_windows_that_do_not_meet_rank_nobody() -> None:
     after = history_of("after", np.zeros(30), time_ms=before.time_ms + 40 * HOUR_MS)
     board = board_of(before, after, stale_after_ms=DAY_MS * 9)
     assert {None} == {row.rank for row in board.rows}
+
+
+def test_long_windows_take_longer_steps() -> None:
+    """90 days of hours, a year of four hours, ten years of days."""
+    days = (1, 90, 180, 365, 3650)
+    assert [1, 1, 2, 4, 24] == [step_of(many * DAY_MS) // HOUR_MS for many in days]
 
 
 def test_what_cannot_be_is_refused() -> None:

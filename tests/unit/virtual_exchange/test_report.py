@@ -9,11 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.runs import random_run, renamed
 
+from suite.bars import HOUR_MS
+from virtual_exchange.application.report.board import leaderboard_rows
 from virtual_exchange.application.report.building import build_report, canonical_bytes
 from virtual_exchange.application.report.rows import number
 from virtual_exchange.domain.trades import trades_of
@@ -125,6 +128,39 @@ def test_equal_returns_share_a_rank() -> None:
     record.accounts[1] = replace(record.accounts[0], account_id="trader-1")
     board = build_report(record)["result"]["leaderboard"]
     assert [row["rank"] for row in board] == [1, 1]
+
+
+def test_the_board_tells_apart_only_what_the_period_bears_out() -> None:
+    """Forty days of the same noise; then one gains and the other loses a little every hour."""
+    record = random_run(3)
+    traders = build_report(record)["result"]["traders"]
+    hours = 40 * 24
+    record = replace(record, equity_time_ms=np.arange(hours + 1, dtype=np.int64) * HOUR_MS)
+    for gain, expected in (
+        (0.0, {"trader-0": 1, "trader-1": 1}),
+        (5e-4, {"trader-0": 1, "trader-1": 2}),
+    ):
+        for place, account in enumerate(record.accounts):
+            steps = np.random.default_rng(place).normal(0, 2e-3, hours) + (-gain if place else gain)
+            curve = 1e10 * np.exp(np.concatenate([[0.0], np.cumsum(steps)]))
+            equity = np.round(curve).astype(np.int64)
+            record.accounts[place] = replace(
+                account, equity_usd=equity, exposure_usd=np.zeros_like(equity)
+            )
+        rows = leaderboard_rows(record, traders)
+        assert expected == {row["trader_id"]: row["rank"] for row in rows}
+        for row in rows:
+            low, high = (Decimal(end) for end in row["return_interval"])
+            assert -1 < low < high
+            assert (row["rank"] == row["rank_worst"]) == (gain > 0)
+            assert bool(row["tied_with"]) == (gain == 0)
+    assert floats_in(rows) == []
+
+
+def test_a_run_of_minutes_has_no_interval() -> None:
+    """Two hours say nothing, and the report says so."""
+    for row in build_report(random_run(3))["result"]["leaderboard"]:
+        assert (1, None, None) == (row["rank"], row["return_interval"], row["sharpe_interval"])
 
 
 @pytest.mark.parametrize(

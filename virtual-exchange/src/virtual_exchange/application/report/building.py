@@ -6,7 +6,6 @@ transport or wall time.
 """
 
 import hashlib
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from suite.bars import DAY_MS
 from suite.checks import check
 from suite.fixed import USD_DECIMALS
 from virtual_exchange.application.info.values import usd
+from virtual_exchange.application.report.board import LEADERBOARD_NOTE, leaderboard_rows
 from virtual_exchange.application.report.rows import (
     chart_of,
     fill_row,
@@ -34,10 +34,6 @@ SCHEMA = "autocryptotrader-report/2"
 WIN_RATE_DEFINITION = (
     "wins / (wins + losses) over closed trades, each from flat to flat and net of fees and funding;"
     " exact zeros are breakeven and not counted"
-)
-LEADERBOARD_NOTE = (
-    "Ranked by total return over this one period. There are no error bars yet: another period, or"
-    " other luck, may put these traders in another order."
 )
 
 ALWAYS = {
@@ -81,7 +77,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "data_sha256": _data_sha256(record.manifest),
         "rules": without_floats(record.rules) | ALWAYS,
         "traders": traders,
-        "leaderboard": _leaderboard(traders),
+        "leaderboard": leaderboard_rows(record, traders),
         "leaderboard_note": LEADERBOARD_NOTE,
         "win_rate_definition": WIN_RATE_DEFINITION,
         "breakeven_threshold": "0",
@@ -284,29 +280,3 @@ def _metrics(
 
 def _money(value: float | None) -> float | None:
     return None if value is None else value / 10**USD_DECIMALS
-
-
-def _leaderboard(traders: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Traders by total return; equal returns share a rank."""
-    order = sorted(traders, key=lambda name: (-Decimal(traders[name]["total_return"]), name))
-    rows: list[dict[str, Any]] = []
-    for position, name in enumerate(order, start=1):
-        trader = traders[name]
-        tied = bool(rows) and rows[-1]["total_return"] == trader["total_return"]
-        rows.append(
-            {
-                "rank": rows[-1]["rank"] if tied else position,
-                "trader_id": name,
-                "total_return": trader["total_return"],
-                "total_pnl": trader["total_pnl"],
-                "final_equity": trader["final_equity"],
-                "sharpe": trader["portfolio_metrics"]["sharpe"],
-                "max_drawdown": trader["max_drawdown"],
-                "win_rate": trader["win_rate"],
-                "total_trades": trader["total_trades"],
-                "fees": trader["bridge"]["fees"],
-                "funding": trader["bridge"]["funding"],
-                "degraded": trader["degraded"],
-            }
-        )
-    return rows

@@ -149,6 +149,30 @@ const page = (() => {
     svg.append(path);
     return svg;
   };
+  const RANK_HELP = "1 + traders that are better by more than luck explains; = where luck may have decided";
+  const ranked = (row) => missing(row.rank) ? { text: "n/a", cls: "na" } : row.tied_with?.length
+    ? { text: `=${row.rank}`, title: `tied with ${row.tied_with.join(", ")}; anything to ${row.rank_worst} is possible` }
+    : { text: row.rank };
+  const reach = leaderboard.flatMap((row) => [0, row.total_return, ...row.return_interval ?? []].map(Number));
+  const furthest = [Math.min(...reach), Math.max(...reach)];
+  const interval = (row) => {
+    const ends = row.return_interval;
+    if (!ends) return { text: "n/a", title: "needs 30 hours that moved the equity", cls: "left na" };
+    const box = "http://www.w3.org/2000/svg", svg = document.createElementNS(box, "svg");
+    const at = (value) => (2 + 100 * (Number(value) - furthest[0]) / (furthest[1] - furthest[0] || 1)).toFixed(1);
+    const [low, high, seen] = [...ends, row.total_return].map(at);
+    svg.setAttribute("viewBox", "0 0 104 14");
+    svg.setAttribute("aria-hidden", "true");
+    svg.setAttribute("class", "interval");
+    svg.style.setProperty("--c", `var(--s${slot(row.trader_id)})`);
+    for (const [line, cls] of [[`M${at(0)} 0V14`, "zero"], [`M${low} 3v8M${low} 7H${high}M${high} 3v8`], [`M${seen} 4v6`, "seen"]]) {
+      const path = document.createElementNS(box, "path");
+      path.setAttribute("d", line);
+      if (cls) path.setAttribute("class", cls);
+      svg.append(path);
+    }
+    return { node: [svg, make("small", `${ends.map((end) => number(Number(end) * 100, 1, true)).join(" to ")}%`)], title: ends.join(" to "), cls: "left" };
+  };
   const trader = (row) => {
     const node = make("span", undefined, "name");
     const label = make("span", row.trader_id);
@@ -163,14 +187,15 @@ const page = (() => {
   $("board-note").textContent = `After fees and funding. ${report.leaderboard_note}${unproven}`;
   const SHARPE_HELP = "mean / deviation of daily returns, × √365; needs 30 days of returns that vary";
   table("board", [
-    { title: "Rank" }, { title: "Trader", cls: "left pin" }, { title: "Equity", cls: "left" }, { title: "Return" },
+    { title: "Rank", help: RANK_HELP }, { title: "Trader", cls: "left pin" }, { title: "Equity", cls: "left" }, { title: "Return" },
+    { title: "95% interval", cls: "left", help: "returns that this period does not rule out" },
     { title: "PnL USD" }, { title: "Sharpe", help: SHARPE_HELP }, { title: "Max drawdown", help: "deepest fall from a peak" },
     { title: "Win rate", help: report.win_rate_definition }, { title: "Trades", help: "closed: from flat to flat" },
     { title: "Fees USD" }, { title: "Funding USD", help: "positive was received" },
   ], leaderboard.map((row) => [
-    { text: row.rank }, { node: trader(row), cls: "left pin" }, { node: spark(row.trader_id), cls: "left" },
+    ranked(row), { node: trader(row), cls: "left pin" }, { node: spark(row.trader_id), cls: "left" },
     { text: percent(row.total_return, true), title: row.total_return, cls: `big ${tone(row.total_return)}` },
-    gain(row.total_pnl),
+    interval(row), gain(row.total_pnl),
     missing(row.sharpe) ? { text: "n/a", title: "needs 30 days of returns that vary", cls: "na" } : { text: ratio(row.sharpe), title: row.sharpe },
     { text: share(row.max_drawdown), title: row.max_drawdown },
     { text: share(row.win_rate), title: row.win_rate ?? "no trade was won or lost", cls: missing(row.win_rate) ? "na" : "" },
