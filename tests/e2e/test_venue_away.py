@@ -192,3 +192,19 @@ def test_what_a_step_brings_is_the_same_whether_the_venue_was_away_or_not(tmp_pa
             assert bool(away) == bool(alerts(agent, "connection"))
             found.append((agent.journal("alice", "decision"), agent.journal("alice", "result")))
     assert found[0] == found[1]
+
+
+def test_a_venue_that_comes_later_is_waited_for(tmp_path: Path) -> None:
+    """A process with a control API says so meanwhile; its trader trades once the venue is there."""
+    with serving(tmp_path / "v", *clock_of("paced")) as venue:
+        token = venue.seen.token("alice")
+        venue.service.kill()
+        with running_agent(
+            tmp_path, venue.seen, TRADERS, "alice", tokens={"alice": token}
+        ) as agent:
+            said = eventually(lambda: agent.status("alice")["error"], limit_s=30)
+            assert "retrying" == agent.status("alice")["state"]
+            assert venue.seen.url in said
+            assert 503 == httpx.get(f"{agent.url}/ready").status_code
+            venue.restart()
+            eventually(lambda: agent.status("alice")["state"] == "running", limit_s=60)

@@ -65,8 +65,12 @@ class Connector:
         self.clock = SystemClock()
         self._ccxt_trader = ""
 
-    def context(self) -> ProcessContext:
-        """Say what all traders of the process have alike."""
+    def context(self, *, stays: bool = False) -> ProcessContext:
+        """Say what all traders of the process have alike.
+
+        Args:
+            stays: the process is kept by somebody, be it while its traders cannot trade.
+        """
         settings = self._settings
         return ProcessContext(
             connect=self.connect,
@@ -76,6 +80,7 @@ class Connector:
             quick_s=settings.quick_decision_s,
             slow_s=settings.slow_decision_s,
             retry_pauses_s=settings.retry_pauses_s,
+            patient=stays and self._journal_dir is not None,
             objections=self.objections,
         )
 

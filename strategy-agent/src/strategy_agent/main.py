@@ -40,7 +40,7 @@ async def run_traders(
         quiet: show no progress.
     """
     connector = Connector(settings, journal_dir=journal_dir)
-    alpha = AlphaLoop(connector.context())
+    alpha = AlphaLoop(connector.context(stays=control))
     for spec in specs:
         alpha.add(spec, written=written.get(spec.trader_id))
     server: ControlServer | None = None

@@ -123,6 +123,13 @@ def test_what_the_world_survives_is_tried_again(
     assert again == may_be_tried_again(fault, mode)
 
 
+@pytest.mark.parametrize("mode", ["lockstep", None])
+def test_a_process_that_somebody_keeps_waits_for_its_venue(mode: ClockMode | None) -> None:
+    """At its start, and in the middle of a step; not for what only a person can mend."""
+    assert may_be_tried_again(GONE, mode, patient=True)
+    assert not may_be_tried_again(SuiteError("a bug"), mode, patient=True)
+
+
 @pytest.mark.parametrize("mode", ["lockstep", "paced", "wall"])
 async def test_another_world_ends_the_run_and_its_memory_and_is_left_alone(mode: str) -> None:
     """What rests there is nobody's of the old one; the new run counts from its beginning."""

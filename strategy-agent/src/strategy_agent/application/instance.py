@@ -179,9 +179,10 @@ class StrategyInstance:
                     await parts.leave(None)
             raise
         except Exception as error:  # noqa: BLE001  of this trader alone
-            if not isinstance(error, WorldChanged):  # there is nothing of it in the other one
-                await self._cancel_entries(parts)
             pause_s = self._failed(error, begun_s)
+            resumes = self._mode == "lockstep" and pause_s is not None
+            if not (resumes or isinstance(error, WorldChanged)):  # nothing of it is in another one
+                await self._cancel_entries(parts)
         finally:
             self._parts = None
             self.run.disconnected(parts, tries_again=pause_s is not None)
@@ -224,7 +225,7 @@ class StrategyInstance:
         self.status.error = str(fault)
         lasted_s = asyncio.get_running_loop().time() - begun_s
         pause_s = None
-        if may_be_tried_again(fault, self._mode):
+        if may_be_tried_again(fault, self._mode, patient=self._context.patient):
             pause_s = retries.pause_s(fault, lasted_s=lasted_s)
         if pause_s is None:
             self.failure, self.status.state = fault, "failed"

@@ -101,6 +101,7 @@ class ProcessContext:
         heartbeat_s: pause between two signs of life.
         quick_s, slow_s: budgets of a decision, see `Thinking`.
         retry_pauses_s: before a failed run is tried again, see `Retries`; none for no further try.
+        patient: a venue that is away is waited for, see `may_be_tried_again`.
         objections: asks the venue about a trader before something is changed.
     """
 
@@ -111,4 +112,5 @@ class ProcessContext:
     quick_s: float
     slow_s: float
     retry_pauses_s: tuple[float, ...]
+    patient: bool = False
     objections: Objections = no_objections

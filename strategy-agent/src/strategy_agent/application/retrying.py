@@ -11,23 +11,25 @@ FINAL: Final = (ConfigError, Unauthorized)
 """Failures that stay until a person has changed something."""
 
 
-def may_be_tried_again(fault: SuiteError, mode: ClockMode | None) -> bool:
+def may_be_tried_again(fault: SuiteError, mode: ClockMode | None, *, patient: bool = False) -> bool:
     """Say whether a run that failed may succeed later in a world of that mode.
 
     A paced world goes on without the trader, so one that has come through an outage, or was dropped
     for its silence, joins again; what is wrong otherwise stays wrong in a simulated one. A lockstep
-    world waits for its traders: steps are asked for again instead. A world that is no more is over
-    in any mode, and the next one begins.
+    world waits for its traders: steps are asked for again instead, and after that only by a patient
+    one. A world that is no more is over in any mode, and the next one begins.
 
     Args:
         fault: why it failed.
         mode: of the world; None before the first connection.
+        patient: somebody keeps the process and what it remembers, so a venue that is away is waited
+            for, and a step goes on where it was.
     """
-    if mode is None:
-        return False
+    if mode is None or mode == "lockstep":
+        return (patient and fault.retryable) or isinstance(fault, WorldChanged)
     if mode == "wall" or isinstance(fault, WorldChanged):
         return True
-    return mode == "paced" and (fault.retryable or isinstance(fault, Conflict))
+    return fault.retryable or isinstance(fault, Conflict)
 
 
 class Retries:
