@@ -261,7 +261,9 @@ class EmbeddedPostgres:
                 break
             time.sleep(_RETRY_S)
         why = re.findall(r"(?:FATAL|PANIC|ERROR): +(.*)", said) or [said]
-        raise StorageError(f"the database in {self._folder} does not start: {one_line(why[-1])}")
+        raise StorageError(
+            f"the database in {self._folder} does not start: {one_line(why[-1])}; see {self._log}"
+        )
 
     def _halt(self) -> None:
         if not (self._data / "postmaster.pid").is_file():

@@ -30,11 +30,33 @@ SELECT trader_id, count(*) AS trades,
     sum(fee) AS fees_usd, min(time_ms) AS first_ms, max(time_ms) AS last_ms
 FROM trader_trades WHERE world = $1 AND ($2::text IS NULL OR trader_id = $2) GROUP BY trader_id
 """
-_ENDS: Final = """
-SELECT DISTINCT ON (trader_id) * FROM equity
-WHERE world = $1 AND ($2::text IS NULL OR trader_id = $2) ORDER BY trader_id, time_ms {order}
-"""
-_PROGRESS: Final = """
+
+
+def _end(order: str, *, of: str = "$2::text") -> str:
+    """Write the query for the first or last sample of each trader.
+
+    One look into the index for each trader, not one for each sample.
+
+    Args:
+        order: `ASC` for the first, `DESC` for the last.
+        of: a single trader; of all where it is null.
+    """
+    return f"""
+WITH RECURSIVE sampled AS (
+    SELECT min(trader_id) AS trader_id FROM equity
+    WHERE world = $1 AND ({of} IS NULL OR trader_id = {of})
+    UNION ALL
+    SELECT (SELECT min(e.trader_id) FROM equity e
+            WHERE e.world = $1 AND e.trader_id > s.trader_id AND {of} IS NULL)
+    FROM sampled s WHERE s.trader_id IS NOT NULL
+)
+SELECT e.* FROM sampled s CROSS JOIN LATERAL (
+    SELECT * FROM equity WHERE world = $1 AND trader_id = s.trader_id
+    ORDER BY time_ms {order} LIMIT 1
+) AS e"""
+
+
+_PROGRESS: Final = f"""
 SELECT trader_id, sum(trades)::bigint AS trades, sum(decisions)::bigint AS decisions,
     max(last_trade_ms) AS last_trade_ms, max(last_equity_ms) AS last_equity_ms,
     max(last_decision) AS last_decision
@@ -43,7 +65,9 @@ FROM (
         NULL::bigint AS last_equity_ms, NULL::bigint AS last_decision
     FROM trader_trades WHERE world = $1 GROUP BY trader_id
     UNION ALL
-    SELECT trader_id, 0, 0, NULL, max(time_ms), NULL FROM equity WHERE world = $1 GROUP BY trader_id
+    SELECT trader_id, 0, 0, NULL, time_ms, NULL FROM (
+        {_end("DESC", of="NULL::text")}
+    ) AS ends
     UNION ALL
     SELECT trader_id, 0, count(*), NULL, NULL, max(number)
     FROM decisions WHERE world = $1 GROUP BY trader_id
@@ -106,8 +130,8 @@ class BoardTables(Tables):
             # One picture: rows that come meanwhile are in all three answers or in none.
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             totals = _by_trader(await connection.fetch(_TOTALS, world, trader_id))
-            first = _by_trader(await connection.fetch(_ENDS.format(order="ASC"), world, trader_id))
-            last = _by_trader(await connection.fetch(_ENDS.format(order="DESC"), world, trader_id))
+            first = _by_trader(await connection.fetch(_end("ASC"), world, trader_id))
+            last = _by_trader(await connection.fetch(_end("DESC"), world, trader_id))
         return {
             name: TraderPerformance(
                 trader_id=name,
