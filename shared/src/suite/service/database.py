@@ -32,6 +32,7 @@ from suite.service.postgres import EmbeddedPostgres
 from suite.service.postgres_binaries import MAJOR_MAX, MAJOR_MIN
 from suite.service.sql import Connection
 
+_ADDRESS: Final = "DATABASE_URL (postgresql://user:password@host:5432/name or embedded://./var/pg)"
 _AWAY: Final = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -78,10 +79,7 @@ class Database:
         self._embedded = EmbeddedPostgres.from_url(url)
         self._url = url if self._embedded is None else self._embedded.url
         if not self._url.startswith(("postgresql://", "postgres://")):
-            raise ConfigError(
-                "DATABASE_URL must begin with postgresql:// or embedded://, e.g."
-                " postgresql://user:password@host:5432/name or embedded://./var/pg"
-            )
+            raise ConfigError(f"{_ADDRESS} must be one of the two")
         self._schema = schema
         self._migrations = migrations
         self._connections = connections
@@ -159,7 +157,10 @@ class Database:
                 await self._pool.release(connection, timeout=self._timeout_s)
 
     async def _prepare(self) -> None:
-        connection = await self._connect(self._url)
+        try:
+            connection = await self._connect(self._url)
+        except ValueError:  # whose text may have a part of the password in it
+            raise ConfigError(f"{_ADDRESS} cannot be read") from None
         try:
             version = connection.get_server_version()
             if not MAJOR_MIN <= version.major <= MAJOR_MAX:
@@ -210,7 +211,8 @@ def _translated() -> Iterator[None]:
         ) from None
     except _BAD_VALUES as error:
         raise BadRequest(f"cannot be stored: {_why(error)}") from None
-    except asyncpg.InterfaceError as error:
+    # The library is confused when a server that dies says so between two statements.
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise UpstreamUnavailable(
             f"the connection to the database was lost: {_why(error)}", retry_after_ms=1000
         ) from None

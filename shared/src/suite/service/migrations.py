@@ -13,9 +13,16 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from suite.errors import ConfigError
+import asyncpg
+
+from suite.errors import ConfigError, StorageError, one_line
 from suite.service.sql import Connection, Row
 
+_WRONG: Final = (
+    asyncpg.SyntaxOrAccessError,
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+)
 _NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -77,6 +84,7 @@ async def migrate(
 
     Raises:
         ConfigError: an applied file was changed, or the database is newer than the files.
+        StorageError: one of them fails.
     """
     async with connection.transaction():
         # One process at a time; the lock ends with the transaction.
@@ -93,7 +101,7 @@ async def migrate(
         _refuse_strangers(applied, migrations)
         due = migrations[len(applied) :]
         for migration in due:
-            await connection.execute(migration.sql)
+            await _apply(connection, migration)
             await connection.execute(
                 "INSERT INTO migrations (number, name, checksum) VALUES ($1, $2, $3)",
                 migration.number,
@@ -101,6 +109,17 @@ async def migrate(
                 migration.checksum,
             )
     return len(due)
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        await connection.execute(migration.sql)
+    except (
+        asyncpg.SyntaxOrAccessError,
+        asyncpg.DataError,
+        asyncpg.IntegrityConstraintViolationError,
+    ) as error:
+        raise StorageError(f"{migration.name} failed: {one_line(str(error))}") from None
 
 
 def _refuse_strangers(applied: Sequence[Row], migrations: Sequence[Migration]) -> None:
