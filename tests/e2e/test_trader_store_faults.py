@@ -105,7 +105,8 @@ async def test_what_was_acknowledged_outlives_kills(embedded: PostgresStore, fol
         while len(acknowledged) < 400:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         enough.set()
-    stored = {found.tid for found in await embedded.get_trades(WORLD, A)}
+    trades = await at_last(lambda: embedded.get_trades(WORLD, A))
+    stored = {found.tid for found in trades}
     assert acknowledged == stored
 
 
@@ -206,4 +207,5 @@ async def test_a_lease_outlives_a_restart_of_the_database(
     os.kill(processes(folder)[0].pid, signal.SIGKILL)
     renewed = await at_last(lambda: embedded.renew_lease(claim.lease, ttl_ms=60_000))
     assert claim.lease.fence == renewed.lease.fence
-    assert None is await embedded.claim_trader("h2", ttl_ms=60_000)
+    # A process of the killed server may have answered that with its last breath.
+    assert None is await at_last(lambda: embedded.claim_trader("h2", ttl_ms=60_000))

@@ -173,7 +173,8 @@ class Leases(RuleBasedStateMachine):
 
 
 def test_leases_follow_their_model(address: str) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Leases(address),
-        settings=settings(stateful_step_count=40),
-    )
+    class Here(Leases):
+        def __init__(self) -> None:
+            super().__init__(address)
+
+    run_state_machine_as_test(Here, settings=settings(stateful_step_count=40))

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
+import asyncpg
 import numpy as np
 import pytest
 from tests.support.stored_traders import WORLD, decision, positions, sample, trade
@@ -15,6 +16,12 @@ from trader_manager.application.ports import Store
 from trader_manager.domain.records import Batch, Progress, TradeTotals
 
 A, B = TraderId("a"), TraderId("b")
+_SLOWLY = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$;
+CREATE TRIGGER slowly BEFORE INSERT ON trader_manager.trader_trades
+FOR EACH ROW EXECUTE FUNCTION slowly();
+"""
 WHOLE = Batch(
     trades=(trade("a", 1), replace(trade("a", 2), cloid=Cloid("0x" + "0" * 32))),
     equity=(sample("a", 1), sample("a", 2)),
@@ -174,10 +181,17 @@ async def test_what_is_no_row_is_refused(store: Store, batch: Batch) -> None:
     assert {} == await store.get_progress(WORLD)
 
 
-async def test_overlapping_batches_at_once_are_all_stored(store: Store) -> None:
+async def test_overlapping_batches_at_once_are_all_stored(store: Store, address: str) -> None:
     """In any order of their rows, without waiting for each other in a circle."""
-    rows = [trade("a", tid) for tid in range(60)]
-    batches = [Batch(trades=tuple(rows[n : n + 30][:: 1 - 2 * (n % 2)])) for n in range(30)]
-    added = await asyncio.gather(*(store.save_records(batch) for batch in batches))
-    assert 59 == sum(added)
-    assert tuple(rows[:59]) == await store.get_trades(WORLD, A)
+    rows = [trade("a", tid) for tid in range(4)]
+    connection = await asyncpg.connect(address)
+    try:
+        await connection.execute(_SLOWLY)
+        added = await asyncio.gather(
+            *(store.save_records(Batch(trades=tuple(rows[::step]))) for step in (1, -1, 1, -1))
+        )
+    finally:
+        await connection.execute("DROP FUNCTION slowly CASCADE")
+        await connection.close()
+    assert 4 == sum(added)
+    assert tuple(rows) == await store.get_trades(WORLD, A)

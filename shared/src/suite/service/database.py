@@ -149,9 +149,10 @@ class Database:
                     await transaction.commit()
             except (SuiteError, asyncpg.PostgresError):
                 raise
-            except BaseException:
-                # A server that hangs would not answer a farewell; it rolls back by itself.
-                connection.terminate()
+            except BaseException as error:
+                was_lost = _drop(connection) and isinstance(error, asyncpg.InterfaceError)
+                if was_lost:
+                    raise _lost(error) from None
                 raise
             finally:
                 await self._pool.release(connection, timeout=self._timeout_s)
@@ -212,12 +213,30 @@ def _translated() -> Iterator[None]:
     except _BAD_VALUES as error:
         raise BadRequest(f"cannot be stored: {_why(error)}") from None
     # The library is confused when a server that dies says so between two statements.
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise UpstreamUnavailable(
-            f"the connection to the database was lost: {_why(error)}", retry_after_ms=1000
-        ) from None
+    except asyncpg.InternalClientError as error:
+        raise _lost(error) from None
     except asyncpg.PostgresError as error:
         raise StorageError(f"the database refuses: {_why(error)}") from None
+
+
+def _drop(connection: Any) -> bool:
+    """Close a connection without a farewell, which a server that hangs would not answer.
+
+    Returns:
+        Whether it was closed already.
+    """
+    try:
+        was_closed: bool = connection.is_closed()
+        connection.terminate()
+    except asyncpg.InterfaceError:  # the pool has noticed, and taken it away
+        return True
+    return was_closed
+
+
+def _lost(error: BaseException) -> UpstreamUnavailable:
+    return UpstreamUnavailable(
+        f"the connection to the database was lost: {_why(error)}", retry_after_ms=1000
+    )
 
 
 def _why(error: BaseException) -> str:
