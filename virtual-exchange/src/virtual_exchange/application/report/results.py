@@ -101,28 +101,16 @@ def leaderboard(report: dict[str, Any]) -> "Table":
     market = ", ".join(result["coins"]) + (" · SYNTHETIC MARKET" if result["synthetic"] else "")
     table = Table(title=f"Leaderboard · {market}", title_justify="left")
     table.caption, table.caption_justify = result["leaderboard_note"], "left"
-    for column in (
-        "rank",
-        "trader",
-        "return",
-        "95 % interval",
-        "PnL USD",
-        "max drawdown",
-        "Sharpe",
-        "win rate",
-        "trades",
-    ):
+    for column in ("rank", "trader", "return", "PnL USD", "max drawdown", "Sharpe", "trades"):
         table.add_column(column, justify="left" if column == "trader" else "right")
     for row in result["leaderboard"]:
         table.add_row(
             "n/a" if row["rank"] is None else str(row["rank"]),
             Text(row["trader_id"] + _marks(row, report["guards"][row["trader_id"]])),
             _percent(row["total_return"]),
-            _between(row.get("return_interval")),
             f"{float(row['total_pnl']):,.2f}",
             _percent(row["max_drawdown"]),
             "n/a" if row["sharpe"] is None else f"{float(row['sharpe']):.2f}",
-            _percent(row["win_rate"]),
             str(row["total_trades"]),
         )
     return table
@@ -134,10 +122,6 @@ def _marks(row: dict[str, Any], guards: dict[str, Any] | None) -> str:
     ended = stood[-1]["status"].lower() if stood and stood[-1]["until_ms"] is None else ""
     marks = ("degraded" if row["degraded"] else "", ended)
     return "".join(f" ({mark})" for mark in marks if mark)
-
-
-def _between(interval: list[str] | None) -> str:
-    return "n/a" if interval is None else " to ".join(_percent(end) for end in interval)
 
 
 def _percent(share: str | None) -> str:
