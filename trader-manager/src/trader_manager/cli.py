@@ -1,5 +1,6 @@
 """The command `trader-manager`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,13 +20,19 @@ def commands() -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port.")] = None,
+    traders: Annotated[
+        Path | None, typer.Option(help="A traders file whose entries are taken in.")
+    ] = None,
 ) -> None:
-    """Serve until stopped. Example: trader-manager serve --port 8400."""
+    """Serve until stopped; the traders run on, and the next manager finds them.
+
+    Example: TRADING_URL=http://127.0.0.1:8100 trader-manager serve --traders traders.yaml
+    """
     from suite.service.logging import configure_logging
     from suite.service.server import serve as run
     from trader_manager.main import create_app
 
-    settings = Settings.load(host=host, port=port)
+    settings = Settings.load(host=host, port=port, traders=traders)
     configure_logging(level=settings.log_level, style=settings.log_format)
     run(create_app(settings), settings)
 

@@ -90,16 +90,8 @@ class AgentHttp:
             ) from None
         if reply.is_error:
             fault = _FAULTS.get(reply.status_code, UpstreamRefused)
-            raise fault(f"{trader_id}: {_message(reply)}")
+            raise fault(f"{trader_id}: {one_line(reply.text)}")
         try:
             return msgspec.json.decode(reply.content)
         except msgspec.DecodeError:
             raise UpstreamRefused(f"{trader_id} does not answer as a strategy-agent does") from None
-
-
-def _message(reply: httpx.Response) -> str:
-    """The words of a refusal."""
-    try:
-        return one_line(str(reply.json()["error"]["message"]))
-    except (ValueError, KeyError, TypeError):
-        return one_line(reply.text)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,11 @@ class TraderManager:
             Conflict: its id or its account is taken.
         """
         desired = DesiredState.RUNNING if start else DesiredState.STOPPED
-        added = await self._store.save_trader(self._wanted(entry, runtime, desired))
+        wanted = self._wanted(entry, runtime, desired)
+        with suppress(NotFound):
+            await self._store.get_trader(wanted.trader_id)
+            raise Conflict(f"there is a trader {wanted.trader_id} already")
+        added = await self._store.save_trader(wanted)
         self._supervisor.wake()
         return added
 

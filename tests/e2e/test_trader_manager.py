@@ -1,0 +1,175 @@
+"""The manager of a fleet as a process, with a database of its own, at a real venue."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from tests.support.postgres_servers import open_folder
+from tests.support.venue_process import VenueUnderTest, eventually, running_venue
+
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(240)]
+
+COMMAND = str(Path(sys.executable).with_name("trader-manager"))
+TRADERS = """
+traders:
+  - {trader_id: anna, strategy: {kind: hodl}, symbols: [BTC], interval: 1m}
+  - {trader_id: bert, strategy: {kind: random}, symbols: [BTC], interval: 1m, account: anna}
+  - {trader_id: carl, strategy: {kind: random}, symbols: [BTC], interval: 1m}
+"""
+
+
+class Manager:
+    """A running manager, and its operator."""
+
+    def __init__(self, folder: Path, url: str, process: subprocess.Popen[str]) -> None:
+        self.url = url
+        self.process = process
+        token = (folder / "var/tokens/operator.token").read_text().strip()
+        self._headers = {"authorization": f"Bearer {token}"}
+
+    def ask(self, method: str, path: str, **body: Any) -> httpx.Response:
+        return httpx.request(
+            method, self.url + path, json=body or None, headers=self._headers, timeout=30
+        )
+
+    def traders(self) -> dict[str, Any]:
+        rows = self.ask("GET", "/traders").json()["traders"]
+        return {row["trader_id"]: row for row in rows}
+
+    def state(self, trader: str) -> str:
+        status = self.traders()[trader]["status"]
+        return str(status["state"]) if status else ""
+
+
+@contextmanager
+def managing(folder: Path, venue: VenueUnderTest, *options: str) -> Iterator[Manager]:
+    """Serve a manager; what it has started runs on when the context closes."""
+    env = os.environ | {
+        "TRADING_URL": venue.url,
+        "VENUE_OPERATOR_TOKEN": venue.token("operator"),
+        "TRADER_MANAGER_LOG_FORMAT": "json",
+    }
+    with (
+        (folder / "manager.log").open("a") as log,
+        subprocess.Popen(
+            [COMMAND, "serve", "--port", "0", *options],
+            cwd=folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, (folder / "manager.log").read_text()
+        try:
+            yield Manager(folder, line.split()[-1], process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[VenueUnderTest]:
+    with running_venue(tmp_path / "venue", coins=("BTC",), speed=60) as found:
+        yield found
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Folder of a manager; the traders that it leaves are ended."""
+    with open_folder() as folder:
+        yield folder
+        _end_traders(folder)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _end_traders(folder: Path) -> None:
+    for process in psutil.process_iter(["cwd"]):
+        if str(process.info["cwd"] or "").startswith(str(folder / "var/fleet")):
+            process.kill()
+
+
+def test_a_fleet_outlives_its_manager_and_each_trader_its_own_death(
+    venue: VenueUnderTest, home: Path
+) -> None:
+    """Accounts are opened, a killed trader comes back, a killed manager finds all of them again."""
+    (home / "traders.yaml").write_text(TRADERS)
+    with managing(home, venue, "--traders", "traders.yaml") as manager:
+        eventually(lambda: manager.state("anna") == "running", limit_s=60)
+        eventually(lambda: manager.state("carl") == "running", limit_s=60)
+        assert {"anna", "carl"} == set(manager.traders())
+        assert "traders[anna] trades anna" in (home / "manager.log").read_text()
+        before = manager.traders()
+        os.kill(before["carl"]["pid"], signal.SIGKILL)
+        eventually(lambda: manager.state("carl") == "running", limit_s=60)
+        assert before["anna"]["pid"] == manager.traders()["anna"]["pid"], "others do not notice"
+        dora = {"strategy": "sma_cross", "symbol": "BTC", "interval": "1m", "trader_id": "dora"}
+        assert 201 == manager.ask("POST", "/traders", entry=dora).status_code
+        eventually(lambda: manager.state("dora") == "running", limit_s=60)
+        pids = {name: row["pid"] for name, row in manager.traders().items()}
+        manager.process.kill()
+    with managing(home, venue) as manager:
+        eventually(lambda: manager.state("dora") == "running", limit_s=60)
+        eventually(
+            lambda: {name: row["pid"] for name, row in manager.traders().items()} == pids,
+            limit_s=20,
+        )
+        assert 200 == manager.ask("POST", "/traders/dora/stop").status_code
+        eventually(lambda: manager.traders()["dora"]["actual"] == "absent", limit_s=60)
+        assert not _lives(pids["dora"])
+        assert 200 == manager.ask("DELETE", "/traders/dora").status_code
+        told = manager.ask("POST", "/run-once", reason="now").json()
+        assert ({"anna", "carl"}, {}) == (set(told["done"]), told["refused"])
+        assert manager.ask("GET", "/traders/carl/decisions").json()["decisions"]
+        done = manager.ask("POST", "/stop-all").json()["done"]
+        assert {"anna", "carl"} == set(done)
+        eventually(lambda: not any(map(_lives, pids.values())), limit_s=60)
+
+
+def test_what_cannot_be_is_refused_with_its_reason(venue: VenueUnderTest, home: Path) -> None:
+    """Each in one line, and nothing of it is half done."""
+    entry: dict[str, Any] = {"strategy": "hodl", "symbol": "BTC", "trader_id": "anna"}
+    bad = {"trader_id": "odd", "strategy": "hold", "initial_balance": -1, "symbol": "BTC"}
+    with managing(home, venue) as manager:
+
+        def refused(method: str, path: str, **body: Any) -> tuple[int, str]:
+            reply = manager.ask(method, path, **body)
+            return reply.status_code, reply.text
+
+        assert 401 == httpx.get(manager.url + "/traders").status_code
+        status, text = refused("POST", "/traders", entry=bad)
+        assert (400, True, True) == (status, "initial_balance" in text, "'hold'" in text)
+        assert 201 == manager.ask("POST", "/traders", entry=entry, start=False).status_code
+        assert (409, "there is a trader anna already") == refused("POST", "/traders", entry=entry)
+        other = {**entry, "trader_id": "bert", "account": "anna"}
+        assert 409 == refused("POST", "/traders", entry=other)[0]
+        assert (404, "there is no trader 'ann', did you mean anna?") == refused(
+            "POST", "/traders/ann/stop"
+        )
+        status, text = refused("POST", "/traders/anna/stop")
+        assert (409, True) == (status, text.startswith("anna is stopped already"))
+        keyless = {**entry, "trader_id": "keyless", "name": "${NOT_SET_ANYWHERE}"}
+        status, text = refused("POST", "/traders", entry=keyless)
+        assert (400, True) == (status, "NOT_SET_ANYWHERE is not set" in text)
+        plugin = {"trader_id": "plug", "strategy": "plugin:nowhere:Mine", "symbol": "BTC"}
+        assert 201 == manager.ask("POST", "/traders", entry=plugin).status_code
+        found = eventually(lambda: manager.traders()["plug"]["reason"], limit_s=60)
+        assert "nowhere" in found
+        assert {"anna", "plug"} == set(manager.traders())

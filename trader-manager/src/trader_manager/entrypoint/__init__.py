@@ -1,0 +1,1 @@
+"""Wire to wishes, and what is so to wire."""
