@@ -32,6 +32,18 @@ def derived_address(data: bytes) -> str:
     return "0x" + keccak(data)[-20:].hex()
 
 
+def account_address(account: str) -> str:
+    """Find the address of an account by its name.
+
+    Args:
+        account: an address itself, or the name of an account at a simulated venue, whose address
+            is the last 20 bytes of keccak("account:" + name).
+    """
+    if is_address(account):
+        return normal_address(account)
+    return derived_address(f"account:{account}".encode())
+
+
 def keccak(data: bytes) -> bytes:
     """Keccak-256, 32 bytes."""
     return bytes(sha3.keccak_256(data).digest())

@@ -22,10 +22,11 @@ from strategy_agent.adapters.venue_orders import VenueOrders
 from strategy_agent.application.parts import Cancel, Parts, ProcessContext
 from strategy_agent.application.ports import DurableIntent, Steps
 from strategy_agent.application.presence import Presence
-from strategy_agent.local import LocalTrader, address_of
+from strategy_agent.local import LocalTrader
 from strategy_agent.settings import Settings
 from strategy_core.port import instruments_of
 from strategy_core.registry import problems
+from suite.addresses import account_address
 from suite.clock import Clock
 from suite.contracts.trader import TraderSpec, near
 from suite.contracts.venue import ActionReply, CancelOrder
@@ -136,7 +137,7 @@ class Connector:
                     stack,
                     follow=lambda keeper, chance: AccountFeed(
                         _ws_url(settings.trading_url),
-                        address_of(spec),
+                        account_address(spec.account_id),
                         keeper,
                         chance=chance,
                         token=self._token_of(spec.trader_id) or None,

@@ -24,7 +24,7 @@ from strategy_agent.application.ports import (
 from strategy_agent.application.presence import Presence
 from strategy_agent.application.venue_time import VenueTime
 from strategy_agent.application.venue_world import VenueWorld
-from suite.addresses import derived_address, is_address, normal_address
+from suite.addresses import account_address
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
 from suite.contracts.trader import TraderSpec
@@ -104,7 +104,7 @@ class LocalTrader:
         )
         stack.push_async_callback(delivery.close)
         self._delivery = delivery
-        cache = AccountStateCache(clock=self._wall, user=address_of(self._spec))
+        cache = AccountStateCache(clock=self._wall, user=account_address(self._spec.account_id))
         keeper = AccountKeeper(
             cache,
             self._orders,
@@ -121,7 +121,7 @@ class LocalTrader:
             mids=keeper.mids,
             delivery=delivery,
             market=self._market,
-            user=address_of(self._spec),
+            user=account_address(self._spec.account_id),
             kept=kept,
         )
         steps.begin = _beginning(self._spec, world, time, take_place)
@@ -145,14 +145,6 @@ class LocalTrader:
             return ()
         decided_ms = self._wall.now_ms()
         return await self._delivery.carry_out(actions, turn=_NO_TURN, decided_ms=decided_ms)
-
-
-def address_of(spec: TraderSpec) -> str:
-    """Find the address of a trader's account, which a traders file may name itself."""
-    account = spec.account_id
-    if is_address(account):
-        return normal_address(account)
-    return derived_address(f"account:{account}".encode())
 
 
 def _beginning(

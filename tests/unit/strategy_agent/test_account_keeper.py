@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from tests.support.account_wire import fill, fills, position, push, state
 from tests.support.waiting import until
 
-from strategy_agent.application.account_events import LedgerRow, MidsPush
+from strategy_agent.application.account_events import MidsPush
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
 from strategy_agent.application.account_state import AccountStateCache, StateLimits
 from suite.contracts.clock import AccountView
-from suite.contracts.hyperliquid_info import AssetPosition, UserFill
+from suite.contracts.hyperliquid_info import AssetPosition, LedgerRow, UserFill
 from suite.errors import RateLimited, SuiteError, UpstreamUnavailable
 from suite.service.clock import SystemClock
 

@@ -116,6 +116,18 @@ class UserFill(msgspec.Struct, frozen=True, kw_only=True):
     liquidation: FillLiquidation | msgspec.UnsetType = msgspec.UNSET
 
 
+class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `userNonFundingLedgerUpdates`: money moved otherwise than by trading.
+
+    Attributes:
+        delta: how, in the venue's own words; None where an exchange does not say.
+    """
+
+    time: int
+    hash: str
+    delta: dict[str, object] | None = None
+
+
 class InfoRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Body of `POST /info`; keys a type does not use are ignored, as the venue does."""
 

@@ -19,7 +19,6 @@ from strategy_agent.application.account_events import (
     FundingPayment,
     FundingsPush,
     LedgerPush,
-    LedgerRow,
     MidsPush,
     OrderChange,
     OrdersPush,
@@ -27,7 +26,7 @@ from strategy_agent.application.account_events import (
 )
 from strategy_agent.application.ports import AccountListener
 from suite.contracts import hyperliquid_ws as ws
-from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
+from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.service.feed import FeedTimeouts, MalformedFrame, MinuteBudget, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 from suite.service.http import bearer

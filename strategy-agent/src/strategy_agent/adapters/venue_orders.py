@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from strategy_agent.application.account_events import FundingPayment, LedgerRow
+from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.ports import DurableIntent
 from suite.contracts.clock import AccountView
-from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
+from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.contracts.venue import (
     Action,
     ActionReply,

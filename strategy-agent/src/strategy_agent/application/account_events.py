@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
+from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 
 
 class OrderChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,18 +36,6 @@ class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):
     usdc: str
     szi: str
     fundingRate: str  # noqa: N815 - the wire's own name
-
-
-class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of `userNonFundingLedgerUpdates`: money moved otherwise than by trading.
-
-    Attributes:
-        delta: how, in the venue's own words; None where an exchange does not say.
-    """
-
-    time: int
-    hash: str
-    delta: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,18 +23,17 @@ from strategy_agent.application.account_events import (
     FundingPayment,
     FundingsPush,
     LedgerPush,
-    LedgerRow,
     OrderChange,
     OrdersPush,
     StatePush,
 )
-from strategy_agent.application.account_ledger import AccountLedger
 from strategy_agent.application.account_picture import ZERO, AccountPicture, check_numbers
 from strategy_agent.application.discrepancies import Discrepancies
 from strategy_agent.application.fill_book import FillBook
+from suite.account_ledger import AccountLedger
 from suite.clock import Clock
 from suite.contracts.clock import AccountView
-from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.hyperliquid_info import LedgerRow, UserFill
 from suite.errors import one_line
 from suite.fixed import parse_decimal
 from suite.instrument import is_perp

@@ -5,11 +5,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from strategy_agent.application.account_events import AccountEvent, FundingPayment, LedgerRow
+from strategy_agent.application.account_events import AccountEvent, FundingPayment
 from strategy_core.memory import TraderMemory
 from strategy_core.risk.commands import Command
 from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
-from suite.contracts.hyperliquid_info import UserFill
+from suite.contracts.hyperliquid_info import LedgerRow, UserFill
 from suite.contracts.venue import Action, ActionReply
 from suite.feeds import FeedListener
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from suite.addresses import account_address
 from suite.contracts.trader import BALANCE_MAX_USD
 from suite.contracts.world import AccountRequest
 from suite.errors import BadRequest, Conflict
@@ -9,7 +10,7 @@ from suite.fixed import USD_DECIMALS, Usd, parse_fixed
 from suite.ids import AccountId
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.world import World
-from virtual_exchange.domain.accounts import Account, address_of
+from virtual_exchange.domain.accounts import Account
 from virtual_exchange.domain.agents import Agent
 
 
@@ -85,6 +86,6 @@ def _account(index: int, wanted: AccountRequest) -> Account:
     return Account(
         index=index,
         account_id=AccountId(wanted.id),
-        address=(wanted.address or address_of(wanted.id)).lower(),
+        address=(wanted.address or account_address(wanted.id)).lower(),
         initial_balance_usd=Usd(balance),
     )

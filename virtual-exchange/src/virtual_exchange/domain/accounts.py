@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from suite.addresses import derived_address
 from suite.fixed import Usd
 from suite.ids import AccountId
 
@@ -24,11 +23,3 @@ class Account:
     initial_balance_usd: Usd
     master: int | None = None
     name: str = ""
-
-
-def address_of(account_id: str) -> str:
-    """Derive the wallet address of an account that was given none.
-
-    The last 20 bytes of keccak("account:" + id).
-    """
-    return derived_address(f"account:{account_id}".encode())

@@ -20,7 +20,6 @@ from strategy_agent.application.account_events import (
     AccountEvent,
     FillsPush,
     LedgerPush,
-    LedgerRow,
     MidsPush,
     OrderChange,
     OrdersPush,
@@ -28,7 +27,7 @@ from strategy_agent.application.account_events import (
 )
 from strategy_agent.application.ports import AccountListener
 from suite.clock import Clock
-from suite.contracts.hyperliquid_info import OpenOrder
+from suite.contracts.hyperliquid_info import LedgerRow, OpenOrder
 from suite.errors import one_line
 
 _TICK_S: Final = 1.0

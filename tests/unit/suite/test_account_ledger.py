@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from strategy_agent.application.account_events import LedgerRow
-from strategy_agent.application.account_ledger import AccountLedger
+from suite.account_ledger import AccountLedger
+from suite.contracts.hyperliquid_info import LedgerRow
 
 ME, OTHER = "0x" + "aB" * 20, "0x" + "2" * 40
 TO_ME = {"user": OTHER, "destination": ME.lower()}

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from strategy_agent.application.account_events import LedgerRow
-from strategy_agent.application.account_picture import ZERO
+from suite.contracts.hyperliquid_info import LedgerRow
 from suite.fixed import parse_decimal
 
 Delta = Mapping[str, object]
+
+ZERO: Final = Decimal(0)
 
 _ELSEWHERE: Final = frozenset(
     {"spotTransfer", "spotGenesis", "cStakingTransfer", "deployGasAuction", "borrowLend"}
