@@ -8,9 +8,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Final, Self
 
 from suite.errors import Overrun
+
+_AGAIN_S: Final = 0.05
+"""An interruption may be lost in a destructor, or be swallowed, so it is repeated."""
 
 
 class Deadlines:
@@ -21,7 +24,7 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._is_main = threading.current_thread() is threading.main_thread()
-        self._armed = False
+        self._armed = self._is_over = False
 
     def __enter__(self) -> Self:
         if self._is_main:
@@ -50,19 +53,31 @@ class Deadlines:
         if not self._is_main:
             yield
             return
-        self._armed = True
-        remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+        self._armed, self._is_over = True, False
+        remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
         try:
             yield
         finally:
             self._armed = False
             signal.setitimer(signal.ITIMER_REAL, remaining)
+        if self._is_over:  # the code has swallowed it
+            raise Overrun
 
     def _over(self, number: int, frame: FrameType | None) -> None:
         if self._armed:
-            raise Overrun
+            self._is_over = True
+            if frame is None or frame.f_code not in _OWN:
+                raise Overrun
+            return
         if callable(self._before):  # an alarm of somebody else's
             self._before(number, frame)
+
+
+_OWN: Final = (
+    Deadlines.limit.__wrapped__.__code__,  # type: ignore[attr-defined]
+    contextlib._GeneratorContextManager.__exit__.__code__,  # noqa: SLF001 - runs around it
+)
+"""Code that ends a limit; an interruption there would leave the timer running."""
 
 
 @contextlib.contextmanager
