@@ -1,0 +1,195 @@
+"""A venue, traders and a store for tests of collecting, all in memory and told what to do."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from suite.contracts.clock import ClockState
+from suite.contracts.hyperliquid_info import (
+    ClearinghouseState,
+    LedgerRow,
+    MarginSummary,
+    UserFill,
+)
+from suite.errors import Conflict, UpstreamUnavailable
+from suite.fixed import format_fixed
+from suite.ids import AccountId, TraderId, WorldId
+from trader_manager.application.runtime import Sighting
+from trader_manager.application.venue_reads import FundingReceipt
+from trader_manager.domain.records import (
+    Batch,
+    EquitySample,
+    Progress,
+    Trade,
+    TraderPerformance,
+    TradeTotals,
+)
+from trader_manager.domain.traders import DesiredState, StoredTrader
+
+AWAY = UpstreamUnavailable("it is away")
+NO_SUMMARY = MarginSummary(
+    accountValue="0.0", totalNtlPos="0.0", totalRawUsd="0.0", totalMarginUsed="0.0"
+)
+
+
+def followed(name: str) -> StoredTrader:
+    return StoredTrader(
+        trader_id=TraderId(name), spec={"strategy": {"kind": "hodl"}}, account_id=AccountId(name),
+        desired=DesiredState.RUNNING, runtime="process", generation=1, created_ms=0, updated_ms=0,
+        removed_ms=None,
+    )  # fmt: skip
+
+
+def fill(tid: int, time_ms: int, *, fee: str = "0.25") -> UserFill:
+    return UserFill(
+        coin="BTC", px="60000.0", sz="0.001", side="B", time=time_ms, startPosition="0.0",
+        dir="Open Long", closedPnl="0.0", hash="0x0", oid=tid, crossed=True, fee=fee, tid=tid,
+    )  # fmt: skip
+
+
+class ScriptedVenue:
+    """One account for all; every read happens at `now_ms`, and may be followed by something."""
+
+    def __init__(self) -> None:
+        self.now_ms = 1000
+        self.world = "w"
+        self.equity = 10_000_000_000
+        self.away = False
+        self.fills_told: list[UserFill] = []
+        self.funding_told: list[FundingReceipt] = []
+        self.ledger_told: list[LedgerRow] = []
+        self.after_state: list[Any] = []
+        self.asked: list[str] = []
+
+    def deposit(self, time_ms: int, usd: str) -> None:
+        row = LedgerRow(time=time_ms, hash=str(time_ms), delta={"type": "deposit", "usdc": usd})
+        self.ledger_told.append(row)
+
+    async def clock(self) -> ClockState:
+        self._answer("clock")
+        return ClockState(mode="paced", now_ms=self.now_ms, speed=60.0, world=self.world)
+
+    async def state(self, user: str) -> ClearinghouseState:
+        self._answer(f"state {user}")
+        value = format_fixed(self.equity, 6)
+        told = ClearinghouseState(
+            marginSummary=MarginSummary(
+                accountValue=value, totalNtlPos="0.0", totalRawUsd=value, totalMarginUsed="0.0"
+            ),
+            crossMarginSummary=NO_SUMMARY, crossMaintenanceMarginUsed="0.0", withdrawable="0.0",
+            assetPositions=(), time=self.now_ms,
+        )  # fmt: skip
+        if self.after_state:
+            self.after_state.pop(0)()
+        return told
+
+    async def fills(self, user: str, *, from_ms: int, to_ms: int) -> tuple[UserFill, ...]:
+        self._answer(f"fills {from_ms}")
+        return tuple(row for row in self.fills_told if from_ms <= row.time <= to_ms)
+
+    async def funding(self, user: str, *, from_ms: int, to_ms: int) -> tuple[FundingReceipt, ...]:
+        self._answer("funding")
+        return tuple(row for row in self.funding_told if from_ms <= row.time_ms <= to_ms)
+
+    async def ledger(self, user: str, *, from_ms: int, to_ms: int) -> tuple[LedgerRow, ...]:
+        self._answer("ledger")
+        return tuple(row for row in self.ledger_told if from_ms <= row.time <= to_ms)
+
+    def _answer(self, what: str) -> None:
+        self.asked.append(what)
+        if self.away:
+            raise AWAY
+
+
+class ScriptedAgents:
+    """Tells the decisions of a journal, as the control API does."""
+
+    def __init__(self) -> None:
+        self.journal: list[dict[str, Any]] = []
+        self.away = False
+        self.asked = 0
+
+    def decide(self, number: int, **body: Any) -> None:
+        row = {"decision": number, "now_ms": number * 1000, "results": [], **body}
+        self.journal.append(row)
+
+    async def decisions(
+        self, trader_id: str, sighting: Sighting, *, limit: int, before: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        self.asked += 1
+        if self.away:
+            raise AWAY
+        found = [one for one in self.journal if before is None or one["decision"] < before]
+        return found[: -limit - 1 : -1]
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+
+class MemoryRecords:
+    """Records as the database keeps them: once, and never changed."""
+
+    def __init__(self, *names: str) -> None:
+        self.traders = [followed(name) for name in names]
+        self.rows: dict[tuple[object, ...], Any] = {}
+        self.positions: dict[TraderId, Any] = {}
+        self.away = False
+        self.saves = 0
+
+    async def list_traders(self, *, with_removed: bool = False) -> tuple[StoredTrader, ...]:
+        self._answer()
+        return tuple(self.traders)
+
+    async def save_records(self, batch: Batch, *, lease: object = None) -> int:
+        self._answer()
+        self.saves += 1
+        new: dict[tuple[object, ...], Any] = {
+            **{("trade", row.trader_id, row.tid): row for row in batch.trades},
+            **{("equity", row.trader_id, row.time_ms): row for row in batch.equity},
+            **{("decision", row.trader_id, row.number): row for row in batch.decisions},
+        }
+        for key, row in new.items():
+            if self.rows.get(key, row) != row:
+                raise Conflict(f"another row of {key}")
+        before = len(self.rows)
+        self.rows |= new
+        self.positions |= {row.trader_id: row for row in batch.positions}
+        return len(self.rows) - before
+
+    def of(self, kind: str, name: str = "a") -> list[Any]:
+        return [row for key, row in self.rows.items() if key[:2] == (kind, name)]
+
+    async def get_progress(self, world: WorldId) -> Mapping[TraderId, Progress]:
+        self._answer()
+        return {
+            one.trader_id: Progress(
+                last_trade_ms=max((row.time_ms for row in self.of("trade", name)), default=None),
+                last_equity_ms=max((row.time_ms for row in self.of("equity", name)), default=None),
+                last_decision=max((row.number for row in self.of("decision", name)), default=None),
+            )
+            for one in self.traders
+            if (name := one.trader_id)
+        }
+
+    async def get_trader_performance(
+        self, world: WorldId, trader_id: TraderId
+    ) -> TraderPerformance:
+        fees = sum((row.fee_usd for row in self.of("trade", trader_id)), Decimal(0))
+        return TraderPerformance(
+            trader_id=trader_id, first=None, last=None, totals=TradeTotals(fees_usd=fees)
+        )
+
+    async def get_trades(
+        self, world: WorldId, trader_id: TraderId, *, since_ms: int = 0, until_ms: int = 1 << 62
+    ) -> tuple[Trade, ...]:
+        return tuple(row for row in self.of("trade", trader_id) if row.time_ms >= since_ms)
+
+    def samples(self, name: str = "a") -> list[EquitySample]:
+        return self.of("equity", name)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise AWAY
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)

@@ -1,0 +1,290 @@
+"""What traders did gets into the store: once, all of it, whatever is away meanwhile."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from tests.support.scripted_venue import MemoryRecords, ScriptedAgents, ScriptedVenue, fill
+
+from suite.addresses import account_address
+from suite.contracts.clock import ClockState
+from trader_manager.application.collecting import STORE, VENUE, CollectingRules, Collector, pause_s
+from trader_manager.application.runtime import Sighting
+from trader_manager.application.venue_reads import FundingReceipt
+
+SEEN = Sighting(actual="running", control_url="http://127.0.0.1:1", control_token=SecretStr("t"))
+
+
+class Bench:
+    """A collector and all it works with."""
+
+    def __init__(self, *names: str, **rules: Any) -> None:
+        self.store: Any = MemoryRecords(*(names or ("a",)))
+        self.venue = ScriptedVenue()
+        self.agents: Any = ScriptedAgents()
+        self.told: list[tuple[str, str]] = []
+        self.rules = CollectingRules(**rules)
+        self.collector = self.anew()
+
+    def anew(self) -> Collector:
+        """Begin again as a process does that was killed: only the store is left."""
+        self.collector = Collector(
+            store=self.store, venue=self.venue, agents=self.agents, look=lambda _name: SEEN,
+            on_trouble=lambda name, why: self.told.append((name, why)), rules=self.rules,
+        )  # fmt: skip
+        return self.collector
+
+    async def round(self, at_ms: int | None = None) -> None:
+        self.venue.now_ms = at_ms or self.venue.now_ms + 1000
+        await self.collector.collect()
+
+    def numbers(self) -> list[int]:
+        return sorted(row.number for row in self.store.of("decision"))
+
+
+async def test_a_sample_is_the_venues_money_to_the_micro_usd() -> None:
+    bench = Bench()
+    bench.venue.equity = 10_123_456_789
+    bench.venue.deposit(500, "9999.5")
+    bench.venue.fills_told = [fill(1, 600, fee="0.250001"), fill(2, 600, fee="-0.1")]
+    bench.venue.funding_told = [
+        FundingReceipt(time_ms=700, coin="BTC", received_usd=Decimal("-1.5"))
+    ]
+    await bench.round()
+    (sample,) = bench.store.samples()
+    assert (2000, 10_123_456_789) == (sample.time_ms, sample.equity_usd)
+    assert 9_999_500_000 == sample.net_deposits_usd
+    assert (150_001, 1_500_000) == (sample.fees_usd, sample.funding_usd)
+    assert [1, 2] == [row.tid for row in bench.store.of("trade")]
+    assert f"state {account_address('a')}" in bench.venue.asked
+    assert {} == bench.collector.troubles
+
+
+async def test_a_collector_that_was_killed_goes_on_where_the_store_stands() -> None:
+    """Two fills of one moment, one of them stored: nothing is lost, and no fee counted twice."""
+    bench = Bench()
+    bench.venue.fills_told = [fill(1, 1500), fill(2, 2500)]
+    bench.agents.decide(1)
+    await bench.round(3000)
+    bench.venue.fills_told += [fill(3, 2500), fill(4, 3500)]
+    bench.venue.fills_told.sort(key=lambda row: row.time)
+    bench.agents.decide(2)
+    bench.anew()
+    await bench.round(4000)
+    assert [1, 2, 3, 4] == sorted(row.tid for row in bench.store.of("trade"))
+    assert "fills 2500" in bench.venue.asked
+    assert 1_000_000 == bench.store.samples()[-1].fees_usd
+    assert [1, 2] == bench.numbers()
+
+
+async def test_funding_of_before_a_kill_is_not_forgotten() -> None:
+    bench = Bench()
+    paid = Decimal(-1)
+    bench.venue.funding_told = [FundingReceipt(time_ms=500, coin="BTC", received_usd=paid)]
+    await bench.round()
+    bench.venue.funding_told.append(FundingReceipt(time_ms=500, coin="ETH", received_usd=paid))
+    bench.venue.funding_told.append(FundingReceipt(time_ms=2500, coin="BTC", received_usd=paid))
+    await bench.round()
+    bench.anew()
+    await bench.round()
+    assert [1_000_000, 3_000_000, 3_000_000] == [one.funding_usd for one in bench.store.samples()]
+
+
+async def test_an_account_that_nobody_opened_is_unknown_and_not_0_usd() -> None:
+    bench = Bench()
+    bench.venue.equity = 0
+    await bench.round()
+    assert [] == bench.store.samples()
+    assert {} == bench.store.positions
+    bench.venue.deposit(2500, "5.0")
+    await bench.round()
+    assert 1 == len(bench.store.samples())
+
+
+async def test_where_time_stands_still_there_is_one_sample_and_no_fill_is_lost() -> None:
+    bench = Bench()
+    await bench.round(2000)
+    bench.venue.fills_told = [fill(1, 2000)]
+    bench.venue.equity -= 250_000
+    await bench.round(2000)
+    assert [2000] == [one.time_ms for one in bench.store.samples()]
+    assert [1] == [row.tid for row in bench.store.of("trade")]
+    await bench.round(3000)
+    assert (250_000, 0) == (bench.store.samples()[-1].fees_usd, bench.collector.refused)
+
+
+async def test_a_sample_holds_what_is_stamped_with_its_moment_or_is_read_again() -> None:
+    """A fill comes after the money was read, at the same time of the venue."""
+    bench = Bench()
+
+    def trade() -> None:
+        bench.venue.fills_told = [fill(1, 2000)]
+        bench.venue.equity -= 250_000
+
+    bench.venue.after_state = [trade]
+    await bench.round(2000)
+    (sample,) = bench.store.samples()
+    assert (10_000_000_000 - 250_000, 250_000) == (sample.equity_usd, sample.fees_usd)
+
+
+async def test_an_account_that_never_stands_still_has_its_fills_but_no_sample() -> None:
+    bench = Bench()
+
+    def trade() -> None:
+        tid = len(bench.venue.fills_told) + 1
+        bench.venue.fills_told.append(fill(tid, 2000))
+        bench.venue.equity -= 1
+
+    bench.venue.after_state = [trade] * 9
+    await bench.round(2000)
+    assert [] == bench.store.samples()
+    assert bench.store.of("trade")
+    assert "never stood still" in bench.collector.troubles["a"]
+
+
+async def test_a_store_that_is_away_is_told_once_and_gets_everything_later() -> None:
+    bench = Bench()
+    bench.agents.decide(1)
+    await bench.round()
+    bench.store.away = True
+    for number in range(2, 5):
+        bench.agents.decide(number)
+        bench.venue.fills_told.append(fill(number, bench.venue.now_ms + 500))
+        await bench.round()
+    assert [(STORE, "it is away")] == bench.told
+    bench.store.away = False
+    await bench.round()
+    assert (5, 3, [1, 2, 3, 4]) == (
+        len(bench.store.samples()), len(bench.store.of("trade")), bench.numbers(),
+    )  # fmt: skip
+    assert (STORE, "") == bench.told[-1]
+
+
+async def test_rows_wait_up_to_a_bound_and_nothing_that_can_be_read_later_is_lost() -> None:
+    bench = Bench(rows_max=3)
+    await bench.round()
+    bench.store.away = True
+    for number in range(1, 9):
+        bench.agents.decide(number)
+        bench.venue.fills_told.append(fill(number, bench.venue.now_ms + 500))
+        await bench.round()
+    asked = len(bench.venue.asked)
+    await bench.round()
+    assert asked == len(bench.venue.asked), "nothing more is read"
+    assert "nothing more is read" in bench.collector.troubles[STORE]
+    bench.store.away = False
+    await bench.round()
+    await bench.round()
+    assert list(range(1, 9)) == bench.numbers()
+    assert list(range(1, 9)) == sorted(row.tid for row in bench.store.of("trade"))
+
+
+async def test_a_venue_that_is_away_is_told_and_caught_up_with() -> None:
+    bench = Bench()
+    await bench.round()
+    bench.venue.away = True
+    await bench.round()
+    assert [(VENUE, "it is away")] == bench.told
+    bench.venue.away = False
+    bench.venue.fills_told.append(fill(1, 2500))
+    await bench.round()
+    assert [1] == [row.tid for row in bench.store.of("trade")]
+    assert (VENUE, "") == bench.told[-1]
+
+
+async def test_a_trader_whose_process_is_gone_still_has_its_money_recorded() -> None:
+    bench = Bench()
+    bench.agents.away = True
+    await bench.round()
+    assert 1 == len(bench.store.samples())
+    assert [] == bench.told
+
+
+async def test_one_row_that_the_store_will_not_have_is_told_and_holds_nobody_up() -> None:
+    bench = Bench("a", "b")
+    await bench.round()
+    bench.store.rows["trade", "a", 7] = "another"
+    bench.venue.fills_told = [fill(6, 2500), fill(7, 2500), fill(8, 2500)]
+    bench.agents.decide(1)
+    await bench.round()
+    assert 1 == bench.collector.refused
+    assert [6, 8] == [row.tid for row in bench.store.of("trade") if row != "another"]
+    assert (2, 2) == (len(bench.store.samples("a")), len(bench.store.samples("b")))
+    assert [1] == bench.numbers()
+    assert any("refused" in why for _, why in bench.told)
+
+
+async def test_a_decision_without_results_waits_for_them_unless_a_newer_one_is_there() -> None:
+    bench = Bench()
+    bench.agents.decide(1, results=None)
+    bench.agents.decide(2, results=None)
+    await bench.round()
+    assert [1] == bench.numbers()
+    bench.agents.decide(2, results=["ok"])
+    await bench.round()
+    assert [1, 2] == bench.numbers()
+    assert ["ok"] == bench.store.of("decision")[-1].body["results"]
+    await bench.round()
+    assert 0 == bench.collector.refused
+
+
+@pytest.mark.parametrize("gone", [0, 700])
+async def test_a_long_backlog_of_decisions_comes_in_order_and_gaps_are_passed_over(
+    gone: int,
+) -> None:
+    bench = Bench()
+    bench.agents.decide(1)
+    await bench.round()
+    for number in range(2 + gone, 3001):
+        bench.agents.decide(number)
+    await bench.round()
+    assert [1, *range(2 + gone, 3001)] == bench.numbers()
+
+
+async def test_decisions_that_count_anew_are_told() -> None:
+    bench = Bench()
+    bench.agents.decide(5)
+    await bench.round()
+    bench.agents.journal.clear()
+    bench.agents.decide(1)
+    await bench.round()
+    assert "count anew" in bench.collector.troubles["a"]
+    assert [5] == bench.numbers()
+
+
+async def test_another_world_is_another_history() -> None:
+    bench = Bench()
+    bench.venue.fills_told = [fill(1, 1500)]
+    await bench.round()
+    bench.venue.world, bench.venue.fills_told = "w2", [fill(2, 100)]
+    bench.store.rows.clear()
+    await bench.round(200)
+    assert [("w2", 250_000)] == [(one.world, one.fees_usd) for one in bench.store.samples()]
+
+
+async def test_a_trader_with_another_account_is_read_from_its_beginning() -> None:
+    bench = Bench()
+    await bench.round()
+    bench.store.traders = [replace(bench.store.traders[0], account_id="other")]
+    await bench.round()
+    assert f"state {account_address('other')}" in bench.venue.asked
+    assert 1 == len({one.trader_id for one in bench.store.samples()})
+
+
+@pytest.mark.parametrize(
+    ("clock", "seconds"),
+    [
+        (None, 5.0),
+        (ClockState(mode="wall", now_ms=0, speed=1.0), 60.0),
+        (ClockState(mode="paced", now_ms=0, speed=10.0), 6.0),
+        (ClockState(mode="paced", now_ms=0, speed=600.0), 1.0),
+        (ClockState(mode="lockstep", now_ms=0, speed=0.0), 1.0),
+        (ClockState(mode="lockstep", now_ms=0, speed=0.0, finished=True), 5.0),
+    ],
+)
+def test_samples_have_their_distance_in_the_venues_time(
+    clock: ClockState | None, seconds: float
+) -> None:
+    assert seconds == pause_s(clock, CollectingRules())

@@ -1,0 +1,329 @@
+"""What traders did, brought into the store: from the venue, and from their own processes.
+
+    collector = Collector(store=..., venue=..., agents=..., look=..., on_trouble=...)
+    await collector.run()                       # until it is cancelled
+
+Fills, equity and positions are the venue's word, so they do not depend on the trader being alive;
+decisions are told by the trader's process. Each round goes on where the store stands, or where an
+earlier round stopped. While the store is away rows wait here, up to a bound; beyond it nothing is
+read, and fills and decisions wait at the venue and in the trader's journal.
+
+Source: `docs/collecting.md`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Protocol, TypeAlias
+
+from suite.addresses import account_address
+from suite.contracts.clock import ClockState
+from suite.errors import BadRequest, Conflict, SuiteError, one_line
+from suite.ids import TraderId, WorldId
+from trader_manager.application.account_reader import AccountReader, Recorded
+from trader_manager.application.agents import AgentControl
+from trader_manager.application.decision_reader import DecisionReader
+from trader_manager.application.ports import BoardReader, RecordReader, RecordStore, TraderStore
+from trader_manager.application.runtime import Sighting
+from trader_manager.application.venue_reads import VenueReads
+from trader_manager.domain.records import (
+    Batch,
+    Decision,
+    EquitySample,
+    Positions,
+    Progress,
+    Trade,
+)
+from trader_manager.domain.traders import StoredTrader
+
+Row: TypeAlias = Trade | EquitySample | Decision
+
+LIVE_WORLD: Final = WorldId("live")
+"""The world of a venue where market and money are real."""
+VENUE: Final = "the venue"
+STORE: Final = "the store"
+_ROWS_A_SAVE: Final = 2000
+_AT_ONCE: Final = 8
+"""Traders that are read side by side."""
+
+
+class CollectedStore(TraderStore, RecordStore, RecordReader, BoardReader, Protocol):
+    """Who is collected, and how far that is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectingRules:
+    """How often is collected, and how much is kept.
+
+    Attributes:
+        cadence_ms: between two samples, the venue's time.
+        pause_s: between two rounds at least, however fast the venue's time runs.
+        rows_max: that wait for the store.
+    """
+
+    cadence_ms: int = 60_000
+    pause_s: float = 1.0
+    rows_max: int = 100_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Followed:
+    """One trader that is collected."""
+
+    account_id: str
+    account: AccountReader
+    decisions: DecisionReader
+
+
+@dataclass(slots=True, kw_only=True)
+class _Unsaved:
+    """What the store does not have, in the order in which it was read."""
+
+    rows: deque[Row] = field(default_factory=deque)
+    positions: dict[TraderId, Positions] = field(default_factory=dict)
+
+
+class Collector:
+    """Brings what traders do into the store.
+
+    Args:
+        store: of the traders and of their records.
+        venue: of all of them.
+        agents: their processes.
+        look: says where a trader runs at present.
+        on_trouble: told of what is in trouble and why; again with an empty text when it is not.
+        rules: how often and how much.
+
+    Attributes:
+        troubles: what is in trouble at present, and why.
+        refused: rows that the store would not have, and that were let go.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: CollectedStore,
+        venue: VenueReads,
+        agents: AgentControl,
+        look: Callable[[TraderId], Sighting],
+        on_trouble: Callable[[str, str], None] = lambda _name, _why: None,
+        rules: CollectingRules | None = None,
+    ) -> None:
+        self._store = store
+        self._venue = venue
+        self._agents = agents
+        self._look = look
+        self._on_trouble = on_trouble
+        self._rules = rules or CollectingRules()
+        self._world: WorldId | None = None
+        self._traders: tuple[StoredTrader, ...] = ()
+        self._followed: dict[TraderId, _Followed] = {}
+        self._unsaved = _Unsaved()
+        self.troubles: dict[str, str] = {}
+        self.refused = 0
+
+    async def run(self) -> None:
+        """Collect until cancelled."""
+        while True:
+            clock = await self.collect()
+            await asyncio.sleep(pause_s(clock, self._rules))
+
+    async def collect(self) -> ClockState | None:
+        """Go round once.
+
+        Returns:
+            The venue's time; None where the venue is away.
+        """
+        clock, trouble = None, ""
+        if len(self._unsaved.rows) < self._rules.rows_max:
+            clock = await self._time()
+        if clock is not None:
+            trouble = await self._look_around(clock)
+            await self._read(clock)
+        trouble = await self._save() or trouble
+        waiting = len(self._unsaved.rows)
+        if trouble and waiting >= self._rules.rows_max:
+            trouble += f"; {waiting} rows wait, and nothing more is read until it is back"
+        self._tell(STORE, trouble)
+        return clock
+
+    # who is collected
+
+    async def _time(self) -> ClockState | None:
+        try:
+            clock = await self._venue.clock()
+        except SuiteError as error:
+            self._tell(VENUE, str(error))
+            return None
+        self._tell(VENUE, "")
+        return clock
+
+    async def _look_around(self, clock: ClockState) -> str:
+        """See who is to be collected, in which world, and from where on.
+
+        Returns:
+            Why the store does not say; empty when it does.
+        """
+        world = WorldId(clock.world) if clock.world else LIVE_WORLD
+        if world != self._world:
+            self._world, self._followed = world, {}
+        try:
+            self._traders = await self._store.list_traders()
+            await self._follow(world)
+        except SuiteError as error:
+            return str(error)
+        return ""
+
+    async def _follow(self, world: WorldId) -> None:
+        """Find out how far traders are recorded that were not followed before."""
+        known = {trader.trader_id: trader.account_id for trader in self._traders}
+        for name, followed in list(self._followed.items()):
+            if known.get(name) != followed.account_id:
+                del self._followed[name]
+        if all(name in self._followed for name in known):
+            return
+        progress = await self._store.get_progress(world)
+        for trader in self._traders:
+            name = trader.trader_id
+            if name not in self._followed:
+                reached = progress.get(name, Progress())
+                self._followed[name] = _Followed(
+                    account_id=trader.account_id,
+                    account=AccountReader(
+                        world,
+                        name,
+                        account_address(trader.account_id),
+                        await self._recorded(world, name, reached),
+                    ),
+                    decisions=DecisionReader(world, name, reached.last_decision or 0),
+                )
+
+    async def _recorded(self, world: WorldId, name: TraderId, reached: Progress) -> Recorded:
+        if reached.last_trade_ms is None:
+            return Recorded(equity_ms=reached.last_equity_ms)
+        summed = await self._store.get_trader_performance(world, name)
+        newest = await self._store.get_trades(world, name, since_ms=reached.last_trade_ms)
+        return Recorded(
+            fill_ms=reached.last_trade_ms,
+            tids={trade.tid for trade in newest},
+            fees_usd=summed.totals.fees_usd,
+            equity_ms=reached.last_equity_ms,
+        )
+
+    # what they did
+
+    async def _read(self, clock: ClockState) -> None:
+        """Read all side by side; one that cannot be read hinders nobody."""
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(name: TraderId, followed: _Followed) -> None:
+            async with places:
+                try:
+                    await self._read_one(name, followed, clock)
+                except Exception as error:  # noqa: BLE001 - a fault with one hinders nobody else
+                    self._tell(name, one_line(f"{type(error).__name__}: {error}"))
+
+        await asyncio.gather(*(one(name, who) for name, who in self._followed.items()))
+
+    async def _read_one(self, name: TraderId, followed: _Followed, clock: ClockState) -> None:
+        troubles = []
+        try:
+            news = await followed.account.read(self._venue)
+            self._unsaved.rows.extend(news.trades)
+            if news.sample is not None:
+                self._unsaved.rows.append(news.sample)
+            if news.positions is not None:
+                self._unsaved.positions[name] = news.positions
+            if news.moved:
+                troubles.append("its account never stood still long enough for a sample")
+        except SuiteError as error:
+            troubles.append(str(error))
+        sighting = self._look(name)
+        if sighting.control_url:
+            try:
+                found = await followed.decisions.read(self._agents, sighting)
+                self._unsaved.rows.extend(found)
+                if followed.decisions.trouble:
+                    troubles.append(followed.decisions.trouble)
+            except SuiteError as error:
+                # A process that is being started or stopped, or whose world is over, is no news.
+                if not (error.retryable or clock.finished):
+                    troubles.append(str(error))
+        self._tell(name, "; ".join(troubles))
+
+    # into the store
+
+    async def _save(self) -> str:
+        """Save what can be saved, oldest first.
+
+        Returns:
+            Why the rest cannot; empty when nothing is left.
+        """
+        rows = self._unsaved.rows
+        try:
+            while rows:
+                some = tuple(islice(rows, _ROWS_A_SAVE))
+                await self._save_rows(some)
+                for _ in some:
+                    rows.popleft()
+            if self._unsaved.positions:
+                positions = tuple(self._unsaved.positions.values())
+                await self._store.save_records(Batch(positions=positions))
+                self._unsaved.positions.clear()
+        except SuiteError as error:
+            return str(error)
+        return ""
+
+    async def _save_rows(self, rows: Sequence[Row]) -> None:
+        """Save rows; the store refuses a batch as a whole, so one that it will not have is sought.
+
+        Raises:
+            SuiteError: the store is away; how much is saved is not known, and may be sent again.
+        """
+        try:
+            await self._store.save_records(_batch(rows))
+        except (Conflict, BadRequest) as error:
+            if len(rows) == 1:
+                self.refused += 1
+                self._on_trouble(rows[0].trader_id, f"a row was refused: {one_line(str(error))}")
+                return
+            half = len(rows) // 2
+            await self._save_rows(rows[:half])
+            await self._save_rows(rows[half:])
+
+    def _tell(self, name: str, why: str) -> None:
+        """Tell a trouble when it is another than before."""
+        if self.troubles.get(name, "") == why:
+            return
+        if why:
+            self.troubles[name] = why
+        else:
+            del self.troubles[name]
+        self._on_trouble(name, why)
+
+
+def pause_s(clock: ClockState | None, rules: CollectingRules) -> float:
+    """How long to wait until the next round.
+
+    Args:
+        clock: the venue's; None where it is away.
+        rules: how often.
+    """
+    cadence_s = rules.cadence_ms / 1000
+    if clock is None or clock.finished:
+        return min(cadence_s, 5 * rules.pause_s)
+    if clock.mode == "wall":
+        return max(rules.pause_s, cadence_s)
+    if clock.mode == "lockstep" or clock.speed <= 0:
+        return rules.pause_s
+    return max(rules.pause_s, cadence_s / clock.speed)
+
+
+def _batch(rows: Sequence[Row]) -> Batch:
+    return Batch(
+        trades=tuple(row for row in rows if isinstance(row, Trade)),
+        equity=tuple(row for row in rows if isinstance(row, EquitySample)),
+        decisions=tuple(row for row in rows if isinstance(row, Decision)),
+    )

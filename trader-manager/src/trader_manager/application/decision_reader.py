@@ -1,0 +1,101 @@
+"""Decisions of one trader that are not recorded, from the control API of its process.
+
+A decision is told without its results until the venue has answered (`results` null), and a run that
+goes on after a kill may tell the same number again. It is one decision: the newest line of a number
+counts, and the newest number waits for its results.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from suite.errors import SuiteError, UpstreamRefused
+from suite.ids import TraderId, WorldId
+from trader_manager.application.agents import AgentControl
+from trader_manager.application.runtime import Sighting
+from trader_manager.domain.records import Decision
+
+_PAGE: Final = 500
+_PAGES: Final = 20
+"""Read at one time; a long backlog takes several rounds, oldest first."""
+
+
+class DecisionReader:
+    """Reads the decisions of one trader on from where they are recorded.
+
+    Args:
+        world: that they are taken in.
+        trader_id: whose they are.
+        last: highest number that is recorded; 0 before one.
+
+    Attributes:
+        last: the same, with what was read.
+        missing: how many its journal did not have any more.
+        trouble: why nothing can be read; empty when it can.
+    """
+
+    def __init__(self, world: WorldId, trader_id: TraderId, last: int) -> None:
+        self.last = last
+        self.missing = 0
+        self.trouble = ""
+        self._world = world
+        self._trader_id = trader_id
+
+    async def read(self, agents: AgentControl, sighting: Sighting) -> tuple[Decision, ...]:
+        """Read those that follow the last one, in order.
+
+        Raises:
+            SuiteError: its process does not answer.
+        """
+        told = await agents.decisions(self._trader_id, sighting, limit=_PAGE)
+        newest = _number(told[0]) if told else 0
+        self.trouble = ""
+        if not told:
+            return ()
+        if newest < self.last:
+            self.trouble = (
+                f"its decisions count anew: the newest is {newest}, {self.last} is recorded"
+            )
+            return ()
+        if len(told) < _PAGE or _number(told[-1]) <= self.last + 1:
+            return tuple(self._take(told, newest))
+        found: list[Decision] = []
+        for _ in range(_PAGES):
+            before = self.last + _PAGE + 1
+            try:
+                told = await agents.decisions(self._trader_id, sighting, limit=_PAGE, before=before)
+            except SuiteError:
+                break  # what was found is taken in already; the next round tells the trouble
+            found += self._take(told, newest)
+            if self.last >= newest - 1:
+                break
+        return tuple(found)
+
+    def _take(self, told: Sequence[Mapping[str, Any]], newest: int) -> list[Decision]:
+        """Take a page of them in, newest first as it is told."""
+        rows = {number: row for row in reversed(told) if (number := _number(row)) > self.last}
+        if newest in rows and rows[newest].get("results") is None:
+            del rows[newest]
+        reached = max(rows, default=min(self.last + _PAGE, newest - 1))
+        self.missing += reached - self.last - len(rows)
+        self.last = reached
+        return [
+            Decision(
+                world=self._world,
+                trader_id=self._trader_id,
+                number=number,
+                time_ms=_whole(row, "now_ms"),
+                body=row,
+            )
+            for number, row in sorted(rows.items())
+        ]
+
+
+def _number(row: Mapping[str, Any]) -> int:
+    return _whole(row, "decision")
+
+
+def _whole(row: Mapping[str, Any], name: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int):
+        raise UpstreamRefused(f"a decision without {name}: this is no strategy-agent's")
+    return value
