@@ -281,3 +281,19 @@ def test_what_is_wrong_together_is_told_beside_a_key_that_is_not_known() -> None
     place = "traders[a].strategy.params"
     told = (f"{place}.foo: unknown key", f"{place}: fast (30) must be below slow (10)")
     assert told == caught.value.problems
+
+
+@pytest.mark.parametrize("account", ["", "bob", "b.o-b_2", "0x" + "ab" * 20])
+def test_an_account_is_a_name_or_an_address(account: str) -> None:
+    """Without one it is the trader's own name."""
+    (spec,) = parse_traders({"traders": [GOOD | {"account": account}]}, {}).traders
+    assert (account or "a") == spec.account_id
+
+
+@pytest.mark.parametrize(
+    "account", [".", "..", "./bob", "a/b", "a..b", "/a", "-a", "a b", "a" * 65]
+)
+def test_an_account_is_no_path(account: str) -> None:
+    """It names files of the services."""
+    (problem,) = errors({"traders": [GOOD | {"account": account}]})
+    assert problem.startswith("traders[a].account: expected `str` matching regex")

@@ -92,3 +92,36 @@ def test_the_schema_names_what_an_entry_may_have() -> None:
     """For editors, and for whoever writes a file by program."""
     entries = schema()["$defs"]["TraderSpec"]["properties"]
     assert {"trader_id", "strategy", "symbols", "risk"} <= set(entries)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DATABASE_URL", "VENUE_OPERATOR_TOKEN", "TRADER_TOKENS", "TRADER_TOKEN", "TRADER_MANAGER_X",
+     "database_url", "CCXT_SECRET", "PGPASSWORD"],
+)  # fmt: skip
+def test_the_suites_own_secrets_are_nobodys(name: str) -> None:
+    """A trader that names one is told so in one line, without its value."""
+    loader = ConfigLoader({name: "s3cret"})
+    config = loader.load({"traders": [entry("a", name=f"${{{name}}}"), entry("b")]})
+    said = "is the suite's own; give the trader's secret a variable of another name"
+    assert (f"traders[a].name: {name} {said}",) == config.problems
+    assert ["b"] == [spec.trader_id for spec in config.traders]
+    odd = loader.load({"a": {"strategy": f"${{{name}}}", "symbol": "BTC"}})
+    assert "s3cret" not in "".join(odd.problems)
+
+
+def test_what_stands_beside_the_traders_is_told_and_keeps_none_of_them_out() -> None:
+    """In a list and in a mapping."""
+    for traders in ([entry("a")], {"a": HODL}):
+        config = LOADER.load({"traders": traders, "tradres": [entry("b")]})
+        assert ("tradres: unknown key, did you mean traders?",) == config.problems
+        assert ["a"] == [spec.trader_id for spec in config.traders]
+
+
+def test_only_who_never_trades_is_called_flat() -> None:
+    """A leaderboard adds the baseline of that name."""
+    config = LOADER.load({"traders": [entry("flat"), entry("a")]})
+    (problem,) = config.problems
+    assert problem.startswith("traders[flat].trader_id: flat is the trader that never trades")
+    assert ["a"] == [spec.trader_id for spec in config.traders]
+    assert () == LOADER.load({"flat": {"strategy": "flat", "symbol": "BTC"}}).problems

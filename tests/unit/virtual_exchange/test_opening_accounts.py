@@ -127,3 +127,24 @@ async def test_only_the_operator_opens_accounts(venue: Served) -> None:
     for name, status in ((None, 401), ("alice", 403)):
         reply = await venue.post(path, {"accounts": [{"id": "bob"}]}, name)
         assert status == reply.status_code
+
+
+async def test_a_lost_token_is_replaced_and_the_earlier_one_ends(venue: Served) -> None:
+    """`again`: what is there stays as it is, what is not is opened; the operator's own stays."""
+    created = await world(venue, accounts=[{"id": "eve"}, {"id": "operator"}])
+    path = f"/worlds/{created['world_id']}/accounts"
+    wanted = [{"id": "eve", "initial_balance": "1"}, {"id": "operator"}, {"id": "new"}]
+    reply = await venue.post(path, {"accounts": wanted, "again": True}, "operator")
+    assert 201 == reply.status_code, reply.text
+    tokens = reply.json()["tokens"]
+    assert {"eve", "operator", "new"} == set(tokens)
+    want = {"want": {"account": True}}
+    for token, status in ((created["tokens"]["eve"], 401), (tokens["eve"], 200)):
+        answer = await venue.client.post(
+            f"{created['base_url']}/clock/join",
+            json=want,
+            headers={"authorization": f"Bearer {token}"},
+        )
+        assert status == answer.status_code, answer.text
+    assert '"accountValue":"10000.0"' in answer.text
+    assert 201 == (await opened(venue, created, {"id": "last"})).status_code

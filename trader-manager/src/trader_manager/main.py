@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
 async def _take_in(parts: Container, path: Path) -> None:
     """Take the traders of a file in; those that are wrong are told, and keep nobody out."""
     outcome = await parts.manager.load(_read(path))
-    for reason in outcome.refused.values():
+    for reason in (*outcome.problems, *outcome.refused.values()):
         _log.error("trader_refused", file=str(path), reason=reason)
 
 

@@ -15,6 +15,10 @@ from suite.errors import ConfigError
 from suite.instrument import coin_of
 
 TraderName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
+AccountOfTrader = Annotated[
+    str, msgspec.Meta(pattern=r"^([A-Za-z0-9](?!.*\.\.)[A-Za-z0-9_.\-]{0,63})?$")
+]
+"""Empty, a name or an address; never a path."""
 
 
 class StrategySpec(Wire, frozen=True, kw_only=True):
@@ -36,6 +40,7 @@ class TraderSpec(Wire, frozen=True, kw_only=True):
         trader_id: unique; names the account too unless `account` does.
         symbols: coins it may trade, at least one; any venue's spelling in the file.
         interval: how often it decides, one of `suite.bars.INTERVAL_MS`.
+        account: a name or an address; the trader's own name when not given.
         initial_balance: USD, positive.
         risk: limits of the guard; unknown ones are refused by it.
         exits: which positions are closed without being asked for, and when.
@@ -47,7 +52,7 @@ class TraderSpec(Wire, frozen=True, kw_only=True):
     strategy: StrategySpec
     symbols: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     interval: str = "15m"
-    account: str = ""
+    account: AccountOfTrader = ""
     initial_balance: Decimal = Decimal(10000)
     budget: dict[str, Any] = msgspec.field(default_factory=dict)
     risk: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -157,9 +157,15 @@ class WorldRequest(MarketModel, frozen=True, kw_only=True):
 
 
 class AccountsRequest(Wire, frozen=True, kw_only=True):
-    """Body of `POST /worlds/{id}/accounts`: who else shall trade in a world that goes on."""
+    """Body of `POST /worlds/{id}/accounts`: who else shall trade in a world that goes on.
+
+    Attributes:
+        again: one that is there already is left as it is and gets another token, in the place of
+            those that it had; without it, it is a conflict.
+    """
 
     accounts: Annotated[tuple[AccountRequest, ...], msgspec.Meta(min_length=1, max_length=1024)]
+    again: bool = False
 
 
 class WorldCreated(msgspec.Struct, frozen=True, kw_only=True):

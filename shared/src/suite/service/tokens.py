@@ -102,12 +102,20 @@ class TokenStore:
             raise ConfigError(f"the token of {grant.name} is shorter than 256 bits")
         self._grants[_digest(token)] = grant
 
-    def revoke(self, *, name: str | None = None, realm: str | None = None) -> int:
-        """Forget all tokens of a name, of a realm, or of a name in a realm; return how many."""
+    def revoke(
+        self, *, name: str | None = None, account: str | None = None, realm: str | None = None
+    ) -> int:
+        """Forget all tokens of a name, of an account, of a realm, or of all that are given.
+
+        Returns:
+            How many they were.
+        """
         gone = [
             key
             for key, grant in self._grants.items()
-            if (name is None or grant.name == name) and (realm is None or grant.realm == realm)
+            if (name is None or grant.name == name)
+            and (account is None or grant.account == account)
+            and (realm is None or grant.realm == realm)
         ]
         for key in gone:
             del self._grants[key]

@@ -1,6 +1,8 @@
 """The way of traders to their venue: an account and its token, and the secrets that they name."""
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -12,14 +14,26 @@ from pydantic import SecretStr
 from suite.contracts.clock import ClockState
 from suite.contracts.trader import TraderSpec, expand_env, variables_in
 from suite.contracts.world import AccountRequest, AccountsRequest, WorldCreated
-from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable, one_line
+from suite.errors import (
+    ConfigError,
+    Conflict,
+    StorageError,
+    SuiteError,
+    UpstreamRefused,
+    UpstreamUnavailable,
+    one_line,
+)
 from suite.service.http import admin_client, shown
 from trader_manager.application.runtime import Launch
+from trader_manager.domain.reserved import check_names
 from trader_manager.domain.traders import StoredTrader
 
 _TIMEOUT_S: Final = 30.0
 _WORLD: Final = "/w/"
 _DEFAULT: Final = "default"
+_CONFLICT: Final = 409
+_WORLD_ID: Final = re.compile("[0-9a-z]*")
+_UNSAFE: Final = re.compile("[^A-Za-z0-9_-]+")
 
 
 class VenueAccess:
@@ -61,15 +75,20 @@ class VenueAccess:
         """Say what a trader is started with, its token included.
 
         Raises:
-            ConfigError: a secret is not set, or there is no token and no way to one.
+            ConfigError: a secret is not set or the suite's own, or there is no token and no way to
+                one.
             SuiteError: the venue refuses to open its account, or does not answer.
         """
-        secrets = {}
-        for name in variables_in(trader.spec):
+        secrets, names = {}, variables_in(trader.spec)
+        check_names(names)
+        for name in names:
             if name not in self._env:
                 raise ConfigError(f"environment variable {name} is not set")
             secrets[name] = SecretStr(self._env[name])
-        spec = msgspec.convert(expand_env(dict(trader.spec), self._env), TraderSpec)
+        try:
+            spec = msgspec.convert(expand_env(dict(trader.spec), self._env), TraderSpec)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{trader.trader_id}: {one_line(str(error))}") from None
         return Launch(
             trader_id=trader.trader_id,
             written=trader.spec,
@@ -86,7 +105,7 @@ class VenueAccess:
         operator = self._operator_token.get_secret_value()
         async with admin_client(self._venue_url, timeout_s=_TIMEOUT_S) as client:
             world = (await _answer(client, "GET", "/clock", kind=ClockState)).world
-        path = self._folder / (world or _DEFAULT) / f"{spec.account_id}.token"
+        path = self._path(world, spec.account_id)
         if path.is_file():
             return SecretStr(path.read_text().strip())
         if not operator or not world:
@@ -94,19 +113,48 @@ class VenueAccess:
                 f"no token for {spec.trader_id}: name it in TRADER_TOKENS"
                 + ("" if not world else ", or the venue's operator in VENUE_OPERATOR_TOKEN")
             )
+        return SecretStr(await self._open(spec, path, operator))
+
+    async def _open(self, spec: TraderSpec, path: Path, operator: str) -> str:
+        """Open an account and keep its token.
+
+        A mark tells that this was begun: an account whose token got lost on the way is this
+        manager's own, and gets another token; one that was there before is somebody else's.
+        """
         root, _, name = self._venue_url.partition(_WORLD)
         wanted = AccountRequest(id=spec.account_id, initial_balance=spec.initial_balance)
-        async with admin_client(root, token=operator, timeout_s=_TIMEOUT_S) as client:
-            opened = await _answer(
-                client,
-                "POST",
-                f"/worlds/{name or _DEFAULT}/accounts",
-                AccountsRequest(accounts=(wanted,)),
-                kind=WorldCreated,
-            )
-        token = opened.tokens[spec.account_id]
-        _keep(path, token)
-        return SecretStr(token)
+        mark = path.with_suffix(".opening")
+        again = mark.exists()
+        _write(mark, spec.account_id)
+        try:
+            async with admin_client(root, token=operator, timeout_s=_TIMEOUT_S) as client:
+                opened = await _answer(
+                    client,
+                    "POST",
+                    f"/worlds/{name or _DEFAULT}/accounts",
+                    AccountsRequest(accounts=(wanted,), again=again),
+                    kind=WorldCreated,
+                )
+        except Conflict:
+            if not again:
+                mark.unlink(missing_ok=True)
+            raise
+        token: str = opened.tokens[spec.account_id]
+        _write(path, token)
+        mark.unlink(missing_ok=True)
+        return token
+
+    def _path(self, world: str, account: str) -> Path:
+        """Name the file of a token: no name that somebody else chose is a part of a path.
+
+        Raises:
+            UpstreamRefused: the venue names its world in a way no venue does.
+        """
+        if _WORLD_ID.fullmatch(world) is None:
+            raise UpstreamRefused(f"the venue calls its world {world[:40]!r}")
+        digest = hashlib.sha256(f"{world}\n{account}".encode()).hexdigest()[:32]
+        readable = _UNSAFE.sub("-", account)[:32]
+        return self._folder / (world or _DEFAULT) / f"{readable}.{digest}.token"
 
 
 async def _answer(
@@ -126,18 +174,21 @@ async def _answer(
         where = shown(str(client.base_url))
         raise UpstreamUnavailable(f"{where} does not answer: {type(error).__name__}") from None
     if reply.is_error:
-        raise SuiteError(one_line(reply.text))
+        raise (Conflict if reply.status_code == _CONFLICT else SuiteError)(one_line(reply.text))
     return msgspec.json.decode(reply.content, type=kind)
 
 
-def _keep(path: Path, token: str) -> None:
-    """Write a token where only its owner can read it, before anybody relies on it."""
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    draft = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
         with os.fdopen(handle, "w") as file:
-            file.write(f"{token}\n")
+            file.write(f"{text}\n")
             file.flush()
             os.fsync(file.fileno())
+        draft.replace(path)
     except OSError as error:
-        raise StorageError(f"cannot keep the token in {path}: {error.strerror}") from None
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None

@@ -15,11 +15,21 @@ from typing import Any, Final
 import msgspec
 
 from strategy_core.registry import problems as problems_of
-from suite.contracts.trader import TradersFile, TradersFileError, TraderSpec, parse_traders
+from suite.contracts.trader import (
+    TradersFile,
+    TradersFileError,
+    TraderSpec,
+    near,
+    parse_traders,
+)
+from trader_manager.domain.reserved import is_reserved, refusal
 
 _SECRETS: Final = re.compile(r"(^|_)(api_key|secret|private_key|password|passphrase|token)$")
 _OF_MODEL: Final = {"llm_model": "model", "api_key": "api_key", "base_url": "base_url"}
 """Parameters of a language model as flat keys of an entry."""
+_UNSET: Final = re.compile(r"(.*): environment variable (\w+) is not set")
+_BASELINE: Final = "flat"
+_TAKEN: Final = "flat is the trader that never trades, on every leaderboard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +51,22 @@ class ConfigLoader:
     """Reads and judges the traders of a fleet.
 
     Args:
-        env: values of `${NAME}`.
+        env: values of `${NAME}`; those of the suite itself are nobody's.
     """
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
+        self._env = {name: value for name, value in env.items() if not is_reserved(name)}
 
     def load(self, document: Any) -> FleetConfig:
         """Take those that are in order; one that is not keeps nobody else from running."""
         entries = _entries(document)
-        problems = list(_plain_secrets(entries))
+        problems = [*_plain_secrets(entries), *_names_of_baselines(entries)]
         wrong: set[int | None] = {index for index, _ in problems}
-        told = [text for _, text in problems]
+        told = [*_unknown_keys(document), *(text for _, text in problems)]
         try:
             parse_traders({"traders": entries}, self._env, check=problems_of)
         except TradersFileError as error:
-            told += error.problems
+            told += map(_without_reserved, error.problems)
             wrong |= set(error.entries)
         good = [entry for index, entry in enumerate(entries) if index not in wrong]
         traders: tuple[TraderSpec, ...] = ()
@@ -110,6 +120,33 @@ def _unflattened(entry: Any) -> Any:
     if symbol is not None:
         rest["symbols"] = symbol.split(",") if isinstance(symbol, str) else symbol
     return rest
+
+
+def _unknown_keys(document: Any) -> Iterator[str]:
+    """Find what stands beside the traders; it keeps none of them out."""
+    if isinstance(document, dict) and isinstance(document.get("traders"), list | dict):
+        for key in document:
+            if key != "traders":
+                yield f"{key}: unknown key{near(str(key), ('traders',))}"
+
+
+def _names_of_baselines(entries: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """Find traders that a leaderboard would take for the one that never trades."""
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict) or entry.get("trader_id") != _BASELINE:
+            continue
+        strategy = entry.get("strategy")
+        if not isinstance(strategy, dict) or strategy.get("kind") != _BASELINE:
+            place = f"traders[{_BASELINE}].trader_id"
+            yield index, f"{place}: {_TAKEN}; choose another name"
+
+
+def _without_reserved(problem: str) -> str:
+    """Say of a variable that is the suite's own why it is not there for a trader."""
+    match = _UNSET.fullmatch(problem)
+    if match is None or not is_reserved(match[2]):
+        return problem
+    return f"{match[1]}: {refusal(match[2])}"
 
 
 def _plain_secrets(entries: Sequence[Any]) -> Iterator[tuple[int, str]]:

@@ -32,10 +32,17 @@ class TraderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a wish, by trader: those that took it, and those that did not and why."""
+    """What became of a wish.
+
+    Attributes:
+        done: traders that took it.
+        refused: those that did not, and why.
+        problems: what is wrong in a document, each with its place.
+    """
 
     done: tuple[str, ...]
     refused: Mapping[str, str]
+    problems: tuple[str, ...] = ()
 
 
 class TraderManager:
@@ -135,7 +142,7 @@ class TraderManager:
         """
         config = self._loader.load(document)
         done: list[str] = []
-        refused = {problem.partition(":")[0]: problem for problem in config.problems}
+        refused: dict[str, str] = {}
         known = {one.trader_id: one for one in await self._store.list_traders()}
         for spec in config.traders:
             before = known.get(TraderId(spec.trader_id))
@@ -148,7 +155,7 @@ class TraderManager:
                 done.append(spec.trader_id)
             except SuiteError as error:
                 refused[spec.trader_id] = str(error)
-        return Outcome(done=tuple(done), refused=refused)
+        return Outcome(done=tuple(done), refused=refused, problems=config.problems)
 
     async def start(self, trader_id: str) -> StoredTrader:
         """Want a trader to run.

@@ -7,6 +7,7 @@ import msgspec
 
 from suite.contracts.world import AccountsRequest, WorldCreated, WorldRequest, WorldStatus
 from suite.errors import Conflict, Forbidden
+from suite.ids import AccountId
 from suite.service.tokens import ADMIN, account_grant
 from virtual_exchange.application.market.rules import described_rules
 from virtual_exchange.application.session import Session
@@ -78,8 +79,14 @@ async def create(call: Call) -> Answer:
 
 async def open_accounts(call: Call) -> Answer:
     """`POST /worlds/{id}/accounts`."""
-    session = _named(call)
-    opened = session.open_accounts(call.decode(_accounts).accounts)
+    session, wanted = _named(call), call.decode(_accounts)
+    world = session.world
+    known = [one for one in wanted.accounts if wanted.again and one.id in world.by_id]
+    new = [one for one in wanted.accounts if one not in known]
+    opened = list(session.open_accounts(new)) if new else []
+    for one in known:
+        call.services.tokens.revoke(account=one.id, realm=world.world_id)
+        opened.append(world.by_id[AccountId(one.id)])
     return answer(_created(call, session, opened), status=201)
 
 
