@@ -1,8 +1,11 @@
 """A venue, traders and a store for tests of collecting, all in memory and told what to do."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from suite.contracts.clock import ClockState
 from suite.contracts.hyperliquid_info import (
@@ -18,7 +21,9 @@ from trader_manager.application.runtime import Sighting
 from trader_manager.application.venue_reads import FundingReceipt
 from trader_manager.domain.records import (
     Batch,
+    Decision,
     EquitySample,
+    EquitySeries,
     Progress,
     Trade,
     TraderPerformance,
@@ -180,9 +185,44 @@ class MemoryRecords:
         )
 
     async def get_trades(
-        self, world: WorldId, trader_id: TraderId, *, since_ms: int = 0, until_ms: int = 1 << 62
+        self,
+        world: WorldId,
+        trader_id: TraderId,
+        *,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
     ) -> tuple[Trade, ...]:
-        return tuple(row for row in self.of("trade", trader_id) if row.time_ms >= since_ms)
+        return tuple(row for row in self.of("trade", trader_id) if row.time_ms >= (since_ms or 0))
+
+    async def get_equity_series(
+        self,
+        world: WorldId,
+        *,
+        trader_id: TraderId | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> Mapping[TraderId, EquitySeries]:
+        names = {str(key[1]) for key in self.rows if key[0] == "equity"}
+        found = {}
+        for name in sorted(names if trader_id is None else names & {trader_id}):
+            rows = [
+                row
+                for row in sorted(self.samples(name), key=lambda row: row.time_ms)
+                if (since_ms or 0) <= row.time_ms < (until_ms or 1 << 62)
+            ]
+            columns = {
+                field.name: np.array([getattr(row, field.name) for row in rows], np.int64)
+                for field in fields(EquitySeries)
+            }
+            if rows:
+                found[TraderId(name)] = EquitySeries(**columns)
+        return found
+
+    async def get_decisions(
+        self, world: WorldId, trader_id: TraderId, *, after: int = -1, limit: int = 1000
+    ) -> tuple[Decision, ...]:
+        rows = sorted(self.of("decision", trader_id), key=lambda row: row.number)
+        return tuple(row for row in rows if row.number > after)[:limit]
 
     def samples(self, name: str = "a") -> list[EquitySample]:
         return self.of("equity", name)

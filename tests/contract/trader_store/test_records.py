@@ -43,6 +43,13 @@ async def test_rows_are_read_as_they_were_written(store: Store) -> None:
     assert [73_800_615] * 2 == found.notional_usd.tolist()
 
 
+async def test_samples_are_read_of_all_or_of_one(store: Store) -> None:
+    await store.save_records(Batch(equity=(sample("a", 1), sample("b", 1), sample("b", 2))))
+    assert {A, B} == (await store.get_equity_series(WORLD)).keys()
+    (found,) = (await store.get_equity_series(WORLD, trader_id=B, until_ms=120_000)).values()
+    assert [60_000] == found.time_ms.tolist()
+
+
 async def test_rows_that_are_there_are_left_alone(store: Store) -> None:
     await store.save_records(WHOLE)
     assert 0 == await store.save_records(WHOLE)

@@ -202,9 +202,17 @@ class BoardReader(Protocol):
         ...
 
     async def get_equity_series(
-        self, world: WorldId, *, since_ms: int | None = None, until_ms: int | None = None
+        self,
+        world: WorldId,
+        *,
+        trader_id: TraderId | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
     ) -> Mapping[TraderId, EquitySeries]:
-        """Read the samples of all traders; `since_ms` is included, `until_ms` is not."""
+        """Read the samples of all traders, or of one.
+
+        `since_ms` is included, `until_ms` is not.
+        """
         ...
 
     async def get_progress(self, world: WorldId) -> Mapping[TraderId, Progress]:

@@ -93,18 +93,25 @@ class BoardTables(Tables):
         return await self._performance(world, None)
 
     async def get_equity_series(
-        self, world: WorldId, *, since_ms: int | None = None, until_ms: int | None = None
+        self,
+        world: WorldId,
+        *,
+        trader_id: TraderId | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
     ) -> Mapping[TraderId, EquitySeries]:
-        """Read the samples of all traders."""
+        """Read the samples of all traders, or of one."""
         columns = ("time_ms", *_MONEY, "llm_tokens")
         packed = ", ".join(f"array_agg({name} ORDER BY time_ms) AS {name}" for name in columns)
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 f"SELECT trader_id, {packed} FROM equity WHERE world = $1"
-                " AND time_ms >= $2 AND time_ms < $3 GROUP BY trader_id ORDER BY trader_id",
+                " AND time_ms >= $2 AND time_ms < $3 AND ($4::text IS NULL OR trader_id = $4)"
+                " GROUP BY trader_id ORDER BY trader_id",
                 world,
                 since_ms if since_ms is not None else -_BIGINT_MAX,
                 until_ms if until_ms is not None else _BIGINT_MAX,
+                trader_id,
             )
         return {TraderId(row["trader_id"]): _series_of(row, columns) for row in rows}
 

@@ -1,0 +1,181 @@
+"""The board, from what is stored."""
+
+import csv
+import io
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, get_args
+
+import pyarrow.parquet
+import pytest
+from tests.support.scripted_venue import MemoryRecords, followed
+from tests.support.stored_traders import WORLD, decision, sample, trade
+
+from suite.bars import DAY_MS, HOUR_MS
+from suite.contracts.leaderboard import Leaderboard
+from suite.enums import Side
+from suite.fixed import Usd
+from suite.ids import TraderId
+from trader_manager.adapters.exports import Exports, Kind
+from trader_manager.application.comparing import Comparison
+from trader_manager.domain.records import Batch, EquitySample
+
+HOURS = 72
+END_MS = HOURS * HOUR_MS
+
+
+def hourly(name: str, *equity: int, until: int = HOURS, **more: int) -> tuple[EquitySample, ...]:
+    """Samples of every hour, of some values over and over."""
+    return tuple(
+        replace(
+            sample(name, 60 * hour),
+            equity_usd=Usd(equity[hour % len(equity)]),
+            llm_cost_usd=Usd(more.get("bill", 0) * hour),
+        )
+        for hour in range(until + 1)
+    )
+
+
+def spec(store: MemoryRecords, name: str, kind: str, called: str = "", **params: Any) -> None:
+    written = {"strategy": {"kind": kind, "params": params}, "name": called}
+    store.traders.append(replace(followed(name), spec=written))
+
+
+async def board_of(store: Any) -> Leaderboard:
+    return await Comparison(store).compare_performance(WORLD, now_ms=END_MS)
+
+
+async def test_a_row_is_the_stored_money_of_the_shared_window() -> None:
+    store = MemoryRecords()
+    spec(store, "a", "sma_cross")
+    buy = replace(trade("a", 1), time_ms=HOUR_MS, side=Side.BUY, start_position=Decimal(0))
+    sell = replace(trade("a", 2, pnl="5"), time_ms=2 * HOUR_MS, start_position=Decimal("0.00123"))
+    await store.save_records(
+        Batch(equity=hourly("a", 10_000_000_000, 10_000_000_001, bill=3), trades=(buy, sell))
+    )
+    board = await board_of(store)
+    row = next(row for row in board.rows if row.trader_id == "a")
+    assert (0, END_MS, HOUR_MS) == (board.from_ms, board.to_ms, board.step_ms)
+    assert (-3 * HOURS, 3 * HOURS) == (row.profit_usd, row.cost_usd)
+    assert (1, 1.0) == (row.trades, row.win_rate)
+    turned = 2 * float(buy.price * buy.size) / 10_000 / 3
+    assert turned == pytest.approx(row.turnover, rel=1e-6)
+    assert ("hodl", "random") == board.missing_baselines
+
+
+async def test_money_that_was_paid_in_is_no_profit() -> None:
+    store = MemoryRecords()
+    spec(store, "a", "sma_cross")
+    before, after = hourly("a", 10**10)[:30], hourly("a", 3 * 10**10)[30:]
+    paid = tuple(replace(row, net_deposits_usd=Usd(3 * 10**10)) for row in after)
+    await store.save_records(Batch(equity=(*before, *paid)))
+    row = next(row for row in (await board_of(store)).rows if row.trader_id == "a")
+    assert (0, 0.0) == (row.profit_usd, row.total_return)
+
+
+async def test_baselines_seeds_and_models_are_told_by_what_traders_are() -> None:
+    store = MemoryRecords()
+    spec(store, "buys", "hodl")
+    for seed in (1, 2, 3):
+        spec(store, f"m{seed}", "llm", called=f"M {seed}", model="gpt", seed=seed)
+    spec(store, "x1", "sma_cross", called="pair")
+    spec(store, "x2", "sma_cross", called="pair")
+    spec(store, "alone", "sma_cross", called="Alone")
+    equity = tuple(row for one in store.traders for row in hourly(one.trader_id, 10**10))
+    await store.save_records(Batch(equity=equity))
+    board = await board_of(store)
+    rows = {row.trader_id: row for row in board.rows}
+    assert ("hodl", "flat") == (rows["buys"].baseline, rows["flat"].baseline)
+    assert ("random",) == board.missing_baselines
+    assert ("gpt", 2) == (rows["m2"].group, rows["m2"].seed)
+    assert [("gpt", 3), ("pair", 2)] == [(one.group, one.seeds) for one in board.groups]
+    assert rows["alone"].group is None
+
+
+async def test_who_has_no_sample_of_late_is_unknown_and_never_0() -> None:
+    store = MemoryRecords()
+    for name in ("fresh", "late", "silent", "gone"):
+        spec(store, name, "sma_cross")
+    store.traders[-1] = replace(store.traders[-1], removed_ms=1)
+    await store.save_records(
+        Batch(equity=(*hourly("fresh", 10**10), *hourly("late", 10**10, until=HOURS - 4)))
+    )
+    rows = {row.trader_id: row for row in (await board_of(store)).rows}
+    assert {"fresh", "late", "silent", "flat"} == rows.keys()
+    assert ("stale", None) == (rows["late"].standing, rows["late"].profit_usd)
+    assert ("stale", None) == (rows["silent"].standing, rows["silent"].stale_ms)
+    assert "ranked" == rows["fresh"].standing
+
+
+async def test_the_best_performer_is_no_baseline_and_may_be_nobody() -> None:
+    store: Any = MemoryRecords()
+    assert await Comparison(store).get_best_performer(WORLD, now_ms=END_MS) is None
+    spec(store, "flat", "sma_cross")
+    spec(store, "buys", "hodl")
+    rising = tuple(
+        replace(row, equity_usd=Usd(row.equity_usd + row.time_ms)) for row in hourly("flat", 10**10)
+    )
+    buys = tuple(replace(row, trader_id=TraderId("buys"), equity_usd=Usd(row.equity_usd * 2))
+                 for row in rising)  # fmt: skip
+    await store.save_records(Batch(equity=(*rising, *buys)))
+    best = await Comparison(store).get_best_performer(WORLD, now_ms=END_MS)
+    assert best is not None
+    assert "flat" == best.trader_id, "a trader may have the name of the baseline"
+
+
+async def test_a_board_of_an_earlier_time_knows_nothing_of_what_came_later() -> None:
+    store: Any = MemoryRecords()
+    spec(store, "a", "sma_cross")
+    late = replace(trade("a", 1), time_ms=END_MS)
+    await store.save_records(Batch(equity=hourly("a", 10**10, 2 * 10**10), trades=(late,)))
+    board = await Comparison(store).compare_performance(
+        WORLD, now_ms=END_MS, since_ms=HOUR_MS, until_ms=2 * DAY_MS
+    )
+    assert (HOUR_MS, 2 * DAY_MS - HOUR_MS) == (board.from_ms, board.to_ms)
+    row = next(row for row in board.rows if row.trader_id == "a")
+    assert 0.0 == row.turnover
+
+
+async def test_a_history_is_of_one_trader() -> None:
+    store: Any = MemoryRecords()
+    await store.save_records(Batch(equity=(*hourly("a", 1), *hourly("b", 2))))
+    found = await Comparison(store).get_history(WORLD, TraderId("b"), until_ms=2 * HOUR_MS)
+    assert [2, 2] == found.equity_usd.tolist()
+    assert [] == (await Comparison(store).get_history(WORLD, TraderId("c"))).time_ms.tolist()
+
+
+async def test_exports_say_what_is_stored_in_both_forms() -> None:
+    store: Any = MemoryRecords("a", "b")
+    await store.save_records(
+        Batch(
+            equity=(sample("a", 1), sample("b", 1, equity=-7)),
+            trades=(trade("a", 1, price="60000.5"),),
+            decisions=tuple(decision("a", number, why='ü, "x"') for number in range(1500)),
+        )
+    )
+    exports, names = Exports(store), [TraderId("a"), TraderId("b"), TraderId("nobody")]
+    counts: dict[Kind, int] = {"equity": 2, "trades": 1, "decisions": 1500}
+    for kind, rows in counts.items():
+        packed = await exports.export(WORLD, names, kind, "parquet")
+        table = pyarrow.parquet.read_table(io.BytesIO(packed)).to_pylist()
+        text = (await exports.export(WORLD, names, kind, "csv")).decode()
+        lines = list(csv.DictReader(io.StringIO(text)))
+        assert (rows, rows) == (len(table), len(lines))
+        assert list(table[0]) == list(lines[0])
+        match kind:
+            case "equity":
+                assert [10_000_000_000, -7] == [row["equity_micro_usd"] for row in table]
+                assert ["10000000000", "-7"] == [row["equity_micro_usd"] for row in lines]
+            case "trades":
+                assert (Decimal("60000.5"), "sell") == (table[0]["price"], table[0]["side"])
+                assert Decimal("60000.5") == Decimal(lines[0]["price"])
+            case _:
+                assert '{"why":"ü, \\"x\\""}' == table[7]["body"] == lines[7]["body"]
+
+
+async def test_an_export_of_nothing_has_its_columns() -> None:
+    store: Any = MemoryRecords()
+    for kind in get_args(Kind):
+        text = await Exports(store).export(WORLD, [], kind, "csv")
+        assert text.startswith(b'"trader_id",')
+        assert 1 == text.count(b"\n")
