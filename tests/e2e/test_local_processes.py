@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +75,9 @@ async def test_a_trader_outlives_its_manager_and_is_found_again(
         assert "DATABASE_URL" not in sees
         entry = (tmp_path / "fleet/alice/traders.yaml").read_text()
         assert "${CALLED}" in entry
+        doubled = await asyncio.to_thread(_run_beside, launch(venue), tmp_path / "fleet/alice")
+        assert (2, True) == (doubled.returncode, "alice runs already" in doubled.stderr), doubled
+        assert f"process {found.pid} holds" in doubled.stderr
     finally:
         await second.stop("alice")
     while (await first.look("alice")).actual == "running":  # noqa: ASYNC110 - its threads end
@@ -97,6 +102,22 @@ async def test_one_that_is_killed_and_one_that_cannot_begin_have_crashed(
     record.write_text(record.read_text().replace(f'"pid":{_pid(record)}', f'"pid":{os.getpid()}'))
     assert "crashed" == (await runtime.look("alice")).actual
     await runtime.stop("alice")
+
+
+def _run_beside(launch: Launch, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Start a trader once more, past its manager."""
+    options = ("run", "--config", "traders.yaml", "--trader", "alice", "--control-port", "0")
+    secrets = {name: value.get_secret_value() for name, value in launch.secrets.items()}
+    env = {"TRADING_URL": launch.venue_url, "TRADER_TOKEN": launch.token.get_secret_value()}
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("strategy-agent")), *options],
+        cwd=folder,
+        env={**os.environ, **secrets, **env},
+        timeout=60,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _url(folder: Path) -> bool:

@@ -17,6 +17,7 @@ from strategy_agent.adapters.data_http import DataHttp
 from strategy_agent.adapters.journal_file import JournalFile, NoJournal
 from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
 from strategy_agent.adapters.plugins import load_plugins
+from strategy_agent.adapters.state_lock import holding
 from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders
 from strategy_agent.application.parts import Cancel, Parts, ProcessContext
@@ -105,6 +106,7 @@ class Connector:
         plugins = load_plugins(spec)
         async with AsyncExitStack() as stack:
             self._claim_token(spec, stack)
+            self._hold_state(spec, stack)
             journal = self._journal(spec)
             stack.callback(journal.close)
             presence = Presence(self.clock)
@@ -171,6 +173,7 @@ class Connector:
         plugins = load_plugins(spec)
         async with AsyncExitStack() as stack:
             self._claim_ccxt(spec.trader_id, stack)
+            self._hold_state(spec, stack)
             journal = self._journal(spec)
             stack.callback(journal.close)
             exchange = await over_ccxt.connect(settings, spec, wall)
@@ -350,6 +353,11 @@ class Connector:
         if source := self._token_source(trader_id):
             return f"is {source} the token of {trader_id}?"
         return f"set TRADER_TOKEN, or {trader_id} in TRADER_TOKENS for several traders"
+
+    def _hold_state(self, spec: TraderSpec, stack: AsyncExitStack) -> None:
+        """Keep other processes from what the trader keeps on disk, until the stack is closed."""
+        if self._journal_dir is not None:
+            stack.enter_context(holding(self._state_dir, spec.trader_id))
 
     def _journal(self, spec: TraderSpec) -> JournalFile | NoJournal:
         if self._journal_dir is None:

@@ -92,8 +92,11 @@ class ScriptedRuntime:
 
 
 class ScriptedAccess:
+    def __init__(self) -> None:
+        self.keyless = {"keyless"}
+
     async def launch(self, trader: StoredTrader) -> Launch:
-        if trader.trader_id == "keyless":
+        if trader.trader_id in self.keyless:
             raise ConfigError("environment variable KEY is not set")
         return Launch(
             trader_id=trader.trader_id, written={}, generation=trader.generation,
@@ -106,11 +109,17 @@ class Bench:
         self.wall = Wall()
         self.store = ScriptedStore(self.wall, *traders)
         self.runtime = ScriptedRuntime(self.wall)
+        self.other = ScriptedRuntime(self.wall)
+        self.access = ScriptedAccess()
         self.changes: list[Condition] = []
-        self.supervisor = Supervisor(
+        self.supervisor = self.another()
+
+    def another(self) -> Supervisor:
+        """Make the supervisor of a manager that has begun anew."""
+        return Supervisor(
             store=self.store,
-            runtimes={"scripted": self.runtime},
-            access=ScriptedAccess(),
+            runtimes={"scripted": self.runtime, "other": self.other},
+            access=self.access,
             wall=self.wall,
             on_change=self.changes.append,
         )
@@ -148,7 +157,7 @@ async def test_one_that_cannot_be_started_is_named_and_the_others_run() -> None:
     assert ["start fine 1"] == await bench.settled()
     problems = {name: one.problem for name, one in bench.supervisor.conditions.items()}
     assert "environment variable KEY is not set" == problems[TraderId("keyless")]
-    assert "there is no runtime 'moon'; there are scripted" == problems[TraderId("lost")]
+    assert "there is no runtime 'moon'; there are scripted, other" == problems[TraderId("lost")]
     assert "" == problems[TraderId("fine")]
     told = len(bench.changes)
     await bench.settled()
@@ -204,3 +213,58 @@ async def test_a_database_that_is_away_stops_nobody() -> None:
     bench.store.is_away = False
     assert ["start a 1"] == await bench.settled()
     assert "" == bench.supervisor.trouble
+
+
+async def test_one_that_cannot_begin_anew_goes_on_as_it_is() -> None:
+    """A secret that is missing, a venue that is away: what works is not ended for it."""
+    bench = Bench(stored("a"))
+    await bench.settled()
+    bench.access.keyless.add("a")
+    bench.want("a", generation=2)
+    for _ in range(2):
+        assert [] == await bench.settled()
+    condition = bench.supervisor.conditions[TraderId("a")]
+    assert "running" == condition.sighting.actual
+    assert "environment variable KEY is not set" == condition.problem
+    bench.access.keyless.clear()
+    assert ["stop a", "start a 2"] == await bench.settled()
+    assert "" == bench.supervisor.conditions[TraderId("a")].problem
+
+
+async def test_one_removed_while_nobody_looked_is_ended() -> None:
+    """The manager was down, or died before it ended the process."""
+    bench = Bench(stored("a"), stored("b"))
+    await bench.settled()
+    del bench.store.traders[TraderId("a")]
+    bench.supervisor = bench.another()
+    assert ["stop a"] == await bench.settled()
+    assert ("b",) == await bench.runtime.known()
+    assert {"b"} == set(bench.supervisor.conditions)
+
+
+async def test_one_that_moves_is_never_in_two_runtimes() -> None:
+    """It begins in the new one after it has ended in the old one, however long that takes."""
+    bench = Bench(stored("a"))
+    await bench.settled()
+    bench.want("a", runtime="other", generation=2)
+    bench.runtime.stuck.clear()
+    task = asyncio.create_task(bench.settled())
+    await asyncio.sleep(0.01)
+    assert [] == bench.other.told
+    bench.runtime.stuck.set()
+    assert ["stop a"] == await task
+    assert (["start a 2"], ()) == (bench.other.told, await bench.runtime.known())
+
+
+async def test_a_runtime_that_does_not_say_who_it_has_is_told() -> None:
+    """Nothing is begun meanwhile: it might be there already."""
+    bench = Bench(stored("a"))
+
+    async def fails() -> tuple[str, ...]:
+        raise UpstreamUnavailable("the cluster does not answer")
+
+    known, bench.other.known = bench.other.known, fails  # type: ignore[method-assign]
+    assert [] == await bench.settled()
+    assert "the cluster does not answer" == bench.supervisor.trouble
+    bench.other.known = known  # type: ignore[method-assign]
+    assert ["start a 1"] == await bench.settled()

@@ -1,7 +1,9 @@
 """Traders as processes of this machine, each with a folder of its own.
 
     ROOT/ID/traders.yaml    its entry, written anew with each start
-    ROOT/ID/process.json    which process it is; a pid alone may be somebody else's by now
+    ROOT/ID/process.json    which process it is; a pid alone may be somebody else's by now. It is
+                            there before the process is: one that nobody noted is found by its
+                            folder
     ROOT/ID/agent.log       what it said
     ROOT/ID/...             its journal, memory and tokens
 
@@ -14,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +27,11 @@ from pydantic import SecretStr
 
 from suite.clock import Clock
 from suite.errors import ConfigError, StorageError
+from trader_manager.adapters.process_births import birth_of, find_in
 from trader_manager.application.runtime import Launch, Sighting
 
 _STOP_S: Final = 25.0
-"""An agent cancels its entries and ends within 20 s."""
+"""An agent takes 10 s at most to cancel its entries, and some more to end."""
 _LOOK_S: Final = 0.05
 _LOG_BYTES: Final = 8 << 20
 """A log larger than this begins anew with the next start."""
@@ -41,6 +45,7 @@ _INHERITED: Final = re.compile(
     r"|(HTTPS?|NO)_PROXY|(https?|no)_proxy|STRATEGY_AGENT_.*"
 )
 """What a trader's process sees of this one's environment: nothing that is a secret of others."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 _OWN: Final = ("STRATEGY_AGENT_PORT", "STRATEGY_AGENT_STATE_DIR")
 
 
@@ -48,14 +53,15 @@ class _Process(msgspec.Struct, frozen=True, kw_only=True):
     """Which process a trader is.
 
     Attributes:
-        created_s: when, as the system says: with the pid it names a process for good.
+        pid: 0 while it is about to be started.
+        birth: with the pid it names a process for good, see `birth_of`; empty with pid 0.
         log_begin: where in the log its own words begin.
         journal_begin: length of its journal at its start.
         stopped: it was ended in order, because that was wanted.
     """
 
     pid: int
-    created_s: float
+    birth: str
     generation: int
     started_ms: int
     log_begin: int
@@ -83,10 +89,11 @@ class LocalProcesses:
             ConfigError: the strategy-agent is not installed.
             StorageError: its folder cannot be written.
         """
-        if self._alive(self._read(launch.trader_id)) is not None:
+        name = launch.trader_id
+        if self._alive(self._read(name)) is not None or self._found(name) is not None:
             return
-        command = _agent_command()
-        folder = self._folder(launch.trader_id)
+        command = [*_agent_command(), *_arguments(name)]
+        folder = self._folder(name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             config = yaml.safe_dump({"traders": [dict(launch.written)]}, sort_keys=False)
@@ -94,9 +101,17 @@ class LocalProcesses:
             log = folder / "agent.log"
             fresh = not log.exists() or log.stat().st_size > _LOG_BYTES
             with log.open("wb" if fresh else "ab") as output:
-                begin = output.tell()
+                begun = _Process(
+                    pid=0,
+                    birth="",
+                    generation=launch.generation,
+                    started_ms=self._wall.now_ms(),
+                    log_begin=output.tell(),
+                    journal_begin=_size(self._journal(name)),
+                )
+                self._write(name, begun)
                 child = subprocess.Popen(  # noqa: ASYNC220, S603 - returns at once
-                    [*command, *_OPTIONS, "--trader", launch.trader_id],
+                    command,
                     cwd=folder,
                     env=_environment(launch),
                     stdin=subprocess.DEVNULL,
@@ -104,37 +119,48 @@ class LocalProcesses:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-            self._children[launch.trader_id] = child
-            process = _Process(
-                pid=child.pid,
-                created_s=psutil.Process(child.pid).create_time(),
-                generation=launch.generation,
-                started_ms=self._wall.now_ms(),
-                log_begin=begin,
-                journal_begin=_size(self._journal(launch.trader_id)),
-            )
-            self._write(launch.trader_id, process)
+            self._note(name, begun, child)
         except OSError as error:
-            raise StorageError(f"cannot start {launch.trader_id}: {error}") from None
+            raise StorageError(f"cannot start {name}: {error}") from None
+
+    def _note(self, trader_id: str, begun: _Process, child: subprocess.Popen[bytes]) -> None:
+        """Note which process it is; one that cannot be noted is ended, as nobody would find it."""
+        try:
+            noted = msgspec.structs.replace(begun, pid=child.pid, birth=birth_of(child.pid))
+            self._write(trader_id, noted)
+        except (OSError, psutil.Error):
+            child.kill()
+            child.wait()
+            raise
+        self._children[trader_id] = child
 
     async def stop(self, trader_id: str) -> None:
-        """End a trader in order, and by force where it does not."""
+        """End a trader in order, and by force where it does not; also where the disk is full."""
         process = self._read(trader_id)
-        found = self._alive(process)
-        if process is None or found is None:
+        found = self._alive(process) or self._found(trader_id)
+        if found is None:
             return
-        self._write(trader_id, msgspec.structs.replace(process, stopped=True))
-        found.terminate()
+        process = self._read(trader_id) or process
+        if process is not None:
+            with suppress(OSError):
+                self._write(trader_id, msgspec.structs.replace(process, stopped=True))
+        birth = ""
+        with suppress(psutil.NoSuchProcess):
+            birth = birth_of(found.pid)
+            found.terminate()
         deadline = asyncio.get_running_loop().time() + _STOP_S
-        while self._alive(self._read(trader_id)) is not None:
+        while self._lives(found.pid, birth) is not None:
             if asyncio.get_running_loop().time() > deadline:
-                found.kill()
+                with suppress(psutil.NoSuchProcess):
+                    found.kill()
             await asyncio.sleep(_LOOK_S)
 
     async def look(self, trader_id: str) -> Sighting:
         """See what a trader is doing."""
         process = self._read(trader_id)
         alive = self._alive(process) is not None
+        if process is not None and not process.pid and self._found(trader_id) is not None:
+            process, alive = self._read(trader_id) or process, True
         if process is None or (process.stopped and not alive):
             return Sighting(actual="absent")
         said = self._said(trader_id, process)
@@ -152,7 +178,8 @@ class LocalProcesses:
 
     async def known(self) -> tuple[str, ...]:
         """Find the traders that were started here and not forgotten."""
-        return tuple(sorted(path.parent.name for path in self._root.glob("*/process.json")))
+        found = (path.parent.name for path in self._root.glob("*/process.json"))
+        return tuple(sorted(name for name in found if _NAME.fullmatch(name)))
 
     async def forget(self, trader_id: str) -> None:
         """Let go of a trader that does not run; what it wrote stays."""
@@ -160,6 +187,13 @@ class LocalProcesses:
         (self._folder(trader_id) / "process.json").unlink(missing_ok=True)
 
     def _folder(self, trader_id: str) -> Path:
+        """Find the folder of a trader.
+
+        Raises:
+            ConfigError: its name is none of a folder in here.
+        """
+        if _NAME.fullmatch(trader_id) is None:
+            raise ConfigError(f"{trader_id[:64]!r} is no name of a trader")
         return self._root / trader_id
 
     def _journal(self, trader_id: str) -> Path:
@@ -180,18 +214,43 @@ class LocalProcesses:
         beside.replace(path)
 
     def _alive(self, process: _Process | None) -> psutil.Process | None:
-        """Find the process if it is still that one; an own one that has ended is waited for."""
-        if process is None:
+        """Find a process if it is still that one."""
+        if process is None or not process.pid:
             return None
-        own = [child for child in self._children.values() if child.pid == process.pid]
+        return self._lives(process.pid, process.birth)
+
+    def _lives(self, pid: int, birth: str) -> psutil.Process | None:
+        """Find a process if it is still that one; an own one that has ended is waited for."""
+        own = [child for child in self._children.values() if child.pid == pid]
         try:
-            found = psutil.Process(process.pid)
-            if abs(found.create_time() - process.created_s) > 1:
+            if birth_of(pid) != birth:
                 return None
+            found = psutil.Process(pid)
             ended = own[0].poll() is not None if own else found.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
         return None if ended else found
+
+    def _found(self, trader_id: str) -> psutil.Process | None:
+        """Find a process that a manager started and could not note any more, and note it.
+
+        Where it is not known what it was started with, that is generation 0: another than wanted.
+        """
+        pid = find_in(self._folder(trader_id), _arguments(trader_id))
+        if not pid:
+            return None
+        begun = self._read(trader_id)
+        if begun is None or begun.pid:
+            begun = _Process(
+                pid=0, birth="", generation=0, started_ms=0, log_begin=0, journal_begin=0
+            )
+        with suppress(OSError, psutil.NoSuchProcess):
+            noted = msgspec.structs.replace(begun, pid=pid, birth=birth_of(pid), stopped=False)
+            self._write(trader_id, noted)
+        try:
+            return psutil.Process(pid)
+        except psutil.NoSuchProcess:
+            return None
 
     def _said(self, trader_id: str, process: _Process) -> str:
         """What it said since its start: the beginning, and the end."""
@@ -231,6 +290,10 @@ def _environment(launch: Launch) -> dict[str, str]:
         "TRADER_TOKEN": launch.token.get_secret_value(),
         "STRATEGY_AGENT_SEED": str(launch.seed),
     }
+
+
+def _arguments(trader_id: str) -> tuple[str, ...]:
+    return (*_OPTIONS, "--trader", trader_id)
 
 
 def _agent_command() -> list[str]:

@@ -8,13 +8,13 @@ that was killed goes on where it was.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from suite.clock import Clock
-from suite.errors import ConfigError, SuiteError, one_line
+from suite.errors import ConfigError, StorageError, SuiteError, one_line
 from suite.ids import RunId, TraderId
 from trader_manager.application.ports import CrashStore, TraderStore
 from trader_manager.application.runtime import Launch, Runtime, Sighting
@@ -24,9 +24,6 @@ from trader_manager.domain.traders import Crash, StoredTrader
 _LOOK_S: Final = 1.0
 _AWAY_S: Final = 2.0
 """Until a store that is away is asked again."""
-
-
-Work: TypeAlias = Callable[[StoredTrader], Awaitable[None]]
 
 
 class Access(Protocol):
@@ -123,32 +120,58 @@ class Supervisor:
         """Begin what has to be done; a trader that is being worked on is left alone."""
         try:
             traders = await self._store.list_traders()
+            strays = await self._strays(traders)
         except SuiteError as error:
             self.trouble = str(error)  # traders run on; what is wanted is not known just now
             return
         self.trouble = ""
-        known = {trader.trader_id for trader in traders}
-        removed = [one.trader for name, one in self.conditions.items() if name not in known]
-        work: list[tuple[StoredTrader, Work]] = [(trader, self._end) for trader in removed]
-        work += [(trader, self._attend) for trader in traders]
-        for trader, do in work:
-            if trader.trader_id not in self._working:
-                task = asyncio.create_task(self._guarded(trader, do))
-                self._working[trader.trader_id] = task
+        wanted = {trader.trader_id: trader for trader in traders}
+        for name in {**wanted, **strays, **self.conditions}:
+            if name not in self._working:
+                work = self._do(name, wanted.get(name), strays.get(name, ()))
+                self._working[name] = asyncio.create_task(work)
 
-    async def _guarded(self, trader: StoredTrader, do: Work) -> None:
+    async def _strays(self, traders: Iterable[StoredTrader]) -> Mapping[TraderId, list[Runtime]]:
+        """Find who is where it is not wanted: removed, or moved to another runtime."""
+        places = {trader.trader_id: trader.runtime for trader in traders}
+        strays: dict[TraderId, list[Runtime]] = {}
+        for place, runtime in self._runtimes.items():
+            try:
+                known = await runtime.known()
+            except OSError as error:
+                raise StorageError(f"runtime {place}: {error}") from None
+            for name in map(TraderId, known):
+                if places.get(name) != place:
+                    strays.setdefault(name, []).append(runtime)
+        return strays
+
+    async def _do(
+        self, name: TraderId, trader: StoredTrader | None, strays: Iterable[Runtime]
+    ) -> None:
         """Work on one trader; whatever goes wrong there is told, and nobody else's business."""
-        name = trader.trader_id
         try:
-            await do(trader)
+            for runtime in strays:  # before it begins elsewhere: never in two places at once
+                await runtime.stop(name)
+                await runtime.forget(name)
+            if trader is None:
+                self.conditions.pop(name, None)
+            else:
+                await self._attend(trader)
         except Exception as error:  # noqa: BLE001 - a runtime is anybody's code
             kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
-            before = self.conditions.get(name) or Condition(
-                trader=trader, sighting=Sighting(actual="absent")
-            )
-            self._note(replace(before, problem=one_line(f"{kind}{error}")))
+            self._cannot(name, trader, one_line(f"{kind}{error}"))
         finally:
             self._working.pop(name, None)
+
+    def _cannot(self, name: TraderId, trader: StoredTrader | None, problem: str) -> None:
+        """Tell why something cannot be done with a trader."""
+        before = self.conditions.get(name)
+        if before is None and trader is not None:
+            before = Condition(trader=trader, sighting=Sighting(actual="absent"))
+        if before is None:
+            self.trouble = f"{name}, which is not wanted any more, cannot be ended: {problem}"
+        else:
+            self._note(replace(before, problem=problem))
 
     async def _attend(self, trader: StoredTrader) -> None:
         runtime = self._runtime(trader)
@@ -172,18 +195,13 @@ class Supervisor:
         )
         if step == "none" or waits_ms:
             return
+        launch = None if step == "stop" else await self._access.launch(trader)
+        # One that cannot begin anew, for want of a secret or of its venue, goes on as it is.
         if step in {"stop", "restart"}:
             await runtime.stop(trader.trader_id)
-        if step in {"start", "restart"}:
-            await runtime.start(await self._access.launch(trader))
+        if launch is not None:
+            await runtime.start(launch)
         self._note(Condition(trader=trader, sighting=await runtime.look(trader.trader_id)))
-
-    async def _end(self, trader: StoredTrader) -> None:
-        """End a trader that was removed."""
-        runtime = self._runtime(trader)
-        await runtime.stop(trader.trader_id)
-        await runtime.forget(trader.trader_id)
-        self.conditions.pop(trader.trader_id, None)
 
     async def _crashes(self, trader: StoredTrader, sighting: Sighting) -> tuple[int, ...]:
         """Note a crash, once, and read those of late."""
