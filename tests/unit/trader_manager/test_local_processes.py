@@ -13,7 +13,7 @@ from suite.errors import ConfigError, StorageError
 from suite.service.clock import SystemClock
 from trader_manager.adapters import local_processes
 from trader_manager.adapters.local_processes import LocalProcesses
-from trader_manager.application.runtime import Launch
+from trader_manager.application.runtime import Launch, Sighting
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 RUNTIMES: list[LocalProcesses] = []
@@ -143,5 +143,5 @@ async def test_a_name_is_one_folder_of_the_root(root: Path, name: str) -> None:
         await runtime(root).start(launch(name))
 
 
-def _seen(sighting: local_processes.Sighting) -> tuple[str, int]:
+def _seen(sighting: Sighting) -> tuple[str, int]:
     return sighting.actual, sighting.generation
