@@ -27,7 +27,6 @@ from pydantic import SecretStr
 
 from suite.clock import Clock
 from suite.errors import ConfigError, StorageError
-from trader_manager.adapters.process_births import birth_of, find_in
 from trader_manager.application.runtime import Launch, Sighting
 
 _STOP_S: Final = 25.0
@@ -45,6 +44,9 @@ _INHERITED: Final = re.compile(
     r"|(HTTPS?|NO)_PROXY|(https?|no)_proxy|STRATEGY_AGENT_.*"
 )
 """What a trader's process sees of this one's environment: nothing that is a secret of others."""
+_PROC: Final = Path("/proc")
+_START_FIELD: Final = 19
+"""Of `/proc/PID/stat` behind the name: when it started, clock ticks after the machine did."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 _OWN: Final = ("STRATEGY_AGENT_PORT", "STRATEGY_AGENT_STATE_DIR")
 
@@ -54,7 +56,7 @@ class _Process(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pid: 0 while it is about to be started.
-        birth: with the pid it names a process for good, see `birth_of`; empty with pid 0.
+        birth: with the pid it names a process for good, see `_birth_of`; empty with pid 0.
         log_begin: where in the log its own words begin.
         journal_begin: length of its journal at its start.
         stopped: it was ended in order, because that was wanted.
@@ -126,7 +128,7 @@ class LocalProcesses:
     def _note(self, trader_id: str, begun: _Process, child: subprocess.Popen[bytes]) -> None:
         """Note which process it is; one that cannot be noted is ended, as nobody would find it."""
         try:
-            noted = msgspec.structs.replace(begun, pid=child.pid, birth=birth_of(child.pid))
+            noted = msgspec.structs.replace(begun, pid=child.pid, birth=_birth_of(child.pid))
             self._write(trader_id, noted)
         except (OSError, psutil.Error):
             child.kill()
@@ -146,7 +148,7 @@ class LocalProcesses:
                 self._write(trader_id, msgspec.structs.replace(process, stopped=True))
         birth = ""
         with suppress(psutil.NoSuchProcess):
-            birth = birth_of(found.pid)
+            birth = _birth_of(found.pid)
             found.terminate()
         deadline = asyncio.get_running_loop().time() + _STOP_S
         while self._lives(found.pid, birth) is not None:
@@ -223,7 +225,7 @@ class LocalProcesses:
         """Find a process if it is still that one; an own one that has ended is waited for."""
         own = [child for child in self._children.values() if child.pid == pid]
         try:
-            if birth_of(pid) != birth:
+            if _birth_of(pid) != birth:
                 return None
             found = psutil.Process(pid)
             ended = own[0].poll() is not None if own else found.status() == psutil.STATUS_ZOMBIE
@@ -236,7 +238,7 @@ class LocalProcesses:
 
         Where it is not known what it was started with, that is generation 0: another than wanted.
         """
-        pid = find_in(self._folder(trader_id), _arguments(trader_id))
+        pid = _find_in(self._folder(trader_id), _arguments(trader_id))
         if not pid:
             return None
         begun = self._read(trader_id)
@@ -245,7 +247,7 @@ class LocalProcesses:
                 pid=0, birth="", generation=0, started_ms=0, log_begin=0, journal_begin=0
             )
         with suppress(OSError, psutil.NoSuchProcess):
-            noted = msgspec.structs.replace(begun, pid=pid, birth=birth_of(pid), stopped=False)
+            noted = msgspec.structs.replace(begun, pid=pid, birth=_birth_of(pid), stopped=False)
             self._write(trader_id, noted)
         try:
             return psutil.Process(pid)
@@ -326,3 +328,36 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _birth_of(pid: int) -> str:
+    """Name the birth of a process: with its pid it is one process of one machine for good.
+
+    Ticks since the machine started, and which start that was: unlike a time of day they stay as
+    they are when somebody sets the clock. Where the system does not tell them, the time of day.
+
+    Raises:
+        psutil.NoSuchProcess: there is none of that pid.
+    """
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        stat = (_PROC / f"{pid}/stat").read_text(errors="replace")
+        return f"{boot} {stat.rpartition(')')[2].split()[_START_FIELD]}"
+    except (OSError, IndexError):
+        return f"{psutil.Process(pid).create_time():.2f}"
+
+
+def _find_in(folder: Path, arguments: tuple[str, ...]) -> int:
+    """Find a living process by the folder that it works in and the end of its command line.
+
+    Returns:
+        Its pid; 0 where there is none.
+    """
+    where = str(folder.resolve())
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() == psutil.STATUS_ZOMBIE or process.cwd() != where:
+                continue
+            if tuple(process.cmdline()[-len(arguments) :]) == arguments:
+                return process.pid
+    return 0
