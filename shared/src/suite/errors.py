@@ -10,6 +10,7 @@ A rejection is a value (`RejectReason`); a fault is an exception (`SuiteError`);
     ├── Forbidden              the token does not cover this
     ├── NotFound               no such world, trader, job, symbol
     ├── Conflict               the state does not allow it now
+    │   └── JoinFirst          the venue knows no such step of the participant; it is to join
     ├── UpstreamTimeout        no answer in time; the effect is unknown
     ├── UpstreamUnavailable    no connection, or a 5xx
     ├── UpstreamRefused        the other side said no
@@ -109,6 +110,12 @@ class Conflict(SuiteError):
     """The present state does not allow it."""
 
     code = "conflict"
+
+
+class JoinFirst(Conflict):
+    """The venue knows no such step: the participant must join, first or again."""
+
+    code = "join_first"
 
 
 class UpstreamTimeout(SuiteError):

@@ -32,7 +32,7 @@ from typing import TypeAlias
 
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.journal import DecisionRecord, TraderResult
-from strategy_core.memory import RunMemory, TraderMemory
+from strategy_core.memory import TraderMemory
 from strategy_core.port import Decision, Instruments, Needs
 from strategy_core.risk.commands import Command
 from strategy_core.risk.status import StatusChange
@@ -81,7 +81,7 @@ def trade(
             step: the run then goes on in the middle of it, as if it had never ended.
         commands: takes what people have asked for since the last turn.
         record: called with each turn once the venue's answer to it is known; one whose answer
-            never comes stays in `memory.run.pending`.
+            never comes stays in `memory.run.pending`, and a run that begins with a join tells it.
         answered: told of each command, at once, what it changed or why it was refused.
 
     Yields:
@@ -96,7 +96,9 @@ def trade(
     """
     memory = memory or TraderMemory()
     if unanswered is None:
-        memory.run = RunMemory()
+        if (lost := memory.run.give_up()) is not None:
+            record(lost)
+        memory.run = memory.run.joined()
     trader = TraderTurns(spec, needs, instruments, memory, commands, record, answered)
     turn = _turn((yield unanswered or JoinRequest(want=trader.want)))
     while True:

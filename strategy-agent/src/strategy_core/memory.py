@@ -51,15 +51,15 @@ class RunMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Where a run is between a request and the answer to it.
 
     Attributes:
-        steps: requests so far.
-        decisions, sent, fills: decisions, actions and fills so far.
+        steps: requests since the join.
+        decisions, sent, fills: decisions, actions and fills so far, over all joins.
         account: as it was last told.
         unread: fills that came before any account did.
         pending: the turn whose answer is awaited.
         wake: when the strategy wants to be asked again.
         awaited: an answer of the strategy is.
         own: what became of its last decision.
-        tally: what guarded the trader.
+        tally: what guarded the trader, over all joins.
     """
 
     steps: int = 0
@@ -73,6 +73,19 @@ class RunMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     awaited: bool = False
     own: OwnDecision = msgspec.field(default_factory=OwnDecision)
     tally: GuardTally = msgspec.field(default_factory=GuardTally)
+
+    def give_up(self) -> DecisionRecord | None:
+        """Await the answer to the last turn no more; its record without results, None for none."""
+        lost, self.pending = self.pending, None
+        if lost is not None:
+            self.tally.add(lost)
+        return lost
+
+    def joined(self) -> "RunMemory":
+        """Begin anew by a join; what was counted goes on."""
+        return RunMemory(
+            decisions=self.decisions, sent=self.sent, fills=self.fills, tally=self.tally
+        )
 
 
 class TraderMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

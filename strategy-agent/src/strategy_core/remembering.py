@@ -7,12 +7,14 @@ its own between decisions has two more methods, and goes on after a restart as i
     def recall(self, state: Any) -> None: ...   # what `remember` gave, read back from JSON
 """
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from strategy_core.port import Strategy
-from suite.contracts.trader import StrategySpec
+from suite.contracts.trader import StrategySpec, TraderSpec
 
 
 @runtime_checkable
@@ -33,6 +35,17 @@ class StrategyMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     spec: StrategySpec
     state: Any
+
+
+def digest_of_trader(spec: TraderSpec) -> str:
+    """Tell configurations apart: all that a trader's requests follow from, but for its money."""
+    return _digest(
+        (spec.strategy, spec.symbols, spec.interval, spec.risk, spec.exits, spec.execution)
+    )
+
+
+def _digest(values: Sequence[object]) -> str:
+    return hashlib.sha256(msgspec.json.encode(values, order="deterministic")).hexdigest()
 
 
 def remembered(strategy: Strategy, spec: StrategySpec) -> StrategyMemory | None:

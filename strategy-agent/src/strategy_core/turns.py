@@ -15,6 +15,7 @@ from strategy_core.intents import Intent, ParentOrder
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.manager import SmartOrderManager, Upkeep
+from strategy_core.orders.memory import fill_key
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Decision, Instruments, Needs, Observation, Verdict, observe
 from strategy_core.registry import limits_of
@@ -108,7 +109,10 @@ class TraderTurns:
             pending, self._run.pending = self._run.pending, None
             self._keep(msgspec.structs.replace(pending, results=reply.results))
         seen, odd = self._read(reply)
-        self._run.fills += len(seen.fills)
+        # a join shows those again that the last reply may have had
+        self._run.fills += sum(
+            fill_key(fill) not in self._memory.orders.fills for fill in seen.fills
+        )
         self._run.own.learn(seen.fills, reply.results)
         fills = (*self._run.unread, *seen.fills)
         if self._run.account is None:  # fills wait for an account to belong to

@@ -281,7 +281,7 @@ async def test_a_trader_that_was_away_hears_of_the_fills_that_it_had_not_been_to
     told, late, new = (fill(n, at=START_MS + at) for n, at in ((2, -9), (3, -8), (4, -3)))
     memory = TraderMemory()
     memory.orders.fills[fill_key(told)] = told.time
-    kept = Kept(trader_id="a", venue="v", now_ms=START_MS - 5, memory=memory)
+    kept = Kept(trader_id="a", account="a", spec="", venue="v", now_ms=START_MS - 5, memory=memory)
     world = World(kept=kept)
     world.begin(position("ETH", "1.0"), told=(ancient, told, late, new))
     assert (late, new) == (await world.steps.join(JoinRequest(want=WANT))).fills

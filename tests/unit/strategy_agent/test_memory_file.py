@@ -1,6 +1,7 @@
 """What a trader remembers on disk: whole, or a reason not to start."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from suite.errors import StorageError
 
 
 def kept(turns: int) -> Kept:
-    return Kept(trader_id="a", venue="http://v", now_ms=5, memory=TraderMemory(turns=turns))
+    return Kept(
+        trader_id="a",
+        account="a",
+        spec="",
+        venue="http://v",
+        now_ms=5,
+        memory=TraderMemory(turns=turns),
+    )
 
 
 def file(folder: Path) -> MemoryFile:
@@ -57,7 +65,15 @@ def test_commands_are_kept_beside_it_until_they_are_obeyed(tmp_path: Path) -> No
 
 
 def content(**changes: object) -> str:
-    whole = {"version": 1, "trader_id": "a", "venue": "", "now_ms": 1, "memory": {}}
+    whole = {
+        "version": 1,
+        "trader_id": "a",
+        "account": "a",
+        "spec": "",
+        "venue": "",
+        "now_ms": 1,
+        "memory": {},
+    }
     return json.dumps(whole | changes)
 
 
@@ -94,6 +110,17 @@ def test_a_write_that_fails_leaves_the_old_memory(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"cannot write the memory"):
         keep(tmp_path, 2)
     assert kept(1) == file(tmp_path).load()
+
+
+def test_two_threads_that_write_at_once_leave_one_of_both_whole(tmp_path: Path) -> None:
+    """And nobody but the owner reads it: a strategy may remember anything."""
+    memory = MemoryFile(tmp_path, "a", durable=False)
+    contents = [f'{{"n":{n},"pad":"{"x" * 50_000 * n}"}}'.encode() for n in (1, 2, 3)]
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(50):
+            list(pool.map(memory.write, contents))
+            assert (tmp_path / "a.json").read_bytes() in contents
+    assert 0o600 == (tmp_path / "a.json").stat().st_mode & 0o777
 
 
 def test_of_a_simulated_world_nothing_waits_for_the_disk(

@@ -127,6 +127,24 @@ async def test_a_venue_that_stays_silent_fails_the_step_after_the_limit() -> Non
                 await venue.wait(STEP)
 
 
+async def test_a_join_that_is_not_answered_notices_a_lost_venue_as_a_step_does() -> None:
+    stub = Stub()
+    async with serving(stub, lost_limit_s=0.4) as venue:
+        stub.silent = True
+        async with asyncio.timeout(5):
+            with pytest.raises(UpstreamTimeout, match="did not answer"):
+                await venue.join(JoinRequest())
+    stub.silent = False
+    async with serving(stub) as venue:
+        stub.silent = True
+        joining = asyncio.ensure_future(venue.join(JoinRequest()))
+        await until(lambda: venue._presence.lost_since_ms is not None)
+        stub.silent = False
+        async with asyncio.timeout(5):
+            assert 6 == (await joining).now_ms
+        assert venue._presence.lost_since_ms is None
+
+
 async def test_a_step_in_which_the_trader_sleeps_for_long_is_left_alone() -> None:
     stub = Stub(sleeps=True)
     async with serving(stub) as venue:

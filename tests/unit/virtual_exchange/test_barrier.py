@@ -14,7 +14,7 @@ from suite.clock import ManualClock
 from suite.contracts.clock import PriceCross, WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.guards import GuardSummary
 from suite.contracts.venue import PlaceOrder
-from suite.errors import BadRequest, Conflict, NotFound
+from suite.errors import BadRequest, Conflict, JoinFirst, NotFound
 from virtual_exchange.application.clock.barrier import JOIN_LIMIT_MS, SILENCE_LIMIT_MS
 from virtual_exchange.application.clock.participant import Ticket
 from virtual_exchange.application.report.building import build_report
@@ -103,8 +103,9 @@ def test_missing_participant_is_named_after_a_minute_and_the_step_can_be_repeate
     ticket = session.barrier.wait(0, until(1, 15))
     clock.advance_to(JOIN_LIMIT_MS)
     session.barrier.expire()
-    with pytest.raises(Conflict, match="bob did not join within 60 s"):
+    with pytest.raises(Conflict, match="bob did not join within 60 s") as refused:
         ticket.result()
+    assert "conflict" == refused.value.code, "the step waits on"
 
 
 def test_step_that_is_cut_short_by_a_bug_is_not_begun_again(
@@ -149,8 +150,9 @@ def test_repeated_step_with_another_body_is_refused() -> None:
     """A stored reply would answer what was not asked."""
     session = joined("alice")
     alone(session, until(1, 15))
-    with pytest.raises(Conflict, match="step 1 was another"):
+    with pytest.raises(Conflict, match="step 1 was another") as refused:
         session.barrier.wait(0, until(1, 15, orders=(buy(),)))
+    assert "conflict" == refused.value.code
     assert [] == session.world.books[0].fills
 
 
@@ -192,11 +194,11 @@ def test_repeated_step_returns_the_stored_reply_and_never_acts_twice() -> None:
 def test_skipped_or_old_step_is_refused() -> None:
     """Steps count one by one."""
     session = joined("alice")
-    with pytest.raises(Conflict, match="the next is 1"):
+    with pytest.raises(JoinFirst, match="the next is 1"):
         session.barrier.wait(0, until(2, 15))
     alone(session, until(1, 15))
     alone(session, until(2, 30))
-    with pytest.raises(Conflict, match="the next is 3"):
+    with pytest.raises(JoinFirst, match="the next is 3"):
         session.barrier.wait(0, until(1, 45))
 
 
@@ -266,7 +268,7 @@ def test_silent_participant_is_dropped_and_may_come_back() -> None:
     settle(session)
     assert ticket.done
     assert {1} == session.barrier.degraded
-    with pytest.raises(Conflict, match="dropped after 120 s"):
+    with pytest.raises(JoinFirst, match="dropped after 120 s"):
         session.barrier.wait(1, until(1, 30))
     session.barrier.join(1, Want())
     assert not session.barrier.ready
@@ -391,7 +393,7 @@ def test_time_goes_on_without_those_who_leave() -> None:
     session.barrier.leave(1)
     settle(session)
     assert START_MS + 15 * MINUTE_MS == ticket.result().now_ms
-    with pytest.raises(Conflict, match="join first"):
+    with pytest.raises(JoinFirst, match="join first"):
         session.barrier.wait(1, until(1, 30))
 
 
@@ -428,7 +430,7 @@ def test_participant_that_its_supervisor_gives_up_is_flattened_and_degraded() ->
     assert {"alice": True, "bob": False} == {
         account.account_id: account.degraded for account in session.record().accounts
     }
-    with pytest.raises(Conflict, match="because its supervisor gave it up; join again"):
+    with pytest.raises(JoinFirst, match="because its supervisor gave it up; join again"):
         session.barrier.wait(0, until(2, 45))
     with pytest.raises(NotFound, match="takes no part"):
         joined().give_up(0)

@@ -16,6 +16,7 @@ import msgspec
 
 from suite.errors import (
     Conflict,
+    JoinFirst,
     NotFound,
     RateLimited,
     SuiteError,
@@ -162,7 +163,8 @@ class ServiceCalls:
             case 404:
                 return NotFound(said)
             case 409:
-                return Conflict(said)
+                code = answer.headers.get("x-error-code")
+                return JoinFirst(said) if code == JoinFirst.code else Conflict(said)
             case 429:
                 wait_ms = _wait_ms(answer)
                 return RateLimited(said, retry_after_ms=1000 if wait_ms is None else wait_ms)

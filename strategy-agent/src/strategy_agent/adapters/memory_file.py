@@ -7,15 +7,19 @@ a loss of power leaves nothing to go on with, so there nothing waits for the dis
 """
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from strategy_agent.application.ports import Kept
 from strategy_core.risk.commands import Command
 from suite.errors import StorageError, one_line
+
+_MODE: Final = 0o600
+"""What a strategy remembers is anything, be it a key."""
 
 
 class MemoryFile:
@@ -33,6 +37,7 @@ class MemoryFile:
         self._commands = directory / f"{trader_id}.commands.json"
         self._trader_id = trader_id
         self._encoder = msgspec.json.Encoder()
+        self._writing = threading.Lock()
 
     def load(self) -> Kept | None:
         """Read it; None when there is none.
@@ -100,10 +105,15 @@ class MemoryFile:
             raise self._unusable(one_line(str(error)), path) from None
 
     def _replace(self, path: Path, content: bytes) -> None:
+        with self._writing:  # one draft, and perhaps several threads
+            self._replace_alone(path, content)
+
+    def _replace_alone(self, path: Path, content: bytes) -> None:
         draft = path.with_name(f".{path.name}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as file:
+                os.fchmod(file.fileno(), _MODE)
                 file.write(content)
                 file.flush()
                 if self._durable:
@@ -121,7 +131,8 @@ class MemoryFile:
 
     def _remove(self, path: Path) -> None:
         try:
-            path.unlink(missing_ok=True)
+            with self._writing:
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"cannot remove {path}: {error.strerror}") from None
 

@@ -93,7 +93,9 @@ class VenueHttp:
         return await self._join(request)
 
     async def _join(self, request: JoinRequest) -> WaitReply:
-        return await self._calls.read("POST", "clock/join", request, self._reply, reason="join")
+        reply = await self._answer("join", request)
+        self._presence.back()
+        return reply
 
     async def take_place(self) -> None:
         """Join and leave: time may begin, and waits for no step of this account."""
@@ -108,7 +110,7 @@ class VenueHttp:
         """
         self._step = request.step_seq
         try:
-            reply = await self._answer(request)
+            reply = await self._answer("wait", request)
         except WorldChanged:
             raise
         except SuiteError as fault:
@@ -122,18 +124,18 @@ class VenueHttp:
             self.world.told(reply.now_ms)
         return reply
 
-    async def _answer(self, request: WaitRequest) -> WaitReply:
-        """Ask for a step's reply, and again where the venue was lost meanwhile.
+    async def _answer(self, what: str, request: JoinRequest | WaitRequest) -> WaitReply:
+        """Ask for the reply to a join or a step, and again where the venue was lost meanwhile.
 
         The connection may have died with it. A step acts once, however often it is asked for, and
-        its reply stays the same.
+        its reply stays the same; a join begins its steps anew each time.
         """
         while True:
             self._fault = None
             try:
                 async with asyncio.timeout(None) as limit, self._looks(limit):
                     return await self._calls.read(
-                        "POST", "clock/wait", request, self._reply, reason="wait"
+                        "POST", f"clock/{what}", request, self._reply, reason=what
                     )
             except TimeoutError:
                 if self._fault is not None:

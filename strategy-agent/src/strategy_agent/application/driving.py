@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Protocol
 
-from strategy_agent.application.keeping import Keeper
-from strategy_agent.application.mind import Mind
+from strategy_agent.application.memory_keeper import MemoryKeeper
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept, Steps
+from strategy_agent.application.strategy_memory_keeper import StrategyMemoryKeeper
 from strategy_agent.application.thinking import Thinking
 from strategy_core.asking import Decided
 from strategy_core.deciding import DecideRequest, StillDeciding
@@ -17,19 +17,24 @@ from strategy_core.loop import Answer, Request, Trading, trade
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Observation, instruments_of
 from strategy_core.registry import build
+from strategy_core.remembering import digest_of_trader
 from strategy_core.risk.commands import Command
 from strategy_core.risk.status import StatusChange
 from strategy_core.turns import Turn
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
-from suite.errors import BadRequest, ConfigError, Conflict, StorageError, SuiteError
+from suite.errors import ConfigError, JoinFirst, StorageError, SuiteError
 
 
 class Watcher(Protocol):
     """Who looks at a run and may tell it something."""
 
-    def began(self, memory: TraderMemory, commands: tuple[Command, ...]) -> None:
-        """See what the run begins with, commands that an earlier one left among it."""
+    def began(self, keeper: MemoryKeeper, commands: tuple[Command, ...]) -> None:
+        """See what the run begins with, commands that an earlier one left among it.
+
+        Where the run does not come to its end, whoever cancels what it left at the venue has the
+        keeper let go of the last request.
+        """
         ...
 
     def kept(self, fault: StorageError | None) -> None:
@@ -90,7 +95,7 @@ async def drive(
 
     Raises:
         ConfigError: the venue does not trade a symbol, the strategy is wrong, or the memory belongs
-            to another venue.
+            to another venue or account.
         SuiteError: the venue refuses or cannot be reached any more, or a file cannot be written.
     """
     instruments = instruments_of(parts.meta)
@@ -106,7 +111,8 @@ async def drive(
     memory = kept.memory if kept is not None else TraderMemory()
     if kept is None and parts.clock.mode == "wall":
         memory.epoch = f"{parts.clock.now_ms:x}"
-    watcher.began(memory, parts.memory.load_commands())
+    keeper = MemoryKeeper(spec, parts, memory, now_ms=None if kept is None else kept.now_ms)
+    watcher.began(keeper, parts.memory.load_commands())
     run = {
         "trader_id": spec.trader_id,
         "kind": spec.strategy.kind,
@@ -114,23 +120,24 @@ async def drive(
         "continued": kept is not None,
     }
     parts.journal.write("run", run)
-    now_ms, keeper = parts.clock.now_ms, Keeper(spec.trader_id, parts, memory)
-    mind = Mind(strategy, spec.strategy, memory, watcher.forgot)
+    now_ms = parts.clock.now_ms
+    mind = StrategyMemoryKeeper(strategy, spec.strategy, memory, watcher.forgot)
     if kept is not None:
         mind.recall()
     async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
-        known = await _answered(kept, parts)
+        unanswered = _unanswered(kept, spec, parts)
+        known = await _answered(unanswered, parts)
         loop = trade(
             spec,
             strategy.needs,
             instruments=instruments,
             memory=memory,
-            unanswered=None if known is None or kept is None else kept.request,
+            unanswered=None if known is None else unanswered,
             commands=watcher.commands,
             record=watcher.recorded,
             answered=watcher.answered,
         )
-        with contextlib.closing(thinking), _leaving(keeper, watcher):
+        with contextlib.closing(thinking):
             request: Request = next(loop)
             answer: Answer
             while True:
@@ -153,7 +160,7 @@ async def drive(
                 outcome = _step(loop, answer)
                 watcher.moved(memory)
                 if isinstance(outcome, TraderResult):
-                    parts.memory.forget()
+                    keeper.forget()
                     return outcome
                 request = outcome
 
@@ -161,54 +168,60 @@ async def drive(
 def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
     """Read the memory of an earlier run of the same world; None for none.
 
-    A simulated world that is another one, or has begun anew, has nothing to do with it.
+    A simulated world that is another one, or has begun anew, has nothing to do with it, nor has
+    another account of it.
 
     Raises:
-        ConfigError: it was made at another venue with real time, so perhaps with real money.
+        ConfigError: it was made at another venue or on another account with real time, so perhaps
+            with real money.
     """
     kept = parts.memory.load()
     if kept is None:
         return None
+    same = (kept.venue, kept.world) == (parts.venue, parts.clock.world)
     simulated = parts.clock.mode != "wall" or (parts.clock.world and kept.world)
     if not simulated:
-        if kept.venue != parts.venue or kept.world != parts.clock.world:
+        if not same:
             raise ConfigError(
                 f"trader {spec.trader_id} remembers {kept.venue}, not {parts.venue}: set "
                 "TRADING_URL back, or move its file in state/ away to start afresh there"
             )
+        if kept.account != spec.account_id:
+            raise ConfigError(
+                f"trader {spec.trader_id} remembers account {kept.account}, not {spec.account_id}: "
+                "set its account back, or move its file in state/ away to start afresh there"
+            )
         return kept
-    same = kept.venue == parts.venue and kept.world == parts.clock.world
-    if same and kept.now_ms <= parts.clock.now_ms:
+    if same and kept.account == spec.account_id and kept.now_ms <= parts.clock.now_ms:
         return kept
     parts.memory.forget()
     return None
 
 
-@contextlib.contextmanager
-def _leaving(keeper: Keeper, watcher: Watcher) -> Iterator[None]:
-    """Leave a record of a turn whose answer never comes, unless a later run gets it."""
-    try:
-        yield
-    except BaseException as fault:
-        stopped = isinstance(fault, asyncio.CancelledError)
-        if (pending := keeper.leave(stopped=stopped)) is not None:
-            watcher.recorded(pending)
-        raise
+def _unanswered(kept: Kept | None, spec: TraderSpec, parts: Parts) -> WaitRequest | None:
+    """Find the request that an earlier process left behind; None where it is not to be repeated.
+
+    What it asks for was judged by the configuration of then: where that has changed, the run begins
+    with a join instead.
+    """
+    if kept is None or not parts.resumes_steps or kept.spec != digest_of_trader(spec):
+        return None
+    return kept.request
 
 
-async def _answered(kept: Kept | None, parts: Parts) -> WaitReply | None:
-    """Ask for the answer to the request that an earlier process left behind.
+async def _answered(unanswered: WaitRequest | None, parts: Parts) -> WaitReply | None:
+    """Ask for the answer to a request that an earlier process left behind.
 
     A venue that owns time knows the last step of everybody, so the run goes on in the middle of it.
 
     Returns:
         The answer; None where there is no such request, or the venue does not know it any more.
     """
-    if kept is None or kept.request is None or parts.clock.mode != "lockstep":
+    if unanswered is None:
         return None
     try:
-        return await parts.steps.wait(kept.request)
-    except (BadRequest, Conflict):
+        return await parts.steps.wait(unanswered)
+    except JoinFirst:
         return None
 
 

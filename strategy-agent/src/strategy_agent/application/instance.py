@@ -6,7 +6,7 @@ Whatever goes wrong in it ends here: its status says so, an alert is raised, and
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,17 +16,21 @@ from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
 from strategy_agent.application.retrying import Retries, may_be_tried_again
 from strategy_agent.application.status import SIMULATION, Alert, Status
-from strategy_agent.application.stopping import CANCEL_LIMIT_S, cancel_entries
+from strategy_agent.application.stopping import cancel_entries
 from strategy_agent.application.venue_world import WorldChanged
 from strategy_agent.application.watched_run import WatchedRun
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
 from strategy_core.risk.commands import Command
 from suite.contracts.clock import AccountView, ClockMode
+from suite.contracts.guards import GuardSummary
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import Action
 from suite.errors import Conflict, StorageError, SuiteError
+
+LEAVE_LIMIT_S: Final = 10.0
+"""How long the venue may take to hear that time need not wait any more."""
 
 
 class StrategyInstance:
@@ -153,7 +157,6 @@ class StrategyInstance:
         """Trade; where that fails and the world goes on, do so again after a pause."""
         self._retries = Retries(self._context.retry_pauses_s)
         while (pause_s := await self._connect_and_trade()) is not None:
-            self._try_now.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._try_now.wait(), pause_s)
             self.status.state = "starting"
@@ -173,16 +176,18 @@ class StrategyInstance:
         try:
             await self._trade(parts)
         except asyncio.CancelledError:
+            await self.run.leave()
             await self._cancel_entries(parts)
             if self._leaves:
-                with contextlib.suppress(SuiteError):
-                    await parts.leave(None)
+                await self._leave_time(parts, None)
             raise
         except Exception as error:  # noqa: BLE001  of this trader alone
             pause_s = self._failed(error, begun_s)
-            resumes = self._mode == "lockstep" and pause_s is not None
-            if not (resumes or isinstance(error, WorldChanged)):  # nothing of it is in another one
-                await self._cancel_entries(parts)
+            anew = isinstance(error, WorldChanged)
+            if not (parts.resumes_steps and pause_s is not None) or anew:
+                await self.run.leave()
+                if not anew:  # nothing of it is in another one
+                    await self._cancel_entries(parts)
         finally:
             self._parts = None
             self.run.disconnected(parts, tries_again=pause_s is not None)
@@ -193,14 +198,19 @@ class StrategyInstance:
 
     async def _trade(self, parts: Parts) -> None:
         self._write_notes(parts)
+        await self.run.left()
         self.result = await drive(self.spec, parts, self._context, self.run)
         self.run.forget_commands()
         self.status.state, self.status.now_ms = "ended", self.result.ended_ms
         self.status.equity = str(self.result.equity)
         parts.journal.write("result", self.result)
-        with contextlib.suppress(SuiteError, TimeoutError):  # its world is over, and may be gone
-            async with asyncio.timeout(CANCEL_LIMIT_S):
-                await parts.leave(self.result.guards)
+        await self._leave_time(parts, self.result.guards)
+
+    async def _leave_time(self, parts: Parts, guards: GuardSummary | None) -> None:
+        """Tell the venue; its world may be over and gone, or not answer."""
+        with contextlib.suppress(SuiteError, TimeoutError):
+            async with asyncio.timeout(LEAVE_LIMIT_S):
+                await parts.leave(guards)
 
     async def _let_go(self, parts: Parts) -> None:
         try:
@@ -231,6 +241,7 @@ class StrategyInstance:
             self.failure, self.status.state = fault, "failed"
             self.alerts.tell("connection" if self.run.memory is None else "failure", str(fault))
         else:
+            self._try_now.clear()  # whoever says start from here on means the next try
             self.status.state, self.status.retries = "retrying", retries.count
             said = f"{fault}; failure {retries.count}, tried again in {pause_s:g} s"
             self.alerts.tell("world" if isinstance(fault, WorldChanged) else "failure", said)

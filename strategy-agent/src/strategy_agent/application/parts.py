@@ -60,6 +60,11 @@ class Parts:
     presence: Presence
     adopt: Callable[[], tuple[str, ...]] | None = None
 
+    @property
+    def resumes_steps(self) -> bool:
+        """A step goes on where its process ended: the venue owns it, and time waits for it."""
+        return self.clock.mode == "lockstep" and self.adopt is None
+
 
 Connect: TypeAlias = Callable[[TraderSpec], Awaitable[Parts]]
 """Connects a trader to its venue; raises a `SuiteError` that says why it cannot."""

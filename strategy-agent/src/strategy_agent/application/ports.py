@@ -267,6 +267,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Attributes:
         version: of this form.
+        account: that the trader traded on.
+        spec: a digest of the trader's configuration, see `digest_of_trader`.
         venue: where the trader was.
         world: which one it had, see `ClockState`.
         now_ms: the venue's time then.
@@ -276,6 +278,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     version: Literal[1] = 1
     trader_id: str
+    account: str
+    spec: str
     venue: str
     world: str = ""
     now_ms: int

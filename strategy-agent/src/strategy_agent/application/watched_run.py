@@ -7,6 +7,7 @@ from typing import Any
 
 from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.command_queue import CommandQueue
+from strategy_agent.application.memory_keeper import MemoryKeeper
 from strategy_agent.application.parts import Parts
 from strategy_agent.application.ports import Journal, MemoryStore
 from strategy_agent.application.presence import Presence
@@ -67,6 +68,7 @@ class WatchedRun:
         self.store: MemoryStore | None = None
         self._status = status
         self._alerts = alerts
+        self._keeper: MemoryKeeper | None = None
         self._journal: Journal | None = None
         self._real_time = False
         self._refused: set[str] = set()
@@ -138,6 +140,31 @@ class WatchedRun:
         self._next_turns.append(told)
         return told
 
+    async def leave(self) -> None:
+        """Have the memory let go of the last request: its answer is nobody's any more."""
+        if self._keeper is None:
+            return
+        pending = self._keeper.leave()
+        try:
+            if pending is not None:
+                self.recorded(pending)
+        except StorageError as fault:
+            self._alerts.tell("failure", f"the last turn is not in the journal: {fault}")
+        try:
+            await self._keeper.finish()
+        except Exception as fault:  # noqa: BLE001  the end of a run must come to its own end
+            self._alerts.tell("failure", f"{fault}; it is tried again before the next start")
+
+    async def left(self) -> None:
+        """See to it that the next run finds what the last one has left.
+
+        Raises:
+            StorageError: the disk still refuses it; a run that began now would go on with a reply
+                from before its entries were canceled.
+        """
+        if self._keeper is not None:
+            await self._keeper.finish()
+
     def over(self) -> None:
         """Tell who waits for orders or a turn that none comes any more; commands are kept."""
         for asked in self._waiting + self._carried:
@@ -161,9 +188,9 @@ class WatchedRun:
 
     # what the run tells it
 
-    def began(self, memory: TraderMemory, commands: tuple[Command, ...]) -> None:
+    def began(self, keeper: MemoryKeeper, commands: tuple[Command, ...]) -> None:
         """See what the run begins with."""
-        self.memory, self._status.error = memory, ""
+        self._keeper, self.memory, self._status.error = keeper, keeper.memory, ""
         self._refused.clear()
         self.queue.begin(commands)
 
@@ -188,8 +215,17 @@ class WatchedRun:
     def kept(self, fault: StorageError | None) -> None:
         """See that what the last turn took is remembered, or why it is not."""
         self._disk_refuses("memory_not_kept", fault)
-        if fault is None and self.queue.obeyed() and self.store is not None:
+        if fault is not None or self.store is None:
+            return
+        if not (self.queue.obeyed() or "commands_not_kept" in self._refused):
+            return
+        try:
             self.store.keep_commands(self.queue.lasting)
+        except StorageError as refused:
+            if not self._real_time:
+                raise
+            fault = refused
+        self._disk_refuses("commands_not_kept", fault)
 
     @property
     def trouble(self) -> tuple[str, ...]:

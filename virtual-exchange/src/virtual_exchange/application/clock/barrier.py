@@ -27,7 +27,7 @@ from suite.bars import INTERVAL_MS
 from suite.clock import Clock
 from suite.contracts.clock import WaitReply, WaitRequest, Want
 from suite.contracts.venue import Action, ActionReply, CancelOrder, ModifyOrder, PlaceOrder
-from suite.errors import BadRequest, Conflict, NotFound
+from suite.errors import BadRequest, Conflict, JoinFirst, NotFound
 from virtual_exchange.application.clock.participant import NEVER, Participant, Step, Ticket
 from virtual_exchange.application.clock.views import Views
 from virtual_exchange.application.exchange.simple import Venue
@@ -120,8 +120,8 @@ class Barrier:
         A step that is repeated has the ticket it had: it never acts twice.
 
         Raises:
-            Conflict: it has not joined, was dropped, still waits, or skipped a step; or a repeated
-                step is not the same.
+            JoinFirst: it has not joined, was dropped, or skipped a step.
+            Conflict: it still waits, or a repeated step is not the same.
             BadRequest: the conditions make no sense, or their time has passed.
         """
         participant = self._present(account)
@@ -182,7 +182,7 @@ class Barrier:
         """Keep the lease of a participant that thinks for long.
 
         Raises:
-            Conflict: it has not joined, or was dropped.
+            JoinFirst: it has not joined, or was dropped.
         """
         self._present(account).turn_since_ms = self._clock.now_ms()
 
@@ -223,9 +223,9 @@ class Barrier:
     def _present(self, account: int) -> Participant:
         participant = self.participants.get(account)
         if participant is None or not participant.joined:
-            raise Conflict("join first: POST /clock/join")
+            raise JoinFirst("join first: POST /clock/join")
         if participant.dropped:
-            raise Conflict(
+            raise JoinFirst(
                 f"{participant.name} was dropped {participant.reason}; join again: POST /clock/join"
             )
         return participant

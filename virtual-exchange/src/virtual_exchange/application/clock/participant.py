@@ -8,7 +8,7 @@ import msgspec
 from perp_engine.commands import PriceWatch
 from suite.contracts.clock import WaitReply, WaitRequest
 from suite.contracts.venue import ActionReply
-from suite.errors import Conflict, SuiteError
+from suite.errors import Conflict, JoinFirst, SuiteError
 from virtual_exchange.application.latency_queue import Delivery
 
 _encode = msgspec.json.Encoder().encode
@@ -133,7 +133,8 @@ class Participant:
         """Tell whether a request is for the last step again, None where it is for the next one.
 
         Raises:
-            Conflict: it is neither, differs from the step it repeats, or comes during its sleep.
+            JoinFirst: it is neither.
+            Conflict: it differs from the step it repeats, or comes during its sleep.
         """
         number, last = request.step_seq, self.step
         done = 0 if last is None else last.request.step_seq
@@ -143,7 +144,7 @@ class Participant:
                 raise Conflict(f"step {number} was another; it cannot be repeated with this body")
             return last
         if number != done + 1:
-            raise Conflict(f"step_seq {number} is out of order; the next is {done + 1}")
+            raise JoinFirst(f"step_seq {number} is out of order; the next is {done + 1}")
         if self.waiting is not None:
             raise Conflict(f"step {done} still waits; a participant takes one step at a time")
         return None

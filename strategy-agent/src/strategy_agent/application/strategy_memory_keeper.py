@@ -9,7 +9,7 @@ from suite.contracts.trader import StrategySpec
 from suite.errors import one_line
 
 
-class Mind:
+class StrategyMemoryKeeper:
     """What one strategy remembers; where it cannot, it goes on without, and a person is told.
 
     Args:

@@ -1,0 +1,148 @@
+"""Keeping a trader's memory before each of its requests, and what happens where that fails."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from strategy_agent.application.delivery import adds_risk
+from strategy_agent.application.parts import Parts
+from strategy_agent.application.ports import Kept
+from strategy_core.journal import DecisionRecord
+from strategy_core.memory import TraderMemory
+from strategy_core.remembering import digest_of_trader
+from suite.contracts.clock import WaitReply, WaitRequest
+from suite.contracts.trader import TraderSpec
+from suite.contracts.venue import ActionReply
+from suite.errors import StorageError
+
+_HELD_BACK: Final = ActionReply(
+    status="err", response="held back: the trader's memory cannot be kept"
+)
+
+
+class MemoryKeeper:
+    """Keeps one trader's memory.
+
+    Where the disk refuses it in real time, what reduces or cancels goes out all the same: exits do
+    not wait for a person to clear a disk. What adds risk is held back, as a crash now would forget
+    it. A simulated run fails instead.
+
+    Args:
+        spec: the trader.
+        parts: of the trader.
+        memory: the loop's.
+        now_ms: the venue's time that it was last kept at, None where nothing of it is kept.
+
+    Attributes:
+        memory: the loop's.
+        fault: why the last request was not remembered, None when it was.
+    """
+
+    def __init__(
+        self, spec: TraderSpec, parts: Parts, memory: TraderMemory, *, now_ms: int | None
+    ) -> None:
+        self.memory = memory
+        self.fault: StorageError | None = None
+        self._spec = spec
+        self._digest = digest_of_trader(spec)
+        self._parts = parts
+        self._now_ms = now_ms
+        self._asked: WaitRequest | None = None
+        self._unwritten = b""
+
+    async def keep(self, request: WaitRequest, *, now_ms: int) -> WaitRequest:
+        """Keep the memory; say what of the request may leave.
+
+        Args:
+            request: as the loop wants it.
+            now_ms: the venue's time at its last reply.
+
+        Raises:
+            StorageError: it cannot be kept, and the world is a simulated one.
+        """
+        self._asked, self._now_ms = request, now_ms
+        try:
+            await self._write(self._picture(now_ms, request))
+        except StorageError as error:
+            if self._parts.clock.mode != "wall":
+                raise
+            self.fault = error
+            orders = tuple(action for action in request.orders if not adds_risk(action))
+            return msgspec.structs.replace(request, orders=orders)
+        self.fault = None
+        return request
+
+    def leave(self) -> DecisionRecord | None:
+        """Let go of the request whose answer never comes; the next run begins with a join.
+
+        Whoever cancels orders past the loop must do so, or a reply from before that would be
+        believed. `finish` writes it.
+
+        Returns:
+            The record of that turn, None where there is none.
+        """
+        pending = self.memory.run.give_up()
+        if self._now_ms is not None:
+            self._unwritten = self._picture(self._now_ms, None)
+        return pending
+
+    async def finish(self) -> None:
+        """Write what was left; nothing where nothing was, or where it is written already.
+
+        Raises:
+            StorageError: the disk does not take it; it may be called again.
+        """
+        if self._unwritten:
+            await self._write(self._unwritten)
+            self._unwritten = b""
+
+    def forget(self) -> None:
+        """Remove it: its world is over.
+
+        Raises:
+            StorageError: it cannot be removed.
+        """
+        self._now_ms = None
+        self._parts.memory.forget()
+
+    async def _write(self, content: bytes) -> None:
+        """Write in a thread, and be back no sooner than it is: whoever writes next writes last."""
+        writing = asyncio.ensure_future(asyncio.to_thread(self._parts.memory.write, content))
+        stopped: asyncio.CancelledError | None = None
+        while not writing.done():
+            try:
+                await asyncio.wait((writing,))
+            except asyncio.CancelledError as stop:
+                stopped = stop
+        fault = writing.exception()
+        if stopped is not None:
+            raise stopped
+        if fault is not None:
+            raise fault
+
+    def _picture(self, now_ms: int, request: WaitRequest | None) -> bytes:
+        parts = self._parts
+        return parts.memory.encode(
+            Kept(
+                trader_id=self._spec.trader_id,
+                account=self._spec.account_id,
+                spec=self._digest,
+                venue=parts.venue,
+                world=parts.clock.world,
+                now_ms=now_ms,
+                memory=self.memory,
+                request=request if parts.resumes_steps else None,
+            )
+        )
+
+    def whole(self, reply: WaitReply) -> WaitReply:
+        """Add the answers to what was held back, in their places."""
+        asked, self._asked = self._asked, None
+        if asked is None or self.fault is None:
+            return reply
+        given = iter(reply.results)
+        if len(reply.results) != sum(not adds_risk(action) for action in asked.orders):
+            return reply
+        results = tuple(_HELD_BACK if adds_risk(action) else next(given) for action in asked.orders)
+        return msgspec.structs.replace(reply, results=results)
