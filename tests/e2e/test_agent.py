@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.support.account import address_of
 from tests.support.agent_process import running_agent
 from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 
@@ -76,3 +77,16 @@ def test_a_process_is_looked_at_paused_and_ended_in_order(tmp_path: Path, local:
 
 def agent_without_token(url: str) -> int:
     return httpx.post(f"{url}/pause", json={}, timeout=20).status_code
+
+
+def test_the_token_of_another_account_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    """It would trade, or close, what is not its own; `account` says where that is meant."""
+    with running_venue(tmp_path / "v", "--accounts", "anna,bert", coins=("BTC",)) as venue:
+        token = {"bert": venue.token("anna")}
+        traders = "traders:\n  - {trader_id: bert, strategy: {kind: hodl}, symbols: [BTC]}\n"
+        with running_agent(tmp_path, venue, traders, "bert", control=False, tokens=token) as agent:
+            _, errors = agent.process.communicate(timeout=30)
+        assert 2 == agent.process.returncode
+        assert "is the token of account anna, and bert trades bert" in errors
+        user = {"user": address_of("anna")}
+        assert [] == venue.info("clearinghouseState", **user)["assetPositions"]

@@ -116,6 +116,7 @@ class Connector:
             stack.push_async_callback(venue.close)
             world, meta = await venue.connect(), await venue.meta()
             clock = world.began
+            self._check_account(spec, clock.account)
             orders = VenueOrders(
                 self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
             )
@@ -264,6 +265,8 @@ class Connector:
         else:
             return []
         try:
+            if isinstance(orders, VenueOrders):
+                self._check_account(spec, (await orders.clock()).account)
             traded = instruments_of(await orders.meta())
             await orders.fetch_account()
         except msgspec.ValidationError as error:
@@ -335,6 +338,20 @@ class Connector:
             )
         self._in_use[token] = trader_id
         stack.callback(self._in_use.pop, token, None)
+
+    def _check_account(self, spec: TraderSpec, account: str) -> None:
+        """Refuse the token of somebody else: the trader would trade, or close, what is not its own.
+
+        Raises:
+            ConfigError: it is of another account.
+        """
+        if account not in {"", spec.account_id}:
+            source = self._token_source(spec.trader_id) or "the token given"
+            raise ConfigError(
+                f"{source} is the token of account {account}, and "
+                f"{spec.trader_id} trades {spec.account_id}: give it its own, or, where it shall "
+                f"trade that one, `account: {account}`"
+            )
 
     def _token_of(self, trader_id: str) -> str:
         given = self._tokens.get(trader_id)

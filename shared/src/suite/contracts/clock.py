@@ -30,6 +30,7 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
             another; empty where the market and the money are real.
         waits_for: accounts that have not joined and without which time does not begin; empty once
             it has begun.
+        account: whose token the caller has shown; empty without one.
     """
 
     mode: ClockMode
@@ -39,6 +40,7 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
     wakes: bool = True
     world: str = ""
     waits_for: tuple[str, ...] = ()
+    account: str = ""
 
 
 class PriceCross(Wire, frozen=True, kw_only=True):

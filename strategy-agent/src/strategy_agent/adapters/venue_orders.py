@@ -10,7 +10,7 @@ import msgspec
 
 from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.ports import DurableIntent
-from suite.contracts.clock import AccountView
+from suite.contracts.clock import AccountView, ClockState
 from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.contracts.venue import (
     Action,
@@ -87,11 +87,16 @@ class VenueOrders:
     def __init__(self, calls: ServiceCalls) -> None:
         self.calls = calls
         self._any = msgspec.json.Decoder()
+        self._clock = msgspec.json.Decoder(ClockState)
         self._page = msgspec.json.Decoder(_Page)
         self._fills = msgspec.json.Decoder(tuple[UserFill, ...])
         self._fundings = msgspec.json.Decoder(tuple[_FundingRow, ...])
         self._ledger = msgspec.json.Decoder(tuple[LedgerRow, ...])
         self._reply = msgspec.json.Decoder(ActionReply)
+
+    async def clock(self) -> ClockState:
+        """`GET /clock`."""
+        return await self.calls.read("GET", "clock", None, self._clock, reason="clock")
 
     async def meta(self) -> object:
         """`POST /info` of type `meta`."""

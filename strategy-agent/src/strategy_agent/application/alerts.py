@@ -44,6 +44,7 @@ class Alerts:
             text=one_line(text),
         )
         self._status.alert = f"{kind}: {self.last.text}"
+        self._status.alert_ms = self.last.at_ms
         if self.journal is not None:
             with contextlib.suppress(SuiteError):
                 self.journal.write("alert", asdict(self.last))

@@ -58,7 +58,7 @@ class Status:
         last_fault: why the strategy gave no decision, when it last gave none.
         missed_heartbeats: heartbeats that did not get through.
         error: why it failed, empty otherwise; retries: how often it failed since its start.
-        alert: the last thing that a person should know.
+        alert: the last thing that a person should know; alert_ms: when that was, wall time.
         stopped: what its stop did with its orders, empty before one.
     """
 
@@ -87,6 +87,7 @@ class Status:
     error: str = ""
     retries: int = 0
     alert: str = ""
+    alert_ms: int = 0
     stopped: str = ""
 
     def show(self, account: AccountView) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _LOOK_S: Final = 0.5
+_NEWS_MS: Final = 60_000
 _LINES_EVERY_S: Final = 30.0
 _LONG_MS: Final = 5_000
 """After which a decision that is not made yet is news."""
@@ -80,9 +81,13 @@ class Progress:
             said.append(f"last verdict {status.last_verdict}")
         if status.state == "failed":
             said.append(f"{status.error}{self._way_out()}")
-        elif status.alert:
-            said.append(status.alert)
+        elif alert := self._alert(status):
+            said.append(alert)
         return f"{status.trader_id}: {', '.join(text for text in said if text)}"
+
+    def _alert(self, status: Status) -> str:
+        """The last alert while it is news; what lasts is in the state."""
+        return status.alert if self._wall.now_ms() - status.alert_ms < _NEWS_MS else ""
 
     async def _lines(self, ended: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
@@ -126,7 +131,7 @@ class Progress:
                 str(status.decisions),
                 str(status.fills),
                 status.last_verdict,
-                status.error if status.state == "failed" else status.alert,
+                status.error if status.state == "failed" else self._alert(status),
             )
             table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in cells))
         return table
