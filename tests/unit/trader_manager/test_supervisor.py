@@ -37,8 +37,11 @@ class ScriptedStore:
     def __init__(self, wall: Wall, *traders: StoredTrader) -> None:
         self.traders = {trader.trader_id: trader for trader in traders}
         self.crashes: dict[str, Crash] = {}
-        self.is_away = False
+        self.is_away = self.is_anothers = False
         self._wall = wall
+
+    async def claim_supervision(self) -> bool:
+        return not self.is_anothers
 
     async def list_traders(self, *, with_removed: bool = False) -> tuple[StoredTrader, ...]:
         if self.is_away:
@@ -268,3 +271,15 @@ async def test_a_runtime_that_does_not_say_who_it_has_is_told() -> None:
     assert "the cluster does not answer" == bench.supervisor.trouble
     bench.other.known = known  # type: ignore[method-assign]
     assert ["start a 1"] == await bench.settled()
+
+
+async def test_the_second_of_two_managers_starts_nobody() -> None:
+    """It says so, and takes over once the first is gone."""
+    bench = Bench(stored("a"))
+    bench.store.is_anothers = True
+    for _ in range(2):
+        assert [] == await bench.settled()
+    assert bench.supervisor.trouble.startswith("another manager supervises")
+    bench.store.is_anothers = False
+    assert ["start a 1"] == await bench.settled()
+    assert "" == bench.supervisor.trouble

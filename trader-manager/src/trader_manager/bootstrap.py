@@ -29,12 +29,18 @@ class Container:
     manager: TraderManager
 
 
-def build(settings: Settings, *, on_change: Callable[[Condition], None]) -> Container:
+def build(
+    settings: Settings,
+    *,
+    on_change: Callable[[Condition], None],
+    on_trouble: Callable[[str], None],
+) -> Container:
     """Put the service together; opens nothing.
 
     Args:
         settings: of the process.
         on_change: told of each trader whose condition is another than before.
+        on_trouble: told why nobody is looked after; empty once they are again.
 
     Raises:
         ConfigError: no venue is named, or the address of the database is wrong.
@@ -61,6 +67,7 @@ def build(settings: Settings, *, on_change: Callable[[Condition], None]) -> Cont
         ),
         wall=clock,
         on_change=on_change,
+        on_trouble=on_trouble,
     )
     agents = AgentHttp()
     manager = TraderManager(

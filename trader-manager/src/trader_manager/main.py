@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         ConfigError: no venue is named, or the operator's token cannot be kept.
     """
     settings = settings or Settings.load()
-    parts = container or build(settings, on_change=_tell)
+    parts = container or build(settings, on_change=_tell, on_trouble=_say)
 
     def ready() -> Health:
         trouble = parts.supervisor.trouble
@@ -93,3 +93,11 @@ def _tell(condition: Condition) -> None:
         **({"problem": condition.problem} if condition.problem else {}),
         **({"reason": condition.sighting.reason} if condition.sighting.reason else {}),
     )
+
+
+def _say(trouble: str) -> None:
+    """Log why nobody is looked after, and that they are again."""
+    if trouble:
+        _log.error("no_supervision", reason=trouble)
+    else:
+        _log.info("supervision")

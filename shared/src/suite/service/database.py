@@ -12,6 +12,7 @@ effect of a commit under way is unknown: callers write so that the same write ma
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
@@ -86,6 +87,8 @@ class Database:
         self._timeout_s = timeout_s
         self._pool: Any = None
         self._starting = asyncio.Lock()
+        self._held: dict[str, Connection] = {}
+        self._holding = asyncio.Lock()
 
     async def open(self) -> None:
         """Start the server where it is ours, and bring the tables up to date.
@@ -112,6 +115,8 @@ class Database:
 
     async def close(self) -> None:
         """Let go of all connections, and of the server where it is ours."""
+        while self._held:
+            _drop(self._held.popitem()[1])
         pool, self._pool = self._pool, None
         if pool is not None:
             try:
@@ -121,6 +126,44 @@ class Database:
                 pool.terminate()
         if self._embedded is not None:
             await asyncio.to_thread(self._embedded.close)
+
+    async def hold(self, name: str) -> bool:
+        """Hold a name that one process at a time may have, or make sure that it is held still.
+
+        It is a lock of the server's on a connection of its own, so it ends with this process
+        however that ends, and with the connection: ask again before each use.
+
+        Returns:
+            False where another process has it.
+
+        Raises:
+            UpstreamUnavailable: the server is away; the name may be another's by now.
+            UpstreamTimeout: it does not answer in time; the same.
+        """
+        with _translated():
+            async with asyncio.timeout(self._timeout_s), self._holding:
+                held = self._held.pop(name, None)
+                connection: Any = held or await self._connect(self._url)
+                try:
+                    if held is None:
+                        key = hashlib.sha256(f"{self._schema} {name}".encode()).digest()[:8]
+                        query = "SELECT pg_try_advisory_lock($1)"
+                        is_mine = await connection.fetchval(
+                            query, int.from_bytes(key, "big", signed=True)
+                        )
+                    else:
+                        is_mine = await connection.fetchval("SELECT true")
+                except asyncpg.InterfaceError as error:
+                    _drop(connection)
+                    raise _lost(error) from None
+                except BaseException:
+                    _drop(connection)
+                    raise
+                if is_mine:
+                    self._held[name] = connection
+                else:
+                    _drop(connection)
+                return bool(is_mine)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -24,6 +24,7 @@ from trader_manager.domain.traders import Crash, StoredTrader
 _LOOK_S: Final = 1.0
 _AWAY_S: Final = 2.0
 """Until a store that is away is asked again."""
+_ANOTHER: Final = "another manager supervises the traders of this database; end one of the two"
 
 
 class Access(Protocol):
@@ -41,6 +42,14 @@ class Access(Protocol):
 
 class SupervisedStore(TraderStore, CrashStore, Protocol):
     """What is wanted, and what became of it."""
+
+    async def claim_supervision(self) -> bool:
+        """Become the one manager that supervises these traders, or make sure of being it.
+
+        Returns:
+            False where another manager is.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +80,7 @@ class Supervisor:
         access: the way to the venue.
         wall: the machine's clock.
         on_change: told of each trader whose condition is another than before.
+        on_trouble: told why nobody is looked after; empty once they are again.
         look_s: between two looks at all of them.
     """
 
@@ -82,6 +92,7 @@ class Supervisor:
         access: Access,
         wall: Clock,
         on_change: Callable[[Condition], None] = lambda _: None,
+        on_trouble: Callable[[str], None] = lambda _: None,
         look_s: float = _LOOK_S,
     ) -> None:
         self._store = store
@@ -89,6 +100,7 @@ class Supervisor:
         self._access = access
         self._wall = wall
         self._on_change = on_change
+        self._on_trouble = on_trouble
         self._look_s = look_s
         self._asked = asyncio.Event()
         self._working: dict[TraderId, asyncio.Task[None]] = {}
@@ -119,12 +131,15 @@ class Supervisor:
     async def _look(self) -> None:
         """Begin what has to be done; a trader that is being worked on is left alone."""
         try:
+            if not await self._store.claim_supervision():
+                self._say(_ANOTHER)
+                return
             traders = await self._store.list_traders()
             strays = await self._strays(traders)
         except SuiteError as error:
-            self.trouble = str(error)  # traders run on; what is wanted is not known just now
+            self._say(str(error))  # traders run on; what is wanted is not known just now
             return
-        self.trouble = ""
+        self._say("")
         wanted = {trader.trader_id: trader for trader in traders}
         for name in {**wanted, **strays, **self.conditions}:
             if name not in self._working:
@@ -169,7 +184,7 @@ class Supervisor:
         if before is None and trader is not None:
             before = Condition(trader=trader, sighting=Sighting(actual="absent"))
         if before is None:
-            self.trouble = f"{name}, which is not wanted any more, cannot be ended: {problem}"
+            self._say(f"{name}, which is not wanted any more, cannot be ended: {problem}")
         else:
             self._note(replace(before, problem=problem))
 
@@ -225,6 +240,11 @@ class Supervisor:
             raise ConfigError(
                 f"there is no runtime {trader.runtime!r}; there are {known}"
             ) from None
+
+    def _say(self, trouble: str) -> None:
+        before, self.trouble = self.trouble, trouble
+        if trouble != before:
+            self._on_trouble(trouble)
 
     def _note(self, condition: Condition) -> None:
         name = condition.trader.trader_id

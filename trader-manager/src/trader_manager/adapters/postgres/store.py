@@ -39,3 +39,7 @@ class PostgresStore(TraderTables, LeaseTables, RecordTables, BoardTables):
     async def close(self) -> None:
         """Let go of the connections."""
         await self._database.close()
+
+    async def claim_supervision(self) -> bool:
+        """Become the one manager that supervises these traders, or make sure of being it."""
+        return await self._database.hold("supervision")
