@@ -1,5 +1,6 @@
 """A venue, traders and a store for tests of collecting, all in memory and told what to do."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
@@ -72,6 +73,7 @@ class ScriptedVenue:
 
     async def clock(self) -> ClockState:
         self._answer("clock")
+        await asyncio.sleep(0)
         return ClockState(mode="paced", now_ms=self.now_ms, speed=60.0, world=self.world)
 
     async def state(self, user: str) -> ClearinghouseState:

@@ -1,5 +1,6 @@
 """What traders did gets into the store: once, all of it, whatever is away meanwhile."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -179,6 +180,14 @@ async def test_rows_wait_up_to_a_bound_and_nothing_that_can_be_read_later_is_los
     await bench.round()
     assert list(range(1, 9)) == bench.numbers()
     assert list(range(1, 9)) == sorted(row.tid for row in bench.store.of("trade"))
+
+
+async def test_rounds_that_are_asked_for_at_once_come_one_after_the_other() -> None:
+    bench = Bench()
+    bench.venue.fills_told = [fill(1, 500)]
+    await asyncio.gather(bench.collector.collect(), bench.collector.collect())
+    assert bench.venue.asked.index("clock", 1) > bench.venue.asked.index("ledger")
+    assert 1 == len(bench.store.of("trade"))
 
 
 async def test_a_venue_that_is_away_is_told_and_caught_up_with() -> None:

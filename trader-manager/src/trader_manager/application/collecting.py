@@ -121,6 +121,7 @@ class Collector:
         self._traders: tuple[StoredTrader, ...] = ()
         self._followed: dict[TraderId, _Followed] = {}
         self._unsaved = _Unsaved()
+        self._round = asyncio.Lock()
         self.troubles: dict[str, str] = {}
         self.refused = 0
 
@@ -131,11 +132,15 @@ class Collector:
             await asyncio.sleep(pause_s(clock, self._rules))
 
     async def collect(self) -> ClockState | None:
-        """Go round once.
+        """Go round once; a round that is under way comes to its end before.
 
         Returns:
             The venue's time; None where the venue is away.
         """
+        async with self._round:
+            return await self._collect()
+
+    async def _collect(self) -> ClockState | None:
         clock, trouble = None, ""
         if len(self._unsaved.rows) < self._rules.rows_max:
             clock = await self._time()
