@@ -9,12 +9,15 @@ its own between decisions has two more methods, and goes on after a restart as i
 
 import hashlib
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from strategy_core.port import Strategy
-from suite.contracts.trader import StrategySpec, TraderSpec
+from suite.contracts.trader import TraderSpec
+
+_encode = msgspec.json.Encoder().encode
 
 
 @runtime_checkable
@@ -31,10 +34,15 @@ class Remembers(Protocol):
 
 
 class StrategyMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a strategy told, and which one it was; another one has no use for it."""
+    """What a strategy told; another one, or one of other coins, has no use for it.
 
-    spec: StrategySpec
-    state: Any
+    Attributes:
+        of: a digest of the strategy, its parameters, coins and interval.
+        state: what it told, as JSON.
+    """
+
+    of: str
+    state: msgspec.Raw
 
 
 def digest_of_trader(spec: TraderSpec) -> str:
@@ -48,22 +56,44 @@ def _digest(values: Sequence[object]) -> str:
     return hashlib.sha256(msgspec.json.encode(values, order="deterministic")).hexdigest()
 
 
-def remembered(strategy: Strategy, spec: StrategySpec) -> StrategyMemory | None:
+def remembered(strategy: Strategy, spec: TraderSpec) -> StrategyMemory | None:
     """Ask a strategy what it needs to remember; None where it needs nothing.
 
     Raises:
+        ValueError: a number in it is none, as JSON has no name for that.
         Exception: it is anybody's code, and may fail in any way.
     """
     if not isinstance(strategy, Remembers):
         return None
-    return StrategyMemory(spec=spec, state=msgspec.to_builtins(strategy.remember()))
+    told = msgspec.to_builtins(strategy.remember())
+    _refuse_odd_numbers(told)
+    return StrategyMemory(of=_digest_of_strategy(spec), state=msgspec.Raw(_encode(told)))
 
 
-def recall(strategy: Strategy, spec: StrategySpec, kept: StrategyMemory | None) -> None:
+def recall(strategy: Strategy, spec: TraderSpec, kept: StrategyMemory | None) -> None:
     """Give a strategy back what it told, where it is the same one.
 
     Raises:
         Exception: it is anybody's code, and may fail in any way.
     """
-    if kept is not None and kept.spec == spec and isinstance(strategy, Remembers):
-        strategy.recall(kept.state)
+    if kept is None or not isinstance(strategy, Remembers):
+        return
+    if kept.of == _digest_of_strategy(spec):
+        strategy.recall(msgspec.json.decode(kept.state))
+
+
+def _digest_of_strategy(spec: TraderSpec) -> str:
+    return _digest((spec.strategy, spec.symbols, spec.interval))
+
+
+def _refuse_odd_numbers(value: object) -> None:
+    """Refuse what would come back as nothing at all."""
+    match value:
+        case float() if not isfinite(value):
+            raise ValueError(f"{value} cannot be remembered")
+        case dict():
+            for item in value.values():
+                _refuse_odd_numbers(item)
+        case list() | tuple():
+            for item in value:
+                _refuse_odd_numbers(item)

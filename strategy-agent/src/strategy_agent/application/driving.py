@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Protocol
 
 from strategy_agent.application.memory_keeper import MemoryKeeper
@@ -99,18 +100,12 @@ async def drive(
         SuiteError: the venue refuses or cannot be reached any more, or a file cannot be written.
     """
     instruments = instruments_of(parts.meta)
-    strategy = build(spec, instruments=instruments, seed=context.seed, plugins=parts.plugins)
-    thinking = Thinking(
-        strategy,
-        quick_s=context.quick_s,
-        slow_s=context.slow_s,
-        name=f"decide-{spec.trader_id}",
-        done=None if parts.clock.mode == "lockstep" else parts.steps.wake,
-    )
+    make = partial(build, spec, instruments=instruments, seed=context.seed, plugins=parts.plugins)
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
     if kept is None and parts.clock.mode == "wall":
         memory.epoch = f"{parts.clock.now_ms:x}"
+    mind = StrategyMemoryKeeper(make, spec, memory, watcher.forgot, budget_s=context.quick_s)
     keeper = MemoryKeeper(spec, parts, memory, now_ms=None if kept is None else kept.now_ms)
     watcher.began(keeper, parts.memory.load_commands())
     run = {
@@ -121,15 +116,21 @@ async def drive(
     }
     parts.journal.write("run", run)
     now_ms = parts.clock.now_ms
-    mind = StrategyMemoryKeeper(strategy, spec.strategy, memory, watcher.forgot)
     if kept is not None:
         mind.recall()
+    thinking = Thinking(
+        mind.strategy,
+        quick_s=context.quick_s,
+        slow_s=context.slow_s,
+        name=f"decide-{spec.trader_id}",
+        done=None if parts.clock.mode == "lockstep" else parts.steps.wake,
+    )
     async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
         unanswered = _unanswered(kept, spec, parts)
         known = await _answered(unanswered, parts)
         loop = trade(
             spec,
-            strategy.needs,
+            mind.strategy.needs,
             instruments=instruments,
             memory=memory,
             unanswered=None if known is None else unanswered,

@@ -1,53 +1,83 @@
-"""The strategy's own memory, kept with that of its trader."""
+"""Keeping the strategy's own memory with that of its trader."""
 
 from collections.abc import Callable
 
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Strategy
 from strategy_core.remembering import recall, remembered
-from suite.contracts.trader import StrategySpec
-from suite.errors import one_line
+from suite.contracts.trader import TraderSpec
+from suite.deadline import deadline
+from suite.errors import Overrun, one_line
 
 
 class StrategyMemoryKeeper:
     """What one strategy remembers; where it cannot, it goes on without, and a person is told.
 
+    It holds up everybody while it tells or takes back, so that has the time limit of a decision;
+    one that overruns it is not asked any more.
+
     Args:
-        strategy: anybody's code.
-        spec: of it.
-        memory: of its trader.
+        make: builds the strategy.
+        spec: the trader.
+        memory: of the trader.
         forgot: told why something was not remembered, once.
+        budget_s: how long the strategy may take each time.
+
+    Attributes:
+        strategy: as it was built; with its memory once that was recalled.
     """
 
     def __init__(
         self,
-        strategy: Strategy,
-        spec: StrategySpec,
+        make: Callable[[], Strategy],
+        spec: TraderSpec,
         memory: TraderMemory,
         forgot: Callable[[str], None],
+        *,
+        budget_s: float,
     ) -> None:
-        self._strategy = strategy
+        self.strategy = make()
+        self._make = make
         self._spec = spec
         self._memory = memory
         self._forgot = forgot
-        self._told = False
+        self._budget_s = budget_s
+        self._told = self._overran = False
 
     def remember(self) -> None:
         """Take over what the strategy wants to be remembered."""
-        try:
-            self._memory.strategy = remembered(self._strategy, self._spec)
-        except Exception as error:  # noqa: BLE001 - a strategy is anybody's code
-            self._memory.strategy = None
-            self._tell("remember", error)
+        self._memory.strategy = None
+        if not self._overran:
+            self._ask("remember", self._take_over)
 
     def recall(self) -> None:
-        """Give the strategy back what an earlier process took over."""
-        try:
-            recall(self._strategy, self._spec, self._memory.strategy)
-        except Exception as error:  # noqa: BLE001 - a strategy is anybody's code
-            self._tell("recall", error)
+        """Give the strategy back what an earlier process took over.
 
-    def _tell(self, what: str, error: Exception) -> None:
+        One that fails at it may have taken half of it, so it is built anew.
+        """
+        if not self._ask(
+            "recall", lambda: recall(self.strategy, self._spec, self._memory.strategy)
+        ):
+            self.strategy = self._make()
+
+    def _take_over(self) -> None:
+        self._memory.strategy = remembered(self.strategy, self._spec)
+
+    def _ask(self, what: str, ask: Callable[[], None]) -> bool:
+        """Ask something of the strategy; say whether it has done it."""
+        try:
+            with deadline(self._budget_s):
+                ask()
+        except Overrun:
+            self._overran = True
+            self._tell(f"{what} took longer than its {self._budget_s:g} s")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
+            self._tell(f"{what} failed: {type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    def _tell(self, text: str) -> None:
         if not self._told:
             self._told = True
-            self._forgot(one_line(f"{what} failed: {type(error).__name__}: {error}"))
+            self._forgot(one_line(text).encode(errors="replace").decode())
