@@ -6,7 +6,8 @@
         run_command(app, name="virtual-exchange")
 
 0 is success, 2 a wrong use (options, settings), 1 everything else; the reason is one line on
-stderr. `SUITE_TRACEBACK=1` shows the traceback as well, for a bug report.
+stderr, of a traders file a line a mistake. `SUITE_TRACEBACK=1` shows the traceback as well, for a
+bug report.
 """
 
 import os
@@ -16,6 +17,7 @@ from typing import NoReturn
 
 import typer
 
+from suite.contracts.trader import TradersFileError
 from suite.errors import BadRequest, ConfigError, SuiteError, one_line
 
 EXIT_OK = 0
@@ -58,6 +60,10 @@ def _explain(name: str, error: BaseException) -> int:
             text = (error.format_message() or "a command is needed") + hint
         case KeyboardInterrupt() | typer.Abort():
             code, text = EXIT_FAILURE, "interrupted"
+        case TradersFileError() if len(error.problems) > 1:
+            for problem in error.problems:
+                sys.stderr.write(f"{one_line(problem)}\n")
+            code, text = EXIT_USAGE, f"{len(error.problems)} problems"
         case ConfigError() | BadRequest():
             code, text = EXIT_USAGE, str(error)
         case SuiteError():

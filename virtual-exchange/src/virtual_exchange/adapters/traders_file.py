@@ -5,7 +5,6 @@ from pathlib import Path
 
 from strategy_core.registry import problems
 from suite.contracts.trader import TradersFileError, TraderSpec
-from suite.errors import ConfigError
 from suite.instrument import coin_of
 from suite.service.traders_file import read_traders_file
 from virtual_exchange.application.market.disguise import renamed
@@ -32,9 +31,10 @@ def load_traders(path: Path) -> tuple[TraderSpec, ...]:
     """Read and judge a traders file as a whole.
 
     Raises:
-        ConfigError: it cannot be read, or something in it is wrong; all of it, in one line.
+        TradersFileError: something in it is wrong; all of it is told.
+        ConfigError: it cannot be read.
     """
     try:
         return read_traders_file(path, check=problems).traders
     except TradersFileError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise TradersFileError([f"{path}: {problem}" for problem in error.problems]) from None
