@@ -114,6 +114,7 @@ class ScriptedAgents:
     def __init__(self) -> None:
         self.journal: list[dict[str, Any]] = []
         self.away = False
+        self.hangs = False
         self.asked = 0
 
     def decide(self, number: int, **body: Any) -> None:
@@ -124,6 +125,8 @@ class ScriptedAgents:
         self, trader_id: str, sighting: Sighting, *, limit: int, before: int | None = None
     ) -> Sequence[Mapping[str, Any]]:
         self.asked += 1
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.away:
             raise AWAY
         found = [one for one in self.journal if before is None or one["decision"] < before]

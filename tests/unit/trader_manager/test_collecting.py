@@ -203,6 +203,43 @@ async def test_a_venue_that_is_away_is_told_and_caught_up_with() -> None:
     assert (VENUE, "") == bench.told[-1]
 
 
+async def test_a_venue_that_goes_away_in_the_middle_is_not_tried_for_all_the_others() -> None:
+    bench = Bench(*(f"t{number:02}" for number in range(40)))
+    bench.venue.after_state = [lambda: setattr(bench.venue, "away", True)]
+    await bench.round()
+    assert len(bench.venue.asked) < 40
+    bench.venue.away = False
+    bench.venue.asked.clear()
+    bench.venue.after_state = [lambda: None] * 7 + [lambda: setattr(bench.venue, "away", True)]
+    await bench.round()
+    bench.venue.away = False
+    for _ in range(2):
+        await bench.round()
+    assert 40 == len({key[1] for key in bench.store.rows})
+    assert {} == bench.collector.troubles
+
+
+async def test_a_venue_that_answers_for_a_few_at_a_time_is_asked_for_all_in_turn() -> None:
+    bench = Bench(*(f"t{number:02}" for number in range(40)))
+    for _ in range(9):
+        bench.venue.away = False
+        bench.venue.after_state = [lambda: None] * 12
+        bench.venue.after_state.append(lambda: setattr(bench.venue, "away", True))
+        await bench.round()
+    assert 40 == len({key[1] for key in bench.store.rows})
+
+
+async def test_processes_that_hang_hold_up_no_money_and_lose_no_decision() -> None:
+    bench = Bench(decisions_s=0.01)
+    bench.agents.decide(1)
+    bench.agents.hangs = True
+    await bench.round()
+    assert (1, []) == (len(bench.store.samples()), bench.numbers())
+    bench.agents.hangs = False
+    await bench.round()
+    assert [1] == bench.numbers()
+
+
 async def test_a_trader_whose_process_is_gone_still_has_its_money_recorded() -> None:
     bench = Bench()
     bench.agents.away = True
@@ -248,7 +285,8 @@ async def test_a_long_backlog_of_decisions_comes_in_order_and_gaps_are_passed_ov
     await bench.round()
     for number in range(2 + gone, 3001):
         bench.agents.decide(number)
-    await bench.round()
+    for _ in range(7):
+        await bench.round()
     assert [1, *range(2 + gone, 3001)] == bench.numbers()
 
 

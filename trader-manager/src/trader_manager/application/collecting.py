@@ -13,7 +13,8 @@ Source: `docs/collecting.md`.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
@@ -22,7 +23,7 @@ from suite.addresses import account_address
 from suite.contracts.clock import ClockState
 from suite.errors import BadRequest, Conflict, SuiteError, one_line
 from suite.ids import TraderId, WorldId
-from trader_manager.application.account_reader import AccountReader, Recorded
+from trader_manager.application.account_reader import AccountNews, AccountReader, Recorded
 from trader_manager.application.agents import AgentControl
 from trader_manager.application.decision_reader import DecisionReader
 from trader_manager.application.ports import BoardReader, RecordReader, RecordStore, TraderStore
@@ -61,20 +62,35 @@ class CollectingRules:
         cadence_ms: between two samples, the venue's time.
         pause_s: between two rounds at least, however fast the venue's time runs.
         rows_max: that wait for the store.
+        decisions_s: that a round gives the traders' processes to tell their decisions.
     """
 
     cadence_ms: int = 60_000
     pause_s: float = 1.0
     rows_max: int = 100_000
+    decisions_s: float = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
 class _Followed:
-    """One trader that is collected."""
+    """One trader that is collected.
+
+    Attributes:
+        trouble: with its account; empty without.
+        silent: why its process tells no decisions.
+    """
 
     account_id: str
     account: AccountReader
     decisions: DecisionReader
+    trouble: str = ""
+    silent: str = ""
+
+    @property
+    def troubles(self) -> str:
+        """All that is wrong with it; empty when nothing is."""
+        said = (self.trouble, self.silent, self.decisions.trouble)
+        return "; ".join(text for text in said if text)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -146,8 +162,11 @@ class Collector:
             clock = await self._time()
         if clock is not None:
             trouble = await self._look_around(clock)
-            await self._read(clock)
+            await self._read_accounts()
         trouble = await self._save() or trouble
+        if clock is not None:
+            await self._read_decisions(clock)
+            trouble = await self._save() or trouble
         waiting = len(self._unsaved.rows)
         if trouble and waiting >= self._rules.rows_max:
             trouble += f"; {waiting} rows wait, and nothing more is read until it is back"
@@ -219,44 +238,61 @@ class Collector:
 
     # what they did
 
-    async def _read(self, clock: ClockState) -> None:
-        """Read all side by side; one that cannot be read hinders nobody."""
-        places = asyncio.Semaphore(_AT_ONCE)
+    async def _read_accounts(self) -> None:
+        """Read all side by side; where the venue goes away meanwhile, the rest are not tried."""
+        read: dict[TraderId, _Followed] = {}
+        gone = asyncio.Event()
 
         async def one(name: TraderId, followed: _Followed) -> None:
-            async with places:
-                try:
-                    await self._read_one(name, followed, clock)
-                except Exception as error:  # noqa: BLE001 - a fault with one hinders nobody else
-                    self._tell(name, one_line(f"{type(error).__name__}: {error}"))
-
-        await asyncio.gather(*(one(name, who) for name, who in self._followed.items()))
-
-    async def _read_one(self, name: TraderId, followed: _Followed, clock: ClockState) -> None:
-        troubles = []
-        try:
-            news = await followed.account.read(self._venue)
-            self._unsaved.rows.extend(news.trades)
-            if news.sample is not None:
-                self._unsaved.rows.append(news.sample)
-            if news.positions is not None:
-                self._unsaved.positions[name] = news.positions
-            if news.moved:
-                troubles.append("its account never stood still long enough for a sample")
-        except SuiteError as error:
-            troubles.append(str(error))
-        sighting = self._look(name)
-        if sighting.control_url:
+            if gone.is_set():
+                return
             try:
-                found = await followed.decisions.read(self._agents, sighting)
-                self._unsaved.rows.extend(found)
-                if followed.decisions.trouble:
-                    troubles.append(followed.decisions.trouble)
+                followed.trouble = self._take(name, await followed.account.read(self._venue))
             except SuiteError as error:
-                # A process that is being started or stopped, or whose world is over, is no news.
-                if not (error.retryable or clock.finished):
-                    troubles.append(str(error))
-        self._tell(name, "; ".join(troubles))
+                if gone.is_set():
+                    return  # it is the venue's, and not this trader's
+                if error.retryable:
+                    gone.set()
+                followed.trouble = str(error)
+            read[name] = followed
+
+        await _side_by_side(self._followed, one, self._tell)
+        # Who was not read is the first in the next round.
+        self._followed = {**_without(self._followed, read), **read}
+        for name, followed in read.items():
+            self._tell(name, followed.troubles)
+
+    def _take(self, name: TraderId, news: AccountNews) -> str:
+        """Put what is new to what is to be saved; say what is wrong with it."""
+        self._unsaved.rows.extend(news.trades)
+        if news.sample is not None:
+            self._unsaved.rows.append(news.sample)
+        if news.positions is not None:
+            self._unsaved.positions[name] = news.positions
+        return "its account never stood still long enough for a sample" if news.moved else ""
+
+    async def _read_decisions(self, clock: ClockState) -> None:
+        """Read all side by side for a while; whom it was not enough for is first the next time."""
+        read: dict[TraderId, _Followed] = {}
+
+        async def one(name: TraderId, followed: _Followed) -> None:
+            sighting = self._look(name)
+            if sighting.control_url:
+                try:
+                    self._unsaved.rows.extend(await followed.decisions.read(self._agents, sighting))
+                    followed.silent = ""
+                except SuiteError as error:
+                    # A process that begins, or ends with its world, is no news.
+                    expected = error.retryable or clock.finished
+                    followed.silent = "" if expected else str(error)
+            read[name] = followed
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._rules.decisions_s):
+                await _side_by_side(self._followed, one, self._tell)
+        self._followed = {**_without(self._followed, read), **read}
+        for name, followed in read.items():
+            self._tell(name, followed.troubles)
 
     # into the store
 
@@ -307,6 +343,30 @@ class Collector:
         else:
             del self.troubles[name]
         self._on_trouble(name, why)
+
+
+async def _side_by_side(
+    followed: Mapping[TraderId, _Followed],
+    do: Callable[[TraderId, _Followed], Awaitable[None]],
+    tell: Callable[[str, str], None],
+) -> None:
+    """Do something with each, a few at a time; a fault with one hinders nobody else."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(name: TraderId, who: _Followed) -> None:
+        async with places:
+            try:
+                await do(name, who)
+            except Exception as error:  # noqa: BLE001 - what a venue or a process says is anybody's
+                tell(name, one_line(f"{type(error).__name__}: {error}"))
+
+    await asyncio.gather(*(one(name, who) for name, who in followed.items()))
+
+
+def _without(
+    followed: Mapping[TraderId, _Followed], read: Mapping[TraderId, _Followed]
+) -> dict[TraderId, _Followed]:
+    return {name: who for name, who in followed.items() if name not in read}
 
 
 def pause_s(clock: ClockState | None, rules: CollectingRules) -> float:

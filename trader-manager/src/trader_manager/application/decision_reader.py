@@ -8,15 +8,14 @@ counts, and the newest number waits for its results.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from suite.errors import SuiteError, UpstreamRefused
+from suite.errors import UpstreamRefused
 from suite.ids import TraderId, WorldId
 from trader_manager.application.agents import AgentControl
 from trader_manager.application.runtime import Sighting
 from trader_manager.domain.records import Decision
 
 _PAGE: Final = 500
-_PAGES: Final = 20
-"""Read at one time; a long backlog takes several rounds, oldest first."""
+"""Read at one time; a long backlog takes several, oldest first."""
 
 
 class DecisionReader:
@@ -41,7 +40,7 @@ class DecisionReader:
         self._trader_id = trader_id
 
     async def read(self, agents: AgentControl, sighting: Sighting) -> tuple[Decision, ...]:
-        """Read those that follow the last one, in order.
+        """Read some that follow the last one, in order; cut short, nothing of it has happened.
 
         Raises:
             SuiteError: its process does not answer.
@@ -56,19 +55,10 @@ class DecisionReader:
                 f"its decisions count anew: the newest is {newest}, {self.last} is recorded"
             )
             return ()
-        if len(told) < _PAGE or _number(told[-1]) <= self.last + 1:
-            return tuple(self._take(told, newest))
-        found: list[Decision] = []
-        for _ in range(_PAGES):
+        if len(told) == _PAGE and _number(told[-1]) > self.last + 1:
             before = self.last + _PAGE + 1
-            try:
-                told = await agents.decisions(self._trader_id, sighting, limit=_PAGE, before=before)
-            except SuiteError:
-                break  # what was found is taken in already; the next round tells the trouble
-            found += self._take(told, newest)
-            if self.last >= newest - 1:
-                break
-        return tuple(found)
+            told = await agents.decisions(self._trader_id, sighting, limit=_PAGE, before=before)
+        return tuple(self._take(told, newest))
 
     def _take(self, told: Sequence[Mapping[str, Any]], newest: int) -> list[Decision]:
         """Take a page of them in, newest first as it is told."""
