@@ -15,6 +15,7 @@ from tests.support.venue_process import VenueUnderTest, running_venue
 from tests.unit.trader_manager.test_supervisor import ScriptedStore, stored
 
 from suite.service.clock import SystemClock
+from trader_manager.adapters.agent_http import AgentHttp
 from trader_manager.adapters.local_processes import LocalProcesses
 from trader_manager.adapters.venue_access import VenueAccess
 from trader_manager.application.supervisor import Supervisor
@@ -71,8 +72,14 @@ async def report(venue: VenueUnderTest, folder: Path, *, kills: int, to: str) ->
         env={},
         seed=7,
     )
+    agents = AgentHttp()
     supervisor = Supervisor(
-        store=store, runtimes={"here": processes}, access=access, wall=wall, look_s=0.2
+        store=store,
+        runtimes={"here": processes},
+        access=access,
+        agents=agents,
+        wall=wall,
+        look_s=0.2,
     )
     supervising = asyncio.create_task(supervisor.run())
     killed = 0
@@ -88,6 +95,7 @@ async def report(venue: VenueUnderTest, folder: Path, *, kills: int, to: str) ->
     finally:
         supervising.cancel()
         await asyncio.gather(supervising, return_exceptions=True)
+        await agents.close()
         await asyncio.gather(*(processes.stop(name) for name in KINDS))
 
 

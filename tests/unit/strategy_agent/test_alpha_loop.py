@@ -21,7 +21,14 @@ from strategy_core.building import kind_of
 from strategy_core.port import Decision, Needs, Observation
 from suite.contracts.trader import TradersFileError
 from suite.contracts.venue import PlaceOrder
-from suite.errors import Conflict, NotFound, StorageError, UpstreamUnavailable
+from suite.errors import (
+    Conflict,
+    NotFound,
+    StorageError,
+    SuiteError,
+    Unauthorized,
+    UpstreamUnavailable,
+)
 
 
 class Odd:
@@ -66,6 +73,7 @@ async def test_one_that_cannot_connect_is_reported_and_the_others_run() -> None:
         (a.trader_id, a.kind, a.text) for a in alerts
     ]
     failed = alpha.instance("b")
+    assert not failed.status.lasting, "a venue comes back"
     assert not failed.use_real_exchange
     assert "simulation mode" == failed.status.connection
     with pytest.raises(Conflict, match="b is in simulation mode: no such account"):
@@ -398,3 +406,19 @@ async def test_what_stays_is_not_collected_again_once_all_are_connected() -> Non
             assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()
+
+
+async def test_a_failure_that_stays_is_told_from_one_that_may_pass() -> None:
+    """A wrong token stays wrong until a person has changed something; a start begins anew."""
+    venue = ScriptedVenue(steps=5)
+    alpha = alpha_with(venue, "a")
+    refused: list[SuiteError] = [Unauthorized("unknown token"), StorageError("disk full")]
+
+    async def connect(_: Any) -> Any:
+        raise refused.pop(0)
+
+    object.__setattr__(alpha._context, "connect", connect)
+    for lasting in (True, False):
+        await alpha.run()
+        status = alpha.instance("a").status
+        assert ("failed", lasting) == (status.state, status.lasting)

@@ -35,12 +35,16 @@ TABLE: dict[tuple[DesiredState, Actual, bool], Step] = {
     (STOPPED, "ended", False): "none",
     (STOPPED, "crashed", True): "none",
     (STOPPED, "crashed", False): "none",
+    (RUNNING, "failed", True): "restart",
+    (RUNNING, "failed", False): "restart",
+    (STOPPED, "failed", True): "stop",
+    (STOPPED, "failed", False): "stop",
 }
 
 
 def test_the_table_is_whole() -> None:
     """Wanted, seen, and whether it is the same configuration."""
-    desires, actuals = (RUNNING, STOPPED), ("absent", "running", "ended", "crashed")
+    desires, actuals = (RUNNING, STOPPED), ("absent", "running", "ended", "crashed", "failed")
     assert set(itertools.product(desires, actuals, (True, False))) == set(TABLE)
 
 
@@ -63,3 +67,14 @@ def test_after_too_many_crashes_in_a_row_the_next_start_waits(crashes: int) -> N
     assert ("start", expected) == next_step(wanted, seen, now_ms=now_ms)
     assert 0 == delay_ms(times, now_ms=now_ms + CRASH_DELAY_MS)
     assert 0 == delay_ms(times, now_ms=times[0] + CRASH_WINDOW_MS if times else 0)
+
+
+def test_a_failure_that_stays_is_not_tried_again_and_one_that_may_pass_waits_like_a_crash() -> None:
+    """A wrong token is wrong the next time too; a new configuration is always tried."""
+    wanted = Wanted(desired=RUNNING, generation=1)
+    lasting = Seen(actual="failed", generation=1, lasting=True)
+    assert ("none", 0) == next_step(wanted, lasting, now_ms=0)
+    changed = Wanted(desired=RUNNING, generation=2)
+    assert ("restart", 0) == next_step(changed, lasting, now_ms=0)
+    often = Seen(actual="failed", generation=1, crashes_ms=(1, 2, 3, 4))
+    assert ("restart", CRASH_DELAY_MS) == next_step(wanted, often, now_ms=4)

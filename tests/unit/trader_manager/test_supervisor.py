@@ -73,7 +73,10 @@ class ScriptedRuntime:
         name = launch.trader_id
         self.told.append(f"start {name} {launch.generation}")
         self.seen[name] = Sighting(
-            actual="running", generation=launch.generation, started_ms=self._wall.now_ms()
+            actual="running",
+            generation=launch.generation,
+            started_ms=self._wall.now_ms(),
+            control_url="http://agent",
         )
 
     async def stop(self, trader_id: str) -> None:
@@ -107,6 +110,23 @@ class ScriptedAccess:
         )  # fmt: skip
 
 
+class ScriptedAgents:
+    """What processes say of their traders."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.asked = 0
+
+    async def status(self, trader_id: str, sighting: Sighting) -> dict[str, Any]:
+        self.asked += 1
+        if trader_id not in self.rows:
+            raise UpstreamUnavailable("it does not answer")
+        return self.rows[trader_id]
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotFound(name)
+
+
 class Bench:
     def __init__(self, *traders: StoredTrader) -> None:
         self.wall = Wall()
@@ -114,6 +134,7 @@ class Bench:
         self.runtime = ScriptedRuntime(self.wall)
         self.other = ScriptedRuntime(self.wall)
         self.access = ScriptedAccess()
+        self.agents = ScriptedAgents()
         self.changes: list[Condition] = []
         self.supervisor = self.another()
 
@@ -123,6 +144,7 @@ class Bench:
             store=self.store,
             runtimes={"scripted": self.runtime, "other": self.other},
             access=self.access,
+            agents=self.agents,
             wall=self.wall,
             on_change=self.changes.append,
         )
@@ -283,3 +305,53 @@ async def test_the_second_of_two_managers_starts_nobody() -> None:
     bench.store.is_anothers = False
     assert ["start a 1"] == await bench.settled()
     assert "" == bench.supervisor.trouble
+
+
+async def test_one_whose_process_stays_though_it_failed_is_begun_anew() -> None:
+    """By the rule of crashes, where the failure may pass; a process is not asked at each look."""
+    bench = Bench(stored("a"))
+    await bench.settled()
+    bench.wall.ms += 10_000
+    bench.agents.rows["a"] = {"state": "running"}
+    assert [] == await bench.settled()
+    bench.agents.rows["a"] = {"state": "failed", "error": "disk full", "lasting": False}
+    asked = bench.agents.asked
+    assert [] == await bench.settled()
+    assert asked == bench.agents.asked
+    for count in range(1, CRASHES_MAX + 1):
+        bench.wall.ms += 10_000
+        assert ["stop a", "start a 1"] == await bench.settled()
+        assert count == len(bench.store.crashes)
+    bench.wall.ms += 10_000
+    assert [] == await bench.settled()
+    condition = bench.supervisor.conditions[TraderId("a")]
+    assert ("failed", "disk full") == (condition.sighting.actual, condition.sighting.reason)
+    assert ("restart", 60_000) == (condition.step, condition.waits_ms)
+    assert {"disk full"} == {crash.reason for crash in bench.store.crashes.values()}
+
+
+async def test_one_that_failed_for_good_waits_for_a_person() -> None:
+    """It is shown with its reason; one that is changed, or stopped and started, begins anew."""
+    bench = Bench(stored("a"))
+    await bench.settled()
+    bench.wall.ms += 10_000
+    bench.agents.rows["a"] = {"state": "failed", "error": "unknown token", "lasting": True}
+    for _ in range(3):
+        assert [] == await bench.settled()
+    condition = bench.supervisor.conditions[TraderId("a")]
+    assert ("failed", "unknown token", "none") == (
+        condition.sighting.actual, condition.sighting.reason, condition.step,
+    )  # fmt: skip
+    bench.want("a", generation=2)
+    assert ["stop a", "start a 2"] == await bench.settled()
+
+
+async def test_one_whose_world_has_ended_has_ended() -> None:
+    """Also while its process is there; a process that is silent is not known to have failed."""
+    bench = Bench(stored("a"), stored("b"))
+    await bench.settled()
+    bench.wall.ms += 10_000
+    bench.agents.rows["a"] = {"state": "ended"}
+    assert [] == await bench.settled()
+    seen = {name: one.sighting.actual for name, one in bench.supervisor.conditions.items()}
+    assert {"a": "ended", "b": "running"} == seen

@@ -53,6 +53,7 @@ def build(
         connections=settings.database_connections,
         timeout_s=settings.database_timeout_s,
     )
+    agents = AgentHttp()
     supervisor = Supervisor(
         store=store,
         runtimes={PROCESSES: LocalProcesses(fleet, clock)},
@@ -65,11 +66,11 @@ def build(
             env=os.environ,
             seed=settings.seed,
         ),
+        agents=agents,
         wall=clock,
         on_change=on_change,
         on_trouble=on_trouble,
     )
-    agents = AgentHttp()
     manager = TraderManager(
         store=store,
         supervisor=supervisor,

@@ -14,7 +14,7 @@ from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.driving import drive
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
-from strategy_agent.application.retrying import Retries, may_be_tried_again
+from strategy_agent.application.retrying import FINAL, Retries, may_be_tried_again
 from strategy_agent.application.status import SIMULATION, Alert, Status
 from strategy_agent.application.stopping import cancel_entries
 from strategy_agent.application.venue_world import WorldChanged
@@ -118,6 +118,7 @@ class StrategyInstance:
         self._try_now.set()
         if not self.running:
             self.failure, self.status.error, self.status.state = None, "", "starting"
+            self.status.lasting = False
             self.status.retries, self.status.stopped = 0, ""
             self._stops, self._mode = False, None
             self._settled.clear()
@@ -232,7 +233,7 @@ class StrategyInstance:
             self.status.state = "idle"
             return None
         fault, retries = self._fault_of(error), self._retries
-        self.status.error = str(fault)
+        self.status.error, self.status.lasting = str(fault), isinstance(fault, FINAL)
         lasted_s = asyncio.get_running_loop().time() - begun_s
         pause_s = None
         if may_be_tried_again(fault, self._mode, patient=self._context.patient):

@@ -57,7 +57,8 @@ class Status:
         last_verdict: the guard's on the last intent it judged.
         last_fault: why the strategy gave no decision, when it last gave none.
         missed_heartbeats: heartbeats that did not get through.
-        error: why it failed, empty otherwise; retries: how often it failed since its start.
+        error: why it failed, empty otherwise; retries: how often it failed since its start;
+            lasting: the failure stays until a person has changed something.
         alert: the last thing that a person should know; alert_ms: when that was, wall time.
         stopped: what its stop did with its orders, empty before one.
     """
@@ -85,6 +86,7 @@ class Status:
     last_fault: str = ""
     missed_heartbeats: int = 0
     error: str = ""
+    lasting: bool = False
     retries: int = 0
     alert: str = ""
     alert_ms: int = 0

@@ -45,7 +45,8 @@ class Sighting:
         control_url: of its control API, empty while there is none yet.
         control_token: for its writes.
         pid: of its process, 0 where there is none here.
-        reason: why it crashed: the last thing it said.
+        reason: why it crashed, the last thing it said; or why it failed.
+        lasting: that reason stays until a person has changed something.
     """
 
     actual: Actual
@@ -55,6 +56,7 @@ class Sighting:
     control_token: SecretStr = _NO_TOKEN
     pid: int = 0
     reason: str = ""
+    lasting: bool = False
 
 
 class Runtime(Protocol):

@@ -11,11 +11,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from suite.clock import Clock
 from suite.errors import ConfigError, StorageError, SuiteError, one_line
 from suite.ids import RunId, TraderId
+from trader_manager.application.agents import AgentControl
 from trader_manager.application.ports import CrashStore, TraderStore
 from trader_manager.application.runtime import Launch, Runtime, Sighting
 from trader_manager.domain.lifecycle import CRASH_WINDOW_MS, Seen, Step, Wanted, next_step
@@ -24,6 +25,9 @@ from trader_manager.domain.traders import Crash, StoredTrader
 _LOOK_S: Final = 1.0
 _AWAY_S: Final = 2.0
 """Until a store that is away is asked again."""
+_STATUS_MS: Final = 5_000
+"""Between two questions to a process how its trader is."""
+_STATUS_S: Final = 2.0
 _ANOTHER: Final = "another manager supervises the traders of this database; end one of the two"
 
 
@@ -78,6 +82,7 @@ class Supervisor:
         store: what is wanted.
         runtimes: by their names.
         access: the way to the venue.
+        agents: control of running traders: whether one whose process is there has failed.
         wall: the machine's clock.
         on_change: told of each trader whose condition is another than before.
         on_trouble: told why nobody is looked after; empty once they are again.
@@ -90,6 +95,7 @@ class Supervisor:
         store: SupervisedStore,
         runtimes: Mapping[str, Runtime],
         access: Access,
+        agents: AgentControl,
         wall: Clock,
         on_change: Callable[[Condition], None] = lambda _: None,
         on_trouble: Callable[[str], None] = lambda _: None,
@@ -98,6 +104,8 @@ class Supervisor:
         self._store = store
         self._runtimes = runtimes
         self._access = access
+        self._agents = agents
+        self._rows: dict[TraderId, tuple[int, int, Mapping[str, Any]]] = {}
         self._wall = wall
         self._on_change = on_change
         self._on_trouble = on_trouble
@@ -170,6 +178,7 @@ class Supervisor:
                 await runtime.forget(name)
             if trader is None:
                 self.conditions.pop(name, None)
+                self._rows.pop(name, None)
             else:
                 await self._attend(trader)
         except Exception as error:  # noqa: BLE001 - a runtime is anybody's code
@@ -190,12 +199,13 @@ class Supervisor:
 
     async def _attend(self, trader: StoredTrader) -> None:
         runtime = self._runtime(trader)
-        sighting = await runtime.look(trader.trader_id)
+        sighting = await self._as_it_says(trader, await runtime.look(trader.trader_id))
         wanted = Wanted(desired=trader.desired, generation=trader.generation)
         seen = Seen(
             actual=sighting.actual,
             generation=sighting.generation,
             crashes_ms=await self._crashes(trader, sighting),
+            lasting=sighting.lasting,
         )
         step, waits_ms = next_step(wanted, seen, now_ms=self._wall.now_ms())
         before = self.conditions.get(trader.trader_id)
@@ -218,9 +228,34 @@ class Supervisor:
             await runtime.start(launch)
         self._note(Condition(trader=trader, sighting=await runtime.look(trader.trader_id)))
 
+    async def _as_it_says(self, trader: StoredTrader, sighting: Sighting) -> Sighting:
+        """Ask a process what its trader does: it stays where that has failed for good."""
+        if sighting.actual != "running" or not sighting.control_url:
+            return sighting
+        row = await self._row(trader.trader_id, sighting)
+        if row.get("state") == "ended":
+            return replace(sighting, actual="ended")
+        if row.get("state") != "failed":
+            return sighting
+        reason, lasting = str(row.get("error", "")), bool(row.get("lasting"))
+        return replace(sighting, actual="failed", reason=one_line(reason), lasting=lasting)
+
+    async def _row(self, name: TraderId, sighting: Sighting) -> Mapping[str, Any]:
+        """Read what a process says of its trader, not at each look; nothing where it is silent."""
+        now_ms = self._wall.now_ms()
+        asked_ms, started_ms, row = self._rows.get(name, (0, -1, {}))
+        if started_ms == sighting.started_ms and 0 <= now_ms - asked_ms < _STATUS_MS:
+            return row
+        row = {}
+        with suppress(SuiteError, TimeoutError):
+            async with asyncio.timeout(_STATUS_S):
+                row = await self._agents.status(name, sighting)
+        self._rows[name] = now_ms, sighting.started_ms, row
+        return row
+
     async def _crashes(self, trader: StoredTrader, sighting: Sighting) -> tuple[int, ...]:
         """Note a crash, once, and read those of late."""
-        if sighting.actual != "crashed":
+        if sighting.actual not in {"crashed", "failed"}:
             return ()
         crash = Crash(
             trader_id=trader.trader_id,

@@ -1,7 +1,8 @@
 """From what is wanted of a trader and what is seen of it to what has to be done.
 
-A start counts from the moment before it is carried out, so that a trader that takes the manager
-down with it is not started again and again. Source of the restart rule: `docs/trader-manager.md`.
+A crash is an end of a run that nobody asked for: its process is gone without the result of its
+world, or is there and its run has failed for good. It counts once, from when it is seen. Source of
+the restart rule: `docs/trader-manager.md`.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ from typing import Final, Literal
 
 from trader_manager.domain.traders import DesiredState
 
-Actual = Literal["absent", "running", "ended", "crashed"]
-"""What is seen of a trader: `ended` came to its end in order, as did its world."""
+Actual = Literal["absent", "running", "ended", "crashed", "failed"]
+"""What is seen of a trader: `ended` came to its end in order, as did its world; the process of one
+that `failed` is there, and does nothing any more."""
 Step = Literal["start", "restart", "stop", "none"]
 
 CRASHES_MAX: Final = 3
@@ -41,13 +43,14 @@ class Seen:
     Attributes:
         actual: what it is doing.
         generation: of the configuration that it was started with; 0 where it was not.
-        crashes_ms: when it was started without having come to an orderly end since, epoch ms,
-            rising, the present start not among them.
+        crashes_ms: when crashes of late were seen, the present one included, epoch ms, rising.
+        lasting: why it failed stays until a person has changed something.
     """
 
     actual: Actual
     generation: int = 0
     crashes_ms: tuple[int, ...] = ()
+    lasting: bool = False
 
 
 def next_step(wanted: Wanted, seen: Seen, *, now_ms: int) -> tuple[Step, int]:
@@ -62,13 +65,16 @@ def next_step(wanted: Wanted, seen: Seen, *, now_ms: int) -> tuple[Step, int]:
         The step, and how long it has to wait yet, ms; 0 for at once.
     """
     if wanted.desired is DesiredState.STOPPED:
-        return ("stop", 0) if seen.actual == "running" else ("none", 0)
-    if seen.actual == "running":
-        changed = seen.generation != wanted.generation
-        return ("restart", 0) if changed else ("none", 0)
-    if seen.actual == "ended" and seen.generation == wanted.generation:
+        return ("stop", 0) if seen.actual in {"running", "failed"} else ("none", 0)
+    changed = seen.generation != wanted.generation
+    if seen.actual in {"running", "failed"} and changed:
+        return "restart", 0
+    if seen.actual == "running" or (seen.actual == "failed" and seen.lasting):
         return "none", 0
-    return "start", delay_ms(seen.crashes_ms, now_ms=now_ms)
+    if seen.actual == "ended" and not changed:
+        return "none", 0
+    step: Step = "restart" if seen.actual == "failed" else "start"
+    return step, delay_ms(seen.crashes_ms, now_ms=now_ms)
 
 
 def delay_ms(crashes_ms: Sequence[int], *, now_ms: int) -> int:
