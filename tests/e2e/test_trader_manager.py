@@ -134,13 +134,15 @@ def test_a_fleet_outlives_its_manager_and_each_trader_its_own_death(
         assert 200 == manager.ask("POST", "/traders/dora/stop").status_code
         eventually(lambda: manager.traders()["dora"]["actual"] == "absent", limit_s=60)
         assert not _lives(pids["dora"])
-        assert 200 == manager.ask("DELETE", "/traders/dora").status_code
+        assert 200 == manager.ask("DELETE", "/traders/dora?force=true").status_code
         told = manager.ask("POST", "/run-once", reason="now").json()
         assert ({"anna", "carl"}, {}) == (set(told["done"]), told["refused"])
         assert manager.ask("GET", "/traders/carl/decisions").json()["decisions"]
         done = manager.ask("POST", "/stop-all").json()["done"]
         assert {"anna", "carl"} == set(done)
         eventually(lambda: not any(map(_lives, pids.values())), limit_s=60)
+        refused = manager.ask("DELETE", "/traders/anna")
+        assert (409, "anna holds BTC: flatten it first") == (refused.status_code, refused.text)
 
 
 def test_what_cannot_be_is_refused_with_its_reason(venue: VenueUnderTest, home: Path) -> None:

@@ -10,6 +10,7 @@ from trader_manager.adapters.agent_http import AgentHttp
 from trader_manager.adapters.local_processes import LocalProcesses
 from trader_manager.adapters.postgres import PostgresStore
 from trader_manager.adapters.venue_access import VenueAccess
+from trader_manager.adapters.venue_reads import VenueReadsHttp
 from trader_manager.application.config_loader import ConfigLoader
 from trader_manager.application.fleet import TraderManager
 from trader_manager.application.supervisor import Condition, Supervisor
@@ -25,6 +26,7 @@ class Container:
 
     store: PostgresStore
     agents: AgentHttp
+    venue: VenueReadsHttp
     supervisor: Supervisor
     manager: TraderManager
 
@@ -53,7 +55,7 @@ def build(
         connections=settings.database_connections,
         timeout_s=settings.database_timeout_s,
     )
-    agents = AgentHttp()
+    agents, venue = AgentHttp(), VenueReadsHttp(settings.trading_url)
     supervisor = Supervisor(
         store=store,
         runtimes={PROCESSES: LocalProcesses(fleet, clock)},
@@ -76,6 +78,9 @@ def build(
         supervisor=supervisor,
         agents=agents,
         loader=ConfigLoader(os.environ),
+        venue=venue,
         runtime=PROCESSES,
     )
-    return Container(store=store, agents=agents, supervisor=supervisor, manager=manager)
+    return Container(
+        store=store, agents=agents, venue=venue, supervisor=supervisor, manager=manager
+    )

@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
                     await supervising
         finally:
             await parts.agents.close()
+            await parts.venue.close()
             await parts.store.close()
 
     def bug_of(task: asyncio.Task[None]) -> None:

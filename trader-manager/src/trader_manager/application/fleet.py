@@ -11,9 +11,11 @@ from suite.errors import BadRequest, Conflict, NotFound, SuiteError
 from suite.ids import AccountId, TraderId
 from trader_manager.application.agents import AgentControl, Command
 from trader_manager.application.config_loader import ConfigLoader
+from trader_manager.application.held import held_coins
 from trader_manager.application.ports import Store
 from trader_manager.application.runtime import Sighting
 from trader_manager.application.supervisor import Condition, Supervisor
+from trader_manager.application.venue_reads import VenueReads
 from trader_manager.domain.traders import DesiredState, StoredTrader, WantedTrader
 
 
@@ -53,6 +55,7 @@ class TraderManager:
         supervisor: brings it about.
         agents: control of running traders.
         loader: judges what somebody wrote down.
+        venue: says which positions there are.
         runtime: where traders run that name none.
     """
 
@@ -63,12 +66,14 @@ class TraderManager:
         supervisor: Supervisor,
         agents: AgentControl,
         loader: ConfigLoader,
+        venue: VenueReads,
         runtime: str,
     ) -> None:
         self._store = store
         self._supervisor = supervisor
         self._agents = agents
         self._loader = loader
+        self._venue = venue
         self._runtime = runtime
 
     # what is wanted
@@ -105,11 +110,13 @@ class TraderManager:
 
         Raises:
             BadRequest: something in the entry is wrong.
-            Conflict: it was changed meanwhile, or its account is taken.
+            Conflict: it was changed meanwhile, its account is taken, or nobody would look after a
+                position that it holds, or may hold.
             NotFound: there is no such trader.
         """
         wanted = self._wanted(entry, "", DesiredState.STOPPED)
         before = await self._get(wanted.trader_id)
+        await self._check_kept(before, wanted)
         wanted = WantedTrader(
             trader_id=before.trader_id,
             spec=wanted.spec,
@@ -121,17 +128,20 @@ class TraderManager:
         self._supervisor.wake()
         return changed
 
-    async def remove_trader(self, trader_id: str) -> None:
+    async def remove_trader(self, trader_id: str, *, force: bool = False) -> None:
         """End a trader and forget it; what it did stays written.
+
+        Args:
+            trader_id: whom.
+            force: whatever it holds; somebody else looks after that.
 
         Raises:
             NotFound: there is none.
-            Conflict: it holds a position, which nobody would look after.
+            Conflict: it holds a position, or that is not known: nobody would look after it.
         """
-        view = await self.get_trader(trader_id)
-        if view.status is not None and view.status.get("positions"):
-            held = ", ".join(view.status["positions"])
-            raise Conflict(f"{trader_id} holds {held}: flatten it first")
+        trader = await self._get(trader_id)
+        if not force and (held := await held_coins(self._venue, trader)):
+            raise Conflict(f"{trader_id} holds {', '.join(held)}: flatten it first")
         await self._store.remove_trader(TraderId(trader_id))
         self._supervisor.wake()
 
@@ -266,6 +276,21 @@ class TraderManager:
             desired=desired,
             runtime=runtime or self._runtime,
         )
+
+    async def _check_kept(self, before: StoredTrader, wanted: WantedTrader) -> None:
+        """Refuse a change that leaves a position to nobody.
+
+        Raises:
+            Conflict: another account while this one holds something, or without a coin it holds.
+        """
+        moves = wanted.account_id != before.account_id
+        if not moves and wanted.spec.get("symbols") == before.spec.get("symbols"):
+            return
+        (spec,) = self._loader.load({"traders": [dict(wanted.spec)]}).traders
+        kept = () if moves else spec.symbols
+        left = [coin for coin in await held_coins(self._venue, before) if coin not in kept]
+        if left:
+            raise Conflict(f"{before.trader_id} holds {', '.join(left)}: flatten it first")
 
     async def _get(self, trader_id: str) -> StoredTrader:
         try:

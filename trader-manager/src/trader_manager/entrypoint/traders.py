@@ -76,8 +76,11 @@ def make_router(manager: TraderManager, supervisor: Supervisor) -> APIRouter:
         return _wanted(await manager.change_trader(entry, generation=body.generation))
 
     @router.delete("/traders/{trader_id}", summary="End a trader that is flat, and forget it")
-    async def remove(trader_id: str) -> dict[str, Any]:
-        await manager.remove_trader(trader_id)
+    async def remove(
+        trader_id: str,
+        force: Annotated[bool, Query(description="whatever it holds")] = False,  # noqa: FBT002
+    ) -> dict[str, Any]:
+        await manager.remove_trader(trader_id, force=force)
         return {"removed": trader_id}
 
     @router.get("/traders/{trader_id}/decisions", summary="Decisions, newest first")
