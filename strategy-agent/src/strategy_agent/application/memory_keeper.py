@@ -26,7 +26,7 @@ class MemoryKeeper:
 
     Where the disk refuses it in real time, what reduces or cancels goes out all the same: exits do
     not wait for a person to clear a disk. What adds risk is held back, as a crash now would forget
-    it. A simulated run fails instead.
+    it. In lockstep, where time waits, the run fails instead.
 
     Args:
         spec: the trader.
@@ -59,13 +59,13 @@ class MemoryKeeper:
             now_ms: the venue's time at its last reply.
 
         Raises:
-            StorageError: it cannot be kept, and the world is a simulated one.
+            StorageError: it cannot be kept, and the world is in lockstep.
         """
         self._asked, self._now_ms = request, now_ms
         try:
             await self._write(self._picture(now_ms, request))
         except StorageError as error:
-            if self._parts.clock.mode != "wall":
+            if self._parts.clock.mode == "lockstep":
                 raise
             self.fault = error
             orders = tuple(action for action in request.orders if not adds_risk(action))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.command_queue import CommandQueue
@@ -16,13 +16,18 @@ from strategy_core.asking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.journal import DecisionRecord
 from strategy_core.memory import TraderMemory
+from strategy_core.orders.memory import fill_key
 from strategy_core.port import Decision, Observation
 from strategy_core.risk.commands import Command, Pause, Resume
 from strategy_core.risk.status import StatusChange, StatusMachine
 from suite.contracts.clock import AccountView, WaitReply
+from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import Action
 from suite.enums import TraderStatus
 from suite.errors import Conflict, StorageError
+
+_FILLS_KNOWN: Final = 2000
+"""The latest fills, by which one that is told again is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,8 @@ class WatchedRun:
         self._alerts = alerts
         self._keeper: MemoryKeeper | None = None
         self._journal: Journal | None = None
-        self._real_time = False
+        self._goes_on = False
+        self._fills: dict[str, None] = {}
         self._refused: set[str] = set()
         self._waiting: list[_Asked] = []
         self._carried: list[_Asked] = []
@@ -80,7 +86,7 @@ class WatchedRun:
     def connected(self, parts: Parts) -> None:
         """Learn where the next run keeps what it remembers and tells."""
         self._journal, self.store = parts.journal, parts.memory
-        self._real_time = parts.clock.mode == "wall"
+        self._goes_on = parts.clock.mode != "lockstep"  # a full disk holds back no exit
         presence = parts.presence
         presence.on_change = lambda: self._see_venue(presence)
         self._see_venue(presence)
@@ -222,7 +228,7 @@ class WatchedRun:
         try:
             self.store.keep_commands(self.queue.lasting)
         except StorageError as refused:
-            if not self._real_time:
+            if not self._goes_on:
                 raise
             fault = refused
         self._disk_refuses("commands_not_kept", fault)
@@ -245,7 +251,7 @@ class WatchedRun:
         """See what the venue answered."""
         status, self.urgent = self._status, False
         status.state, status.now_ms = "running", reply.now_ms
-        status.fills += len(reply.fills)
+        status.fills += sum(map(self._is_new, reply.fills))
         turns, self._next_turns = self._next_turns, []
         for told in (told for told in turns if not told.done()):
             told.set_result("its turn has begun")
@@ -253,6 +259,15 @@ class WatchedRun:
             self.see_account(reply.account)
         if reply.snapshots:
             self.see_market(reply.snapshots)
+
+    def _is_new(self, fill: UserFill) -> bool:
+        """Whether a fill is told for the first time; a join tells the latest again."""
+        key = fill_key(fill)
+        known = key in self._fills
+        self._fills[key] = None
+        while len(self._fills) > _FILLS_KNOWN:
+            del self._fills[next(iter(self._fills))]
+        return not known
 
     def moved(self, memory: TraderMemory) -> None:
         """See what the trader may do after this move, and why."""
@@ -308,7 +323,7 @@ class WatchedRun:
             try:
                 self._journal.write("decision", record)
             except StorageError as fault:
-                if not self._real_time:
+                if not self._goes_on:
                     raise
                 self._disk_refuses("journal_not_kept", fault)
             else:
