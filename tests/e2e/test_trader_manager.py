@@ -50,12 +50,13 @@ class Manager:
 
 
 @contextmanager
-def managing(folder: Path, venue: VenueUnderTest, *options: str) -> Iterator[Manager]:
+def managing(folder: Path, venue: VenueUnderTest, *options: str, **more: str) -> Iterator[Manager]:
     """Serve a manager; what it has started runs on when the context closes."""
     env = os.environ | {
         "TRADING_URL": venue.url,
         "VENUE_OPERATOR_TOKEN": venue.token("operator"),
         "TRADER_MANAGER_LOG_FORMAT": "json",
+        **more,
     }
     with (
         (folder / "manager.log").open("a") as log,
@@ -149,7 +150,8 @@ def test_what_cannot_be_is_refused_with_its_reason(venue: VenueUnderTest, home: 
     """Each in one line, and nothing of it is half done."""
     entry: dict[str, Any] = {"strategy": "hodl", "symbol": "BTC", "trader_id": "anna"}
     bad = {"trader_id": "odd", "strategy": "hold", "initial_balance": -1, "symbol": "BTC"}
-    with managing(home, venue) as manager:
+    tokens = '{"lost": "act_of_an_account_that_nobody_has_ever_opened"}'
+    with managing(home, venue, TRADER_TOKENS=tokens) as manager:
 
         def refused(method: str, path: str, **body: Any) -> tuple[int, str]:
             reply = manager.ask(method, path, **body)
@@ -174,4 +176,39 @@ def test_what_cannot_be_is_refused_with_its_reason(venue: VenueUnderTest, home: 
         assert 201 == manager.ask("POST", "/traders", entry=plugin).status_code
         found = eventually(lambda: manager.traders()["plug"]["reason"], limit_s=60)
         assert "nowhere" in found
-        assert {"anna", "plug"} == set(manager.traders())
+        lost = {**entry, "trader_id": "lost"}
+        assert 201 == manager.ask("POST", "/traders", entry=lost).status_code
+        eventually(lambda: manager.traders()["lost"]["actual"] == "failed", limit_s=60)
+        row = manager.traders()["lost"]
+        assert ("none", True) == (row["step"], "token" in row["reason"]), row
+        assert {"anna", "lost", "plug"} == set(manager.traders())
+
+
+def test_the_second_manager_of_a_database_starts_nobody(
+    venue: VenueUnderTest, home: Path, tmp_path: Path
+) -> None:
+    """It says so, serves what is stored, and takes over when the first is gone."""
+    database = f"embedded://{home}/var/pg"
+    other = tmp_path / "other"
+    other.mkdir()
+    with (
+        managing(other, venue, DATABASE_URL=database) as second,
+        managing(home, venue, DATABASE_URL=database) as first,
+    ):
+        try:
+            entry = {"strategy": "hodl", "symbol": "BTC", "trader_id": "anna"}
+            assert 200 == httpx.get(second.url + "/ready").status_code
+            assert "another manager" in eventually(lambda: _trouble(first), limit_s=20)
+            assert 201 == first.ask("POST", "/traders", entry=entry).status_code
+            eventually(lambda: second.state("anna") == "running", limit_s=60)
+            assert 0 == first.traders()["anna"]["pid"]
+            second.process.kill()
+            eventually(lambda: not _trouble(first), limit_s=30)
+            eventually(lambda: "already" in first.traders()["anna"]["problem"], limit_s=20)
+            assert 0 == first.traders()["anna"]["pid"], "its account is that of the other folder"
+        finally:
+            _end_traders(other)
+
+
+def _trouble(manager: Manager) -> str:
+    return str(manager.ask("GET", "/traders").json()["trouble"])

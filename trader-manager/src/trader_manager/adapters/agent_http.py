@@ -47,10 +47,12 @@ class AgentHttp:
     async def status(self, trader_id: str, sighting: Sighting) -> Mapping[str, Any]:
         """Read the row of one trader in the status of its process."""
         answer = await self._ask("GET", "/status", trader_id, sighting)
-        for row in answer["traders"]:
-            if row["trader_id"] == trader_id:
-                found: Mapping[str, Any] = row
-                return found
+        rows = answer.get("traders") if isinstance(answer, dict) else None
+        if not isinstance(rows, list):
+            raise _not_an_agent(trader_id)
+        for row in rows:
+            if isinstance(row, dict) and row.get("trader_id") == trader_id:
+                return row
         raise NotFound(f"the process of {trader_id} does not know it")
 
     async def decisions(
@@ -94,4 +96,8 @@ class AgentHttp:
         try:
             return msgspec.json.decode(reply.content)
         except msgspec.DecodeError:
-            raise UpstreamRefused(f"{trader_id} does not answer as a strategy-agent does") from None
+            raise _not_an_agent(trader_id) from None
+
+
+def _not_an_agent(trader_id: str) -> UpstreamRefused:
+    return UpstreamRefused(f"{trader_id} does not answer as a strategy-agent does")
