@@ -82,15 +82,16 @@ async def report(venue: VenueUnderTest, folder: Path, *, kills: int, to: str) ->
         look_s=0.2,
     )
     supervising = asyncio.create_task(supervisor.run())
-    killed = 0
+    killed, last_percent = 0, 0.0
     try:
         while not (status := await world.get())["finished"]:
-            await asyncio.sleep(draw.uniform(0.1, 1.0) if killed < kills else 0.3)
+            await asyncio.sleep(draw.uniform(0.02, 0.2))
             victim = await processes.look(draw.choice(list(KINDS)))
-            if killed < kills and status["percent"] > 0 and victim.pid:
+            moved = status["percent"] > last_percent  # time goes on, so all are in the middle
+            if killed < kills and moved and victim.pid:
                 os.kill(victim.pid, signal.SIGKILL)
                 store.crashes.clear()  # no pause after crashes in a row
-                killed += 1
+                killed, last_percent = killed + 1, status["percent"]
         return await world.get("/report"), killed
     finally:
         supervising.cancel()
