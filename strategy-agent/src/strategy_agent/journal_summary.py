@@ -44,6 +44,25 @@ class JournalSummary:
     alerts: Counter[str] = field(default_factory=Counter)
     unread: int = 0
     tally: GuardTally = field(default_factory=GuardTally)
+    _last: DecisionRecord | None = None
+
+    def take(self, record: DecisionRecord) -> None:
+        """Take in a turn; one that is told again, as after a kill, is the same."""
+        last = self._last
+        if last is None or last.decision != record.decision:
+            self.close()
+        elif record.results is None:
+            return
+        self._last = record
+
+    def close(self) -> None:
+        """Count the last turn: none comes that tells it again."""
+        record, self._last = self._last, None
+        if record is not None:
+            self.from_ms = self.from_ms or record.now_ms
+            self.trader_id, self.to_ms = record.trader_id, record.now_ms
+            self.turns += 1
+            self.tally.add(record)
 
 
 def summarize(file: Path) -> JournalSummary:
@@ -68,10 +87,8 @@ def summarize(file: Path) -> JournalSummary:
         elif line.type == "alert":
             summary.alerts[str(line.alert.get("kind"))] += 1
         elif record is not None:
-            summary.from_ms = summary.from_ms or record.now_ms
-            summary.trader_id, summary.to_ms = record.trader_id, record.now_ms
-            summary.turns += 1
-            summary.tally.add(record)
+            summary.take(record)
+    summary.close()
     if not summary.turns:
         raise BadRequest(f"{file} has no turn of a trader in its last run")
     return summary

@@ -1,8 +1,10 @@
 """What a journal tells of a whole run: real records, written and read back."""
 
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.unit.strategy_core.fake_venue import FakeVenue, drive, spec_of
 from tests.unit.strategy_core.market import START_MS
@@ -41,6 +43,22 @@ def written(folder: Path, records: list[DecisionRecord], **limits: int) -> Path:
     file.write("alert", {"kind": "decision", "text": "ValueError: no idea"})
     file.close()
     return folder / "t.jsonl"
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_turn_that_is_told_twice_counts_once(tmp_path: Path, again: bool) -> None:
+    """A process that was killed before it remembered a turn is answered again, or not any more."""
+    run = drive(FakeVenue(steps=6), spec_of("flat"), strategy=Eventful())
+    for last in range(1, 7):
+        lost = msgspec.structs.replace(run.records[last - 1], results=None)
+        repeated = [*run.records[:last], *([] if again else [lost]), *run.records[last - again :]]
+        folder = tmp_path / str(last)
+        summary = summarize(written(folder, repeated))
+        assert (6, run.result.guards) == (summary.turns, summary.tally.summary())
+        with closing(JournalFile(folder, "t")) as journal:
+            rows = journal.decisions(2)
+        assert [6, 5] == [row["decision"] for row in rows]
+        assert all(row["results"] is not None for row in rows)
 
 
 def test_a_journal_says_what_the_run_itself_says(tmp_path: Path) -> None:

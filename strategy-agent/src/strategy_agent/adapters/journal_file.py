@@ -6,7 +6,7 @@ status, exit and alert, `{"type": "decision", "decision": {...}}`; it ends with
 
 A file that has grown to its limit is put aside as `<trader>.1.jsonl`, older ones as `.2` and so on;
 the oldest beyond `keep` is removed. A line that a crash cut short is left as it is and skipped by
-readers.
+readers. A turn may be told twice, one after the other, where a process was killed in between.
 """
 
 import os
@@ -73,7 +73,8 @@ class JournalFile:
     def decisions(self, limit: int, before: int | None = None) -> list[dict[str, Any]]:
         """Read decisions of the present run back, newest first.
 
-        Only as much of the file is read as is needed.
+        Only as much of the file is read as is needed. A turn that is there twice, as its process
+        was killed before it remembered that it had told it, is one: the last that was answered.
 
         Args:
             limit: how many at most.
@@ -89,10 +90,13 @@ class JournalFile:
                 case {"type": "run", "run": {"continued": False}}:
                     break  # the numbers of an earlier run have nothing to do with these
                 case {"type": "decision", "decision": {"decision": int(number)} as decision}:
-                    if before is None or number < before:
+                    if found and found[-1].get("decision") == number:
+                        if found[-1].get("results") is None:
+                            found[-1] = decision
+                    elif len(found) >= limit:
+                        break
+                    elif before is None or number < before:
                         found.append(decision)
-            if len(found) >= limit:
-                break
         return found
 
     def close(self) -> None:
