@@ -135,6 +135,31 @@ async def test_a_failure_for_good_leaves_no_request_once_the_disk_takes_it(disk:
     await alpha.close()
 
 
+@pytest.mark.parametrize("mode", ["lockstep", "wall"])
+async def test_a_run_that_fails_in_the_middle_of_a_turn_leaves_the_memory_of_before(
+    mode: str,
+) -> None:
+    """Half of a turn is no memory: fills that were told are counted by no limit yet."""
+    venue = ScriptedVenue(sleeps=True)
+    venue.mode = mode
+    alpha = await begun(venue)
+    one, before = alpha.instance(), kept(venue)
+    resting(venue, one, oid=77)
+
+    def fail() -> tuple[()]:
+        raise RuntimeError("a bug")
+
+    one.run.queue.take = fail  # type: ignore[method-assign]
+    venue.accounts["a"].wake()
+    await one.finished()
+    assert ("failed", [77]) == (
+        one.status.state, [order.oid for order in venue.accounts["a"].cancelled]
+    )  # fmt: skip
+    before.memory.run.give_up()
+    assert msgspec.structs.replace(before, request=None) == kept(venue)
+    assert [(1, True)] == decided(venue)
+
+
 async def test_an_ended_world_leaves_nothing_though_its_result_cannot_be_kept() -> None:
     venue = ScriptedVenue(steps=2)
     write = venue.journal("a").write

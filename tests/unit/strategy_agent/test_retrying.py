@@ -55,7 +55,7 @@ async def test_a_run_that_fails_cancels_its_entries_and_is_tried_again(fault: Ex
     resting(venue, alpha.instance(), oid=7)
     steps.fault = fault
     alpha.run_once()
-    await until(lambda: status.state == "retrying")
+    await until(lambda: status.state == "retrying" and bool(steps.cancelled))
     assert [7] == [order.oid for order in steps.cancelled][:1]
     assert (str(fault) in status.error, True) == (True, status.retries >= 1)
     assert "tried again in 0.05 s" in alerts[-1].text

@@ -106,7 +106,7 @@ async def drive(
     if kept is None and parts.clock.mode == "wall":
         memory.epoch = f"{parts.clock.now_ms:x}"
     mind = StrategyMemoryKeeper(make, spec, memory, watcher.forgot, budget_s=context.quick_s)
-    keeper = MemoryKeeper(spec, parts, memory, now_ms=None if kept is None else kept.now_ms)
+    keeper = MemoryKeeper(spec, parts, memory, kept=kept)
     watcher.began(keeper, parts.memory.load_commands())
     run = {
         "trader_id": spec.trader_id,

@@ -32,7 +32,7 @@ class MemoryKeeper:
         spec: the trader.
         parts: of the trader.
         memory: the loop's.
-        now_ms: the venue's time that it was last kept at, None where nothing of it is kept.
+        kept: what it was read from, None for a fresh one.
 
     Attributes:
         memory: the loop's.
@@ -40,14 +40,14 @@ class MemoryKeeper:
     """
 
     def __init__(
-        self, spec: TraderSpec, parts: Parts, memory: TraderMemory, *, now_ms: int | None
+        self, spec: TraderSpec, parts: Parts, memory: TraderMemory, *, kept: Kept | None
     ) -> None:
         self.memory = memory
         self.fault: StorageError | None = None
         self._spec = spec
         self._digest = digest_of_trader(spec)
         self._parts = parts
-        self._now_ms = now_ms
+        self._last = b"" if kept is None else parts.memory.encode(kept)
         self._asked: WaitRequest | None = None
         self._unwritten = b""
 
@@ -61,9 +61,9 @@ class MemoryKeeper:
         Raises:
             StorageError: it cannot be kept, and the world is in lockstep.
         """
-        self._asked, self._now_ms = request, now_ms
+        self._asked, self._last = request, self._picture(now_ms, request)
         try:
-            await self._write(self._picture(now_ms, request))
+            await self._write(self._last)
         except StorageError as error:
             if self._parts.clock.mode == "lockstep":
                 raise
@@ -77,14 +77,18 @@ class MemoryKeeper:
         """Let go of the request whose answer never comes; the next run begins with a join.
 
         Whoever cancels orders past the loop must do so, or a reply from before that would be
-        believed. `finish` writes it.
+        believed. `finish` writes it: the memory as it was with that request, for a run that ends in
+        the middle of a turn may have half of it.
 
         Returns:
             The record of that turn, None where there is none.
         """
         pending = self.memory.run.give_up()
-        if self._now_ms is not None:
-            self._unwritten = self._picture(self._now_ms, None)
+        if self._last:
+            left = msgspec.json.decode(self._last, type=Kept)
+            left.memory.run.give_up()
+            left = msgspec.structs.replace(left, request=None)
+            self._last = self._unwritten = self._parts.memory.encode(left)
         return pending
 
     async def finish(self) -> None:
@@ -103,7 +107,7 @@ class MemoryKeeper:
         Raises:
             StorageError: it cannot be removed.
         """
-        self._now_ms = None
+        self._last = b""
         self._parts.memory.forget()
 
     async def _write(self, content: bytes) -> None:
@@ -121,7 +125,7 @@ class MemoryKeeper:
         if fault is not None:
             raise fault
 
-    def _picture(self, now_ms: int, request: WaitRequest | None) -> bytes:
+    def _picture(self, now_ms: int, request: WaitRequest) -> bytes:
         parts = self._parts
         return parts.memory.encode(
             Kept(

@@ -299,7 +299,7 @@ class MemoryStore(Protocol):
         ...
 
     def encode(self, kept: Kept) -> bytes:
-        """Take a picture of a memory, which may change after that."""
+        """Take a picture of a memory, which may change after that: JSON, empty to keep none."""
         ...
 
     def write(self, content: bytes) -> None:
