@@ -54,7 +54,8 @@ class Status:
             them without a decision; both since the process began.
         deciding_since_ms: machine's time at which the present question was put, 0 without one.
         fills: since the process began.
-        last_verdict: the guard's on the last intent it judged.
+        last_verdict: the guard's on the last decision it judged: the first that kept something
+            back, where one did.
         last_fault: why the strategy gave no decision, when it last gave none.
         missed_heartbeats: heartbeats that did not get through.
         error: why it failed, empty otherwise; retries: how often it failed since its start;

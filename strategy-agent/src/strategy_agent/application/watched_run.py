@@ -318,7 +318,8 @@ class WatchedRun:
                 told = f"{change.event} by {change.actor} refused: {change.refused}"
                 self._alerts.tell("command", told)
         if record.verdicts:
-            self._status.last_verdict = str(record.verdicts[-1])
+            kept_back = (one for one in record.verdicts if one.outcome != "accepted")
+            self._status.last_verdict = str(next(kept_back, record.verdicts[-1]))
         if self._journal is not None:
             try:
                 self._journal.write("decision", record)
