@@ -158,6 +158,6 @@ class DataGap(SuiteError):
 
 
 def one_line(text: str) -> str:
-    """Fold text into one line of readable length."""
-    line = " ".join(text.split())
+    """Fold text into one line of readable length, of whole characters."""
+    line = " ".join(text.encode(errors="replace").decode().split())
     return line if len(line) <= 500 else f"{line[:497]}..."

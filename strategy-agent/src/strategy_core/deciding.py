@@ -72,6 +72,7 @@ def _well_formed(decision: object) -> Decision:
         raise TypeError(f"until_ms {until_ms!r}, not a time in whole milliseconds")
     if not isinstance(reasoning, str):
         raise TypeError(f"reasoning of type {type(reasoning).__name__}, not a text")
+    _check_writable(reasoning, "reasoning")
     fields: dict[str, Any] = {}
     if decision.wake_on is not NOTHING_EARLIER:
         fields["wake_on"] = _read(decision.wake_on, WakeOn, "wake_on")
@@ -82,8 +83,22 @@ def _well_formed(decision: object) -> Decision:
     return replace(decision, **fields) if fields else decision
 
 
+def _check_writable(value: Any, name: str) -> None:
+    """Refuse half of a character: no journal can be written with it.
+
+    Raises:
+        ValueError: there is one.
+    """
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} with a text that is not Unicode") from None
+
+
 def _read(value: Any, kind: Any, name: str) -> Any:
     try:
-        return msgspec.convert(msgspec.to_builtins(value, builtin_types=(Decimal,)), kind)
+        read = msgspec.convert(msgspec.to_builtins(value, builtin_types=(Decimal,)), kind)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
         raise ValueError(f"wrong {name}: {error}") from None
+    _check_writable(read, name)
+    return read
