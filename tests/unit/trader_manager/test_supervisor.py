@@ -46,7 +46,7 @@ class ScriptedStore:
     async def list_traders(self, *, with_removed: bool = False) -> tuple[StoredTrader, ...]:
         if self.is_away:
             raise UpstreamUnavailable("the database does not answer")
-        return tuple(self.traders.values())
+        return tuple(one for one in self.traders.values() if with_removed or not one.removed_ms)
 
     async def save_crash(self, crash: Crash) -> Crash:
         noted = replace(crash, crashed_ms=self._wall.now_ms())
@@ -170,7 +170,7 @@ async def test_each_is_started_stopped_changed_and_removed_once() -> None:
     bench.want("a", desired=STOPPED, generation=3)
     assert ["stop a"] == await bench.settled()
     assert [] == await bench.settled()
-    del bench.store.traders[TraderId("b")]
+    bench.want("b", removed_ms=7)
     assert ["stop b"] == await bench.settled()
     assert ("a",) == await bench.runtime.known()
     assert [] == await bench.settled()
@@ -260,11 +260,22 @@ async def test_one_removed_while_nobody_looked_is_ended() -> None:
     """The manager was down, or died before it ended the process."""
     bench = Bench(stored("a"), stored("b"))
     await bench.settled()
-    del bench.store.traders[TraderId("a")]
+    bench.want("a", removed_ms=7)
     bench.supervisor = bench.another()
     assert ["stop a"] == await bench.settled()
     assert ("b",) == await bench.runtime.known()
     assert {"b"} == set(bench.supervisor.conditions)
+
+
+async def test_whom_the_database_does_not_know_runs_on_and_is_told() -> None:
+    """Another database, or an empty one, must not end a fleet that trades."""
+    bench = Bench(stored("a"), stored("b"))
+    await bench.settled()
+    bench.store.traders.clear()
+    bench.supervisor = bench.another()
+    assert [] == await bench.settled()
+    assert ("a", "b") == await bench.runtime.known()
+    assert bench.supervisor.trouble.startswith("a, b runs here, and this database does not know")
 
 
 async def test_one_that_moves_is_never_in_two_runtimes() -> None:

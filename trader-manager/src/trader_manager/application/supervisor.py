@@ -8,7 +8,7 @@ that was killed goes on where it was.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
@@ -142,31 +142,44 @@ class Supervisor:
             if not await self._store.claim_supervision():
                 self._say(_ANOTHER)
                 return
-            traders = await self._store.list_traders()
-            strays = await self._strays(traders)
+            stored = await self._store.list_traders(with_removed=True)
+            strays, strangers = await self._strays(stored)
         except SuiteError as error:
             self._say(str(error))  # traders run on; what is wanted is not known just now
             return
-        self._say("")
-        wanted = {trader.trader_id: trader for trader in traders}
+        self._say(_unknown(strangers))
+        wanted = {one.trader_id: one for one in stored if one.removed_ms is None}
         for name in {**wanted, **strays, **self.conditions}:
             if name not in self._working:
                 work = self._do(name, wanted.get(name), strays.get(name, ()))
                 self._working[name] = asyncio.create_task(work)
 
-    async def _strays(self, traders: Iterable[StoredTrader]) -> Mapping[TraderId, list[Runtime]]:
-        """Find who is where it is not wanted: removed, or moved to another runtime."""
-        places = {trader.trader_id: trader.runtime for trader in traders}
+    async def _strays(
+        self, stored: Iterable[StoredTrader]
+    ) -> tuple[Mapping[TraderId, list[Runtime]], list[TraderId]]:
+        """Find who is where it is not wanted.
+
+        Args:
+            stored: all traders, those that were removed among them.
+
+        Returns:
+            The places to end each in that was removed, or moved to another runtime; and those that
+            the store has never heard of. They are somebody else's, or the database is: they run on.
+        """
+        places = {one.trader_id: one.runtime if one.removed_ms is None else "" for one in stored}
         strays: dict[TraderId, list[Runtime]] = {}
+        strangers: list[TraderId] = []
         for place, runtime in self._runtimes.items():
             try:
                 known = await runtime.known()
             except OSError as error:
                 raise StorageError(f"runtime {place}: {error}") from None
             for name in map(TraderId, known):
-                if places.get(name) != place:
+                if name not in places:
+                    strangers.append(name)
+                elif places[name] != place:
                     strays.setdefault(name, []).append(runtime)
-        return strays
+        return strays, strangers
 
     async def _do(
         self, name: TraderId, trader: StoredTrader | None, strays: Iterable[Runtime]
@@ -287,6 +300,14 @@ class Supervisor:
         self.conditions[name] = condition
         if before is None or _mark(before) != _mark(condition):
             self._on_change(condition)
+
+
+def _unknown(strangers: Sequence[TraderId]) -> str:
+    """Tell of processes that nobody looks after; nothing where there are none."""
+    if not strangers:
+        return ""
+    names = ", ".join(strangers[:5]) + (", ..." if len(strangers) > 5 else "")
+    return f"{names} runs here, and this database does not know it: is DATABASE_URL the right one?"
 
 
 def _mark(condition: Condition) -> tuple[object, ...]:
