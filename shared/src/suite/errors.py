@@ -77,9 +77,14 @@ class SuiteError(Exception):
 
 
 class ConfigError(SuiteError):
-    """A setting is wrong; the operator must act."""
+    """A setting is wrong; the operator must act.
+
+    Attributes:
+        problems: each of several mistakes, which a command tells in a line of its own.
+    """
 
     code = "config_error"
+    problems: tuple[str, ...] = ()
 
 
 class BadRequest(SuiteError):

@@ -17,7 +17,6 @@ from typing import NoReturn
 
 import typer
 
-from suite.contracts.trader import TradersFileError
 from suite.errors import BadRequest, ConfigError, SuiteError, one_line
 
 EXIT_OK = 0
@@ -60,10 +59,10 @@ def _explain(name: str, error: BaseException) -> int:
             text = (error.format_message() or "a command is needed") + hint
         case KeyboardInterrupt() | typer.Abort():
             code, text = EXIT_FAILURE, "interrupted"
-        case TradersFileError() if len(error.problems) > 1:
-            for problem in error.problems:
+        case ConfigError(problems=problems) if len(problems) > 1:
+            for problem in problems:
                 sys.stderr.write(f"{one_line(problem)}\n")
-            code, text = EXIT_USAGE, f"{len(error.problems)} problems"
+            code, text = EXIT_USAGE, f"{len(problems)} problems"
         case ConfigError() | BadRequest():
             code, text = EXIT_USAGE, str(error)
         case SuiteError():
