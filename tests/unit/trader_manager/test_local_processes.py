@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
+from tests.support.waiting import until
 
 from suite.errors import ConfigError, StorageError
 from suite.service.clock import SystemClock
@@ -130,6 +131,7 @@ async def test_one_that_does_not_end_is_killed(root: Path, monkeypatch: pytest.M
     monkeypatch.setattr(local_processes, "_STOP_S", 0.2)
     some = runtime(root)
     await some.start(launch())
+    await until(lambda: len(running(root)) == 1)
     (one,) = running(root)
     one.send_signal(signal.SIGSTOP)
     await some.stop("anna")
