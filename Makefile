@@ -26,13 +26,14 @@ DATA    ?=
 SYMBOLS ?=
 DAYS    ?=
 SEED    ?=
+TRANSPORT ?=
 
 .PHONY: help setup lock format check static unit test rest peers e2e chaos bench demo up down clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) \
 	  | awk -F':.*## ' '{ printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2 }'
-	@echo "  options of demo: DATA=DIR SYMBOLS=BTC,ETH DAYS=30 SEED=7; of all: PYTHON=python3.12"
+	@echo "  options of demo: DATA=DIR SYMBOLS=BTC,ETH DAYS=30 SEED=7 TRANSPORT=http; of all: PYTHON=python3.12"
 
 # ---- installing ---------------------------------------------------------------------------------
 
@@ -64,8 +65,8 @@ $(VENV)/.warm: $(VENV)/.install $(COMPILED)
 
 lock: $(VENV)/.sync  ## resolve the dependencies again and write both lock files
 	@$(COMPILE) --upgrade --output-file requirements.lock
-	@$(COMPILE) --upgrade --group pyproject.toml:dev --constraint requirements.lock \
-	  --output-file requirements-dev.lock
+	@$(COMPILE) --upgrade --extra docker --extra kubernetes --group pyproject.toml:dev \
+	  --constraint requirements.lock --output-file requirements-dev.lock
 	@! grep -nE '://|^-|file:' requirements.lock requirements-dev.lock
 
 # ---- checking -----------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ peers: setup  ## install nautilus_trader, hummingbot and an S3 server, which mak
 	@$(BIN)/python tests/contract/peers/install.py
 
 e2e: setup  ## real processes over HTTP
-	$(call pytest,e2e,tests/e2e,)
+	$(call pytest,e2e,tests/e2e,-n 2 --dist loadfile)
 
 chaos: export HYPOTHESIS_PROFILE := chaos
 chaos: setup  ## the long form of the property tests, and faults driven by seeds
@@ -120,7 +121,7 @@ bench: setup  ## measure; DATA=DIR takes real bars for the engine and its rivals
 demo: setup  ## offline arena on a synthetic market (or DATA=DIR), leaderboard and HTML report
 	@$(BIN)/python -m virtual_exchange.demo $(if $(DATA),--data "$(DATA)") \
 	  $(if $(SYMBOLS),--symbols "$(SYMBOLS)") $(if $(DAYS),--days "$(DAYS)") \
-	  $(if $(SEED),--seed "$(SEED)")
+	  $(if $(SEED),--seed "$(SEED)") $(if $(TRANSPORT),--transport "$(TRANSPORT)")
 
 up:  ## start the backtest profile in containers
 	docker compose --profile backtest up --detach --build

@@ -4,6 +4,7 @@ Four traders that decide every 15 minutes on a synthetic market of three coins; 
 turn, so that their ratio holds on a machine whose speed drifts.
 """
 
+import json
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ BIN = Path(sys.executable).parent
 ROUNDS = 3
 DAYS = 14
 DECISIONS = 4 * DAYS * 96
+KINDS = ("hodl", "random", "flat", "sma_cross")
 
 
 def run(*words: str) -> str:
@@ -29,9 +31,14 @@ def main() -> None:
         data = ("--data", f"{folder}/data")
         coins = ("--symbols", "BTC,ETH,SOL")
         run(f"{BIN}/data-collector", "generate", *coins, "--days", str(DAYS), "--seed", "7", *data)
+        rows = [
+            {"trader_id": kind, "strategy": {"kind": kind}, "symbols": ["BTC", "ETH", "SOL"]}
+            for kind in KINDS
+        ]
+        Path(f"{folder}/traders.json").write_text(json.dumps({"traders": rows}))
         for _ in range(ROUNDS):
             for transport, taken in seconds.items():
-                traders = ("--traders", "deploy/demo/traders.yaml", "--transport", transport)
+                traders = ("--traders", f"{folder}/traders.json", "--transport", transport)
                 out = ("--out", f"{folder}/{transport}")
                 shown = run(f"{BIN}/virtual-exchange", "backtest", *data, *coins, *traders, *out)
                 last = dict(word.split("=") for word in shown.splitlines()[-1].split()[1:])

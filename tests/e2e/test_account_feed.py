@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from tests.support.account import Kept, address_of, facts_of, keeping
+from tests.support.account import Kept, address_of, facts_of, keeping, read_of
 from tests.support.fault_proxy import fault_proxy
 from tests.support.venue_process import VenueUnderTest, running_venue
 from tests.support.waiting import until
@@ -37,7 +37,7 @@ async def send(venue: VenueUnderTest, **changed: object) -> None:
 def held(kept: Kept) -> dict[str, str]:
     view = kept.state.view
     assert view is not None
-    return {row.position.coin: row.position.szi for row in view.state.assetPositions}
+    return {one.coin: str(one.size) for one in view.positions}
 
 
 async def test_what_happens_to_an_account_is_known_at_once_and_in_full(
@@ -82,4 +82,4 @@ async def test_a_half_open_connection_is_found_and_replaced_by_one_with_snapshot
         assert kept.keeper.rest_calls["connect"] == 3 * counts.connects
         shown = kept.state.view
         assert shown is not None
-        assert set(facts_of(kept.reads.account())) == set(facts_of(shown))
+        assert set(facts_of(read_of(kept.reads.account()))) == set(facts_of(shown))

@@ -75,3 +75,33 @@ def test_what_the_venue_does_not_trade_disturbs_no_run(tmp_path: Path, local: bo
         assert any(line.startswith("SIGTERM: no decision is taken any more") for line in lines)
         assert lines[-1].startswith("alice: stopped, flat, ")
         assert "entries canceled: 0, stops and targets left: 0" in lines[-1]
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["venue wakes", "own clock"])
+def test_a_decision_is_shown_and_then_carried_out(tmp_path: Path, local: bool) -> None:
+    """Shown on what is so now without being asked for; carried out once, and answered at once."""
+    traders = TRADERS.replace("1m", "1h")
+    with (
+        running_venue(tmp_path, "--accounts", "alice", coins=("BTC",), speed=60.0) as venue,
+        running_agent(tmp_path, venue, traders, "alice", local_steps=local) as agent,
+    ):
+        eventually(lambda: agent.status("alice")["decisions"], limit_s=60)
+        asked = agent.status("alice")["decisions"]
+        before_ms = agent.status("alice")["now_ms"]
+        shown = eventually(
+            lambda: agent.post("/run-once", dry=True).json()["traders"]["alice"],
+            until=lambda told: told["now_ms"] > before_ms,  # a turn of its own has looked
+        )
+        assert ("LIVE", [], []) == (shown["status"], shown["sent"], shown["decision"]["actions"])
+        assert asked == agent.status("alice")["decisions"]
+        order = {"type": "order", "coin": "BTC", "is_buy": True, "sz": "0.01"}
+        body = {"decision": {**shown["decision"], "actions": [order]}, "reason": "as shown"}
+        record = agent.post("/decisions", **body).json()["record"]
+        assert ["accepted"] == [verdict["outcome"] for verdict in record["verdicts"]]
+        assert "filled" in str(record["results"])
+        agent.post("/run-once", dry=True)  # it looks, and its process shows what it saw
+        assert {"BTC": "0.01"} == eventually(lambda: agent.get("/positions")["alice"]["positions"])
+        assert asked + 1 == agent.status("alice")["decisions"]
+        looks = [row for row in agent.journal("alice", "decision") if row["woke_by"] == ["look"]]
+        assert looks
+        assert not any(row["asked"] for row in looks)

@@ -75,8 +75,10 @@ def test_both_transports_and_every_run_give_the_same_report(folder: Path) -> Non
     """The hash of the report does not depend on wires, processes or the clock on the wall."""
     last: list[str] = []
     guards: list[dict[str, Any]] = []
+    journals: list[list[bytes]] = []
     for index, transport in enumerate(("inprocess", "http", "http")):
-        done = run(folder, "--transport", transport, "--out", f"out-{index}", "--seed", "3")
+        options = ("--transport", transport, "--out", f"out-{index}", "--seed", "3")
+        done = run(folder, *options, "--journal", f"journal-{index % 2}")
         assert done.returncode == 0, done.stderr
         match = LAST_LINE.fullmatch(done.stdout.splitlines()[-1])
         assert match, done.stdout
@@ -85,6 +87,10 @@ def test_both_transports_and_every_run_give_the_same_report(folder: Path) -> Non
         report = json.loads((folder / f"out-{index}" / "report.json").read_text())
         assert match[1] == report["sha256"]
         guards.append(report["guards"])
+        lines = (folder / f"journal-{index % 2}" / "sma.jsonl").read_bytes().splitlines()
+        assert b'{"type":"run",' == lines[0][:14]
+        journals.append([line for line in lines[1:] if not line.startswith(b'{"type":"alert"')])
+    assert journals[0] == journals[1] == journals[2]
     assert 1 == len(set(last))
     assert guards[0] == guards[1] == guards[2]
     assert guards[0]["sma"]["accepted"] > 0 < sum(guards[0]["sma"]["exits"].values())

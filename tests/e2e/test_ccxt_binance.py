@@ -151,7 +151,7 @@ async def test_account_is_kept_by_its_pushes_and_never_asked_for() -> None:
     assert ["0.0", "0.01", "0.005"] == [fill.startPosition for fill in state.fills]
     assert state.view is not None
     assert sorted(o.oid for o in view.open_orders) == sorted(o.oid for o in state.view.open_orders)
-    assert server.cash == Decimal(state.view.state.marginSummary.totalRawUsd)
+    assert server.cash == state.view.equity
     assert 0 == account.cache.differences
 
 

@@ -59,8 +59,8 @@ class Money:
     def fees(self) -> list[tuple[int, Decimal]]:
         return [(row["time"], Decimal(row["fee"])) for row in self.fills]
 
-    def paid(self) -> list[tuple[int, Decimal]]:
-        return [(row["time"], -Decimal(row["delta"]["usdc"])) for row in self.funding]
+    def received(self) -> list[tuple[int, Decimal]]:
+        return [(row["time"], Decimal(row["delta"]["usdc"])) for row in self.funding]
 
     def earned(self) -> Decimal:
         """Cash that trading left, which is all there is where no position is held."""
@@ -68,7 +68,7 @@ class Money:
         for row in self.fills:
             sign = -1 if row["side"] == "B" else 1
             cash += sign * Decimal(row["px"]) * Decimal(row["sz"]) - Decimal(row["fee"])
-        return cash - sum((usd for _, usd in self.paid()), Decimal(0))
+        return cash + sum((usd for _, usd in self.received()), Decimal(0))
 
     def _moved(self, delta: dict[str, Any]) -> Decimal:
         usd = Decimal(delta["usdc"])
@@ -180,7 +180,7 @@ async def test_the_board_is_what_fills_and_funding_make_to_the_micro_usd(
         for index, time_ms in enumerate(samples.time_ms.tolist()):
             for column, events in (
                 (samples.fees_usd, told.fees()),
-                (samples.funding_usd, told.paid()),
+                (samples.funding_usd, told.received()),
                 (samples.net_deposits_usd, told.deposits()),
             ):
                 may_be = {usd * MICRO for usd in sums(events, time_ms, time_ms)}

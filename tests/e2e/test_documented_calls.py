@@ -11,12 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.support.agent_process import Agent, running_agent
+from tests.support.manager_process import managing
+from tests.support.postgres_servers import open_folder
 from tests.support.stores import make_store
 from tests.support.venue_process import running_venue
 
 pytestmark = pytest.mark.process
 
 CONTROL = "http://127.0.0.1:8300"
+FLEET = "http://127.0.0.1:8400"
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md")))
 LINES = [
@@ -75,6 +78,19 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
 
 
 @pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A manager with a trader that is not started: its folder and its address."""
+    entry = {"trader_id": "alice", "strategy": "flat", "symbol": "BTC"}
+    with (
+        running_venue(tmp_path_factory.mktemp("fleet-venue"), coins=("BTC",)) as venue,
+        open_folder() as folder,
+        managing(folder, venue) as running,
+    ):
+        assert 201 == running.ask("POST", "/traders", entry=entry, start=False).status_code
+        yield folder, running.url
+
+
+@pytest.fixture(scope="module")
 def served_by_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The venue of the README's client: its time moves by itself, and a faucet opens accounts."""
     folder = tmp_path_factory.mktemp("paced")
@@ -114,6 +130,8 @@ def test_documented_call_is_answered(
     if CONTROL in line:
         running: Agent = request.getfixturevalue("agent")
         folder, bases[CONTROL] = running.folder, running.url
+    if FLEET in line:
+        folder, bases[FLEET] = request.getfixturevalue("manager")
     words = iter(shlex.split(expand(line, folder))[1:])
     headers: dict[str, str] = {}
     body, url = None, ""
@@ -123,6 +141,8 @@ def test_documented_call_is_answered(
             headers[name] = value.strip()
         elif word == "-d":
             body = next(words)
+        elif word == "-o":
+            next(words)
         else:
             assert not word.startswith("-"), word
             url = word
@@ -130,7 +150,11 @@ def test_documented_call_is_answered(
     assert documented in bases, url
     method = "GET" if body is None else "POST"
     reply = httpx.request(
-        method, url.replace(documented, bases[documented]), headers=headers, content=body
+        method,
+        url.replace(documented, bases[documented]),
+        headers=headers,
+        content=body,
+        timeout=30,
     )
     assert 200 == reply.status_code, reply.text
     assert '"error"' not in reply.text

@@ -18,6 +18,7 @@ from suite.service.clock import SystemClock
 from trader_manager.adapters.agent_http import AgentHttp
 from trader_manager.adapters.local_processes import LocalProcesses
 from trader_manager.adapters.venue_access import VenueAccess
+from trader_manager.adapters.venue_reads import VenueReadsHttp
 from trader_manager.application.supervisor import Supervisor
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -63,8 +64,10 @@ async def report(venue: VenueUnderTest, folder: Path, *, kills: int, to: str) ->
     store = ScriptedStore(wall, *traders)  # type: ignore[arg-type]
     processes = LocalProcesses(folder, wall)
     url, tokens = world.made["base_url"], world.made["tokens"]
+    reads = VenueReadsHttp(url)
     access = VenueAccess(
         venue_url=url,
+        venue=reads,
         data_url=url,
         tokens={name: SecretStr(token) for name, token in tokens.items()},
         operator_token=SecretStr(""),
@@ -97,6 +100,7 @@ async def report(venue: VenueUnderTest, folder: Path, *, kills: int, to: str) ->
         supervising.cancel()
         await asyncio.gather(supervising, return_exceptions=True)
         await agents.close()
+        await reads.close()
         await asyncio.gather(*(processes.stop(name) for name in KINDS))
 
 

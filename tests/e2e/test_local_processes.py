@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,8 +17,8 @@ from pydantic import SecretStr
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 from suite.service.clock import SystemClock
-from trader_manager.adapters.local_processes import LocalProcesses
-from trader_manager.application.runtime import Launch
+from trader_manager.adapters.local_processes import FleetProcess, LocalProcesses
+from trader_manager.application.runtime import Launch, Sighting
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -63,7 +64,7 @@ async def test_a_trader_outlives_its_manager_and_is_found_again(
         await first.start(launch(venue, generation=2))
         assert (seen.pid, 1) == ((await first.look("alice")).pid, seen.generation)
         second = LocalProcesses(tmp_path / "fleet", SystemClock())
-        assert ("alice",) == await second.known()
+        assert {"alice"} == set(await second.look_all())
         async with asyncio.timeout(30):
             while not (found := await second.look("alice")).control_url:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
@@ -76,7 +77,7 @@ async def test_a_trader_outlives_its_manager_and_is_found_again(
         entry = (tmp_path / "fleet/alice/traders.yaml").read_text()
         assert "${CALLED}" in entry
         doubled = await asyncio.to_thread(_run_beside, launch(venue), tmp_path / "fleet/alice")
-        assert (2, True) == (doubled.returncode, "alice runs already" in doubled.stderr), doubled
+        assert (1, True) == (doubled.returncode, "alice runs already" in doubled.stderr), doubled
         assert f"process {found.pid} holds" in doubled.stderr
     finally:
         await second.stop("alice")
@@ -85,7 +86,7 @@ async def test_a_trader_outlives_its_manager_and_is_found_again(
     wanted = await first.look("alice")
     assert "absent" == wanted.actual, "an end that was wanted is no crash"
     await second.forget("alice")
-    assert () == await second.known()
+    assert {} == await second.look_all()
 
 
 async def test_one_that_is_killed_and_one_that_cannot_begin_have_crashed(
@@ -102,6 +103,42 @@ async def test_one_that_is_killed_and_one_that_cannot_begin_have_crashed(
     record.write_text(record.read_text().replace(f'"pid":{_pid(record)}', f'"pid":{os.getpid()}'))
     assert "crashed" == (await runtime.look("alice")).actual
     await runtime.stop("alice")
+
+
+@pytest.mark.parametrize("kind", ["process", "fleet"])
+async def test_a_plugin_is_found_where_the_manager_was_started(
+    venue: VenueUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As `strategy-agent check` finds it there, though a trader works in a folder of its own."""
+    agent = Path(sys.executable).with_name("strategy-agent")
+    made = [str(agent), "new", "my_own"]
+    await asyncio.to_thread(subprocess.run, made, cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    strategy = {"kind": "plugin:my_own:Momentum"}
+    folder, wanted = tmp_path / "fleet", launch(venue)
+    wanted = replace(wanted, written={**WRITTEN, "strategy": strategy})
+    process: LocalProcesses | FleetProcess = LocalProcesses(folder, SystemClock())
+    if kind == "fleet":
+        process = FleetProcess(folder, SystemClock(), plugins=True)
+    await process.start(wanted)
+    try:
+        async with asyncio.timeout(60):
+            while (found := await process.look("alice")).actual == "running":
+                if found.control_url and await asyncio.to_thread(_decisions, found) > 0:
+                    break
+                await asyncio.sleep(0.1)
+        assert ("running", "") == (found.actual, found.reason)
+    finally:
+        await process.stop("alice")
+        if isinstance(process, FleetProcess):
+            await process.close()
+
+
+def _decisions(found: Sighting) -> int:
+    """How many decisions a trader has made, as its process says."""
+    token = {"Authorization": f"Bearer {found.control_token.get_secret_value()}"}
+    rows = httpx.get(f"{found.control_url}/status", headers=token).json()["traders"]
+    return sum(row["decisions"] for row in rows)
 
 
 def _run_beside(launch: Launch, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -6,29 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.browser import Browser, Page, find_chromium, running
+from tests.support.browser import Browser, Page
 from tests.support.example_report import NAMES, example_report
 
 from virtual_exchange.application.report.page import render_page
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.process
 
 Open = Callable[..., Page]
 TRADES = 450
 """Of each trader but one: all are listed, and more of a coin than are marked at a time."""
 PNL, EXIT = 11, 6
 """Columns of the trades, from 1."""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    assert CHROMIUM is not None
-    with running(CHROMIUM, tmp_path_factory.mktemp("browser")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

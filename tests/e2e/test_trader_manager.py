@@ -2,22 +2,17 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
-from tests.support.postgres_servers import open_folder
+from tests.support.manager_process import Manager, end_traders, lives, managing
 from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(240)]
 
-COMMAND = str(Path(sys.executable).with_name("trader-manager"))
 TRADERS = """
 traders:
   - {trader_id: anna, strategy: {kind: hodl}, symbols: [BTC], interval: 1m}
@@ -26,85 +21,10 @@ traders:
 """
 
 
-class Manager:
-    """A running manager, and its operator."""
-
-    def __init__(self, folder: Path, url: str, process: subprocess.Popen[str]) -> None:
-        self.url = url
-        self.process = process
-        token = (folder / "var/tokens/operator.token").read_text().strip()
-        self._headers = {"authorization": f"Bearer {token}"}
-
-    def ask(self, method: str, path: str, **body: Any) -> httpx.Response:
-        return httpx.request(
-            method, self.url + path, json=body or None, headers=self._headers, timeout=30
-        )
-
-    def traders(self) -> dict[str, Any]:
-        rows = self.ask("GET", "/traders").json()["traders"]
-        return {row["trader_id"]: row for row in rows}
-
-    def state(self, trader: str) -> str:
-        status = self.traders()[trader]["status"]
-        return str(status["state"]) if status else ""
-
-
-@contextmanager
-def managing(folder: Path, venue: VenueUnderTest, *options: str, **more: str) -> Iterator[Manager]:
-    """Serve a manager; what it has started runs on when the context closes."""
-    env = os.environ | {
-        "TRADING_URL": venue.url,
-        "VENUE_OPERATOR_TOKEN": venue.token("operator"),
-        "TRADER_MANAGER_LOG_FORMAT": "json",
-        **more,
-    }
-    with (
-        (folder / "manager.log").open("a") as log,
-        subprocess.Popen(
-            [COMMAND, "serve", "--port", "0", *options],
-            cwd=folder,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, (folder / "manager.log").read_text()
-        try:
-            yield Manager(folder, line.split()[-1], process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-
 @pytest.fixture
 def venue(tmp_path: Path) -> Iterator[VenueUnderTest]:
     with running_venue(tmp_path / "venue", coins=("BTC",), speed=60) as found:
         yield found
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """Folder of a manager; the traders that it leaves are ended."""
-    with open_folder() as folder:
-        yield folder
-        _end_traders(folder)
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process runs; one that nobody has waited for yet does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _end_traders(folder: Path) -> None:
-    for process in psutil.process_iter(["cwd"]):
-        if str(process.info["cwd"] or "").startswith(str(folder / "var/fleet")):
-            process.kill()
 
 
 def test_a_fleet_outlives_its_manager_and_each_trader_its_own_death(
@@ -116,7 +36,7 @@ def test_a_fleet_outlives_its_manager_and_each_trader_its_own_death(
         eventually(lambda: manager.state("anna") == "running", limit_s=60)
         eventually(lambda: manager.state("carl") == "running", limit_s=60)
         assert {"anna", "carl"} == set(manager.traders())
-        assert "traders[anna] trades anna" in (home / "manager.log").read_text()
+        assert "the account anna is that of traders[anna]" in (home / "manager.log").read_text()
         before = manager.traders()
         os.kill(before["carl"]["pid"], signal.SIGKILL)
         eventually(lambda: manager.state("carl") == "running", limit_s=60)
@@ -134,16 +54,17 @@ def test_a_fleet_outlives_its_manager_and_each_trader_its_own_death(
         )
         assert 200 == manager.ask("POST", "/traders/dora/stop").status_code
         eventually(lambda: manager.traders()["dora"]["actual"] == "absent", limit_s=60)
-        assert not _lives(pids["dora"])
+        assert not lives(pids["dora"])
         assert 200 == manager.ask("DELETE", "/traders/dora?force=true").status_code
         told = manager.ask("POST", "/run-once", reason="now").json()
         assert ({"anna", "carl"}, {}) == (set(told["done"]), told["refused"])
         assert manager.ask("GET", "/traders/carl/decisions").json()["decisions"]
         done = manager.ask("POST", "/stop-all").json()["done"]
         assert {"anna", "carl"} == set(done)
-        eventually(lambda: not any(map(_lives, pids.values())), limit_s=60)
+        eventually(lambda: not any(map(lives, pids.values())), limit_s=60)
         refused = manager.ask("DELETE", "/traders/anna")
-        assert (409, "anna holds BTC: flatten it first") == (refused.status_code, refused.text)
+        how = "anna holds BTC: flatten it first; it is stopped: POST /traders/anna/start before"
+        assert (409, how) == (refused.status_code, refused.text)
 
 
 def test_what_cannot_be_is_refused_with_its_reason(venue: VenueUnderTest, home: Path) -> None:
@@ -168,12 +89,14 @@ def test_what_cannot_be_is_refused_with_its_reason(venue: VenueUnderTest, home: 
             "POST", "/traders/ann/stop"
         )
         status, text = refused("POST", "/traders/anna/stop")
-        assert (409, True) == (status, text.startswith("anna is stopped already"))
+        assert (409, True) == (status, text.startswith("anna is to be stopped already"))
         keyless = {**entry, "trader_id": "keyless", "name": "${NOT_SET_ANYWHERE}"}
         status, text = refused("POST", "/traders", entry=keyless)
         assert (400, True) == (status, "NOT_SET_ANYWHERE is not set" in text)
         plugin = {"trader_id": "plug", "strategy": "plugin:nowhere:Mine", "symbol": "BTC"}
         assert 201 == manager.ask("POST", "/traders", entry=plugin).status_code
+        status, text = refused("POST", "/traders/plug/start")
+        assert (409, True) == (status, text.startswith("plug is to run already")), "it starts yet"
         found = eventually(lambda: manager.traders()["plug"]["reason"], limit_s=60)
         assert "nowhere" in found
         lost = {**entry, "trader_id": "lost"}
@@ -207,7 +130,7 @@ def test_the_second_manager_of_a_database_starts_nobody(
             eventually(lambda: "already" in first.traders()["anna"]["problem"], limit_s=20)
             assert 0 == first.traders()["anna"]["pid"], "its account is that of the other folder"
         finally:
-            _end_traders(other)
+            end_traders(other)
 
 
 def _trouble(manager: Manager) -> str:

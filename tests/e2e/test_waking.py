@@ -66,5 +66,5 @@ async def test_a_wait_that_is_ended_from_outside_acts_once_and_the_next_step_goe
         assert ["ok"] == [result.status for result in reply.results]
         again = await woken(adapter, WaitRequest(step_seq=2, until_ms=NEVER_MS), 0.3)
         assert again.account is not None
-        assert ["0.01"] == [row.position.szi for row in again.account.state.assetPositions]
+        assert [Decimal("0.01")] == [held.size for held in again.account.positions]
         assert () == again.fills

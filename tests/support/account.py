@@ -13,8 +13,10 @@ from eth_utils.crypto import keccak
 from tests.support.venue_process import VenueUnderTest
 
 from strategy_agent.adapters.account_feed import AccountFeed
+from strategy_agent.application.account_events import StatePush
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
 from strategy_agent.application.account_state import AccountState, AccountStateCache, StateLimits
+from strategy_agent.application.account_view import view_of
 from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.service.clock import SystemClock
@@ -39,7 +41,7 @@ class VenueReads:
         self.venue = venue
         self.user = user
 
-    async def fetch_account(self) -> AccountView:
+    async def fetch_account(self) -> StatePush:
         return await asyncio.to_thread(self.account)
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
@@ -53,12 +55,14 @@ class VenueReads:
         assert len(rows) < 500, "a test that moves money so often reads page by page"
         return msgspec.convert(rows, tuple[LedgerRow, ...])
 
-    def account(self) -> AccountView:
-        state = self.venue.info("clearinghouseState", user=self.user)
+    def account(self) -> StatePush:
+        told = self.venue.info("clearinghouseState", user=self.user)
         orders = self.venue.info("openOrders", user=self.user)
-        return AccountView(
-            state=msgspec.convert(state, ClearinghouseState),
+        state = msgspec.convert(told, ClearinghouseState)
+        return StatePush(
+            state=state,
             open_orders=msgspec.convert(orders, tuple[OpenOrder, ...]),
+            server_ms=state.time,
         )
 
     def fills(self, start_ms: int = 0) -> tuple[UserFill, ...]:
@@ -126,15 +130,17 @@ async def keeping(
             raise ended
 
 
+def read_of(push: StatePush) -> AccountView:
+    """What a trader reads of what the venue answered."""
+    return view_of(push.state, push.open_orders)
+
+
 def facts_of(view: AccountView) -> dict[str, Any]:
     """What two pictures of an account must have in common."""
-    summary = view.state.marginSummary
     return {
-        "cash": Decimal(summary.totalRawUsd),
-        "value": Decimal(summary.accountValue),
+        "value": view.equity,
         "positions": {
-            row.position.coin: (Decimal(row.position.szi), Decimal(row.position.entryPx))
-            for row in view.state.assetPositions
+            held.coin: (held.size, held.entry_px, held.unrealized_pnl) for held in view.positions
         },
         "orders": {
             order.oid: (order.coin, order.side, Decimal(order.limitPx), Decimal(order.sz))

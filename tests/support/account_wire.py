@@ -67,6 +67,11 @@ def state(*held: AssetPosition, cash: str = "1000.0", time: int = 0) -> Clearing
     )
 
 
+def push_of(told: ClearinghouseState) -> StatePush:
+    """A state as a venue answers it that is asked, without an open order."""
+    return StatePush(state=told, open_orders=(), server_ms=told.time)
+
+
 def push(
     *held: AssetPosition, at: int, cash: str = "1000.0", orders: tuple[OpenOrder, ...] = ()
 ) -> StatePush:

@@ -57,8 +57,7 @@ class Followed:
     @property
     def sizes(self) -> dict[str, str]:
         view = self.cache.state.view
-        rows = () if view is None else view.state.assetPositions
-        return {row.position.coin: row.position.szi for row in rows}
+        return {} if view is None else {held.coin: str(held.size) for held in view.positions}
 
     @property
     def orders(self) -> tuple[OpenOrder, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.account import Kept, address_of, facts_of, keeping
+from tests.support.account import Kept, address_of, facts_of, keeping, read_of
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.random_hand import RandomHand
 from tests.support.venue_process import VenueUnderTest, running_venue
@@ -113,5 +113,5 @@ def _compared(kept: Kept) -> tuple[dict[str, Any], dict[str, Any]]:
     fills = {(fill.time, fill.coin, fill.tid) for fill in kept.reads.fills()}
     return (
         facts_of(view) | {"fills": set(kept.cache.book.identities)},
-        facts_of(kept.reads.account()) | {"fills": fills},
+        facts_of(read_of(kept.reads.account())) | {"fills": fills},
     )

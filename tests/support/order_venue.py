@@ -8,14 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 
 from strategy_core.intents import Intent
+from strategy_core.orders import manager as order_manager
 from strategy_core.orders.manager import SmartOrderManager, Upkeep
 from strategy_core.orders.memory import OrderMemory
 from strategy_core.orders.rules import ExecutionRules
-from strategy_core.port import Observation, PositionView
+from strategy_core.port import Observation
+from suite.contracts.clock import PositionView
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import (
     Action,
@@ -368,7 +371,10 @@ def _status(status: dict[str, Any] | str, *, kind: str = "order") -> ActionReply
 
 @dataclass
 class Managed:
-    """A manager at this venue; each turn is also taken by one that was just restarted."""
+    """A manager at this venue; each turn is also taken by one that was just restarted.
+
+    That one takes in everything anew, be it that nothing has happened.
+    """
 
     venue: OrderVenue = field(default_factory=OrderVenue)
     rules: ExecutionRules = field(default_factory=ExecutionRules)
@@ -395,7 +401,8 @@ class Managed:
         self.turns += 1
         twin = restarted(self.memory)
         actions, upkeep = self._take(self.memory, seen, intents)
-        assert (actions, upkeep) == self._take(twin, seen, intents)
+        with patch.object(order_manager, "brings_nothing", return_value=False):
+            assert (actions, upkeep) == self._take(twin, seen, intents)
         assert msgspec.json.encode(self.memory) == msgspec.json.encode(twin)
         self.trouble += upkeep.trouble
         self.notes += upkeep.notes

@@ -25,7 +25,7 @@ _TABLES = tuple(
     f"trader_manager.{name}"
     for name in (
         *("leases", "crashes", "traders"),
-        *("trader_trades", "trader_positions", "equity", "decisions"),
+        *("trader_trades", "trader_positions", "equity", "decisions", "trader_funding"),
     )
 )
 

@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from strategy_core.port import Observation, PositionView
+from strategy_core.port import Observation
 from strategy_core.quoting.prices import Market, Terms
+from suite.contracts.clock import PositionView
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.fixed import Usd
 from suite.instrument import Instrument, MarginTier

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 
-from strategy_core.port import Observation, PositionView
+from strategy_core.port import Observation
+from suite.contracts.clock import PositionView
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import Action, CancelOrder, ModifyOrder, PlaceOrder, SetLeverage
 from suite.enums import Tif

@@ -1,7 +1,7 @@
 """A venue, traders and a store for tests of collecting, all in memory and told what to do."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
@@ -18,14 +18,19 @@ from suite.contracts.hyperliquid_info import (
 from suite.errors import Conflict, UpstreamUnavailable
 from suite.fixed import format_fixed
 from suite.ids import AccountId, TraderId, WorldId
+from trader_manager.application.agents import Decided
 from trader_manager.application.runtime import Sighting
 from trader_manager.application.venue_reads import FundingReceipt
 from trader_manager.domain.records import (
+    EMPTY_SERIES,
     Batch,
     Decision,
     EquitySample,
     EquitySeries,
+    FundingPayment,
+    News,
     Progress,
+    Reached,
     Trade,
     TraderPerformance,
     TradeTotals,
@@ -60,6 +65,8 @@ class ScriptedVenue:
         self.now_ms = 1000
         self.world = "w"
         self.equity = 10_000_000_000
+        self.cash = ""
+        """Empty for one that every row changes in a way that nothing explains."""
         self.away = False
         self.fills_told: list[UserFill] = []
         self.funding_told: list[FundingReceipt] = []
@@ -78,10 +85,14 @@ class ScriptedVenue:
 
     async def state(self, user: str) -> ClearinghouseState:
         self._answer(f"state {user}")
+        await asyncio.sleep(0)  # no answer is there at once
         value = format_fixed(self.equity, 6)
+        rows = len(self.fills_told) + len(self.funding_told) + len(self.ledger_told)
+        cash = format_fixed(self.equity + rows, 6)
         told = ClearinghouseState(
             marginSummary=MarginSummary(
-                accountValue=value, totalNtlPos="0.0", totalRawUsd=value, totalMarginUsed="0.0"
+                accountValue=value, totalNtlPos="0.0", totalRawUsd=self.cash or cash,
+                totalMarginUsed="0.0",
             ),
             crossMarginSummary=NO_SUMMARY, crossMaintenanceMarginUsed="0.0", withdrawable="0.0",
             assetPositions=(), time=self.now_ms,
@@ -113,6 +124,7 @@ class ScriptedAgents:
 
     def __init__(self) -> None:
         self.journal: list[dict[str, Any]] = []
+        self.world = "w"
         self.away = False
         self.hangs = False
         self.asked = 0
@@ -123,14 +135,14 @@ class ScriptedAgents:
 
     async def decisions(
         self, trader_id: str, sighting: Sighting, *, limit: int, before: int | None = None
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> Decided:
         self.asked += 1
         if self.hangs:
             await asyncio.Event().wait()
         if self.away:
             raise AWAY
         found = [one for one in self.journal if before is None or one["decision"] < before]
-        return found[: -limit - 1 : -1]
+        return Decided(world=self.world, rows=found[: -limit - 1 : -1])
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
@@ -145,6 +157,7 @@ class MemoryRecords:
         self.positions: dict[TraderId, Any] = {}
         self.away = False
         self.saves = 0
+        self.reads: list[dict[TraderId, Reached]] = []
 
     async def list_traders(self, *, with_removed: bool = False) -> tuple[StoredTrader, ...]:
         self._answer()
@@ -155,6 +168,7 @@ class MemoryRecords:
         self.saves += 1
         new: dict[tuple[object, ...], Any] = {
             **{("trade", row.trader_id, row.tid): row for row in batch.trades},
+            **{("paid", row.trader_id, row.time_ms, row.coin): row for row in batch.funding},
             **{("equity", row.trader_id, row.time_ms): row for row in batch.equity},
             **{("decision", row.trader_id, row.number): row for row in batch.decisions},
         }
@@ -199,6 +213,17 @@ class MemoryRecords:
     ) -> tuple[Trade, ...]:
         return tuple(row for row in self.of("trade", trader_id) if row.time_ms >= (since_ms or 0))
 
+    async def get_funding(
+        self,
+        world: WorldId,
+        trader_id: TraderId,
+        *,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> tuple[FundingPayment, ...]:
+        rows = sorted(self.of("paid", trader_id), key=lambda row: (row.time_ms, row.coin))
+        return tuple(row for row in rows if row.time_ms >= (since_ms or 0))
+
     async def get_equity_series(
         self,
         world: WorldId,
@@ -222,6 +247,24 @@ class MemoryRecords:
             if rows:
                 found[TraderId(name)] = EquitySeries(**columns)
         return found
+
+    async def read_on(
+        self, world: WorldId, after: Mapping[TraderId, Reached]
+    ) -> Mapping[TraderId, News]:
+        self._answer()
+        self.reads.append(dict(after))
+        found = {TraderId(str(key[1])) for key in self.rows if key[0] == "equity"} | after.keys()
+        return {name: await self._news(world, name, after.get(name, Reached())) for name in found}
+
+    async def _news(self, world: WorldId, name: TraderId, reached: Reached) -> News:
+        series = await self.get_equity_series(world, trader_id=name, since_ms=reached.equity_ms + 1)
+        trades = sorted(self.of("trade", name), key=lambda row: (row.time_ms, row.tid))
+        paid = sorted(self.of("paid", name), key=lambda row: (row.time_ms, row.coin))
+        return News(
+            series=series.get(name, EMPTY_SERIES),
+            trades=tuple(row for row in trades if row.time_ms >= reached.trade_ms),
+            funding=tuple(row for row in paid if row.time_ms >= reached.funding_ms),
+        )
 
     async def get_decisions(
         self, world: WorldId, trader_id: TraderId, *, after: int = -1, limit: int = 1000

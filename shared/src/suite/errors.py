@@ -87,6 +87,12 @@ class ConfigError(SuiteError):
     problems: tuple[str, ...] = ()
 
 
+class InUse(ConfigError):
+    """Somebody else has at present what only one may have; it may be over without a change."""
+
+    code = "in_use"
+
+
 class BadRequest(SuiteError):
     """The caller asked for something that cannot be."""
 
@@ -166,3 +172,9 @@ def one_line(text: str) -> str:
     """Fold text into one line of readable length, of whole characters."""
     line = " ".join(text.encode(errors="replace").decode().split())
     return line if len(line) <= 500 else f"{line[:497]}..."
+
+
+def trouble_of(error: Exception) -> str:
+    """Tell an error in one line: in its words, and of what kind where that is none of the suite."""
+    kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
+    return one_line(f"{kind}{error}")

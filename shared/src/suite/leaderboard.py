@@ -51,6 +51,7 @@ class BoardRules:
         resamples: of every interval and of the ranks.
         seed: of the resamples.
         with_flat: whether to add the trader that never trades where none is given.
+        with_removed: whether who was taken away has a row also once it is stale.
     """
 
     now_ms: int
@@ -60,6 +61,7 @@ class BoardRules:
     resamples: int = 2000
     seed: int = 0
     with_flat: bool = True
+    with_removed: bool = True
 
     def __post_init__(self) -> None:
         whole = self.step_ms > 0 and DAY_MS % self.step_ms == 0
@@ -104,19 +106,22 @@ def build_leaderboard(histories: Sequence[TraderHistory], rules: BoardRules) -> 
     Returns:
         The board, best first; baselines that it lacks are named.
     """
-    given = {history.baseline for history in histories}
-    shown = list(histories)
+    given = {history.baseline for history in histories if not history.removed}
+    shown, added = list(histories), None
     if rules.with_flat and "flat" not in given:
-        shown.append(flat_history(histories))
+        added = flat_history(histories)
+        shown.append(added)
         given.add("flat")
     ids = [history.trader_id for history in shown]
     check(len(set(ids)) == len(ids), "two traders of one name; flat is the baseline's")
     traders = [_with_standing(one, rules) for one in sorted(shown, key=lambda h: h.trader_id)]
     traders = _without_young(traders, rules.new_before_ms)
     ranked = [one for one in traders if one.standing == "ranked"]
-    window = _window(ranked)
-    if window is None:
-        traders = [_without_window(one) for one in traders]
+    stay = [one for one in ranked if not one.history.removed and one.history is not added]
+    window = _window(stay or ranked)
+    traders = [_within(one, window) for one in traders]
+    traders = [one for one in traders if rules.with_removed or not _is_gone(one)]
+    ranked = [one for one in traders if one.standing == "ranked"]
     rows = _ranked_rows(ranked, window, rules) if window else []
     rows += _ruined_rows(traders, window, rules, better=len(rows))
     rows += [_identity(one, rules) for one in traders if one.standing in {"new", "stale"}]
@@ -141,7 +146,7 @@ def _place(row: LeaderboardRow) -> tuple[float, float, str]:
 
 def _with_standing(history: TraderHistory, rules: BoardRules) -> _Trader:
     if not len(history.time_ms):
-        return _Trader(history=history, index=np.zeros(0), standing="stale")
+        return _Trader(history=history, index=np.zeros(0), standing="new")
     index = wealth_index(history.equity_usd - history.costs_usd, history.deposits_usd)
     fresh = rules.now_ms - history.time_ms[-1] <= rules.stale_after_ms
     standing: Standing = "ruined" if index[-1] <= 0 else "ranked" if fresh else "stale"
@@ -154,7 +159,9 @@ def _without_young(traders: list[_Trader], new_before_ms: int) -> list[_Trader]:
         one.standing == "ranked" and one.to_ms - one.from_ms < new_before_ms for one in traders
     ]
     if not any(
-        one.standing == "ranked" and one.history.baseline != "flat" and not is_young
+        one.standing == "ranked"
+        and one.history.baseline != "flat"
+        and not (is_young or one.history.removed)
         for one, is_young in zip(traders, young, strict=True)
     ):
         return traders
@@ -164,8 +171,17 @@ def _without_young(traders: list[_Trader], new_before_ms: int) -> list[_Trader]:
     ]
 
 
-def _without_window(trader: _Trader) -> _Trader:
-    return replace(trader, standing="new") if trader.standing == "ranked" else trader
+def _within(trader: _Trader, window: tuple[int, int] | None) -> _Trader:
+    """Mark whom the window does not compare: all without one, else who was removed outside it."""
+    if trader.standing != "ranked":
+        return trader
+    if window is None or trader.from_ms > window[0]:
+        return replace(trader, standing="new")
+    return trader if trader.to_ms > window[0] else replace(trader, standing="stale")
+
+
+def _is_gone(trader: _Trader) -> bool:
+    return trader.history.removed and trader.standing == "stale"
 
 
 def _window(ranked: list[_Trader]) -> tuple[int, int] | None:

@@ -32,6 +32,7 @@ class TraderHistory:
         tokens: shape (n,), cumulative.
         closed_time_ms, closed_net_usd: shape (trades,), closed trades net of fees and funding.
         group, seed, baseline: as of `LeaderboardRow`.
+        removed: it was taken away at its last sample, and stands still from there on.
     """
 
     trader_id: str
@@ -47,6 +48,7 @@ class TraderHistory:
     group: str | None = None
     seed: int | None = None
     baseline: Baseline | None = None
+    removed: bool = False
 
     def __post_init__(self) -> None:
         columns = (

@@ -14,6 +14,7 @@ from strategy_agent.adapters.account_feed import AccountFeed
 from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
 from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream
 from strategy_agent.adapters.data_http import DataHttp
+from strategy_agent.adapters.decision_file import DecisionFile
 from strategy_agent.adapters.journal_file import JournalFile, NoJournal
 from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
 from strategy_agent.adapters.plugins import load_plugins
@@ -54,14 +55,32 @@ class Connector:
     Args:
         settings: of the process.
         journal_dir: of the journals; None keeps neither journal nor memory.
+        remembers: keep a memory beside the journal.
+        homes: folder of the traders' own folders, each with a `var` for journal and memory; instead
+            of a common one.
+        decisions_dir: of what slow strategies decide in backtests; None keeps none of it.
 
     Attributes:
         clock: the machine's.
+        calls_type: of the ways to venue and data.
     """
 
-    def __init__(self, settings: Settings, *, journal_dir: Path | None) -> None:
+    calls_type: type[ServiceCalls] = ServiceCalls
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        journal_dir: Path | None,
+        remembers: bool = True,
+        homes: Path | None = None,
+        decisions_dir: Path | None = None,
+    ) -> None:
         self._settings = settings
         self._journal_dir = journal_dir
+        self._homes = homes
+        self._decisions_dir = decisions_dir
+        self._remembers = homes is not None or (remembers and journal_dir is not None)
         self._tokens: dict[str, SecretStr] = {}
         self._in_use: dict[str, str] = {}
         self.clock = SystemClock()
@@ -82,7 +101,7 @@ class Connector:
             quick_s=settings.quick_decision_s,
             slow_s=settings.slow_decision_s,
             retry_pauses_s=settings.retry_pauses_s,
-            patient=stays and self._journal_dir is not None,
+            patient=stays and self._remembers,
             objections=self.objections,
         )
 
@@ -107,8 +126,7 @@ class Connector:
         async with AsyncExitStack() as stack:
             self._claim_token(spec, stack)
             self._hold_state(spec, stack)
-            journal = self._journal(spec)
-            stack.callback(journal.close)
+            journal = self._journal(spec, stack)
             presence = Presence(self.clock)
             venue = VenueHttp(
                 self.calls(spec), presence=presence, lost_limit_s=settings.retry_window_s
@@ -145,7 +163,7 @@ class Connector:
                         chance=chance,
                         token=self._token_of(spec.trader_id) or None,
                     ),
-                    folder=self._state_dir,
+                    folder=self._state_dir(spec),
                     kept=memory.load(),
                     world=world,
                     take_place=venue.take_place,
@@ -162,6 +180,7 @@ class Connector:
                 journal=journal,
                 memory=memory,
                 plugins=plugins,
+                decisions=self._decisions(spec, stack),
                 leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt if local is not None else None,
@@ -175,8 +194,7 @@ class Connector:
         async with AsyncExitStack() as stack:
             self._claim_ccxt(spec.trader_id, stack)
             self._hold_state(spec, stack)
-            journal = self._journal(spec)
-            stack.callback(journal.close)
+            journal = self._journal(spec, stack)
             exchange = await over_ccxt.connect(settings, spec, wall)
             stack.push_async_callback(exchange.close)
             market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
@@ -197,7 +215,7 @@ class Connector:
                 follow=lambda keeper, chance: CcxtAccountStream(
                     exchange, keeper, coins=spec.symbols, wall=wall, chance=chance
                 ),
-                folder=self._state_dir,
+                folder=self._state_dir(spec),
                 kept=memory.load(),
             )
             return Parts(
@@ -311,7 +329,7 @@ class Connector:
         hint = self._token_hint(trader_id) if token is None else _GIVEN_HINT
         if at_venue:
             token = token or self._token_of(trader_id)
-        return ServiceCalls(
+        return self.calls_type(
             step_session(url, token=token, timeout_s=timeout_s, connections=connections),
             url,
             name="the venue" if at_venue else "the data service",
@@ -373,22 +391,40 @@ class Connector:
 
     def _hold_state(self, spec: TraderSpec, stack: AsyncExitStack) -> None:
         """Keep other processes from what the trader keeps on disk, until the stack is closed."""
-        if self._journal_dir is not None:
-            stack.enter_context(holding(self._state_dir, spec.trader_id))
+        if self._remembers:
+            stack.enter_context(holding(self._state_dir(spec), spec.trader_id))
 
-    def _journal(self, spec: TraderSpec) -> JournalFile | NoJournal:
-        if self._journal_dir is None:
+    def _decisions(self, spec: TraderSpec, stack: AsyncExitStack) -> DecisionFile | None:
+        """Open what a slow strategy has decided in a backtest that was stopped."""
+        if self._decisions_dir is None:
+            return None
+        file = DecisionFile(self._decisions_dir / f"{spec.trader_id}.jsonl")
+        stack.callback(file.close)
+        return file
+
+    def _journal(self, spec: TraderSpec, stack: AsyncExitStack) -> JournalFile | NoJournal:
+        if self._homes is None and self._journal_dir is None:
             return NoJournal()
-        return JournalFile(self._journal_dir, spec.trader_id)
+        folder = self._journal_dir or Path()
+        if self._homes is not None:
+            folder = self._home(spec) / "journal"
+        journal = JournalFile(folder, spec.trader_id)
+        stack.callback(journal.close)
+        return journal
 
     def _memory(self, spec: TraderSpec, *, durable: bool) -> MemoryFile | NoMemory:
-        if self._journal_dir is None:
+        if not self._remembers:
             return NoMemory()
-        return MemoryFile(self._state_dir, spec.trader_id, durable=durable)
+        return MemoryFile(self._state_dir(spec), spec.trader_id, durable=durable)
 
-    @property
-    def _state_dir(self) -> Path:
-        return self._settings.state_dir / "state"
+    def _home(self, spec: TraderSpec) -> Path:
+        """Find the folder of what is a trader's own."""
+        if self._homes is None:
+            return self._settings.state_dir
+        return self._homes / spec.trader_id / "var"
+
+    def _state_dir(self, spec: TraderSpec) -> Path:
+        return self._home(spec) / "state"
 
 
 def problems_with_plugins(spec: TraderSpec) -> list[str]:

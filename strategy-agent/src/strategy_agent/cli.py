@@ -1,11 +1,13 @@
 """The command `strategy-agent`."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strategy_agent import hosting
 from strategy_agent.authoring import add_commands
 from suite.service.cli import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, run_command
 
@@ -21,18 +23,29 @@ cli = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Option(help="The traders file, traders.yaml.")]
+Decisions = Annotated[
+    Path | None,
+    typer.Option(help="Folder where decisions of slow strategies in backtests are kept."),
+]
 
 
 @cli.command()
-def run(
-    config: Config,
-    trader: Annotated[str, typer.Option(help="Id of the trader; several: a,b,c.")],
+def run(  # noqa: PLR0913, PLR0917 - the options of the command
+    config: Annotated[Path | None, typer.Option(help="The traders file, traders.yaml.")] = None,
+    trader: Annotated[
+        str | None,
+        typer.Option(help="Id of the trader; several: a,b,c. Without it, one is claimed."),
+    ] = None,
     journal: Annotated[
         Path | None, typer.Option(help="Directory of the journals; var/journal by default.")
     ] = None,
     no_journal: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--no-journal", help="Keep neither a journal nor a memory.")
     ] = False,
+    no_memory: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--no-memory", help="Keep a journal, and no memory: for backtests.")
+    ] = False,
+    decisions: Decisions = None,
     control_port: Annotated[
         int | None,
         typer.Option(help="Serve the control API there; 0 for any free port."),
@@ -40,6 +53,9 @@ def run(
     quiet: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--quiet", help="Show no progress.")
     ] = False,
+    claims: Annotated[
+        int, typer.Option(min=1, help="How many traders to claim at most, without --trader.")
+    ] = 1,
 ) -> int:
     """Trade until the world ends.
 
@@ -49,6 +65,9 @@ def run(
     With --control-port the process stays while a trader has failed: look at it there, start it
     again, or end it with Ctrl-C.
 
+    Without --trader a free one is asked of the trader-manager at MANAGER_URL, with MANAGER_TOKEN or
+    MANAGER_TOKEN_FILE, and the next one when that has ended, until Ctrl-C.
+
     Example: TRADING_URL=http://127.0.0.1:8100 TRADER_TOKEN=... strategy-agent run
     --config traders.yaml --trader sma-1
     """
@@ -57,18 +76,32 @@ def run(
     from strategy_agent.adapters.traders_file import choose, load_traders
     from strategy_agent.main import limit_memory, run_traders
     from strategy_agent.settings import Settings
+    from suite.errors import ConfigError
+    from suite.service.plugins import look_in
 
-    settings = Settings.load(port=control_port)
+    settings = Settings.load(port=0 if control_port is None and trader is None else control_port)
+    look_in(settings.plugin_dir)
+    directory = None if no_journal else journal or settings.state_dir / "journal"
+    if trader is None:
+        from strategy_agent.claimed import run_claims
+
+        limit_memory(settings.memory_limit_mb)
+        say = (lambda _: None) if quiet else partial(print, flush=True)
+        asyncio.run(run_claims(settings, places=claims, journal_dir=directory, tell=say))
+        return EXIT_OK
+    if config is None:
+        raise ConfigError("--config names the traders file that the trader is in: traders.yaml")
     document = load_traders(config)
     specs = choose(document.traders, trader)
     limit_memory(settings.memory_limit_mb)
-    directory = None if no_journal else journal or settings.state_dir / "journal"
     alpha = asyncio.run(
         run_traders(
             settings,
             specs,
             written=document.written,
             journal_dir=directory,
+            remembers=not no_memory,
+            decisions_dir=decisions,
             control=control_port is not None,
             quiet=quiet,
         )
@@ -131,8 +164,10 @@ def check(
     from strategy_agent.settings import Settings
     from suite.contracts.trader import TradersFileError
     from suite.errors import ConfigError
+    from suite.service.plugins import look_in
 
     settings = Settings.load()
+    look_in(settings.plugin_dir)
     try:
         specs = load_traders(config, check=problems_with_plugins).traders
         chosen = choose(specs, trader) if trader is not None else specs
@@ -155,6 +190,7 @@ async def _asked(connector: "Connector", specs: Sequence["TraderSpec"]) -> list[
 
 
 add_commands(cli)
+hosting.add_command(cli)
 
 
 @cli.command()

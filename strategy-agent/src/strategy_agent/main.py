@@ -26,6 +26,8 @@ async def run_traders(
     *,
     written: Mapping[str, Mapping[str, Any]],
     journal_dir: Path | None,
+    remembers: bool = True,
+    decisions_dir: Path | None = None,
     control: bool,
     quiet: bool,
 ) -> AlphaLoop:
@@ -36,13 +38,19 @@ async def run_traders(
         specs: the traders.
         written: their configuration as written, by id.
         journal_dir: of their journals; None keeps neither journal nor memory.
+        remembers: keep a memory beside the journal.
+        decisions_dir: of what slow strategies decide in backtests; None keeps none of it.
         control: serve the control API; the process then stays while a trader has failed.
         quiet: show no progress.
     """
-    connector = Connector(settings, journal_dir=journal_dir)
+    connector = Connector(
+        settings, journal_dir=journal_dir, remembers=remembers, decisions_dir=decisions_dir
+    )
     alpha = AlphaLoop(connector.context(stays=control))
     for spec in specs:
-        alpha.add(spec, written=written.get(spec.trader_id))
+        added = alpha.add(spec, written=written.get(spec.trader_id))
+        if settings.paused:
+            added.begin_paused(settings.paused)
     server: ControlServer | None = None
     if control:
         from strategy_agent.entrypoint.control import start
@@ -88,7 +96,11 @@ async def freeze_once_connected(alpha: AlphaLoop) -> None:
 
 
 async def run_until_stopped(
-    alpha: AlphaLoop, *, stays: bool = False, tell: Callable[[str], None] = lambda _: None
+    alpha: AlphaLoop,
+    *,
+    stays: bool = False,
+    hosts: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Run all instances; SIGTERM or SIGINT end them in order, and a second one changes nothing.
 
@@ -98,6 +110,7 @@ async def run_until_stopped(
     Args:
         alpha: the instances.
         stays: do not end while one has failed, see `AlphaLoop.run`.
+        hosts: do not end before a signal, see `AlphaLoop.host`.
         tell: told what a signal does.
     """
     loop = asyncio.get_running_loop()
@@ -118,7 +131,7 @@ async def run_until_stopped(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
     try:
-        await alpha.run(stays=stays)
+        await (alpha.host() if hosts else alpha.run(stays=stays))
         await asyncio.gather(*stops)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

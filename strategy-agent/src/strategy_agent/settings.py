@@ -1,5 +1,6 @@
 """Settings of the strategy-agent."""
 
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -41,6 +42,18 @@ class Settings(ServiceSettings):
             `ALLOW_DIRECT_CCXT_LIVE=true`.
         ccxt_url: `CCXT_URL`, another address for all services of the exchange.
         allow_direct_ccxt_live: `ALLOW_DIRECT_CCXT_LIVE`, real money through ccxt is meant.
+        control_token: another operator's token for the control API, beside the one in its file: for
+            who starts the process and cannot read that file.
+        hosts_plugins: `strategy-agent host` takes plugins too: code of others, beside all traders
+            of the process.
+        manager_url: `MANAGER_URL`, of a trader-manager that gives traders to who claims them.
+        manager_token: `MANAGER_TOKEN`, for that; the manager has it in `var/tokens/agent.token`.
+        manager_token_file: `MANAGER_TOKEN_FILE`, a file with it.
+        control_url: where the manager reaches the control API; the address that it listens on when
+            not given.
+        paused: why its traders begin PAUSED, for a person to resume; they trade at once without it.
+        plugin_dir: where modules of plugins are looked for too, before the working directory; a
+            manager on this machine names its own working directory.
         memory_limit_mb: address space that the process may have, MiB; a leak then ends it, or the
             decision that leaks, and nothing else of the machine.
     """
@@ -85,9 +98,21 @@ class Settings(ServiceSettings):
     allow_direct_ccxt_live: bool = Field(
         default=False, validation_alias=shared_name("ALLOW_DIRECT_CCXT_LIVE")
     )
+    control_token: SecretStr = SecretStr("")
+    hosts_plugins: bool = False
+    manager_url: str = Field(default="", validation_alias=shared_name("MANAGER_URL"))
+    manager_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("MANAGER_TOKEN")
+    )
+    manager_token_file: Path | None = Field(
+        default=None, validation_alias=shared_name("MANAGER_TOKEN_FILE")
+    )
+    control_url: str = ""
+    paused: str = ""
+    plugin_dir: Path = Path()
     memory_limit_mb: int | None = Field(default=None, ge=64)
 
-    @field_validator("trading_url", "data_service_url", "ccxt_url")
+    @field_validator("trading_url", "data_service_url", "ccxt_url", "manager_url", "control_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
         parts = urlsplit(url)

@@ -43,20 +43,25 @@ class StrategyKind:
         make: builds one from its circumstances and its parameters; nothing may happen yet.
         summary: what it does, in one line.
         risk: limits that its traders have unless they say otherwise; never a plugin's to set.
+        draws: what it decides depends on chance.
     """
 
     params: type[msgspec.Struct]
     make: Callable[[Setup, Any], Strategy]
     summary: str
     risk: Mapping[str, Any] = field(default_factory=dict)
+    draws: bool = False
 
 
-def kind_of(strategy: Any, *, risk: Mapping[str, Any] | None = None) -> StrategyKind:
+def kind_of(
+    strategy: Any, *, risk: Mapping[str, Any] | None = None, draws: bool = False
+) -> StrategyKind:
     """Describe a class of strategies.
 
     Args:
         strategy: a class with a nested struct `Params`, made by `Class(setup, params)`.
         risk: limits of its own in place of the usual defaults.
+        draws: what it decides depends on chance.
 
     Raises:
         ConfigError: it is no such class.
@@ -68,4 +73,4 @@ def kind_of(strategy: Any, *, risk: Mapping[str, Any] | None = None) -> Strategy
     if not callable(getattr(strategy, "decide", None)):
         raise ConfigError(f"{strategy.__qualname__} has no method decide")
     summary = (strategy.__doc__ or "").strip().split("\n")[0]
-    return StrategyKind(params=params, make=strategy, summary=summary, risk=risk or {})
+    return StrategyKind(params=params, make=strategy, summary=summary, risk=risk or {}, draws=draws)

@@ -1,6 +1,6 @@
 """Asking a strategy: whatever it does wrong becomes a fault, and nothing of it gets further."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +12,7 @@ from suite.contracts.clock import WakeOn
 from suite.errors import one_line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecideRequest:
+class DecideRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks the driver for a decision of the strategy.
 
     Attributes:
@@ -72,7 +71,8 @@ def _well_formed(decision: object) -> Decision:
         raise TypeError(f"until_ms {until_ms!r}, not a time in whole milliseconds")
     if not isinstance(reasoning, str):
         raise TypeError(f"reasoning of type {type(reasoning).__name__}, not a text")
-    _check_writable(reasoning, "reasoning")
+    if not reasoning.isascii():
+        _check_writable(reasoning, "reasoning")
     fields: dict[str, Any] = {}
     if decision.wake_on is not NOTHING_EARLIER:
         fields["wake_on"] = _read(decision.wake_on, WakeOn, "wake_on")
@@ -80,7 +80,7 @@ def _well_formed(decision: object) -> Decision:
         fields["actions"] = _read(decision.actions, tuple[Intent, ...], "actions")
     if decision.plans:
         fields["plans"] = _read(decision.plans, tuple[ExitPlan, ...], "plans")
-    return replace(decision, **fields) if fields else decision
+    return msgspec.structs.replace(decision, **fields) if fields else decision
 
 
 def _check_writable(value: Any, name: str) -> None:

@@ -1,4 +1,11 @@
-"""What a trader leaves behind: one record for each turn, and a result at the end."""
+"""What a trader leaves behind: one record for each turn, and a result at the end.
+
+A journal is a file of JSON lines for each trader, `<trader>.jsonl`, the same wherever the trader
+runs. A run begins with `{"type": "run", "run": RunStart}`; then one line for each turn,
+`{"type": "decision", "decision": DecisionRecord}`, and for what else there is to tell (`command`,
+`alert`); it ends with `{"type": "result", "result": TraderResult}` unless it was stopped before.
+Times are the venue's.
+"""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -19,6 +26,33 @@ from suite.contracts.guards import (
 )
 from suite.contracts.venue import Action, ActionReply
 from suite.enums import TraderStatus
+
+_encode = msgspec.json.Encoder().encode
+
+
+class RunStart(msgspec.Struct, frozen=True, kw_only=True):
+    """The beginning of a run.
+
+    Attributes:
+        kind: of the strategy.
+        venue: address, or `backtest`.
+        continued: it goes on with one that was stopped before.
+    """
+
+    trader_id: str
+    kind: str
+    venue: str
+    continued: bool = False
+
+
+def journal_line(kind: str, record: object) -> bytes:
+    """Write a record as a line of a journal.
+
+    Args:
+        kind: `run`, `decision`, `command`, `alert` or `result`.
+        record: of that kind.
+    """
+    return _encode({"type": kind, kind: record}) + b"\n"
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):

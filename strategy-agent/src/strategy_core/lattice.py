@@ -4,14 +4,26 @@ Decimal throughout; what is on the lattice already stays as it is.
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from functools import lru_cache
 
 from suite.instrument import Instrument
 
 
+@lru_cache(maxsize=1024, typed=True)  # a configuration's numbers are asked for in every turn
+def exact(number: float) -> Decimal:
+    """Decimal of a configured or published number, as it is written."""
+    return Decimal(repr(number))
+
+
+@lru_cache(maxsize=32)
+def unit(decimals: int) -> Decimal:
+    """Smallest number with so many digits after the point."""
+    return Decimal(1).scaleb(-decimals)
+
+
 def round_size_down(instrument: Instrument, size: Decimal) -> Decimal:
     """Bring a size onto the lattice, towards zero; the sign is kept."""
-    step = Decimal(1).scaleb(-instrument.sz_decimals)
-    return size.quantize(step, rounding=ROUND_DOWN)
+    return size.quantize(unit(instrument.sz_decimals), rounding=ROUND_DOWN)
 
 
 def round_price_down(instrument: Instrument, price: Decimal) -> Decimal:

@@ -5,14 +5,17 @@ file and no network; it may keep state, but only state that follows from what it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from strategy_core.intents import ExitPlan, Intent
-from suite.contracts.clock import AccountView, WaitReply, WakeOn, Want
+from strategy_core.numbers import check_number, is_number
+from suite.contracts.clock import AccountView, PositionView, WaitReply, WakeOn, Want
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import ActionReply
 from suite.enums import TraderStatus
@@ -24,6 +27,7 @@ Instruments: TypeAlias = Mapping[str, Instrument]
 
 ZERO = Decimal(0)
 NOTHING_EARLIER = WakeOn()
+NO_PRICES: Mapping[str, Decimal] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,26 +49,7 @@ class Needs:
         return Want(mids=True, snapshots=self.snapshots, intervals=self.intervals)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionView:
-    """One open position.
-
-    Attributes:
-        size: units of the coin, exactly as the venue wrote it; long is positive.
-        entry_px: average entry price, USD.
-        unrealized_pnl: USD.
-        leverage: as set for the coin.
-    """
-
-    coin: str
-    size: Decimal
-    entry_px: Decimal
-    unrealized_pnl: Decimal
-    leverage: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the guard made of one action, or what is wrong with an exit plan.
 
     Attributes:
@@ -91,8 +76,7 @@ class Verdict:
         return self.outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """All a strategy knows at one time; numbers are the venue's decimals, exactly.
 
     Attributes:
@@ -114,10 +98,10 @@ class Observation:
     woke_by: tuple[str, ...] = ()
     equity: Decimal = ZERO
     available: Decimal = ZERO
-    positions: Mapping[str, PositionView] = field(default_factory=dict)
+    positions: Mapping[str, PositionView] = {}
     open_orders: tuple[OpenOrder, ...] = ()
-    mids: Mapping[str, Decimal] = field(default_factory=dict)
-    snapshots: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mids: Mapping[str, Decimal] = {}
+    snapshots: Mapping[str, Mapping[str, Any]] = {}
     fills: tuple[UserFill, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     results: tuple[ActionReply, ...] = ()
@@ -129,8 +113,7 @@ class Observation:
         return position.size if position else ZERO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What to do now, why, and when to be asked again.
 
     Attributes:
@@ -170,40 +153,55 @@ def observe(
         reply: of a join or a wait.
         account: the latest state known: the reply's own where it has one.
         verdicts: of the guard on the last decision.
+
+    Raises:
+        ArithmeticError: a number of the account is none that can be reckoned with.
     """
     positions: dict[str, PositionView] = {}
     equity = available = ZERO
+    open_orders: tuple[OpenOrder, ...] = ()
     if account is not None:
-        summary = account.state.marginSummary
-        equity = parse_decimal(summary.accountValue)
-        available = max(ZERO, equity - parse_decimal(summary.totalMarginUsed))
-        for row in account.state.assetPositions:
-            held = row.position
-            size = parse_decimal(held.szi)
-            if size:
-                positions[held.coin] = PositionView(
-                    coin=held.coin,
-                    size=size,
-                    entry_px=parse_decimal(held.entryPx),
-                    unrealized_pnl=parse_decimal(held.unrealizedPnl),
-                    leverage=held.leverage.value,
-                )
+        _check(account)
+        equity, open_orders = account.equity, account.open_orders
+        available = max(ZERO, equity - account.margin_used)
+        positions = {held.coin: held for held in account.positions if held.size}
     return Observation(
         now_ms=reply.now_ms,
         woke_by=reply.woke_by or ("join",),
         equity=equity,
         available=available,
         positions=positions,
-        open_orders=account.open_orders if account else (),
-        mids={
-            coin: parse_decimal(text)
-            for coin, text in (reply.mids or {}).items()
-            if is_decimal(text)  # one that is no price is as good as missing
-        },
+        open_orders=open_orders,
+        mids=_prices(tuple(reply.mids.items())) if reply.mids else NO_PRICES,
         snapshots=reply.snapshots or {},
-        fills=tuple(fill for fill in reply.fills if is_perp(fill.coin)),
+        fills=tuple([fill for fill in reply.fills if is_perp(fill.coin)]),
         verdicts=verdicts,
         results=reply.results,
+    )
+
+
+def _check(account: AccountView) -> None:
+    """Look, once for all who read it, whether an account's numbers are some: a venue may lie.
+
+    What only tells where positions end is looked at there (`standing_of`): without it, it is
+    worked out.
+    """
+    check_number(account.equity)
+    check_number(account.margin_used)
+    for held in account.positions:
+        check_number(held.size)
+        check_number(held.entry_px)
+        check_number(held.unrealized_pnl)
+        if held.leverage < 1:
+            raise ArithmeticError(f"no leverage: {held.leverage}")
+
+
+@lru_cache(maxsize=8)  # all traders of a step are shown the same
+def _prices(texts: tuple[tuple[str, str], ...]) -> Mapping[str, Decimal]:
+    """Read prices by coin; one that is none is as good as missing."""
+    prices = {coin: parse_decimal(text) for coin, text in texts if is_decimal(text)}
+    return MappingProxyType(
+        {coin: price for coin, price in prices.items() if is_number(price) and price > 0}
     )
 
 

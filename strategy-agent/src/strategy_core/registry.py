@@ -28,7 +28,7 @@ KINDS: Final[Mapping[str, StrategyKind]] = {
     "flat": kind_of(Flat),
     "funding_rate": kind_of(FundingRate),
     "hodl": kind_of(Hodl, risk=YARDSTICK),
-    "random": kind_of(RandomTargets),
+    "random": kind_of(RandomTargets, draws=True),
     "sma_cross": kind_of(SmaCross),
 }
 """Built in. A plugin's kind is `plugin:package.module:Class`; the process imports it."""

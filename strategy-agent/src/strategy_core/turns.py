@@ -1,11 +1,11 @@
 """What one trader does in a turn with what its orders, its gate and its exits say."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.exits.manager import ExitManager, Review
@@ -20,7 +20,7 @@ from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Decision, Instruments, Needs, Observation, Verdict, observe
 from strategy_core.registry import limits_of
 from strategy_core.risk.commands import Command, Pause
-from strategy_core.risk.gate import Guarded, RiskGate
+from strategy_core.risk.gate import NOTHING_WANTED, Guarded, RiskGate
 from strategy_core.risk.status import StatusChange
 from strategy_core.waking import Wake, merged, next_boundary_ms
 from suite.bars import INTERVAL_MS
@@ -34,8 +34,7 @@ Commands: TypeAlias = Callable[[], Sequence[Command]]
 Answered: TypeAlias = Callable[[Command, StatusChange], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue said, and what is known about it.
 
     Attributes:
@@ -107,31 +106,32 @@ class TraderTurns:
         reply = turn.reply
         if self._run.pending is not None:
             pending, self._run.pending = self._run.pending, None
-            self._keep(msgspec.structs.replace(pending, results=reply.results))
+            self._keep(replace(pending, results=reply.results))
         seen, odd = self._read(reply)
-        # a join shows those again that the last reply may have had
-        self._run.fills += sum(
-            fill_key(fill) not in self._memory.orders.fills for fill in seen.fills
-        )
+        known_fills = self._memory.orders.fills
+        for fill in seen.fills:  # a join shows those again that the last reply may have had
+            self._run.fills += fill_key(fill) not in known_fills
         self._run.own.learn(seen.fills, reply.results)
-        fills = (*self._run.unread, *seen.fills)
         if self._run.account is None:  # fills wait for an account to belong to
-            self._run.unread, seen = fills, replace(seen, fills=())
+            self._run.unread += seen.fills
+            seen = replace(seen, fills=())
             self._upkeep, self._review = Upkeep(), Review()
         else:
             if self._run.unread:
-                self._run.unread, seen = (), replace(seen, fills=fills)
+                fills, self._run.unread = (*self._run.unread, *seen.fills), ()
+                seen = replace(seen, fills=fills)
             status = self._gate.status
             known = seen if status is seen.status else replace(seen, status=status)
             self._upkeep = self._orders.observe(known)
         odd += self._upkeep.trouble
-        unknown = (f"unknown_order:{coin}" for coin in self._upkeep.unknown)
-        stale = self._limits.staleness(
-            interval_ms=self._interval_ms,
-            market_age_ms=turn.market_age_ms,
-            account_age_ms=turn.account_age_ms,
-        )
-        trouble = (*turn.trouble, *stale, *unknown)
+        trouble = turn.trouble
+        if turn.market_age_ms or turn.account_age_ms:  # a venue that owns time has none
+            trouble += self._limits.staleness(
+                interval_ms=self._interval_ms,
+                market_age_ms=turn.market_age_ms,
+                account_age_ms=turn.account_age_ms,
+            )
+        trouble += tuple(f"unknown_order:{coin}" for coin in self._upkeep.unknown)
         self._changes = self._gate.begin(
             seen,
             trouble=trouble,
@@ -166,15 +166,18 @@ class TraderTurns:
 
     def question(self, seen: Observation) -> DecideRequest:
         """Put the question to the strategy, with what became of its own last decision."""
-        own = self._run.own
+        own, status = self._run.own, self._gate.status
         if not self._run.awaited:
             own.shown = len(own.fills)
+        quiet = not (own.fills or own.results or seen.fills or seen.results)
+        if quiet and own.verdicts is seen.verdicts and status is seen.status:
+            return DecideRequest(observation=seen, awaited=self._run.awaited)
         shown = replace(
             seen,
             fills=tuple(own.fills),
             verdicts=own.verdicts,
             results=own.results,
-            status=self._gate.status,
+            status=status,
         )
         return DecideRequest(observation=shown, awaited=self._run.awaited)
 
@@ -280,16 +283,17 @@ class TraderTurns:
         """Let everything pass the gate, what reduces first, and give every order its name."""
         turn, take = self._memory.turns, self._orders.take
         upkeep, duties, exits = self._upkeep.actions, self._duties(seen), self._review.actions
-        wants = (*upkeep, *duties, *exits)
-        first = self._gate.judge(wants, seen, pending=self._orders.pending())
-        kept = _split(first, (len(upkeep), len(duties), len(exits)))
-        before: list[Action] = [a for a in kept[0] if not isinstance(a, ParentOrder)]
-        before += take(kept[1], seen, turn=turn, source="status")
-        before += take(kept[2], seen, turn=turn, source="exit")
+        before: list[Action] = []
+        if wants := (*upkeep, *duties, *exits):
+            first = self._guarded(wants, seen, sent=())
+            kept = _split(first, (len(upkeep), len(duties), len(exits)))
+            before += [action for action in kept[0] if not isinstance(action, ParentOrder)]
+            before += take(kept[1], seen, turn=turn, source="status")
+            before += take(kept[2], seen, turn=turn, source="exit")
         if wanted is None:
             self._orders.sent(before)
             return _Judged(orders=tuple(before))
-        then = self._gate.judge(wanted.actions, seen, pending=self._under_way(before))
+        then = self._guarded(wanted.actions, seen, sent=before)
         own = take(then.actions, seen, turn=turn)
         after = self._adopt(wanted, then.actions, seen, (*before, *own))
         orders = (*before, *after, *own)  # what ends a position goes before what opens one
@@ -317,13 +321,17 @@ class TraderTurns:
             wrong=adopted.wrong,
             watch=adopted.watch,
         )
-        last = self._gate.judge(adopted.actions, seen, pending=self._under_way(sent))
+        last = self._guarded(adopted.actions, seen, sent=sent)
         return self._orders.take(last.actions, seen, turn=self._memory.turns, source="plan")
 
-    def _under_way(self, sent: Sequence[Action]) -> tuple[PlaceOrder | ParentOrder, ...]:
-        """Orders that the observation does not show yet."""
+    def _guarded(
+        self, wants: Sequence[Intent], seen: Observation, *, sent: Sequence[Action]
+    ) -> Guarded:
+        """Let the gate judge what is wanted, beside orders that the observation does not show."""
+        if not wants:
+            return NOTHING_WANTED
         placed = [action for action in sent if isinstance(action, PlaceOrder)]
-        return (*placed, *self._orders.pending())
+        return self._gate.judge(wants, seen, pending=(*placed, *self._orders.pending()))
 
     def _want(self) -> Want:
         """What the next reply shall bring: the strategy's needs, and what the exits look at."""
@@ -333,18 +341,21 @@ class TraderTurns:
         coins = tuple(dict.fromkeys((*needs.snapshots, *watch.snapshots)))
         # all blocks, not those named: a world of longer bars has not every one, and refuses it
         blocks = needs.intervals if set(watch.intervals) <= set(needs.intervals) else ()
-        return msgspec.structs.replace(self.want, snapshots=coins, intervals=blocks)
+        return replace(self.want, snapshots=coins, intervals=blocks)
 
     def _duties(self, seen: Observation) -> list[Action]:
         """What the status asks for, but for closes that the order manager is at already.
 
         In the order of the trader's symbols: the venue's own order of coins means nothing.
         """
+        asked = self._gate.duties(seen, foreign=self._upkeep.foreign)
+        if not asked:
+            return []
         closing = {exit_.coin for exit_ in self._memory.orders.exits.values()}
         place = {coin: index for index, coin in enumerate(self._spec.symbols)}
         duties = [
             action
-            for action in self._gate.duties(seen, foreign=self._upkeep.foreign)
+            for action in asked
             if not (isinstance(action, PlaceOrder) and action.coin in closing)
         ]
         return sorted(duties, key=lambda action: place.get(action.coin, len(place)))
@@ -359,16 +370,10 @@ class TraderTurns:
     def _next_wake(self, now_ms: int) -> Wake:
         """When anybody wants to be asked again; one that is stopped, or is thinking, does not."""
         watch = self._review.watch
-        wishes = [
-            Wake(until_ms=self._orders.until_ms, wake_on=self._orders.wake_on),
-            Wake(until_ms=watch.until_ms, wake_on=watch.wake_on),
-        ]
-        asleep = self._run.awaited or self._gate.status is TraderStatus.STOPPED
-        if self._run.wake is not None and not asleep:
-            wishes.append(self._run.wake)
-        else:
-            wishes.append(Wake(until_ms=next_boundary_ms(now_ms, self._interval_ms)))
-        return merged(wishes, now_ms)
+        wake = self._run.wake
+        if wake is None or self._run.awaited or self._gate.status is TraderStatus.STOPPED:
+            wake = Wake(until_ms=next_boundary_ms(now_ms, self._interval_ms))
+        return merged((self._orders, watch, wake), now_ms)
 
 
 class _Judged(NamedTuple):

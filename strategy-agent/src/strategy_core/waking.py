@@ -1,7 +1,7 @@
 """When a trader wakes: several have wishes, and each is asked only when its own has come."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -10,6 +10,18 @@ from suite.bars import INTERVAL_MS
 from suite.contracts.clock import Interval, WakeOn
 
 _SOME: Final = ("fill", "order", "liquidation")
+
+
+class Wish(Protocol):
+    """Of anybody, to be asked again: at a time at the latest, and when something happens."""
+
+    @property
+    def until_ms(self) -> int | None:
+        """None where only conditions count."""
+
+    @property
+    def wake_on(self) -> WakeOn:
+        """What may come earlier."""
 
 
 class Wake(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +55,7 @@ class Wake(msgspec.Struct, frozen=True, kw_only=True):
         return bool(on.price) and "price" in woke_by
 
 
-def merged(wishes: Sequence[Wake], now_ms: int) -> Wake:
+def merged(wishes: Sequence[Wish], now_ms: int) -> Wake:
     """Put wishes together, so that none is missed.
 
     Args:
@@ -54,22 +66,25 @@ def merged(wishes: Sequence[Wake], now_ms: int) -> Wake:
         The earliest time and all conditions. Of several bar intervals the shortest is a condition;
         the others become times.
     """
-    bars = sorted(
-        {wish.wake_on.bar for wish in wishes if wish.wake_on.bar is not None},
-        key=lambda interval: INTERVAL_MS[interval],
-    )
+    on = [wish.wake_on for wish in wishes if wish.wake_on is not NOTHING_EARLIER]
     times = [wish.until_ms for wish in wishes if wish.until_ms is not None]
-    times += [next_boundary_ms(now_ms, INTERVAL_MS[bar]) for bar in bars[1:]]
-    shortest: Interval | None = bars[0] if bars else None
-    on = WakeOn(
-        fill=any(wish.wake_on.fill for wish in wishes),
-        order=any(wish.wake_on.order for wish in wishes),
-        liquidation=any(wish.wake_on.liquidation for wish in wishes),
-        bar=shortest,
-        price=tuple(dict.fromkeys(cross for wish in wishes for cross in wish.wake_on.price)),
+    if len(on) > 1:
+        bars = sorted(
+            {wake_on.bar for wake_on in on if wake_on.bar is not None}, key=INTERVAL_MS.__getitem__
+        )
+        times += [next_boundary_ms(now_ms, INTERVAL_MS[bar]) for bar in bars[1:]]
+        shortest: Interval | None = bars[0] if bars else None
+        on[0] = WakeOn(
+            fill=any(wake_on.fill for wake_on in on),
+            order=any(wake_on.order for wake_on in on),
+            liquidation=any(wake_on.liquidation for wake_on in on),
+            bar=shortest,
+            price=tuple(dict.fromkeys(cross for wake_on in on for cross in wake_on.price)),
+        )
+    return Wake(
+        until_ms=max(min(times), now_ms + 1) if times else None,
+        wake_on=on[0] if on else NOTHING_EARLIER,
     )
-    until_ms = max(min(times), now_ms + 1) if times else None
-    return Wake(until_ms=until_ms, wake_on=on)
 
 
 def next_boundary_ms(now_ms: int, interval_ms: int) -> int:

@@ -15,12 +15,14 @@ from hypothesis.stateful import (
 )
 from tests.support.stored_traders import trade, wanted
 
+from suite.errors import Conflict, NotFound
 from suite.ids import TraderId
 from trader_manager.adapters.postgres import PostgresStore
 from trader_manager.domain.traders import Claim, DesiredState, Lease, LeaseLost
 
 NAMES = tuple(TraderId(name) for name in "abc")
 HOLDERS = ("h1", "h2", "h3")
+RUNTIMES = ("process", "replicas")
 LONG = 3_600_000
 
 
@@ -30,6 +32,7 @@ class Known:
 
     there: bool = False
     desired: DesiredState = DesiredState.STOPPED
+    runtime: str = "process"
     lease: Lease | None = None
     is_live: bool = False
     fences: list[int] = field(default_factory=list)
@@ -75,6 +78,20 @@ class Leases(RuleBasedStateMachine):
         if not known.there:
             self.runner.run(self.store.save_trader(wanted(name)))
             known.there, known.desired = True, DesiredState.RUNNING
+            known.runtime = "process"
+
+    @rule(name=strategies.sampled_from(NAMES), runtime=strategies.sampled_from(RUNTIMES))
+    def move(self, name: TraderId, runtime: str) -> None:
+        known = self.known[name]
+        if known.there and known.runtime != runtime:
+            self.runner.run(self._move(name, runtime))
+            known.runtime = runtime
+            known.lease = known.lease if known.is_live else None
+
+    async def _move(self, name: TraderId, runtime: str) -> None:
+        there = await self.store.get_trader(name)
+        moved = wanted(name, desired=there.desired, runtime=runtime)
+        await self.store.save_trader(moved, generation=there.generation)
 
     @rule(name=strategies.sampled_from(NAMES), desired=strategies.sampled_from(DesiredState))
     def want(self, name: TraderId, desired: DesiredState) -> None:
@@ -84,11 +101,17 @@ class Leases(RuleBasedStateMachine):
 
     @rule(name=strategies.sampled_from(NAMES))
     def remove(self, name: TraderId) -> None:
-        if self.known[name].there:
+        known = self.known[name]
+        if not known.there:
+            return
+        try:
             self.runner.run(self.store.remove_trader(name))
-            known = self.known[name]
+        except Conflict:
+            assert known.is_live
+        else:
+            assert not known.is_live
             known.there, known.desired = False, DesiredState.STOPPED
-            known.lease, known.is_live = None, False
+            known.lease = None
 
     @rule(target=leases, holder=strategies.sampled_from(HOLDERS))
     def claim_any(self, holder: str) -> object:
@@ -131,15 +154,21 @@ class Leases(RuleBasedStateMachine):
             self.runner.run(self._execute(past, name))
             self.known[name].is_live = False
 
-    @rule(lease=leases)
-    def renew(self, lease: Lease) -> None:
+    @rule(lease=leases, runtime=strategies.sampled_from([None, *RUNTIMES]))
+    def renew(self, lease: Lease, runtime: str | None) -> None:
         known = self.known[lease.trader_id]
+        shall = known.desired == DesiredState.RUNNING and runtime in {None, known.runtime}
+        keeps = self._holds(lease) and (known.is_live or shall)
+        renewing = self.store.renew_lease(lease, ttl_ms=LONG, runtime=runtime)
         try:
-            claim = self.runner.run(self.store.renew_lease(lease, ttl_ms=LONG))
+            claim = self.runner.run(renewing)
         except LeaseLost:
-            assert not self._holds(lease)
+            assert known.there
+            assert not keeps
+        except NotFound:
+            assert not known.there
         else:
-            assert self._holds(lease)
+            assert keeps
             assert lease.fence == claim.lease.fence
             known.lease, known.is_live = claim.lease, True
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.support.stored_traders import decision, sample, trade, wanted
 
-from suite.errors import BadRequest
+from suite.errors import BadRequest, Conflict, NotFound
 from suite.ids import TraderId
 from trader_manager.adapters.postgres import PostgresStore
 from trader_manager.application.ports import Store
@@ -92,6 +92,93 @@ async def test_a_lease_that_ran_out_is_kept_while_nobody_took_the_trader(store: 
     renewed = await store.renew_lease(claim.lease, ttl_ms=LONG)
     assert claim.lease.fence == renewed.lease.fence
     assert None is await store.claim_trader("h2", ttl_ms=LONG)
+
+
+@pytest.mark.parametrize("change", ["stopped", "moved"])
+async def test_a_lease_that_ran_out_is_over_where_its_holder_shall_not_run(
+    store: Store, change: str
+) -> None:
+    """Its trader runs elsewhere, or may: whoever slept over it does not get it back."""
+    await store.save_trader(wanted("a", runtime="replicas"))
+    claim = await claimed(store, "h", ttl_ms=1)
+    if change == "stopped":
+        await store.set_desired([A], DesiredState.STOPPED)
+    else:
+        await store.save_trader(wanted("a"), generation=1)
+    await expired(store)
+    with pytest.raises(LeaseLost, match="h does not hold trader a any more"):
+        await store.renew_lease(claim.lease, ttl_ms=LONG, runtime="replicas")
+    assert () == await store.list_leases()
+
+
+async def test_a_trader_that_moves_ends_the_lease_that_ran_out(store: Store) -> None:
+    """Nothing is written in its name from then on, also where the trader comes back."""
+    await store.save_trader(wanted("a", runtime="replicas"))
+    claim = await claimed(store, "h", ttl_ms=1)
+    await expired(store)
+    await store.save_trader(wanted("a"), generation=1)
+    with pytest.raises(LeaseLost):
+        await store.save_trade(trade("a", 1), lease=claim.lease)
+    await store.save_trader(wanted("a", runtime="replicas"), generation=2)
+    with pytest.raises(LeaseLost):
+        await store.renew_lease(claim.lease, ttl_ms=LONG, runtime="replicas")
+
+
+async def test_a_live_lease_outlasts_the_move_of_its_trader(store: Store) -> None:
+    """Its holder hears of it with its next renewal, and ends the trader in order."""
+    await store.save_trader(wanted("a", runtime="replicas"))
+    claim = await claimed(store, "h")
+    await store.save_trader(wanted("a"), generation=1)
+    renewed = await store.renew_lease(claim.lease, ttl_ms=LONG, runtime="replicas")
+    assert ("process", 2) == (renewed.trader.runtime, renewed.trader.generation)
+    assert (renewed.lease,) == await store.list_leases()
+
+
+async def test_a_trader_is_not_removed_under_a_live_lease(store: Store) -> None:
+    """Who holds it may trade until that is over."""
+    saved = await store.save_trader(wanted("a"))
+    claim = await claimed(store, "h")
+    with pytest.raises(Conflict, match="h has a: stop it, and remove it once that has ended"):
+        await store.remove_trader(A)
+    assert (saved,) == await store.list_traders()
+    await store.release_lease(claim.lease)
+    assert (await store.remove_trader(A)).removed_ms is not None
+
+
+async def test_who_had_a_trader_that_was_removed_is_told_so(store: Store) -> None:
+    """Nobody else has it, unlike one that is lost; where it is added again it is lost."""
+    await store.save_trader(wanted("a"))
+    claim = await claimed(store, "h", ttl_ms=1)
+    await expired(store)
+    await store.remove_trader(A)
+    with pytest.raises(NotFound, match="no trader a any more"):
+        await store.renew_lease(claim.lease, ttl_ms=LONG)
+    await store.save_trader(wanted("a"))
+    with pytest.raises(LeaseLost):
+        await store.renew_lease(claim.lease, ttl_ms=LONG)
+
+
+async def test_those_that_are_passed_over_are_not_given(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        await store.save_trader(wanted(name))
+    claim = await store.claim_trader("h", ttl_ms=LONG, passed_over={"a", "b", "nobody"})
+    assert claim is not None
+    assert "c" == claim.trader.trader_id
+    assert None is await store.claim_trader("h", ttl_ms=LONG, passed_over={"a", "b"})
+
+
+async def test_a_lease_that_ran_out_covers_what_is_written_until_the_next_claim(
+    store: Store,
+) -> None:
+    """What its holder did is true, and nobody else can have done anything before that claim."""
+    await store.save_trader(wanted("a"))
+    old = await claimed(store, "h1", ttl_ms=1)
+    await expired(store)
+    assert 1 == await store.save_trade(trade("a", 1), lease=old.lease)
+    new = await claimed(store, "h2")
+    with pytest.raises(LeaseLost):
+        await store.save_trade(trade("a", 2), lease=old.lease)
+    assert 1 == await store.save_trade(trade("a", 2), lease=new.lease)
 
 
 async def test_a_trader_given_back_is_free_at_once(store: Store) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import asyncpg
@@ -70,7 +71,22 @@ def test_two_processes_at_once_make_the_tables_once(empty: str) -> None:
         process.communicate(timeout=60)
     assert [0, 0] == [process.returncode for process in processes]
     known = "SELECT count(*) FROM trader_manager.migrations"
-    assert 2 == asyncio.run(value(empty, known))
+    assert 4 == asyncio.run(value(empty, known))
+
+
+async def test_funding_of_samples_that_are_there_gets_the_sign_of_payments(empty: str) -> None:
+    """Negative when paid."""
+    migrations = read_migrations(files("trader_manager.adapters") / "migrations")
+    await brought(empty, *migrations[:3], schema="trader_manager")
+    connection = await asyncpg.connect(empty)
+    await connection.execute(
+        "INSERT INTO trader_manager.equity (world, trader_id, time_ms, equity, net_deposits, fees,"
+        " funding, llm_cost, notional, llm_tokens) VALUES ('w', 'a', 1, 0, 0, 3, 7, 0, 0, 0)"
+    )
+    await connection.close()
+    await brought(empty, *migrations, schema="trader_manager")
+    assert -7 == await value(empty, "SELECT funding FROM trader_manager.equity")
+    assert 3 == await value(empty, "SELECT fees FROM trader_manager.equity")
 
 
 async def test_a_migration_that_fails_leaves_nothing(empty: str) -> None:

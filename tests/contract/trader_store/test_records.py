@@ -13,7 +13,7 @@ from suite.errors import BadRequest, Conflict
 from suite.fixed import Usd
 from suite.ids import Cloid, TraderId, WorldId
 from trader_manager.application.ports import Store
-from trader_manager.domain.records import Batch, Progress, TradeTotals
+from trader_manager.domain.records import Batch, FundingPayment, Progress, Reached, TradeTotals
 
 A, B = TraderId("a"), TraderId("b")
 _SLOWLY = """
@@ -202,3 +202,35 @@ async def test_overlapping_batches_at_once_are_all_stored(store: Store, address:
         await connection.close()
     assert 4 == sum(added)
     assert tuple(rows) == await store.get_trades(WORLD, A)
+
+
+async def test_records_are_read_on_from_where_they_were_read(store: Store) -> None:
+    """The same rows as a whole read has; those of the last moment again, samples once."""
+    paid = FundingPayment(
+        world=WORLD, trader_id=TraderId("a"), time_ms=5, coin="BTC", received_usd=Decimal("-0.1")
+    )
+    await store.save_records(
+        Batch(
+            trades=(trade("a", 1), trade("a", 2)),
+            equity=(sample("a", 1), sample("a", 2), sample("b", 1)),
+            funding=(paid, replace(paid, time_ms=9)),
+        )
+    )
+    assert 0 == await store.save_records(Batch(funding=(paid,)))
+    with pytest.raises(Conflict):
+        await store.save_records(Batch(funding=(replace(paid, received_usd=Decimal(1)),)))
+    whole = await store.read_on(WORLD, {})
+    assert {"a", "b"} == whole.keys()
+    first = whole[TraderId("a")]
+    assert await store.get_trades(WORLD, TraderId("a")) == first.trades
+    assert await store.get_funding(WORLD, TraderId("a")) == first.funding
+    assert [60_000, 120_000] == first.series.time_ms.tolist()
+    reached = Reached(equity_ms=60_000, trade_ms=first.trades[1].time_ms, funding_ms=9)
+    gone = Reached(equity_ms=60_000)
+    rest = await store.read_on(WORLD, {TraderId("a"): reached, TraderId("b"): gone})
+    news = rest[TraderId("a")]
+    assert ([120_000], first.trades[1:], first.funding[1:]) == (
+        news.series.time_ms.tolist(), news.trades, news.funding,
+    )  # fmt: skip
+    assert [] == rest[TraderId("b")].series.time_ms.tolist()
+    assert {} == await store.read_on(WorldId("another"), {})

@@ -35,6 +35,24 @@ async def test_every_change_raises_the_generation_and_no_change_does_not(store: 
     assert (stopped,) == await store.set_desired([A], DesiredState.STOPPED)
 
 
+async def test_a_file_that_brought_a_trader_is_remembered_and_that_it_is_not_in_there_any_more(
+    store: Store,
+) -> None:
+    brought = replace(wanted("a"), origin="/traders.yaml")
+    await store.save_trader(brought)
+    await store.save_trader(wanted("b"))
+    leaving = await store.save_trader(replace(brought, leaving=True), generation=1)
+    assert (2, "/traders.yaml", True) == (leaving.generation, leaving.origin, leaving.leaving)
+    started = await store.set_desired([A], DesiredState.STOPPED)
+    assert [True] == [one.leaving for one in started]
+    assert [("/traders.yaml", True), ("", False)] == [
+        (one.origin, one.leaving) for one in await store.list_traders()
+    ]
+    await store.remove_trader(A)
+    again = await store.save_trader(wanted("a"))
+    assert ("", False) == (again.origin, again.leaving), "somebody else has added it"
+
+
 async def test_one_of_two_changes_to_the_same_generation_wins(store: Store) -> None:
     await store.save_trader(wanted("a"))
     results = await asyncio.gather(

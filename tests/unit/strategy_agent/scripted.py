@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 from pydantic import SecretStr
+from tests.support.account_wire import position, state
 from tests.unit.strategy_core.fake_venue import META, FakeVenue, spec_of
 from tests.unit.strategy_core.market import random_bars
 
-from strategy_agent.application.account_events import FundingPayment
+from strategy_agent.application.account_events import FundingPayment, StatePush
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.application.parts import Parts, ProcessContext
@@ -23,7 +24,7 @@ from strategy_core.port import instruments_of
 from strategy_core.risk.commands import Command
 from strategy_core.snapshot import SnapshotSeries
 from suite.clock import ManualClock
-from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.guards import GuardSummary
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.trader import TraderSpec, near
@@ -126,10 +127,12 @@ class ScriptedSteps:
     def wake(self) -> None:
         self._woken.set()
 
-    async def fetch_account(self) -> AccountView:
-        reply = self.venue.join(JoinRequest())
-        assert reply.account is not None
-        return reply.account
+    async def fetch_account(self) -> StatePush:
+        view = self.venue.join(JoinRequest()).account
+        assert view is not None
+        held = [position(one.coin, str(one.size)) for one in view.positions]
+        told = state(*held, cash=str(view.equity))
+        return StatePush(state=told, open_orders=view.open_orders, server_ms=0)
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         return ()
@@ -252,6 +255,8 @@ def alpha_with(
     slow_s: float = 5.0,
     alerts: list[Alert] | None = None,
     retry_pauses_s: tuple[float, ...] = (),
+    decided: int = 0,
+    counts_from: int = 0,
 ) -> AlphaLoop:
     """Instances that are not started yet."""
     context = ProcessContext(
@@ -263,6 +268,8 @@ def alpha_with(
         slow_s=slow_s,
         retry_pauses_s=retry_pauses_s,
         objections=venue.objections,
+        decided=decided,
+        counts_from=counts_from,
     )
     heard = alerts if alerts is not None else []
     alpha = AlphaLoop(context, on_alert=heard.append)

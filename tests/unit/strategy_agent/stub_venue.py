@@ -10,7 +10,8 @@ import sys
 
 import msgspec
 from aiohttp import web
-from tests.unit.strategy_core.fake_venue import META, FakeVenue, account_view
+from tests.support.account_wire import state
+from tests.unit.strategy_core.fake_venue import META, FakeVenue
 from tests.unit.strategy_core.market import random_bars
 
 from strategy_core.snapshot import SnapshotSeries
@@ -42,8 +43,8 @@ class Stub:
     async def info(self, request: web.Request) -> web.Response:
         asked = await request.json()
         if asked == {"type": "webData2"}:
-            view = account_view(self.accounts[self.account(request)].equity(), {})
-            return reply({"clearinghouseState": view.state, "openOrders": []})
+            cash = str(self.accounts[self.account(request)].equity())
+            return reply({"clearinghouseState": state(cash=cash), "openOrders": []})
         assert asked == {"type": "meta"}
         return reply(META)
 

@@ -5,14 +5,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 
-from tests.support.account_wire import fill, fills, position, push, state
+from tests.support.account_wire import fill, fills, position, push, push_of, state
 from tests.support.waiting import until
 
-from strategy_agent.application.account_events import MidsPush
+from strategy_agent.application.account_events import MidsPush, StatePush
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
 from strategy_agent.application.account_state import AccountStateCache, StateLimits
-from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import AssetPosition, LedgerRow, UserFill
 from suite.errors import RateLimited, SuiteError, UpstreamUnavailable
 from suite.service.clock import SystemClock
@@ -34,8 +34,8 @@ class Reads:
     ledger: tuple[LedgerRow, ...] = ()
     ledger_since: list[int] = field(default_factory=list)
 
-    async def fetch_account(self) -> AccountView:
-        return AccountView(state=state(*self.held, time=50), open_orders=())
+    async def fetch_account(self) -> StatePush:
+        return push_of(state(*self.held, time=50))
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         self.since.append(start_ms)
@@ -111,7 +111,7 @@ async def test_the_ledger_is_read_from_its_beginning_and_then_from_its_newest_en
             await until(lambda: not kept.cache.trouble)
             view = kept.cache.state.view
             assert view is not None
-            assert "1000.0" == view.net_deposits
+            assert Decimal(1000) == view.net_deposits
             kept.keeper.lost("gone")
         assert [0, 7] == kept.reads.ledger_since
 

@@ -13,13 +13,13 @@ from tests.support.account_wire import (
     order,
     position,
     push,
+    push_of,
     state,
 )
 
 from strategy_agent.application.account_events import AccountChange, AccountEvent, FillsPush
 from strategy_agent.application.account_state import AccountStateCache, StateLimits
 from suite.clock import ManualClock
-from suite.contracts.clock import AccountView
 
 ME = "0xme"
 
@@ -51,7 +51,7 @@ class Told:
     def begin(self, *events: AccountEvent) -> "Told":
         """Connect to an account with what was before, and reconcile."""
         self.tell(*(events or (fills(snapshot=True), push(at=10))))
-        assert self.cache.reconciled(AccountView(state=state(time=0), open_orders=()), ())
+        assert self.cache.reconciled(push_of(state(time=0)), ())
         return self
 
     def twice(self, event: AccountEvent) -> None:
@@ -68,13 +68,14 @@ class Told:
         """Net deposits, and the value that they are in."""
         view = self.cache.state.view
         assert view is not None
-        return view.net_deposits, view.state.marginSummary.accountValue
+        moved = view.net_deposits
+        return None if moved is None else str(moved), str(view.equity)
 
     @property
     def sizes(self) -> dict[str, str]:
         view = self.cache.state.view
         assert view is not None
-        return {row.position.coin: row.position.szi for row in view.state.assetPositions}
+        return {held.coin: str(held.size) for held in view.positions}
 
     @property
     def oids(self) -> list[int]:
@@ -118,7 +119,7 @@ def test_a_late_state_is_counted_and_nothing_else() -> None:
 def test_a_fill_told_by_stream_snapshot_and_read_counts_once() -> None:
     told = Told().begin()
     told.tell(fills(BOUGHT), fills(BOUGHT, snapshot=True))
-    view = AccountView(state=state(AFTER, cash="900.0", time=21), open_orders=())
+    view = push_of(state(AFTER, cash="900.0", time=21))
     assert told.cache.reconciled(view, (BOUGHT,))
     assert ({"ETH": "1.0"}, 1) == (told.sizes, len(told.cache.state.fills))
     assert [(BOUGHT,)] == [one.fills for one in told.changes if one.fills]
@@ -145,7 +146,7 @@ def test_a_position_that_its_fills_do_not_explain_is_not_believed_at_the_start()
     """Cold start: the newest fill left 1.0, the venue reports 3.0."""
     told = Told()
     told.tell(fills(fill(1, at=5), snapshot=True), push(position("ETH", "3.0"), at=10))
-    view = AccountView(state=state(position("ETH", "3.0"), time=11), open_orders=())
+    view = push_of(state(position("ETH", "3.0"), time=11))
     assert not told.cache.reconciled(view, ())
     assert ("reconciling",) == told.trouble()
     told.cache.give_in()
@@ -288,7 +289,7 @@ def test_a_lost_connection_reconciles_before_it_is_trusted_again() -> None:
     told.cache.connected()
     told.tell(fills(BOUGHT, snapshot=True), push(AFTER, at=30, cash="900.0"))
     assert ("reconciling",) == told.trouble()
-    view = AccountView(state=state(AFTER, cash="900.0", time=30), open_orders=())
+    view = push_of(state(AFTER, cash="900.0", time=30))
     assert told.cache.reconciled(view, ())
     assert () == told.trouble()
 
@@ -297,7 +298,7 @@ def test_a_read_that_lags_behind_its_own_fills_does_not_count() -> None:
     told = Told().begin()
     told.cache.connected()
     told.tell(push(AFTER, at=30, cash="900.0"))
-    view = AccountView(state=state(AFTER, cash="900.0", time=30), open_orders=())
+    view = push_of(state(AFTER, cash="900.0", time=30))
     assert not told.cache.reconciled(view, ())
     assert told.cache.reconciled(view, (BOUGHT,))
 
@@ -343,7 +344,7 @@ def funded() -> Told:
     """An account of 1,000 USD that were deposited once."""
     told = Told()
     told.tell(DEPOSIT, fills(snapshot=True), push(at=10))
-    view = AccountView(state=state(time=11), open_orders=())
+    view = push_of(state(time=11))
     assert told.cache.reconciled(view, (), DEPOSIT.rows)
     return told
 
@@ -376,9 +377,7 @@ def test_money_that_moves_while_time_stands_is_told_with_the_state_that_has_it()
     """The entry is as old as the state the account was first seen in, which lacks it."""
     told = Told()
     told.tell(DEPOSIT, fills(snapshot=True), push(at=10))
-    assert told.cache.reconciled(
-        AccountView(state=state(time=10), open_orders=()), (), DEPOSIT.rows
-    )
+    assert told.cache.reconciled(push_of(state(time=10)), (), DEPOSIT.rows)
     told.tell(ledger(10, "withdraw", number=2, usdc="250.0"))
     assert ("1000.0", "1000.0") == told.money
     told.tell(push(at=10, cash="750.0"))
@@ -426,7 +425,7 @@ def test_what_was_moved_while_there_was_no_connection_is_known_after_it() -> Non
     told.cache.lost()
     told.cache.connected()
     told.tell(fills(snapshot=True), push(at=40, cash="750.0"))
-    view = AccountView(state=state(cash="750.0", time=41), open_orders=())
+    view = push_of(state(cash="750.0", time=41))
     assert told.cache.reconciled(view, (), OUT.rows)
     assert (("750.0", "750.0"), ()) == (told.money, told.trouble())
     assert 25 == told.cache.ledger_ms

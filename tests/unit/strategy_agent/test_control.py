@@ -87,6 +87,7 @@ async def test_every_write_needs_the_operator(tmp_path: Path) -> None:
             ("DELETE", "/instances/a"),
             ("PUT", "/instances/a/symbol"),
             ("POST", "/instances/a/adopt"),
+            ("POST", "/instances/a/leave"),
         ):  # fmt: skip
             for token in ("", "Bearer act_wrong"):
                 answer = await client.request(
@@ -234,6 +235,25 @@ async def test_a_command_is_answered_with_what_became_of_it(tmp_path: Path) -> N
         told = (await client.post("/start", json={})).json()
         assert "refused" == told["state"]  # a is STOPPED, which needs a reason
         assert "taken" == told["traders"]["b"]["state"]
+
+
+async def test_several_are_told_one_thing_and_each_answers(tmp_path: Path) -> None:
+    """Also where all refuse; one that is not there hinders no other."""
+    venue = ScriptedVenue(sleeps=True)
+    async with controlled(tmp_path, venue) as (alpha, client):
+        alpha.instance("a").start()
+        await until(lambda: venue.asleep("a"))
+        body = {"command": "run-once", "instances": ["a", "b", "nobody", "a"]}
+        told = (await client.post("/tell", json=body)).json()["traders"]
+        assert {"a": "taken", "b": "refused", "nobody": "refused"} == {
+            name: row["state"] for name, row in told.items()
+        }
+        assert "no instance 'nobody'" in told["nobody"]["reason"]
+        body = {"command": "pause", "instances": ["b"], "reason": "news"}
+        refused = await client.post("/tell", json=body)
+        assert (200, "refused") == (refused.status_code, refused.json()["traders"]["b"]["state"])
+        body = {"command": "flatten", "instances": ["a"]}
+        assert 400 == (await client.post("/tell", json=body)).status_code, "it needs a reason"
 
 
 async def test_a_command_that_no_turn_takes_in_time_is_said_to_wait(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.account_wire import change, fill, fills, order, position, push, state
+from tests.support.account_wire import change, fill, fills, order, position, push, push_of, state
 from tests.support.intents import buy, filled, intent
 
 from strategy_agent.application.account_state import AccountStateCache, StateLimits
@@ -23,7 +23,6 @@ from strategy_core.orders.memory import fill_key
 from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.clock import (
-    AccountView,
     ClockState,
     JoinRequest,
     PriceCross,
@@ -110,8 +109,7 @@ class World:
         self.cache.heard()
         self.cache.received(fills(*told, snapshot=True))
         self.cache.received(push(*held, at=START_MS))
-        view = AccountView(state=state(*held, time=START_MS), open_orders=())
-        assert self.cache.reconciled(view, ())
+        assert self.cache.reconciled(push_of(state(*held, time=START_MS)), ())
         self.mids.received({"ETH": "100.0", "BTC": "90.0"})
 
     def later(self, seconds: float) -> None:
@@ -153,7 +151,7 @@ async def test_a_join_tells_account_prices_and_the_blocks_that_are_wanted() -> N
     reply = await world.steps.join(JoinRequest(want=WANT))
     assert (START_MS, 0) == (reply.now_ms, reply.step_seq)
     assert reply.account is not None
-    assert "ETH" == reply.account.state.assetPositions[0].position.coin
+    assert "ETH" == reply.account.positions[0].coin
     assert {"ETH": "100.0", "BTC": "90.0"} == reply.mids
     assert reply.snapshots is not None
     assert {"1": {"close": 1.0}} == reply.snapshots["ETH"]["intervals_data"]
@@ -356,7 +354,7 @@ async def test_an_account_that_differs_is_adopted_when_an_operator_says_so(world
     assert ("trouble",) == reply.woke_by
     assert [] == list(world.steps.trouble)
     assert reply.account is not None
-    assert "1.0" == reply.account.state.assetPositions[0].position.szi
+    assert Decimal("1.0") == reply.account.positions[0].size
 
 
 async def test_a_silent_data_service_delays_a_turn_once_and_then_no_more() -> None:

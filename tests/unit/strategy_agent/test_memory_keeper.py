@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 from tests.support.waiting import until
-from tests.unit.strategy_agent.scripted import ScriptedVenue, alpha_with
+from tests.unit.strategy_agent.scripted import MemoryCell, ScriptedVenue, alpha_with
 from tests.unit.strategy_agent.test_alpha_loop import odd
 
+from strategy_agent.application.ports import Kept
 from strategy_core.port import Decision
 from suite.contracts.venue import PlaceOrder
 from suite.errors import StorageError
@@ -70,3 +71,29 @@ async def test_an_entry_of_the_very_turn_that_cannot_be_kept_is_held_back() -> N
     assert "held back" in str(record.results[0].response)
     assert "ETH" not in steps.venue.positions
     await alpha.close()
+
+
+async def test_where_nothing_is_kept_nothing_is_written() -> None:
+    """A picture that is empty wakes no thread: in a backtest that would be one in every turn."""
+    venue = ScriptedVenue(sleeps=True)
+    alpha = alpha_with(venue, "a", retry_pauses_s=(1000.0,))
+    venue.memories["a"] = MemoryOfNothing()
+    alpha.start()
+    await until(lambda: venue.asleep("a"))
+    alpha.run_once()
+    await until(lambda: venue.turns("a") == 2 and venue.asleep("a"))
+    assert "LIVE" == alpha.instance().status.status
+    await alpha.close()
+
+
+class MemoryOfNothing(MemoryCell):
+    """A memory that keeps none, and must not be asked to."""
+
+    def encode(self, kept: Kept) -> bytes:
+        """Give an empty picture."""
+        del kept
+        return b""
+
+    def write(self, content: bytes) -> None:
+        """Refuse."""
+        raise StorageError(f"asked to keep {content!r}")

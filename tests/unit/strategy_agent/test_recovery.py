@@ -263,6 +263,24 @@ async def test_a_memory_of_another_account_is_forgotten_in_a_simulation_only(mod
     await alpha.close()
 
 
+@pytest.mark.parametrize(
+    ("turns", "recorded", "first"),
+    [(None, 0, 3001), (None, 40, 3001), (20, 40, 3001), (40, 40, 41), (41, 40, 42)],
+)
+async def test_who_takes_a_trader_over_gives_no_number_that_another_gave(
+    turns: int | None, recorded: int, first: int
+) -> None:
+    """Where it remembers all that is recorded nobody else has decided, and it goes on as it was."""
+    venue = ScriptedVenue(sleeps=True)
+    if turns is not None:
+        left = await killed(venue)
+        left.memory.turns, left.memory.run.pending = turns, None
+        venue.memories["a"].content = venue.memories["a"].encode(left)
+    alpha = await begun(venue, decided=recorded, counts_from=3000)
+    await alpha.close()
+    assert first == decided(venue)[0][0]
+
+
 async def test_steps_that_the_agent_owns_are_not_asked_for_again() -> None:
     """Nobody but the process itself knew them."""
     venue = ScriptedVenue(sleeps=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strategy_agent.adapters.state_lock import holding
-from suite.errors import ConfigError, StorageError
+from suite.errors import InUse, StorageError
 
 HOLD = """
 import sys, time
@@ -29,7 +29,7 @@ def test_a_second_process_is_told_who_has_it_and_a_killed_one_has_nothing(tmp_pa
             assert other.stdout is not None
             assert "held\n" == other.stdout.readline()
             with (
-                pytest.raises(ConfigError, match=f"anna runs already: process {other.pid} holds"),
+                pytest.raises(InUse, match=f"anna runs already: process {other.pid} holds"),
                 holding(tmp_path, "anna"),
             ):
                 pass

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.support.waiting import until
 
 from strategy_agent.application.thinking import Thinking

@@ -66,10 +66,16 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
          ("traders[a].strategy.kind: 'flatt' is not one of "
           "fixed_spread, flat, funding_rate, hodl, random, sma_cross, did you mean flat?")),
         ({"strategy": {"kind": "sma_cross"}, "interval": "5m"},
+         ("traders[a].strategy.params: there are no bars of 5 minutes, the trader's interval: "
+          "set minutes to one of 1, 15, 60, 240, 1440")),
+        ({"strategy": {"kind": "sma_cross", "params": {"minutes": 5}}},
          ("traders[a].strategy.params: there are no bars of 5 minutes; minutes is one of "
           "1, 15, 60, 240, 1440")),
         ({"risk": {"max_levrage": 2}},
          "traders[a].risk.max_levrage: unknown key, did you mean max_leverage?"),
+        ({"account": "../b"},
+         ("traders[a].account: may be 1 to 64 letters (A to Z, a to z), digits and `_ . -`, "
+          "the first a letter or a digit, without `..`: a name or an address")),
         ({"name": "${NOPE}"}, "traders[a].name: environment variable NOPE is not set"),
     ],
 )  # fmt: skip
@@ -251,7 +257,7 @@ def test_each_of_many_mistakes_names_its_own_line(
         "line 14: traders[a].interval: '16m' is not one of 1m",
         "line 16: traders[a].trader_id: an earlier entry is a already",
         "line 17: traders[${WHO}].interval: '17m' is not one of 1m",
-        "line 21: traders[d].account: traders[c] trades d",
+        "line 21: traders[d].account: the account d is that of traders[c]; take another",
         "line 22: traders[d].initial_balance: must be above 0 and at most 1e11 USD",
         "line 23: traders[5].strategy.params.a.b: environment variable NOPE is not set",
         "line 23: traders[5].trader_id: missing",
@@ -267,6 +273,17 @@ def test_what_stands_in_the_file_is_kept_beside_what_it_means(tmp_path: Path) ->
     )
     document = load_traders(path)
     assert "${PATH}" == document.written["a"]["name"] != document.traders[0].name
+
+
+def test_where_a_trader_runs_is_the_managers_and_passed_over(tmp_path: Path) -> None:
+    """One file for both; a value that no manager takes is wrong here too."""
+    path = tmp_path / "traders.yaml"
+    entry = "traders:\n  - {trader_id: a, strategy: {kind: flat}, symbols: [B], runtime: WHERE}\n"
+    path.write_text(entry.replace("WHERE", "fleet"))
+    assert ["a"] == [one.trader_id for one in load_traders(path).traders]
+    path.write_text(entry.replace("WHERE", "7"))
+    with pytest.raises(TradersFileError, match=r"line 2: traders\[a\].runtime: unknown key"):
+        load_traders(path)
 
 
 def test_what_is_wrong_together_is_told_beside_a_key_that_is_not_known() -> None:
@@ -296,4 +313,4 @@ def test_an_account_is_a_name_or_an_address(account: str) -> None:
 def test_an_account_is_no_path(account: str) -> None:
     """It names files of the services."""
     (problem,) = errors({"traders": [GOOD | {"account": account}]})
-    assert problem.startswith("traders[a].account: expected `str` matching regex")
+    assert problem.startswith("traders[a].account: may be 1 to 64 letters")

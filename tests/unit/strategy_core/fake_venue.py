@@ -15,15 +15,9 @@ from strategy_core.registry import build
 from strategy_core.snapshot import SnapshotSeries
 from strategy_core.turns import Turn
 from suite.bars import MINUTE_MS
-from suite.contracts.clock import AccountView, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.clock import AccountView, JoinRequest, PositionView, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import (
-    AssetPosition,
-    ClearinghouseState,
-    CumFunding,
-    Leverage,
-    MarginSummary,
     OpenOrder,
-    Position,
     UserFill,
 )
 from suite.contracts.trader import StrategySpec, TraderSpec
@@ -162,37 +156,24 @@ class FakeVenue:
 def account_view(
     equity: Decimal, positions: dict[str, Decimal], orders: tuple[OpenOrder, ...] = ()
 ) -> AccountView:
-    summary = MarginSummary(
-        accountValue=str(equity), totalNtlPos="0.0", totalRawUsd="0.0", totalMarginUsed="0.0"
-    )
-    rows = tuple(
-        AssetPosition(
-            position=Position(
-                coin=coin,
-                szi=str(size),
-                leverage=Leverage(type="cross", value=20),
-                entryPx="1.0",
-                positionValue="0.0",
-                unrealizedPnl="0.0",
-                returnOnEquity="0.0",
-                liquidationPx=None,
-                marginUsed="0.0",
-                maxLeverage=40,
-                cumFunding=CumFunding(allTime="0.0", sinceOpen="0.0", sinceChange="0.0"),
-            )
+    held = tuple(
+        PositionView(
+            coin=coin,
+            size=size,
+            entry_px=Decimal("1.0"),
+            unrealized_pnl=Decimal("0.0"),
+            leverage=20,
         )
         for coin, size in positions.items()
         if size
     )
-    state = ClearinghouseState(
-        marginSummary=summary,
-        crossMarginSummary=summary,
-        crossMaintenanceMarginUsed="0.0",
-        withdrawable="0.0",
-        assetPositions=rows,
-        time=0,
+    return AccountView(
+        equity=equity,
+        cross_equity=equity,
+        margin_used=Decimal("0.0"),
+        positions=held,
+        open_orders=orders,
     )
-    return AccountView(state=state, open_orders=orders)
 
 
 @dataclass

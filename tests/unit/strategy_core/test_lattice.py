@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategy_core.lattice import (
+    exact,
     round_price,
     round_price_down,
     round_price_up,
@@ -81,3 +82,8 @@ def test_five_figures_the_coins_decimals_and_whole_dollars(
         tick_at(instrument, Decimal(price)),
     )
     assert (Decimal(below), Decimal(above), Decimal(tick)) == found
+
+
+def test_a_number_is_taken_as_it_is_written() -> None:
+    """No binary fraction reaches a price, and a whole number brings no digit of its own."""
+    assert ["0.1", "1.0", "1"] == [str(exact(0.1)), str(exact(1.0)), str(exact(1))]

@@ -176,18 +176,26 @@ def test_somebody_may_ask_for_a_decision_now() -> None:
     assert 2 == len(bench.asked)
 
 
-def test_an_account_that_cannot_be_read_is_no_ground_for_new_risk() -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"size": Decimal("NaN")},
+        {"size": Decimal("sNaN")},
+        {"entry_px": Decimal("Infinity")},
+        {"unrealized_pnl": Decimal("1e400")},
+        {"unrealized_pnl": Decimal("1e-400")},
+        {"leverage": 0},
+    ],
+)
+def test_an_account_that_cannot_be_read_is_no_ground_for_new_risk(odd: dict[str, Any]) -> None:
     """A venue may answer anything; what was known last stands, and a pause says why."""
     bench = Bench(Decision(actions=(BUY,)), Decision(), Decision(actions=(BUY,)))
     bench.turn()
     bench.turn()
     assert bench.reply.account is not None
-    rows = bench.reply.account.state.assetPositions
-    bad = msgspec.structs.replace(
-        rows[0], position=msgspec.structs.replace(rows[0].position, szi="one")
-    )
-    state = msgspec.structs.replace(bench.reply.account.state, assetPositions=(bad,))
-    account = msgspec.structs.replace(bench.reply.account, state=state)
+    told = bench.reply.account
+    bad = msgspec.structs.replace(told.positions[0], **odd)
+    account = msgspec.structs.replace(told, positions=(bad,))
     assert [] == orders(bench.turn(account=account))
     bench.turn()
     change = bench.records[2].changes[-1]

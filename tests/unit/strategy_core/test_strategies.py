@@ -16,12 +16,13 @@ from tests.unit.strategy_core.fake_venue import (
 from tests.unit.strategy_core.market import random_bars
 
 from strategy_core.building import kind_of
-from strategy_core.port import Decision, Needs, Observation, PositionView
+from strategy_core.port import Decision, Needs, Observation
 from strategy_core.registry import KINDS, build, generator_for, problems
 from strategy_core.sizing.targets import plan_target
 from strategy_core.snapshot import SnapshotSeries
 from strategy_core.strategies.random_targets import probability_for
 from strategy_core.strategies.sma_cross import SmaCross
+from suite.contracts.clock import PositionView
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import CancelOrder, PlaceOrder, SetLeverage
 from suite.errors import ConfigError

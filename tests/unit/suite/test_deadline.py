@@ -72,3 +72,37 @@ def test_on_another_thread_nothing_is_interrupted() -> None:
     thread.start()
     thread.join()
     assert [True] == done
+
+
+def test_an_alarm_of_somebody_elses_comes_in_time_whatever_is_limited() -> None:
+    """It is served within a limit, and after them all."""
+    rung: list[float] = []
+    before = signal.signal(signal.SIGALRM, lambda _number, _frame: rung.append(time.monotonic()))
+    was_s, _ = signal.getitimer(signal.ITIMER_REAL)
+    try:
+        begun = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, BUDGET_S)
+        with Deadlines() as deadlines, deadlines.limit(60):
+            time.sleep(2 * BUDGET_S)
+        assert BUDGET_S <= rung.pop() - begun < 2 * BUDGET_S
+        signal.setitimer(signal.ITIMER_REAL, BUDGET_S)
+        with Deadlines() as deadlines, deadlines.limit(60):
+            pass
+        time.sleep(2 * BUDGET_S)
+        assert 1 == len(rung)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, was_s)
+
+
+def test_each_limit_of_many_has_its_own_time() -> None:
+    """A timer of an earlier and longer limit does not let a shorter one run on."""
+    with Deadlines() as deadlines:
+        with deadlines.limit(60):
+            pass
+        with pytest.raises(Overrun), deadlines.limit(BUDGET_S):
+            spin()
+        with deadlines.limit(BUDGET_S):
+            time.sleep(BUDGET_S / 2)
+        with pytest.raises(Overrun), deadlines.limit(BUDGET_S):
+            time.sleep(60)

@@ -1,5 +1,6 @@
 """Boards worked out by hand."""
 
+from dataclasses import replace
 from math import isclose
 
 import msgspec
@@ -122,7 +123,51 @@ def test_one_who_is_stale_is_unknown_and_never_zero() -> None:
 def test_one_who_was_never_sampled_is_unknown() -> None:
     nobody = np.zeros(0, np.int64)
     row = rows_of(board_of(luck(1), history("ghost", nobody, time_ms=nobody)))["ghost"]
-    assert ("stale", None, None, None) == (row.standing, row.stale_ms, row.rank, row.own_from_ms)
+    assert ("new", None, None, None) == (row.standing, row.stale_ms, row.rank, row.own_from_ms)
+
+
+def test_who_was_removed_ends_nobodys_window_and_stands_still() -> None:
+    stays, whole = luck(1), luck(2)
+    gone = replace(luck(2, HOURS - 2), removed=True)
+    board = board_of(stays, gone)
+    rows = rows_of(board)
+    assert (START_MS, START_MS + HOURS * HOUR_MS) == (board.from_ms, board.to_ms)
+    assert rows_of(board_of(stays))["trader-1"].total_return == rows["trader-1"].total_return
+    shown = float(whole.equity_usd[-3] / whole.equity_usd[0] - 1)
+    assert isclose(shown, rows["trader-2"].total_return or 0, rel_tol=1e-9)
+    assert START_MS + (HOURS - 2) * HOUR_MS == rows["trader-2"].own_to_ms
+
+
+def test_who_was_removed_begins_nobodys_window() -> None:
+    """Nor is one compared that is not there at its begin, or not any more."""
+    times = luck(1).time_ms
+    a = history("a", [USD, USD, 2 * USD], time_ms=times[4:7])
+    late = history("late", [USD, 2 * USD], time_ms=times[5:7])
+    early = history("early", [USD, 2 * USD], time_ms=times[3:5])
+    board = board_of(a, replace(late, removed=True), replace(early, removed=True))
+    assert (int(times[4]), int(times[6])) == (board.from_ms, board.to_ms)
+    rows = rows_of(board)
+    assert ("ranked", "new", "stale") == tuple(
+        rows[name].standing for name in ("a", "late", "early")
+    )
+    mature = replace(luck(3), removed=True)
+    assert {"a": "ranked", "trader-3": "ranked", "flat": "ranked"} == {
+        name: row.standing
+        for name, row in rows_of(board_of(a, mature, now_ms=int(times[6]))).items()
+    }
+
+
+def test_who_was_removed_leaves_with_its_staleness_and_is_no_baseline() -> None:
+    stays, gone = luck(1), replace(luck(2, HOURS - 4), removed=True, baseline="flat")
+    now_ms = int(stays.time_ms[-1])
+    board = build_leaderboard([stays, gone], BoardRules(now_ms=now_ms, with_removed=False))
+    assert {"trader-1", "flat"} == rows_of(board).keys()
+    board = build_leaderboard([stays, gone], BoardRules(now_ms=now_ms))
+    assert {"trader-1", "trader-2", "flat"} == rows_of(board).keys()
+    alone = board_of(replace(luck(1), removed=True))
+    assert "ranked" == rows_of(alone)["trader-1"].standing
+    hodl = replace(luck(2), removed=True, baseline="hodl")
+    assert "hodl" in board_of(stays, hodl).missing_baselines
 
 
 def test_the_ruined_rank_last_with_everything_lost() -> None:

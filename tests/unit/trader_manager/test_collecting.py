@@ -1,16 +1,19 @@
 """What traders did gets into the store: once, all of it, whatever is away meanwhile."""
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.support.scripted_venue import MemoryRecords, ScriptedAgents, ScriptedVenue, fill
+from tests.support.scripted_venue import AWAY, MemoryRecords, ScriptedAgents, ScriptedVenue, fill
 
 from suite.addresses import account_address
 from suite.contracts.clock import ClockState
+from suite.contracts.decisions import numbers_before
+from suite.ids import TraderId
 from trader_manager.application.collecting import STORE, VENUE, CollectingRules, Collector, pause_s
 from trader_manager.application.runtime import Sighting
 from trader_manager.application.venue_reads import FundingReceipt
@@ -22,6 +25,7 @@ class Bench:
     """A collector and all it works with."""
 
     def __init__(self, *names: str, **rules: Any) -> None:
+        self.seen = SEEN
         self.store: Any = MemoryRecords(*(names or ("a",)))
         self.venue = ScriptedVenue()
         self.agents: Any = ScriptedAgents()
@@ -32,7 +36,7 @@ class Bench:
     def anew(self) -> Collector:
         """Begin again as a process does that was killed: only the store is left."""
         self.collector = Collector(
-            store=self.store, venue=self.venue, agents=self.agents, look=lambda _name: SEEN,
+            store=self.store, venue=self.venue, agents=self.agents, look=lambda _name: self.seen,
             on_trouble=lambda name, why: self.told.append((name, why)), rules=self.rules,
         )  # fmt: skip
         return self.collector
@@ -57,7 +61,7 @@ async def test_a_sample_is_the_venues_money_to_the_micro_usd() -> None:
     (sample,) = bench.store.samples()
     assert (2000, 10_123_456_789) == (sample.time_ms, sample.equity_usd)
     assert 9_999_500_000 == sample.net_deposits_usd
-    assert (150_001, 1_500_000) == (sample.fees_usd, sample.funding_usd)
+    assert (150_001, -1_500_000) == (sample.fees_usd, sample.funding_usd)
     assert [1, 2] == [row.tid for row in bench.store.of("trade")]
     assert f"state {account_address('a')}" in bench.venue.asked
     assert {} == bench.collector.troubles
@@ -90,7 +94,9 @@ async def test_funding_of_before_a_kill_is_not_forgotten() -> None:
     await bench.round()
     bench.anew()
     await bench.round()
-    assert [1_000_000, 3_000_000, 3_000_000] == [one.funding_usd for one in bench.store.samples()]
+    assert [-1_000_000, -3_000_000, -3_000_000] == [
+        one.funding_usd for one in bench.store.samples()
+    ]
 
 
 async def test_an_account_that_nobody_opened_is_unknown_and_not_0_usd() -> None:
@@ -102,6 +108,23 @@ async def test_an_account_that_nobody_opened_is_unknown_and_not_0_usd() -> None:
     bench.venue.deposit(2500, "5.0")
     await bench.round()
     assert 1 == len(bench.store.samples())
+
+
+async def test_an_account_is_not_named_before_its_trader_has_run() -> None:
+    """A venue with a faucet would open it, and it could not be opened for the trader then."""
+    bench = Bench()
+    for actual in ("absent", "claimable"):
+        bench.seen = replace(SEEN, actual=actual)
+        await bench.round()
+        assert not any(account_address("a") in asked for asked in bench.venue.asked)
+    bench.seen = SEEN
+    await bench.round()
+    bench.seen = replace(SEEN, actual="absent")
+    await bench.round()
+    assert 2 == len(bench.store.samples()), "one that is stopped is followed on"
+    bench.anew()
+    await bench.round()
+    assert 3 == len(bench.store.samples()), "also by the next manager"
 
 
 async def test_where_time_stands_still_there_is_one_sample_and_no_fill_is_lost() -> None:
@@ -188,6 +211,85 @@ async def test_rounds_that_are_asked_for_at_once_come_one_after_the_other() -> N
     await asyncio.gather(bench.collector.collect(), bench.collector.collect())
     assert bench.venue.asked.index("clock", 1) > bench.venue.asked.index("ledger")
     assert 1 == len(bench.store.of("trade"))
+
+
+async def test_an_account_that_stands_still_is_not_asked_what_happened() -> None:
+    """Its cash and sizes say so: 2 of the venue's weight, not 62. Everything is read now and then.
+
+    What explains a change to the last digit ends the search for more.
+    """
+    bench = Bench()
+    bench.venue.cash = "10000.0"
+    await bench.round()
+    asked = await _asked(bench)
+    assert ["state"] == asked
+    bench.venue.fills_told = [fill(1, 2500)]
+    bench.venue.cash = "9939.75"  # 60 USD bought, 0.25 USD of fees
+    assert ["state", "funding", "fills"] == await _asked(bench)
+    paid = FundingReceipt(time_ms=4500, coin="BTC", received_usd=Decimal("-0.75"))
+    bench.venue.funding_told, bench.venue.cash = [paid], "9939.0"
+    assert ["state", "funding"] == await _asked(bench)
+    bench.venue.deposit(5500, "61")
+    bench.venue.cash = "10000.0"
+    assert ["state", "funding", "fills", "ledger"] == await _asked(bench)
+    samples = bench.store.samples()
+    assert (250_000, -750_000, 61_000_000) == (
+        samples[-1].fees_usd, samples[-1].funding_usd, samples[-1].net_deposits_usd,
+    )  # fmt: skip
+    assert ["state"] == await _asked(bench)
+    assert ["state", "fills", "funding", "ledger"] == await _asked(bench, 6 * 3_600_000 + 2000)
+    assert 7 == len(bench.store.samples())
+
+
+async def _asked(bench: Bench, at_ms: int | None = None) -> list[str]:
+    bench.venue.asked.clear()
+    await bench.round(at_ms)
+    return [what.partition(" ")[0] for what in bench.venue.asked if what != "clock"]
+
+
+async def test_funding_is_stored_payment_by_payment_and_read_on_after_a_kill() -> None:
+    bench = Bench()
+    first = FundingReceipt(time_ms=500, coin="BTC", received_usd=Decimal("-1.5"))
+    bench.venue.funding_told = [first]
+    await bench.round()
+    bench.anew()
+    more = [replace(first, coin="ETH"), replace(first, time_ms=2500)]
+    bench.venue.funding_told += more
+    await bench.round()
+    assert [(500, "BTC"), (500, "ETH"), (2500, "BTC")] == [
+        (row.time_ms, row.coin) for row in bench.store.of("paid")
+    ]
+    assert [-1_500_000, -4_500_000] == [row.funding_usd for row in bench.store.samples()]
+
+
+async def test_who_does_not_supervise_collects_nothing_and_lets_go_of_what_waits() -> None:
+    """Somebody else reads it: rows of one trader are stored in the order of their time."""
+    bench = Bench(pause_s=0.001, cadence_ms=1)
+    told: deque[bool | None] = deque([True, False, None, True])
+
+    async def supervises() -> bool:
+        rounds.append(len(bench.venue.asked))
+        answer = told.popleft()
+        if answer is None:
+            raise AWAY
+        bench.store.away = False
+        return answer
+
+    rounds: list[int] = []
+    bench.venue.fills_told = [fill(1, 500)]
+    bench.venue.after_state = [lambda: setattr(bench.store, "away", True)]
+    collector = Collector(
+        store=bench.store, venue=bench.venue, agents=bench.agents, look=lambda _name: SEEN,
+        supervises=supervises, rules=bench.rules,
+        on_trouble=lambda name, why: bench.told.append((name, why)),
+    )  # fmt: skip
+    with pytest.raises(IndexError):
+        await collector.run()
+    first, second, third, fourth, last = rounds
+    assert 0 == first < second == third == fourth < last
+    assert [(STORE, "it is away"), (STORE, "")] == bench.told[:2]
+    assert [1] == [row.tid for row in bench.store.of("trade")]
+    assert 2 == bench.venue.asked.count("fills 0"), "read again, not kept"
 
 
 async def test_a_venue_that_is_away_is_told_and_caught_up_with() -> None:
@@ -290,6 +392,26 @@ async def test_a_long_backlog_of_decisions_comes_in_order_and_gaps_are_passed_ov
     assert [1, *range(2 + gone, 3001)] == bench.numbers()
 
 
+async def test_decisions_of_a_later_fence_are_recorded_however_many_numbers_are_left_out() -> None:
+    """Whoever takes a trader over counts on from a number that nobody has reached."""
+    bench = Bench()
+    bench.agents.decide(1)
+    bench.agents.decide(2, results=None)
+    await bench.round()
+    bench.agents.journal.clear()
+    begin = numbers_before(7)
+    bench.agents.decide(begin + 1, results=None)
+    await bench.round()
+    assert [1] == bench.numbers()
+    for number in range(1, 1301):
+        bench.agents.decide(begin + number)
+    for _ in range(3):
+        await bench.round()
+    assert [1, *range(begin + 1, begin + 1301)] == bench.numbers()
+    assert begin + 1300 == bench.collector.decided(TraderId("a"))
+    assert 0 == bench.collector.decided(TraderId("nobody"))
+
+
 async def test_decisions_that_count_anew_are_told() -> None:
     bench = Bench()
     bench.agents.decide(5)
@@ -335,3 +457,28 @@ def test_samples_have_their_distance_in_the_venues_time(
     clock: ClockState | None, seconds: float
 ) -> None:
     assert seconds == pause_s(clock, CollectingRules())
+
+
+async def test_a_bug_at_one_process_is_told_once_and_is_nobody_elses() -> None:
+    """Whatever it is; until it is over."""
+    bench = Bench("a", "b")
+    decisions, is_broken = bench.agents.decisions, True
+
+    async def breaks(trader_id: str, *args: Any, **more: Any) -> Any:
+        if trader_id == "a" and is_broken:
+            raise KeyError("decisions")
+        return await decisions(trader_id, *args, **more)
+
+    bench.agents.decisions = breaks
+    for number in (1, 2, 3):
+        bench.agents.decide(number)
+        await bench.round()
+    assert ([1, 2, 3], []) == (
+        [row.number for row in bench.store.of("decision", "b")],
+        bench.store.of("decision", "a"),
+    )
+    assert [("a", "KeyError: 'decisions'")] == bench.told
+    is_broken = False
+    await bench.round()
+    assert [("a", "KeyError: 'decisions'"), ("a", "")] == bench.told
+    assert 3 == len(bench.store.of("decision", "a"))

@@ -16,9 +16,10 @@ from suite.contracts.leaderboard import Leaderboard
 from suite.enums import Side
 from suite.fixed import Usd
 from suite.ids import TraderId
-from trader_manager.adapters.exports import Exports, Kind
+from trader_manager.adapters.exports import Exports
 from trader_manager.application.comparing import Comparison
-from trader_manager.domain.records import Batch, EquitySample
+from trader_manager.application.exporting import Form, Kind
+from trader_manager.domain.records import Batch, EquitySample, FundingPayment
 
 HOURS = 72
 END_MS = HOURS * HOUR_MS
@@ -41,6 +42,10 @@ def spec(store: MemoryRecords, name: str, kind: str, called: str = "", **params:
     store.traders.append(replace(followed(name), spec=written))
 
 
+async def written(exports: Exports, names: list[TraderId], kind: Kind, form: Form) -> bytes:
+    return b"".join([piece async for piece in exports.export(WORLD, names, kind, form)])
+
+
 async def board_of(store: Any) -> Leaderboard:
     return await Comparison(store).compare_performance(WORLD, now_ms=END_MS)
 
@@ -61,6 +66,35 @@ async def test_a_row_is_the_stored_money_of_the_shared_window() -> None:
     turned = 2 * float(buy.price * buy.size) / 10_000 / 3
     assert turned == pytest.approx(row.turnover, rel=1e-6)
     assert ("hodl", "random") == board.missing_baselines
+
+
+async def test_a_board_goes_on_from_what_was_read_and_is_the_one_of_a_first_look() -> None:
+    """Also with fills of the last moment that was read, and funding that comes behind a fill."""
+    store: Any = MemoryRecords()
+    spec(store, "a", "sma_cross")
+    rows = hourly("a", 10**10, 10**10 + 1, 10**10 - 3)
+    buy = replace(trade("a", 1), time_ms=HOUR_MS, side=Side.BUY, start_position=Decimal(0))
+    sell = replace(trade("a", 2, pnl="5"), time_ms=9 * HOUR_MS, start_position=Decimal("0.00123"))
+    again = replace(buy, tid=3, time_ms=9 * HOUR_MS)
+    paid = FundingPayment(
+        world=WORLD, trader_id=TraderId("a"), time_ms=2 * HOUR_MS, coin="BTC",
+        received_usd=Decimal(-6),
+    )  # fmt: skip
+    comparison = Comparison(store)
+    told: list[Leaderboard] = []
+    for batch in (
+        Batch(equity=rows[:20], trades=(buy,)),
+        Batch(equity=rows[20:40], trades=(sell,)),
+        Batch(equity=rows[40:], trades=(again,), funding=(paid,)),
+    ):
+        await store.save_records(batch)
+        now_ms = batch.equity[-1].time_ms
+        told.append(await comparison.compare_performance(WORLD, now_ms=now_ms))
+        assert told[-1] == await Comparison(store).compare_performance(WORLD, now_ms=now_ms)
+    rates = [row.win_rate for one in told for row in one.rows if row.trader_id == "a"]
+    assert [None, 1.0, 0.0] == rates
+    reads = [read["a"].equity_ms for read in store.reads if read]
+    assert [19 * HOUR_MS, 39 * HOUR_MS] == reads[:2], "only what is new is read"
 
 
 async def test_money_that_was_paid_in_is_no_profit() -> None:
@@ -103,8 +137,28 @@ async def test_who_has_no_sample_of_late_is_unknown_and_never_0() -> None:
     rows = {row.trader_id: row for row in (await board_of(store)).rows}
     assert {"fresh", "late", "silent", "flat"} == rows.keys()
     assert ("stale", None) == (rows["late"].standing, rows["late"].profit_usd)
-    assert ("stale", None) == (rows["silent"].standing, rows["silent"].stale_ms)
+    assert ("new", None) == (rows["silent"].standing, rows["silent"].stale_ms)
     assert "ranked" == rows["fresh"].standing
+
+
+async def test_who_was_removed_is_on_the_board_until_it_is_stale() -> None:
+    """It ends nobody's window; and a removed trader that did nothing takes no baseline away."""
+    store: Any = MemoryRecords()
+    for name, kind in (("a", "hodl"), ("gone", "sma_cross"), ("old", "sma_cross"), ("flat", "flat"),
+                       ("idle", "flat")):  # fmt: skip
+        spec(store, name, kind)
+    store.traders[1:] = [replace(one, removed_ms=1) for one in store.traders[1:]]
+    ends = {"a": HOURS, "gone": HOURS - 1, "old": HOURS - 4, "flat": HOURS - 1, "idle": HOURS - 4}
+    equity = (row for name, end in ends.items() for row in hourly(name, 10**10, until=end))
+    await store.save_records(Batch(equity=tuple(equity)))
+    board = await board_of(store)
+    rows = {row.trader_id: row for row in board.rows}
+    assert {"a", "gone", "flat"} == rows.keys()
+    assert (END_MS, END_MS) == (board.to_ms, rows["flat"].own_to_ms)
+    named = await Comparison(store).compare_performance(
+        WORLD, now_ms=END_MS, trader_ids=[TraderId("a"), TraderId("old")]
+    )
+    assert "stale" == next(row.standing for row in named.rows if row.trader_id == "old")
 
 
 async def test_the_best_performer_is_no_baseline_and_may_be_nobody() -> None:
@@ -156,9 +210,9 @@ async def test_exports_say_what_is_stored_in_both_forms() -> None:
     exports, names = Exports(store), [TraderId("a"), TraderId("b"), TraderId("nobody")]
     counts: dict[Kind, int] = {"equity": 2, "trades": 1, "decisions": 1500}
     for kind, rows in counts.items():
-        packed = await exports.export(WORLD, names, kind, "parquet")
+        packed = await written(exports, names, kind, "parquet")
         table = pyarrow.parquet.read_table(io.BytesIO(packed)).to_pylist()
-        text = (await exports.export(WORLD, names, kind, "csv")).decode()
+        text = (await written(exports, names, kind, "csv")).decode()
         lines = list(csv.DictReader(io.StringIO(text)))
         assert (rows, rows) == (len(table), len(lines))
         assert list(table[0]) == list(lines[0])
@@ -168,7 +222,7 @@ async def test_exports_say_what_is_stored_in_both_forms() -> None:
                 assert ["10000000000", "-7"] == [row["equity_micro_usd"] for row in lines]
             case "trades":
                 assert (Decimal("60000.5"), "sell") == (table[0]["price"], table[0]["side"])
-                assert Decimal("60000.5") == Decimal(lines[0]["price"])
+                assert ("60000.5", "0") == (lines[0]["price"], lines[0]["closed_pnl_usd"])
             case _:
                 assert '{"why":"ü, \\"x\\""}' == table[7]["body"] == lines[7]["body"]
 
@@ -176,6 +230,6 @@ async def test_exports_say_what_is_stored_in_both_forms() -> None:
 async def test_an_export_of_nothing_has_its_columns() -> None:
     store: Any = MemoryRecords()
     for kind in get_args(Kind):
-        text = await Exports(store).export(WORLD, [], kind, "csv")
+        text = await written(Exports(store), [], kind, "csv")
         assert text.startswith(b'"trader_id",')
         assert 1 == text.count(b"\n")

@@ -60,7 +60,7 @@ def test_what_is_wrong_is_told_with_its_place_and_the_others_run() -> None:
     expected = [
         "traders[leak].strategy.params.api_key: a secret stands here; write ${NAME}",
         "traders[good].trader_id: an earlier entry is good already",
-        "traders[twin].account: traders[good] trades good",
+        "traders[twin].account: the account good is that of traders[good]; take another",
         "traders[poor].initial_balance: must be above 0",
         "traders[secretive].name: environment variable NOT_SET is not set",
         "traders[odd].strategy.kind: 'hold' is not one of",
@@ -81,6 +81,29 @@ def test_what_is_no_list_of_traders_is_refused(document: Any) -> None:
     assert config.problems == LOADER.validate_config(document)
 
 
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ([entry("a")], "the top level is a list: write the key `traders:` above it"),
+        ({"trader_id": "a", "strategy": "hodl", "symbol": "BTC"}, "write it as `a: {...}`"),
+        (HODL, "write it as `anna: {...}`"),
+    ],
+)
+def test_a_list_or_one_entry_at_the_top_is_told_how_to_be_written(document: Any, said: str) -> None:
+    """In one line, and not as what its keys would be as traders."""
+    (problem,) = LOADER.load(document).problems
+    assert said in problem
+
+
+def test_a_trader_may_be_called_as_a_key_is() -> None:
+    """What is under the name tells that it is one."""
+    config = LOADER.load({"strategy": HODL, "symbol": HODL})
+    assert (["strategy", "symbol"], ()) == (
+        [one.trader_id for one in config.traders],
+        config.problems,
+    )
+
+
 def test_what_was_written_keeps_its_secrets_as_names() -> None:
     """The value goes to the trader, the name to the database."""
     config = LOADER.load({"a": {**HODL, "name": "seed ${SEED}"}})
@@ -91,6 +114,8 @@ def test_what_was_written_keeps_its_secrets_as_names() -> None:
 def test_the_schema_names_what_an_entry_may_have() -> None:
     """For editors, and for whoever writes a file by program."""
     entries = schema()["$defs"]["TraderSpec"]["properties"]
+    assert "minItems" not in schema()["$defs"]["TradersFile"]["properties"]["traders"], "nobody"
+    assert "string" == entries["runtime"]["type"]
     assert {"trader_id", "strategy", "symbols", "risk"} <= set(entries)
 
 
@@ -125,3 +150,14 @@ def test_only_who_never_trades_is_called_flat() -> None:
     assert problem.startswith("traders[flat].trader_id: flat is the trader that never trades")
     assert ["a"] == [spec.trader_id for spec in config.traders]
     assert () == LOADER.load({"flat": {"strategy": "flat", "symbol": "BTC"}}).problems
+
+
+def test_whoever_claims_a_trader_has_the_values_of_its_secrets() -> None:
+    """They need not be set here; the suite's own are nobody's all the same."""
+    entry = {"strategy": "hodl", "symbol": "BTC", "name": "${KEY_OF_THE_AGENT}"}
+    loader = ConfigLoader({})
+    assert loader.load({"a": entry}).problems
+    assert () == loader.load({"a": entry}, claimed=True).problems
+    for name in ("MANAGER_TOKEN", "DATABASE_URL"):
+        taken = {**entry, "name": f"${{{name}}}"}
+        assert "suite's own" in loader.load({"a": taken}, claimed=True).problems[0]

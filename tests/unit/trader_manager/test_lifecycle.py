@@ -61,10 +61,13 @@ def test_each_pair_has_its_step(case: tuple[DesiredState, Actual, bool], expecte
 def test_after_too_many_crashes_in_a_row_the_next_start_waits(crashes: int) -> None:
     """Three within the window are answered at once; what is older does not count."""
     times = tuple(range(1000, 1000 + crashes))
-    wanted, seen = Wanted(desired=RUNNING, generation=1), Seen(actual="crashed", crashes_ms=times)
+    wanted = Wanted(desired=RUNNING, generation=1)
+    seen = Seen(actual="crashed", generation=1, crashes_ms=times)
     expected = CRASH_DELAY_MS - 10 if crashes > CRASHES_MAX else 0
     now_ms = (times[-1] if times else 1000) + 10
     assert ("start", expected) == next_step(wanted, seen, now_ms=now_ms)
+    changed = Wanted(desired=RUNNING, generation=2)
+    assert ("start", 0) == next_step(changed, seen, now_ms=now_ms), "a person has changed it"
     assert 0 == delay_ms(times, now_ms=now_ms + CRASH_DELAY_MS)
     assert 0 == delay_ms(times, now_ms=times[0] + CRASH_WINDOW_MS if times else 0)
 

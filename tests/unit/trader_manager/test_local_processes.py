@@ -1,5 +1,6 @@
 """No process that nobody knows of, and no two of one trader; whatever the disk and the clock do."""
 
+import asyncio
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,23 +13,25 @@ from tests.support.waiting import until
 
 from suite.errors import ConfigError, StorageError
 from suite.service.clock import SystemClock
-from trader_manager.adapters import local_processes
-from trader_manager.adapters.local_processes import LocalProcesses
+from trader_manager.adapters.local_processes import LocalProcesses, kept, one_each
+from trader_manager.adapters.local_processes.kept import KeptProcess, Process
 from trader_manager.application.runtime import Launch, Sighting
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
+KILLED = "killed by signal 9; the last that it said: x"
 RUNTIMES: list[LocalProcesses] = []
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(local_processes, "_agent_command", lambda: SLEEPS)
+    monkeypatch.setattr(kept, "agent_command", lambda: SLEEPS)
     yield tmp_path
     for child in running(tmp_path):
         child.kill()
     for some in RUNTIMES:
-        for own in some._children.values():
-            own.wait()
+        for each in some._kept.values():
+            if each._child is not None:
+                each._child.wait()
     RUNTIMES.clear()
 
 
@@ -68,14 +71,14 @@ async def test_one_whose_pid_cannot_be_noted_is_ended(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full from just after its start on."""
-    write = LocalProcesses._write
+    note = KeptProcess.note
 
-    def full(self: LocalProcesses, name: str, process: local_processes._Process) -> None:
+    def full(self: KeptProcess[Process], process: Process) -> None:
         if process.pid:
             raise OSError(28, "No space left on device")
-        write(self, name, process)
+        note(self, process)
 
-    monkeypatch.setattr(LocalProcesses, "_write", full)
+    monkeypatch.setattr(KeptProcess, "note", full)
     with pytest.raises(StorageError, match="No space"):
         await runtime(root).start(launch())
     assert [] == running(root)
@@ -128,7 +131,7 @@ async def test_a_clock_that_is_set_makes_nobody_a_stranger(
 
 async def test_one_that_does_not_end_is_killed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its time to do so in order."""
-    monkeypatch.setattr(local_processes, "_STOP_S", 0.2)
+    monkeypatch.setattr(one_each, "_STOP_S", 0.2)
     some = runtime(root)
     await some.start(launch())
     await until(lambda: len(running(root)) == 1)
@@ -147,3 +150,38 @@ async def test_a_name_is_one_folder_of_the_root(root: Path, name: str) -> None:
 
 def _seen(sighting: Sighting) -> tuple[str, int]:
     return sighting.actual, sighting.generation
+
+
+@pytest.mark.parametrize(
+    ("ends", "actual", "lasting", "reason"),
+    [
+        (
+            "os.kill(os.getpid(), 9)",
+            "crashed",
+            False,
+            KILLED,
+        ),
+        ("sys.exit(2)", "failed", True, "x"),
+        ("sys.exit(1)", "crashed", False, "x"),
+    ],
+)
+async def test_how_it_ended_is_told_by_its_exit_code(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+    actual: str,
+    lasting: bool,
+    reason: str,
+) -> None:
+    """Also by the next manager; a configuration that is wrong stays so, and is ended when asked."""
+    code = f"import os, sys; print('x', flush=True); {ends}"
+    monkeypatch.setattr(kept, "agent_command", lambda: [sys.executable, "-c", code])
+    first = runtime(root)
+    await first.start(launch())
+    while (await first.look("anna")).actual == "running":  # noqa: ASYNC110 - it is seen by looking
+        await asyncio.sleep(0.01)
+    for some in (first, runtime(root)):
+        seen = await some.look("anna")
+        assert (actual, lasting, reason) == (seen.actual, seen.lasting, seen.reason)
+    await first.stop("anna")
+    assert "absent" == (await first.look("anna")).actual

@@ -1,5 +1,6 @@
 """What a trader is started with, and where the tokens of its accounts are kept."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from suite.contracts.world import WorldCreated
 from suite.errors import ConfigError, Conflict, SuiteError, UpstreamRefused, UpstreamUnavailable
 from trader_manager.adapters import venue_access
 from trader_manager.adapters.venue_access import VenueAccess
+from trader_manager.adapters.venue_reads import VenueReadsHttp
 from trader_manager.application.runtime import Launch
 
 HODL = {"strategy": {"kind": "hodl"}, "symbols": ["BTC"]}
@@ -29,9 +31,13 @@ class ScriptedVenue:
     async def answer(
         self, client: Any, method: str, path: str, body: Any = None, *, kind: type[Any]
     ) -> Any:
+        shows = client.headers.get("authorization", "")
         if kind is ClockState:
+            assert ("GET", "/clock", None, "") == (method, path, body, shows)
             return ClockState(mode="lockstep", now_ms=1, speed=0.0, world=self.world)
+        assert ("POST", "/worlds/default/accounts", "Bearer of-operator") == (method, path, shows)
         (account,) = body.accounts
+        await asyncio.sleep(0)
         if account.id in self.opened and not body.again:
             raise Conflict(f"there is an account {account.id} already")
         self.opened[account.id] = self.opened.get(account.id, 0) + 1
@@ -50,8 +56,9 @@ def venue(monkeypatch: pytest.MonkeyPatch) -> ScriptedVenue:
 
 def access(folder: Path, **env: str) -> VenueAccess:
     return VenueAccess(
-        venue_url="http://venue", data_url="http://venue", tokens={},
-        operator_token=SecretStr("of-operator"), folder=folder / "venue", env=env, seed=1,
+        venue_url="http://venue", venue=VenueReadsHttp("http://venue"), data_url="http://venue",
+        tokens={}, operator_token=SecretStr("of-operator"), folder=folder / "venue",
+        env=env, seed=1,
     )  # fmt: skip
 
 
@@ -77,6 +84,15 @@ async def test_an_account_is_opened_once_and_its_token_found_again(
     assert {"anna": 1} == venue.opened
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "venue").glob("*/*")}
     assert {0o400} == modes
+
+
+async def test_an_account_that_two_ask_for_at_once_is_opened_once(
+    venue: ScriptedVenue, tmp_path: Path
+) -> None:
+    """The second one waits, and finds the token of the first."""
+    at = access(tmp_path)
+    assert ["anna-1", "anna-1", "anna-1"] == await asyncio.gather(*(token(at) for _ in range(3)))
+    assert {"anna": 1} == venue.opened
 
 
 @pytest.mark.parametrize("account", ["./bob", "../../operator", "..", "a..b", "/etc/x", "x/y"])

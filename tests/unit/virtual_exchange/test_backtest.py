@@ -1,6 +1,7 @@
 """Backtests in process, order lists, and jobs."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -69,6 +70,22 @@ def test_same_backtest_twice_is_the_same() -> None:
         assert (a.fills, a.orders, a.decisions_sha256) == (b.fills, b.orders, b.decisions_sha256)
         assert a.equity_usd.tolist() == b.equity_usd.tolist()
     assert one.manifest == two.manifest
+
+
+def test_the_search_for_cycles_is_seldom_in_a_run_and_as_it_was_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The setting is the process's, and a run may be one of many things in it."""
+    before, seen = gc.get_threshold(), []
+
+    def decide(_self: object, _observation: Observation) -> Decision:
+        seen.append(gc.get_threshold())
+        return Decision()
+
+    monkeypatch.setattr(Hodl, "decide", decide)
+    run("hodl")
+    assert before == gc.get_threshold()
+    assert seen[-1][0] > before[0]
 
 
 def test_traders_do_not_meet() -> None:

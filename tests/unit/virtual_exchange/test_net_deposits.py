@@ -8,7 +8,7 @@ from tests.support.served import Served, served
 async def told(venue: Served, name: str) -> tuple[str, str]:
     """Net deposits and value of an account."""
     account = (await venue.post("/clock/join", {}, name)).json()["account"]
-    return account["net_deposits"], account["state"]["marginSummary"]["accountValue"]
+    return account["net_deposits"], account["equity"]
 
 
 async def test_a_reply_tells_what_was_moved_as_far_as_it_is_in_the_account(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,17 @@ from typing import Any
 import pytest
 from tests.support.served import Served, served
 from tests.support.waiting import until
-from tests.support.worlds import START_MS
+from tests.support.worlds import START_MS, open_memory_world, random_source
+from tests.unit.virtual_exchange.native_gateway import NOW_MS, STRANGER, act, cash
 
+from suite.addresses import account_address
 from suite.bars import MINUTE_MS
+from suite.clock import ManualClock
+from suite.contracts.world import AccountRequest
+from suite.errors import Conflict
+from suite.ids import AccountId
+from virtual_exchange.application.session import Session
+from virtual_exchange.domain.accounts import Account
 
 BUY = {"type": "order", "coin": "BTC", "is_buy": True, "sz": "0.01"}
 SELL = {**BUY, "is_buy": False}
@@ -79,7 +88,7 @@ async def test_one_that_comes_later_trades_and_nobody_else_notices(venue: Served
             assert 201 == reply.status_code, reply.text
             ann = Player(venue, reply.json(), "ann")
             await ann.join()
-            assert b'"accountValue":"5000.0"' in ann.answers[0]
+            assert b'"equity":"5000.0"' in ann.answers[0]
             both = asyncio.gather(eve.step(20, SELL), ann.step(10, BUY))
             await asyncio.sleep(0)
             await until(partial(told, ann, 2))
@@ -146,5 +155,41 @@ async def test_a_lost_token_is_replaced_and_the_earlier_one_ends(venue: Served) 
             headers={"authorization": f"Bearer {token}"},
         )
         assert status == answer.status_code, answer.text
-    assert '"accountValue":"10000.0"' in answer.text
+    assert '"equity":"10000.0"' in answer.text
     assert 201 == (await opened(venue, created, {"id": "last"})).status_code
+
+
+def joined(session: Session, name: str, usd: int, address: str = "") -> Account:
+    wanted = AccountRequest(id=name, initial_balance=Decimal(usd), address=address or None)
+    (account,) = session.open_accounts([wanted])
+    return account
+
+
+@pytest.mark.parametrize("usd", [120, 500, 9000])
+def test_what_only_the_faucet_opened_is_given_to_who_opens_it_by_name(usd: int) -> None:
+    """Its money is what that one says, also in what it is said to have paid in."""
+    session = open_memory_world(random_source("BTC"), faucet=500, capacity=2)
+    session.identity.register(account_address("ann"))
+    ann = joined(session, "ann", usd)
+    assert (1, 2) == (ann.index, len(session.world.accounts))
+    assert usd * 10**6 == cash(session, 1)
+    assert [usd * 10**6] == [entry.usd for entry in session.world.books[1].ledger]
+    assert ann is session.world.by_id[AccountId("ann")] is session.world.books[1].account
+    assert ann is session.world.by_address[ann.address]
+    assert AccountId(ann.address) not in session.world.by_id
+    with pytest.raises(Conflict, match=r"room for 2 accounts, and has 2: .* --option capacity="):
+        joined(session, "bob", usd)
+
+
+@pytest.mark.parametrize("use", ["signs", "is paid"])
+def test_an_account_of_the_faucet_that_somebody_used_is_given_to_nobody(use: str) -> None:
+    session = open_memory_world(random_source("BTC"), clock=ManualClock(NOW_MS), faucet=500)
+    session.identity.register(STRANGER.address)
+    if use == "signs":
+        act(session, {"type": "noop"}, STRANGER)
+    else:
+        paid = session.world.by_address[STRANGER.address]
+        assert session.world.move_money(paid.index, 10**6, "deposit")
+    with pytest.raises(Conflict, match="is known already"):
+        joined(session, "ann", 100, STRANGER.address)
+    assert "ann" not in session.world.by_id

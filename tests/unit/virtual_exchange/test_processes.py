@@ -6,9 +6,10 @@ import sys
 import pytest
 
 from suite.errors import SuiteError
+from suite.service.output_lines import lines_of
 from virtual_exchange.adapters.processes import child as processes
 from virtual_exchange.adapters.processes.agents import AgentProcess
-from virtual_exchange.adapters.processes.child import Child, lines_of
+from virtual_exchange.adapters.processes.child import Child
 
 pytestmark = pytest.mark.process
 
@@ -61,16 +62,3 @@ async def test_process_that_does_not_listen_is_killed(monkeypatch: pytest.Monkey
     await child.stop()
     await child.stop()
     assert -9 == process.returncode
-
-
-@pytest.mark.parametrize("size", [1, 3, 100])
-async def test_lines_are_the_same_wherever_a_chunk_ends(
-    size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Long ones are cut."""
-    monkeypatch.setattr(processes, "_CHUNK_BYTES", size)
-    monkeypatch.setattr(processes, "_LINE_BYTES", 10)
-    stream = asyncio.StreamReader()
-    stream.feed_data(b"one\n\n" + b"0123456789abc\n" + b"two\nthree")
-    stream.feed_eof()
-    assert ["one", "", "0123456789", "two", "three"] == [line async for line in lines_of(stream)]

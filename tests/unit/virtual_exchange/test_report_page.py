@@ -15,8 +15,9 @@ from tests.support.runs import random_run
 
 from virtual_exchange.application.report import page as report_page
 from virtual_exchange.application.report.building import build_report
+from virtual_exchange.application.report.console import leaderboard
 from virtual_exchange.application.report.page import render_page
-from virtual_exchange.application.report.results import leaderboard, write_results
+from virtual_exchange.application.report.results import write_results
 
 HOSTILE = '</script><img src=x onerror="alert(1)">'
 
@@ -87,8 +88,8 @@ def test_a_self_contained_page_names_no_address_but_the_attribution() -> None:
     }
     assert not re.search(r'\s(?:src|href)="(?!#)', page.partition("<script")[0])
     assert not re.search(r"@import|url\(", page.partition("</style>")[0])
-    for mark in ("POLICY", "STYLE", "LIBRARY", "PAGE", "DRAW", "DATA"):
-        assert f"/*{mark}*/" not in page
+    for mark in ("/*POLICY*/", "/*STYLE*/", "<!--HEAD-->", "<!--DATA-->", "<!--SCRIPTS-->"):
+        assert mark not in page
 
 
 def test_the_policy_of_a_page_lets_only_its_own_scripts_run() -> None:
@@ -138,15 +139,13 @@ def test_a_page_and_the_terminal_hold_the_leaderboard() -> None:
         assert f"{float(row['total_pnl']):,.2f}" in summary
 
 
-def test_a_thinned_curve_keeps_its_deepest_drawdown() -> None:
-    """It need not be where the equity is lowest."""
-    values = [float(100 + i + (i * 7919) % 61 - 90 * (i == 4321)) for i in range(5000)]
-    falls = report_page.drawdown(list(enumerate(values)))
-    kept = report_page.thin(values, falls, 300)
-    assert len(kept) <= 300
-    assert (kept[0], kept[-1]) == (0, 4999)
-    for extreme, series in ((min, values), (max, values), (max, falls)):
-        assert extreme(series) in [series[i] for i in kept]
+def test_every_closing_that_a_trader_tells_of_is_listed_newest_first() -> None:
+    """All of the latest 200 that the report has."""
+    report = example_report(days=2, trades=5)
+    told = report["guards"][NAMES[0]]
+    told["closed"] = [{**told["closed"][0], "closed_ms": moment} for moment in range(200)]
+    listed = data_of(report_page.render_page(report))["guards"][NAMES[0]]["closed"]
+    assert list(reversed(range(200))) == [one["closed_ms"] for one in listed]
 
 
 def test_merged_candles_have_an_interval_that_people_use() -> None:

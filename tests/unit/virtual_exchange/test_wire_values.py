@@ -1,9 +1,14 @@
 """How values are written on the wire."""
 
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from suite.enums import OrderStatus
-from virtual_exchange.application.info.values import made_hash, plain, status_word, usd
+from suite.fixed import format_fixed
+from virtual_exchange.application.info.values import amount, made_hash, plain, status_word, usd
 
 
 @pytest.mark.parametrize(
@@ -38,3 +43,11 @@ def test_hash_is_that_of_its_name() -> None:
     """As long as one of the venue's, and the same each time."""
     assert made_hash("a", 1) == made_hash("a", 1) != made_hash("a", 2)
     assert 66 == len(made_hash("a", 1))
+
+
+@given(st.integers(-(10**18), 10**18), st.integers(0, 6))
+def test_a_number_has_the_digits_that_are_written_of_it(value: int, decimals: int) -> None:
+    """So nothing that is reckoned with it is written otherwise."""
+    for units in (value, value * 10, value // 10**9 * 10**6):
+        made, written = amount(units, decimals), Decimal(format_fixed(units, decimals))
+        assert written.as_tuple() == made.as_tuple()

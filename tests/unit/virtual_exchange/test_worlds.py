@@ -411,10 +411,10 @@ async def test_end_of_a_world(venue: Served) -> None:
     assert "delistedCanceled" in {order["status"] for order in orders}
     assert not any(order["status"] == "open" for order in orders)
     assert (await eve.get("/clock"))["finished"]
-    position = again["account"]["state"]["assetPositions"][0]["position"]
+    (held,) = again["account"]["positions"]
     last = venue.container.services.worlds.get(created["world_id"]).world.market.history[0].close
-    assert "0.05" == position["szi"]
-    assert pytest.approx(0.05 * last[-1]) == float(position["positionValue"])
+    gain = 0.05 * (last[-1] - float(held["entry_px"]))
+    assert [0.05, pytest.approx(gain)] == [float(held[key]) for key in ("size", "unrealized_pnl")]
 
 
 async def test_report_of_a_finished_world_is_there(venue: Served) -> None:

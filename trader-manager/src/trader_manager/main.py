@@ -2,20 +2,27 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import structlog
-import yaml
 from fastapi import FastAPI
 
-from suite.errors import ConfigError, StorageError, one_line
+from suite.errors import one_line
 from suite.service.app import install_chassis
 from suite.service.health import Health
+from suite.service.http import shown
+from trader_manager.application.schedulers import Round
 from trader_manager.application.supervisor import Condition
 from trader_manager.bootstrap import Container, build
+from trader_manager.entrypoint.board import ANSWERS, make_board_router
+from trader_manager.entrypoint.claims import AGENT
+from trader_manager.entrypoint.claims import make_router as make_claims_router
+from trader_manager.entrypoint.exports import make_export_router
+from trader_manager.entrypoint.openapi import describe_with
+from trader_manager.entrypoint.readiness import fleet_detail
+from trader_manager.entrypoint.report import make_report_router
+from trader_manager.entrypoint.scheduler import make_scheduler_router, shown_round
 from trader_manager.entrypoint.traders import OPERATOR, make_router
 from trader_manager.settings import Settings
 
@@ -29,61 +36,90 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         ConfigError: no venue is named, or the operator's token cannot be kept.
     """
     settings = settings or Settings.load()
-    parts = container or build(settings, on_change=_tell, on_trouble=_say)
-
-    def ready() -> Health:
-        trouble = parts.supervisor.trouble
-        return Health(ok=not trouble, detail={"trouble": trouble} if trouble else {})
+    parts = container or build(
+        settings,
+        on_change=tell_of_trader,
+        on_trouble=_say,
+        on_collecting=_say_collecting,
+        on_file=_say_file,
+        on_ending=tell_of_ending,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.store.open()
         try:
-            if settings.traders is not None:
-                await _take_in(parts, settings.traders)
-            supervising = asyncio.create_task(parts.supervisor.run())
-            supervising.add_done_callback(bug_of)
-            try:
+            # Traders run on when this ends; the next manager finds them.
+            async with contextlib.AsyncExitStack() as working:
+                if parts.file_fleet is not None:
+                    await parts.file_fleet.begin()
+                    await working.enter_async_context(beside(parts.file_fleet.run()))
+                await working.enter_async_context(beside(parts.supervisor.run()))
+                await working.enter_async_context(beside(parts.collector.run()))
+                working.push_async_callback(parts.scheduler.close)
+                if settings.cadence_s:
+                    parts.scheduler.start(settings.cadence_s)
                 yield
-            finally:  # traders run on; the next manager finds them
-                supervising.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await supervising
         finally:
+            await parts.places.close()
             await parts.agents.close()
             await parts.venue.close()
             await parts.store.close()
+
+    @asynccontextmanager
+    async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(bug_of)
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     def bug_of(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (bug := task.exception()) is not None:
             chassis.fail(bug)
 
     app = FastAPI(title="trader-manager", version="0.1.0", lifespan=lifespan)
-    chassis = install_chassis(app, settings, ready=ready)
+    chassis = install_chassis(app, settings, ready=lambda: _health(parts))
     chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
-    app.include_router(make_router(parts.manager, parts.supervisor))
+    chassis.tokens.ensure_file(settings.state_dir / "tokens", AGENT)
+    parts.scheduler.on_round, parts.scheduler.on_end = _tell_round, bug_of
+    _add_routes(app, parts)
+    describe_with(app, ANSWERS)
     return app
 
 
-async def _take_in(parts: Container, path: Path) -> None:
-    """Take the traders of a file in; those that are wrong are told, and keep nobody out."""
-    outcome = await parts.manager.load(_read(path))
-    for reason in (*outcome.problems, *outcome.refused.values()):
-        _log.error("trader_refused", file=str(path), reason=reason)
+def _add_routes(app: FastAPI, parts: Container) -> None:
+    app.include_router(make_router(parts.manager, parts.supervisor, shown(parts.venue.url)))
+    app.include_router(make_claims_router(parts.claims))
+    app.include_router(make_scheduler_router(parts.scheduler, parts.manager))
+    app.include_router(make_board_router(parts.manager))
+    app.include_router(make_export_router(parts.manager.board, parts.files))
+    app.include_router(make_report_router(parts.report))
 
 
-def _read(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {one_line(str(error))}") from None
+def _health(parts: Container) -> Health:
+    """Say whether traders are looked after, and what else is wrong or worth knowing."""
+    trouble, collecting = parts.supervisor.trouble, parts.collector.troubles
+    detail: dict[str, str | float] = {"trouble": trouble} if trouble else {}
+    if parts.collector.took_s is not None:
+        detail["collecting_s"] = round(parts.collector.took_s, 4)
+    if collecting:
+        told = (f"{name}: {why}" for name, why in collecting.items())
+        detail["collecting"] = one_line("; ".join(told))
+    if parts.file_fleet is not None and parts.file_fleet.troubles:
+        detail["traders_file"] = one_line("; ".join(parts.file_fleet.troubles))
+    if trouble:  # what is known of the traders is of before
+        return Health(ok=False, detail=detail)
+    return Health(detail={**detail, **fleet_detail(parts.supervisor.conditions.values())})
 
 
-def _tell(condition: Condition) -> None:
+def tell_of_trader(condition: Condition) -> None:
     """Log what has become of a trader."""
-    write = _log.error if condition.problem or condition.sighting.reason else _log.info
+    troubled = condition.problem or condition.sighting.reason
+    write = _log.error if troubled and not condition.ending else _log.info
     write(
         "trader",
         trader=condition.trader.trader_id,
@@ -96,9 +132,32 @@ def _tell(condition: Condition) -> None:
     )
 
 
+def _tell_round(done: Round) -> None:
+    """Log a round: who decided, what the market was, and who does how well."""
+    _log.info("round", **shown_round(done))
+
+
 def _say(trouble: str) -> None:
     """Log why nobody is looked after, and that they are again."""
     if trouble:
         _log.error("no_supervision", reason=trouble)
     else:
         _log.info("supervision")
+
+
+def _say_collecting(name: str, why: str) -> None:
+    """Log of whose records something is in trouble, and that it is not any more."""
+    if why:
+        _log.error("not_collected", of=name, reason=why)
+    else:
+        _log.info("collected", of=name)
+
+
+def _say_file(reason: str) -> None:
+    """Log what is wrong with the traders file, or cannot be done."""
+    _log.error("trader_refused", reason=reason)
+
+
+def tell_of_ending(reason: str) -> None:
+    """Log who is in the traders file no more, and is being ended in order."""
+    _log.info("trader_leaves", reason=reason)

@@ -8,6 +8,7 @@ there is every earlier bar and the opening print of this one.
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ from perp_engine.views import AccountState, Book, FundingStamp, OrderState, Posi
 from suite.bars import HOUR_MS, I64
 from suite.checks import check
 from suite.enums import Grouping, MarginMode
-from suite.fixed import PRODUCT_LIMIT, RATE_ONE, Price, Rate, Size, Usd
+from suite.fixed import PRODUCT_LIMIT, RATE_ONE, Price, Rate, Usd
 from suite.instrument import Instrument
 
 ENGINE_VERSION = "3"
@@ -49,6 +50,7 @@ GROUPINGS = {
     Grouping.POSITION_TPSL: layout.OF_POSITION,
 }
 NO_LOG = np.zeros((0, layout.EVENT_WORDS), np.int64)
+_ACCOUNT_WORDS = len(AccountState.__struct_fields__)
 RECOUNTED_ALWAYS = 64
 """Positions up to which the whole ledger is recounted after every action."""
 
@@ -93,6 +95,7 @@ class Engine:
         self._bars = buffer.flat_tape(tape)
         self._scratch = np.zeros(16, np.int64)
         self._scratch_at = handle(self._scratch)
+        self._scratch_words = self._scratch.data
         self._action = np.zeros(layout.ACTION_WORDS + layout.REQUEST_WORDS, np.int64)
         self._action_at = handle(self._action)
         self._flagged: set[int] = set()
@@ -335,8 +338,8 @@ class Engine:
     def account(self, account: int) -> AccountState:
         """Money of an account."""
         margin.read_account(self._state, account, self._scratch_at)
-        words = map(Usd, self._scratch.tolist())
-        return AccountState(**dict(zip(AccountState.__slots__, words, strict=False)))
+        words: list[Any] = self._scratch_words[:_ACCOUNT_WORDS].tolist()
+        return AccountState(*words)
 
     def fee_rates(self, account: int) -> tuple[Rate, Rate]:
         """Taker and maker fee that an account pays now."""
@@ -345,43 +348,43 @@ class Engine:
 
     def held(self, account: int) -> list[int]:
         """Symbols in which an account has a position, rising."""
-        first = self._view[layout.AT_POSITION] + account * layout.POSITION_WORDS + layout.SIZE
+        sizes = self._of_positions(account, layout.SIZE)
+        return [symbol for symbol, size in enumerate(sizes) if size]
+
+    def _of_positions(self, account: int, field: int) -> list[int]:
+        """Read a field of an account's positions, symbol by symbol."""
+        first = self._view[layout.AT_POSITION] + account * layout.POSITION_WORDS + field
         row = self.accounts * layout.POSITION_WORDS
-        return [s for s in range(len(self.instruments)) if self._view[first + s * row]]
+        return self._view[first : first + len(self.instruments) * row : row].tolist()
 
     def position(self, account: int, symbol: int) -> PositionState:
         """An account's position in a symbol; its size is 0 when flat."""
         p = (symbol * self.accounts + account) * layout.POSITION_WORDS
         p += self._view[layout.AT_POSITION]
-        row = self._view[p : p + layout.POSITION_WORDS].tolist()
-        size, cost, leverage = row[layout.SIZE], row[layout.COST], row[layout.LEVERAGE]
-        maintenance = liquidation = 0
+        # the words of a position, in the order of the layout
+        words: list[Any] = self._view[p : p + layout.REALIZED + 1].tolist()
+        size, cost, leverage, isolated, bucket, _, _, funding, since_open, realized = words
+        maintenance: Any = 0
+        liquidation: Any = None
         if size:
             margin.read_position(self._state, account, symbol, self._scratch_at)
-            maintenance, liquidation = self._scratch[:2].tolist()
+            maintenance, liquidation = self._scratch_words[:2].tolist()
         value = size * self.mark(symbol)
+        mode = MarginMode.ISOLATED if isolated else MarginMode.CROSS
+        kept = Usd(-(-abs(value) // leverage))
         return PositionState(
-            size=Size(size),
-            cost_usd=Usd(cost),
-            leverage=leverage,
-            mode=MarginMode.ISOLATED if row[layout.ISOLATED] else MarginMode.CROSS,
-            bucket_usd=Usd(row[layout.BUCKET]),
-            funding_all_usd=Usd(row[layout.FUNDING_ALL]),
-            funding_open_usd=Usd(row[layout.FUNDING_OPEN]),
-            margin_usd=Usd(-(-abs(value) // leverage)),
-            maintenance_usd=Usd(maintenance),
-            liquidation_price=Price(liquidation) if liquidation else None,
-            realized_usd=Usd(row[layout.REALIZED]),
-            unrealized_usd=Usd(value - cost),
+            *(size, cost, leverage, mode, bucket, funding, since_open, kept),
+            *(maintenance, liquidation or None, realized, value - cost),
         )
 
     def open_orders(self, account: int) -> tuple[OrderState, ...]:
         """Open orders of an account, by rising oid."""
+        count = self._view[layout.AT_ACCOUNT] + account * layout.ACCOUNT_WORDS
+        if not self._view[count + layout.ACCOUNT_ORDERS]:
+            return ()
         found: list[OrderState] = []
-        for symbol in range(len(self.instruments)):
-            p = symbol * self.accounts + account
-            at = self._view[layout.AT_POSITION] + p * layout.POSITION_WORDS + layout.FIRST_OWN
-            row = self._view[at]
+        for first in self._of_positions(account, layout.FIRST_OWN):
+            row = first
             while row:
                 words = self._view[row : row + layout.ORDER_WORDS].tolist()
                 found.append(decoding.order_state(words, self.tape))

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from suite.enums import MarginMode, OrderStatus, Side, Tif, Tpsl
 from suite.fixed import Price, Rate, Size, Usd
 from suite.ids import Cloid, Oid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountState:
+class AccountState(msgspec.Struct, frozen=True, gc=False):
     """Money of an account, micro-USD, positions at their marks.
 
     Attributes:
@@ -53,8 +54,7 @@ class AccountState:
         return Usd(self.cross_equity_usd - self.position_margin_usd - self.order_margin_usd)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionState:
+class PositionState(msgspec.Struct, frozen=True, gc=False):
     """A position; size and cost basis are signed.
 
     Attributes:
@@ -82,8 +82,7 @@ class PositionState:
     unrealized_usd: Usd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderState:
+class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An open order; prices are 0 where it has none.
 
     Attributes:

@@ -6,22 +6,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from suite.errors import BadRequest, ConfigError
-from suite.service.cli import EXIT_FAILURE, EXIT_OK, run_command
+from suite.errors import BadRequest
+from suite.service.cli import run_command, split_names
+from virtual_exchange.part_commands import add_part_commands
 
 if TYPE_CHECKING:
-    from suite.contracts.trader import TraderSpec
-    from suite.contracts.world import WorldRequest
     from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.application.backtest import Progress
-    from virtual_exchange.domain.record import RunRecord
     from virtual_exchange.settings import Settings
-
-_OF_THE_TRADERS = {"accounts", "participants", "clock", "speed"}
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -86,7 +82,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
 
     settings = Settings.load(
         data=data,
-        symbols=_split(symbols),
+        symbols=split_names(symbols),
         range_from=from_,
         range_to=to,
         clock=clock,
@@ -94,7 +90,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         speed=speed,
         port=port,
         host=host,
-        accounts=_split(accounts),
+        accounts=split_names(accounts),
         traders=traders,
         world=world,
         options=tuple(option) if option else None,
@@ -141,6 +137,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     profile: Annotated[
         str | None, typer.Option(help="Market model: default, or plain for comparisons.")
     ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="Folder for a journal of each trader; none by default.")
+    ] = None,
     allow_partial: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--allow-partial", help="Accept coins that lack part of the range.")
     ] = False,
@@ -153,97 +152,35 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     --from 2025-05-05 --to 2025-06-04 --out var/report
     """
     from perp_engine.warm import warm_up
-    from suite.service.clock import SystemClock
     from suite.service.logging import configure_logging
-    from virtual_exchange.adapters.plugins import load_plugins
-    from virtual_exchange.adapters.store_market import StoreMarkets
     from virtual_exchange.adapters.traders_file import load_traders
-    from virtual_exchange.application.backtest import run_backtest
     from virtual_exchange.application.report.results import make_folder
+    from virtual_exchange.running import TraderRun, check_transport, run_traders, world_of
     from virtual_exchange.settings import Settings
+    from virtual_exchange.telling import tell_results
 
     settings = Settings.load(data=data)
     configure_logging(level="warning", style=settings.log_format)
     specs = load_traders(traders)
     named = {
-        "symbols": _split(symbols),
+        "symbols": split_names(symbols),
         "from_": from_,
         "to": to,
         "seed": seed,
         "profile": profile,
         "allow_partial": allow_partial or None,
     }
-    request = _world_of(specs, world, option or [], named)
-    plugins = load_plugins(specs) if transport == "inprocess" else None
+    request = world_of(specs, world, option or [], named)
+    check_transport(transport)
     make_folder(out)  # before the run, not after it
+    run = TraderRun(
+        request=request, traders=specs, traders_file=traders, data=settings.data, journal=journal
+    )
     warm_up(lambda text: typer.echo(text, err=True))
     started = time.perf_counter()
     with _progress_bar() as progress:
-        if transport == "inprocess":
-            source = StoreMarkets(settings.data)
-            record = run_backtest(
-                request,
-                specs,
-                source=source,
-                clock=SystemClock(),
-                progress=progress,
-                plugins=plugins,
-            )
-        elif transport == "http":
-            from virtual_exchange.http_backtest import HttpRun, run_http_backtest
-
-            run = HttpRun(request=request, traders=specs, traders_file=traders, data=settings.data)
-            record = run_http_backtest(run, progress)
-        else:
-            raise ConfigError(f"unknown transport {transport[:20]!r}: it is inprocess or http")
-    return _tell(record, out, seconds=time.perf_counter() - started)
-
-
-def _tell(record: "RunRecord", out: Path, *, seconds: float) -> int:
-    """Write the report of a run, and say what came of it and with which code to exit."""
-    from rich.console import Console
-
-    from suite.moments import format_moment
-    from virtual_exchange.application.report.results import write_results
-
-    results = write_results(record, out)
-    Console().print(results.summary)
-    typer.echo(f"report written to {results.path}")
-    fills = sum(len(account.fills) for account in record.accounts)
-    typer.echo(
-        f"report sha256={results.sha256} seconds={seconds:.3f} "
-        f"traders={len(record.accounts)} fills={fills}"
-    )
-    faulty = [
-        (account.account_id, account.guards)
-        for account in record.accounts
-        if account.guards is not None and account.guards.faults
-    ]
-    for name, guards in faulty:
-        typer.echo(
-            f"virtual-exchange: trader {name} failed {guards.faults} of {guards.decisions} times, "
-            f"first at {format_moment(guards.first_fault_ms or 0)}: {guards.first_fault}; "
-            "it took no new risk from then on",
-            err=True,
-        )
-    return EXIT_FAILURE if faulty else EXIT_OK
-
-
-def _world_of(
-    traders: "tuple[TraderSpec, ...]", file: Path | None, options: list[str], named: dict[str, Any]
-) -> "WorldRequest":
-    """The world of a backtest: what is named in the command is stronger than file and options."""
-    from virtual_exchange.adapters.world_file import world_fields
-    from virtual_exchange.application.session import world_request
-
-    profile = named["profile"]
-    if profile not in {None, "default", "plain"}:
-        raise ConfigError(f"unknown profile {profile[:20]!r}: it is default or plain")
-    fields = world_fields(file, options)
-    fields |= {name: value for name, value in named.items() if value is not None}
-    for name in _OF_THE_TRADERS & set(fields):
-        raise ConfigError(f"world option {name}: the traders of a backtest decide it")
-    return world_request(traders, **fields | {"supervised": True})
+        record = run_traders(run, transport=transport, progress=progress)
+    return tell_results(record, out, seconds=time.perf_counter() - started)
 
 
 @cli.command("run-job", hidden=True)
@@ -322,13 +259,7 @@ def _progress_bar() -> "Iterator[Progress]":
         yield lambda done: bar.update(task, completed=done)
 
 
-def _split(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not parts:
-        raise ConfigError("an empty list was given")
-    return parts
+add_part_commands(cli)
 
 
 def main() -> None:

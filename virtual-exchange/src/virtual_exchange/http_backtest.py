@@ -6,12 +6,13 @@ import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import uvicorn
 
+from strategy_core.registry import PLUGIN
 from suite.contracts.trader import TraderSpec
 from suite.contracts.world import WorldCreated, WorldRequest
 from suite.errors import BadRequest, SuiteError, UpstreamUnavailable
@@ -23,29 +24,13 @@ from virtual_exchange.application.session import Session, strategies_of
 from virtual_exchange.bootstrap import OPERATOR, Container, build
 from virtual_exchange.domain.record import RunRecord
 from virtual_exchange.main import create_app
+from virtual_exchange.running import TraderRun
 from virtual_exchange.settings import Settings
 
 _LOOK_S = 0.2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRun:
-    """What to run.
-
-    Attributes:
-        request: the world.
-        traders: those of the file that take part.
-        traders_file: what the agents read.
-        data: root of the kline store.
-    """
-
-    request: WorldRequest
-    traders: tuple[TraderSpec, ...]
-    traders_file: Path
-    data: Path | str
-
-
-def run_http_backtest(run: HttpRun, progress: Progress) -> RunRecord:
+def run_http_backtest(run: TraderRun, progress: Progress) -> RunRecord:
     """Serve a world on a free loopback port, start an agent for each trader, and wait for the end.
 
     Whatever happens, nothing that was started is left behind.
@@ -62,7 +47,7 @@ def run_http_backtest(run: HttpRun, progress: Progress) -> RunRecord:
     return uvloop.run(_run(run, progress))
 
 
-async def _run(run: HttpRun, progress: Progress) -> RunRecord:
+async def _run(run: TraderRun, progress: Progress) -> RunRecord:
     agent_command()
     task = asyncio.current_task()
     if task is not None:
@@ -101,19 +86,25 @@ async def _create(url: str, token: str, request: WorldRequest) -> WorldCreated:
     return msgspec.json.decode(reply.content, type=WorldCreated)
 
 
-async def _trade(run: HttpRun, created: WorldCreated, session: Session, progress: Progress) -> None:
+async def _trade(
+    run: TraderRun, created: WorldCreated, session: Session, progress: Progress
+) -> None:
     """Run all agents to their end; the first that fails ends the run."""
     agents: list[AgentProcess] = []
     waiting: set[asyncio.Future[None]] = set()
     try:
-        for trader in run.traders:
-            agents.append(  # noqa: PERF401  one that does not start must not hide the others
+        for traders in _processes_of(run):
+            for trader in traders:
+                if run.journal is not None:
+                    (run.journal / f"{trader.trader_id}.jsonl").unlink(missing_ok=True)
+            agents.append(
                 await AgentProcess.start(
                     traders_file=run.traders_file,
-                    trader_id=trader.trader_id,
+                    tokens={one.trader_id: created.tokens[one.account_id] for one in traders},
                     base_url=created.base_url,
-                    token=created.tokens[trader.account_id],
                     seed=run.request.seed,
+                    journal=run.journal,
+                    decisions=run.decisions.get(traders[0].trader_id),
                 )
             )
         waiting = {asyncio.ensure_future(agent.finished()) for agent in agents}
@@ -129,6 +120,16 @@ async def _trade(run: HttpRun, created: WorldCreated, session: Session, progress
         await asyncio.gather(*waiting, return_exceptions=True)
     session.world.play(session.world.end_bar)
     progress(1.0)
+
+
+def _processes_of(run: TraderRun) -> list[tuple[TraderSpec, ...]]:
+    """Say which traders share a process: none, or all built-in ones where that is wanted."""
+    shared: list[TraderSpec] = []
+    alone: list[TraderSpec] = []
+    for trader in run.traders:
+        apart = trader.strategy.kind.startswith(PLUGIN) or trader.trader_id in run.decisions
+        (alone if apart or not run.together else shared).append(trader)
+    return [*((trader,) for trader in alone), *((tuple(shared),) if shared else ())]
 
 
 class _Server(uvicorn.Server):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from suite.contracts.guards import GuardSummary
-from suite.contracts.hyperliquid_info import ClearinghouseState, OpenOrder, UserFill
+from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import Action, ActionReply, Name, Wire
 
 ClockMode = Literal["wall", "lockstep", "paced"]
@@ -43,7 +43,7 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
 
 
-class PriceCross(Wire, frozen=True, kw_only=True):
+class PriceCross(Wire, frozen=True, kw_only=True, cache_hash=True):
     """Wake when a bar's path reaches a price. Exactly one bound."""
 
     coin: Name
@@ -108,18 +108,50 @@ class WaitRequest(Wire, frozen=True, kw_only=True):
     want: Want = Want()
 
 
-class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """The account as the venue's own reads show it.
+class PositionView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One open position, in the numbers that `clearinghouseState` writes.
 
     Attributes:
+        size: units of the coin; long is positive, and never 0.
+        entry_px: average entry price, USD.
+        unrealized_pnl: USD.
+        leverage: as set for the coin.
+        isolated: it has margin of its own; else the account's stands behind it.
+        margin_used: margin behind it, USD; with its profit where that is its own.
+        liquidation_px: USD; None where no price would liquidate it.
+        funding: paid since it was opened, USD; negative when received.
+    """
+
+    coin: str
+    size: Decimal
+    entry_px: Decimal
+    unrealized_pnl: Decimal
+    leverage: int
+    isolated: bool = False
+    margin_used: Decimal = Decimal(0)
+    liquidation_px: Decimal | None = None
+    funding: Decimal = Decimal(0)
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a trader reads of an account, in the numbers that the venue's own reads write.
+
+    Attributes:
+        equity: account value, USD.
+        cross_equity: of it what stands behind cross positions, USD.
+        margin_used: by all positions, USD.
+        positions: open ones, each coin once; flat coins are absent.
         net_deposits: all money that was ever put into it less all that was taken out, USD, as far
-            as it is in `state`: deposits, withdrawals, transfers, those between wallets of one
+            as it is in `equity`: deposits, withdrawals, transfers, those between wallets of one
             owner too. Only what it changes by means something. None where nobody tells.
     """
 
-    state: ClearinghouseState
-    open_orders: tuple[OpenOrder, ...]
-    net_deposits: str | None = None
+    equity: Decimal
+    cross_equity: Decimal
+    margin_used: Decimal
+    positions: tuple[PositionView, ...] = ()
+    open_orders: tuple[OpenOrder, ...] = ()
+    net_deposits: Decimal | None = None
 
 
 class WaitReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ class LeaderboardRow(msgspec.Struct, frozen=True, kw_only=True):
         group: what its seeds have in common, as a model.
         baseline: what it is a yardstick of, None for a competitor.
         standing: `ranked`; `ruined`: had nothing left, ranks last; `new`: younger than the window
-            needs; `stale`: its last sample is too old, so nothing is known.
+            needs, or without any sample; `stale`: its last sample is too old, so nothing is known.
         rank: 1 + number of traders that are significantly better.
         rank_worst: number of traders that are not significantly worse.
         tied_with: ids of the others of this rank.

@@ -85,6 +85,13 @@ class TradersFileError(ConfigError):
         self.entries = tuple(entries) or (None,) * len(self.problems)
 
 
+_SIGNS = "1 to 64 letters (A to Z, a to z), digits and `_ . -`, the first a letter or a digit"
+_NAMES = {
+    "trader_id": f"may be {_SIGNS}",
+    "account": f"may be {_SIGNS}, without `..`: a name or an address",
+}
+"""What a text of a pattern may be, for people."""
+_SECRETS = re.compile(r"(^|_)(api_key|secret|private_key|password|passphrase|token)$")
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PATH = re.compile(r"(.*) - at `\$(.*)`$", re.DOTALL)
 BALANCE_MAX_USD = Decimal(10) ** 11
@@ -106,6 +113,20 @@ def expand_env(value: Any, env: Mapping[str, str]) -> Any:
         return {key: expand_env(item, env) for key, item in value.items()}
     if isinstance(value, list):
         return [expand_env(item, env) for item in value]
+    return value
+
+
+def is_secret(key: str) -> bool:
+    """Whether what stands under a key opens a door."""
+    return _SECRETS.search(key) is not None
+
+
+def without_secrets(value: Any) -> Any:
+    """Leave out of a loaded document what opens a door."""
+    if isinstance(value, Mapping):
+        return {key: without_secrets(item) for key, item in value.items() if not is_secret(key)}
+    if isinstance(value, list | tuple):
+        return [without_secrets(item) for item in value]
     return value
 
 
@@ -210,6 +231,8 @@ def _convert(value: Any, kind: Any, place: str) -> tuple[Any, list[str]]:
     except msgspec.ValidationError as error:
         text = str(error)
     match = _PATH.match(text)
+    if "matching regex" in text and not match and place in _NAMES:
+        text = _NAMES[place]
     inner, reason = (match[2], match[1]) if match else ("", text)
     where = f"{place}{inner}".lstrip(".") or "entry"
     return None, [f"{where}: {reason[0].lower()}{reason[1:]}"]
@@ -299,7 +322,8 @@ def _taken_twice(specs: Sequence[TraderSpec]) -> list[tuple[int, str]]:
         if name in names:
             problems.append((index, f"{place}.trader_id: an earlier entry is {name} already"))
         elif account in accounts:
-            problems.append((index, f"{place}.account: {accounts[account]} trades {account}"))
+            taken = f"the account {account} is that of {accounts[account]}"
+            problems.append((index, f"{place}.account: {taken}; take another"))
         if name:
             names.add(name)
         if account:

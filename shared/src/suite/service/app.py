@@ -3,7 +3,8 @@
     app = FastAPI(title="virtual-exchange", lifespan=lifespan)
     install_chassis(app, settings, health=container.health, ready=container.is_ready)
 
-adds the edge (`middleware.py`), the error texts (`faults.py`), `/health`, `/ready` and `/metrics`.
+adds the edge (`middleware.py`), the error texts (`faults.py`), `/health`, `/ready`, `/metrics` and
+`/docs` (`describing.py`).
 What the parts need later is in `app.state.chassis`.
 """
 
@@ -21,6 +22,7 @@ from starlette.types import Scope
 
 from suite.errors import SuiteError
 from suite.service import faults
+from suite.service.describing import describe_locally
 from suite.service.health import Health, Probe, always_ok, ask
 from suite.service.metrics import HttpMetrics
 from suite.service.middleware import LOOPBACK_NAMES, Edge, EdgeRules
@@ -116,6 +118,7 @@ def install_chassis(
         ("/metrics", get_metrics),
     ):
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
+    describe_locally(app)
     return chassis
 
 

@@ -135,6 +135,7 @@ class ServiceCalls:
         Raises:
             SuiteError: there was no answer, or it is not 200; a 429 and a 5xx are `retryable`.
         """
+        headers = self.admitted(headers)
         self.requests[reason] += 1
         sent = {**_JSON, **headers} if content is not None else dict(headers)
         try:
@@ -150,6 +151,14 @@ class ServiceCalls:
         except self._lost as error:
             said = _first_line(str(error)) or type(error).__name__
             raise UpstreamUnavailable(f"cannot reach {self.name} at {self.url}: {said}") from None
+
+    def admitted(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Let a call leave: with which headers.
+
+        Raises:
+            SuiteError: it may not; of calls that are made in somebody's name.
+        """
+        return headers
 
     def fault(self, answer: "aiohttp.ClientResponse", raw: bytes) -> SuiteError:
         """Make a fault of an answer that is not 200."""

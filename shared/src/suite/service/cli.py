@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import typer
 
-from suite.errors import BadRequest, ConfigError, SuiteError, one_line
+from suite.errors import BadRequest, ConfigError, InUse, SuiteError, one_line
 
 EXIT_OK = 0
 EXIT_FAILURE = 1
@@ -48,6 +48,20 @@ def run_command(app: typer.Typer, *, name: str, args: Sequence[str] | None = Non
     raise SystemExit(code)
 
 
+def split_names(text: str | None) -> tuple[str, ...] | None:
+    """Read a list as people write it on a command line, `BTC,ETH`; None where nothing was given.
+
+    Raises:
+        ConfigError: something was given, and no name is in it.
+    """
+    if text is None:
+        return None
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts:
+        raise ConfigError("an empty list was given")
+    return parts
+
+
 def _explain(name: str, error: BaseException) -> int:
     """Write one line to stderr and choose the exit code."""
     match error:
@@ -63,6 +77,8 @@ def _explain(name: str, error: BaseException) -> int:
             for problem in problems:
                 sys.stderr.write(f"{one_line(problem)}\n")
             code, text = EXIT_USAGE, f"{len(problems)} problems"
+        case InUse():  # nothing that was written is wrong
+            code, text = EXIT_FAILURE, str(error)
         case ConfigError() | BadRequest():
             code, text = EXIT_USAGE, str(error)
         case SuiteError():

@@ -7,7 +7,6 @@ a fault is in the header `x-error-code`, a wait in `retry-after` (seconds).
 
 import math
 import re
-from collections.abc import Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -18,23 +17,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from suite.contracts.choices import with_choices
 from suite.contracts.decimals import odd_decimal
-from suite.errors import (
-    BadRequest,
-    ConfigError,
-    Conflict,
-    DataGap,
-    Forbidden,
-    JoinFirst,
-    NotFound,
-    RateLimited,
-    StorageError,
-    SuiteError,
-    Unauthorized,
-    UpstreamRefused,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-    one_line,
-)
+from suite.errors import SuiteError, Unauthorized, one_line
+from suite.service.statuses import status_of
 
 NOT_JSON: Final = "Failed to parse the request body as JSON"
 WRONG_SHAPE: Final = "Failed to deserialize the JSON body into the target type"
@@ -43,34 +27,10 @@ WRONG_PATH: Final = "Invalid URL"
 NOT_DECLARED_JSON: Final = "Expected request with `Content-Type: application/json`"
 TOO_LARGE: Final = "the request body is larger than {limit} bytes"
 
-STATUS_OF_FAULT: Final[Mapping[type[SuiteError], int]] = {
-    BadRequest: 400,
-    Unauthorized: 401,
-    Forbidden: 403,
-    NotFound: 404,
-    DataGap: 404,
-    Conflict: 409,
-    JoinFirst: 409,
-    RateLimited: 429,
-    ConfigError: 500,
-    StorageError: 500,
-    UpstreamRefused: 502,
-    UpstreamUnavailable: 503,
-    UpstreamTimeout: 504,
-}
-
 _MAYBE_ODD: Final = re.compile(rb'"[0-9eE+.-]*[_\\\s\x80-\xff]')
 """Found in every body with a number in odd notation, and seldom in another."""
 
 T = TypeVar("T")
-
-
-def status_of(fault: SuiteError) -> int:
-    """Find the HTTP status of a fault; a subclass has its parent's."""
-    for kind in type(fault).__mro__:
-        if kind in STATUS_OF_FAULT:
-            return STATUS_OF_FAULT[kind]
-    return 500
 
 
 def fault_response(fault: SuiteError) -> Response:
@@ -129,6 +89,9 @@ async def on_invalid_request(_request: Request, error: Exception) -> Response:
     if first["type"] == "json_invalid":
         return PlainTextResponse(NOT_JSON, 400)
     where, *path = (str(part) for part in first["loc"])
+    if where == "query" and first["type"] == "missing":
+        lacking = f"the query names no {path[0]}: write ?{path[0]}=..."
+        return PlainTextResponse(one_line(lacking), 422)
     text = {"query": WRONG_QUERY, "path": WRONG_PATH}.get(where, WRONG_SHAPE)
     name = f" at {'.'.join(path)}" if path else ""
     return PlainTextResponse(one_line(f"{text}: {first['msg']}{name}"), 422)

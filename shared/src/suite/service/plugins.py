@@ -9,6 +9,12 @@ from suite.contracts.trader import near
 from suite.errors import ConfigError
 
 
+def look_in(folder: Path) -> None:
+    """Let modules be found in a folder too, behind all places where Python looks."""
+    if (place := str(folder.resolve())) not in sys.path:
+        sys.path.append(place)
+
+
 def load_class(name: str) -> Any:
     """Import what a name says; the working directory is looked in too, last.
 
@@ -24,8 +30,7 @@ def load_class(name: str) -> Any:
             f"write package.module:Class, such as {meant[:60]}:{class_name[:60] or 'Momentum'}, "
             f"not {name[:80]!r}"
         )
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
+    look_in(Path.cwd())
     try:
         module = importlib.import_module(module_name)
         found = getattr(module, class_name, None)

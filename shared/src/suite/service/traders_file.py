@@ -29,6 +29,57 @@ class TradersDocument:
     written: Mapping[str, Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenDocument:
+    """A loaded YAML document that knows its lines.
+
+    Attributes:
+        value: what the library made of it.
+        repeated: keys that are there twice: line, and what is wrong.
+        root: of its nodes; None where it holds nothing.
+    """
+
+    value: Any
+    repeated: tuple[tuple[int, str], ...]
+    root: yaml.Node | None
+
+    def line_of(self, problem: str, entry: int | None) -> int:
+        """Find the line of the place that a problem begins with, from 1.
+
+        Args:
+            problem: `place: reason`, as of `parse_traders`.
+            entry: number of its entry; None where the place is one of the file.
+        """
+        return _line_of(self.root, problem, entry)
+
+
+def parse_yaml(content: bytes, path: Path) -> WrittenDocument:
+    """Load one YAML document.
+
+    Args:
+        content: of the file.
+        path: of it, for messages.
+
+    Raises:
+        ConfigError: it is no YAML.
+    """
+    try:
+        loader = yaml.SafeLoader(content.decode())
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {_in_one_line(error)}") from None
+    try:
+        root = loader.get_single_node()
+        twice = tuple(_repeated_keys(root)) if root is not None else ()
+        value = loader.construct_document(root) if root is not None else None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{path} is not YAML: {_in_one_line(error)}") from None
+    finally:
+        loader.dispose()
+    return WrittenDocument(value=value, repeated=twice, root=root)
+
+
 def read_traders_file(path: Path, *, check: Check, env_file: Path | None = None) -> TradersDocument:
     """Read and judge the whole file.
 
@@ -42,28 +93,17 @@ def read_traders_file(path: Path, *, check: Check, env_file: Path | None = None)
         ConfigError: the file cannot be read, or is no YAML.
     """
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {_in_one_line(error)}") from None
-    try:
-        root = loader.get_single_node()
-        twice = list(_repeated_keys(root)) if root is not None else []
-        document = loader.construct_document(root) if root is not None else None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path} is not YAML: {_in_one_line(error)}") from None
-    finally:
-        loader.dispose()
-    problems = list(twice)
+    written = parse_yaml(content, path)
+    document, problems = _without_places(written.value), list(written.repeated)
     traders: tuple[TraderSpec, ...] = ()
     try:
         traders = parse_traders(document, _environment(env_file), check=check).traders
     except TradersFileError as error:
         problems += [
-            (_line_of(root, problem, entry), problem)
+            (written.line_of(problem, entry), problem)
             for problem, entry in zip(error.problems, error.entries, strict=True)
         ]
     if problems:
@@ -73,6 +113,19 @@ def read_traders_file(path: Path, *, check: Check, env_file: Path | None = None)
         traders=traders,
         written={entry["trader_id"]: entry for entry in document["traders"]} if document else {},
     )
+
+
+def _without_places(document: Any) -> Any:
+    """Leave out where traders shall run, `runtime`: only a trader-manager has a use for that."""
+    if not isinstance(document, dict) or not isinstance(document.get("traders"), list):
+        return document
+    entries = [
+        {key: value for key, value in entry.items() if key != "runtime"}
+        if isinstance(entry, dict) and isinstance(entry.get("runtime"), str)
+        else entry
+        for entry in document["traders"]
+    ]
+    return {**document, "traders": entries}
 
 
 def _environment(env_file: Path | None) -> dict[str, str]:
@@ -114,7 +167,8 @@ def _line_of(root: yaml.Node | None, problem: str, entry: int | None) -> int:
         return 1
     node, line, place = root, root.start_mark.line, problem.partition(": ")[0]
     if entry is not None:
-        node = _entries(root)[entry]
+        entries = _entries(root)
+        node = entries[entry] if entry < len(entries) else root
         line, place = node.start_mark.line, _ENTRY.sub("", place, count=1)
     while (found := _step(node, place)) is not None:
         line, node, place = found
@@ -122,11 +176,12 @@ def _line_of(root: yaml.Node | None, problem: str, entry: int | None) -> int:
 
 
 def _entries(root: yaml.Node) -> Sequence[yaml.Node]:
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
-        if key.value == "traders" and isinstance(value, yaml.SequenceNode):
-            entries: list[yaml.Node] = value.value
-            return entries
-    return ()
+    """Find the entries: a list, or a mapping by their ids, which may be the whole document."""
+    if not isinstance(root, yaml.MappingNode):
+        return ()
+    listed = {key.value: value for key, value in root.value}.get("traders", root)
+    entries: list[Any] = listed.value if isinstance(listed, yaml.CollectionNode) else []
+    return [value for _, value in entries] if isinstance(listed, yaml.MappingNode) else entries
 
 
 def _step(node: yaml.Node, place: str) -> tuple[int, yaml.Node, str] | None:

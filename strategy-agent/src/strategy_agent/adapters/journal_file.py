@@ -1,8 +1,6 @@
 """The journal on disk: one file of JSON lines for each trader, only ever appended to.
 
-A run begins with `{"type": "run", ...}`; then one line for each decision, command, change of
-status, exit and alert, `{"type": "decision", "decision": {...}}`; it ends with
-`{"type": "result", ...}` unless the process was stopped before. Times are the venue's.
+What its lines are is said in `strategy_core.journal`.
 
 A file that has grown to its limit is put aside as `<trader>.1.jsonl`, older ones as `.2` and so on;
 the oldest beyond `keep` is removed. A line that a crash cut short is left as it is and skipped by
@@ -17,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from strategy_core.journal import journal_line
 from suite.errors import StorageError
 
 LIMIT_BYTES: Final = 64 << 20
@@ -48,7 +47,6 @@ class JournalFile:
         self._path = directory / f"{trader_id}.jsonl"
         self._limit_bytes = limit_bytes
         self._keep = keep
-        self._encoder = msgspec.json.Encoder()
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = self._opened()
@@ -61,7 +59,7 @@ class JournalFile:
         Raises:
             StorageError: the disk does not take it.
         """
-        line = self._encoder.encode({"type": kind, kind: record}) + b"\n"
+        line = journal_line(kind, record)
         try:
             if self._file.tell() + len(line) > self._limit_bytes and self._file.tell():
                 self._put_aside()

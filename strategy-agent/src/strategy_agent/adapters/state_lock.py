@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from suite.errors import ConfigError, StorageError
+from suite.errors import InUse, StorageError
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def holding(directory: Path, trader_id: str) -> Iterator[None]:
         trader_id: whose.
 
     Raises:
-        ConfigError: another process, or another part of this one, has it.
+        InUse: another process, or another part of this one, has it.
         StorageError: the lock cannot be made.
     """
     path = directory / f"{trader_id}.lock"
@@ -37,7 +37,7 @@ def holding(directory: Path, trader_id: str) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(handle, 32, 0).decode(errors="replace").strip()
             who = f"process {holder}" if holder else "another process"
-            raise ConfigError(
+            raise InUse(
                 f"trader {trader_id} runs already: {who} holds {path}; stop it first"
             ) from None
         with suppress(OSError):  # a full disk takes no name; the lock holds all the same

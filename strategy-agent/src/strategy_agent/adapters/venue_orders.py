@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from strategy_agent.application.account_events import FundingPayment
+from strategy_agent.application.account_events import FundingPayment, StatePush
 from strategy_agent.application.ports import DurableIntent
-from suite.contracts.clock import AccountView, ClockState
+from suite.contracts.clock import ClockState
 from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.contracts.venue import (
     Action,
@@ -102,10 +102,11 @@ class VenueOrders:
         """`POST /info` of type `meta`."""
         return await self._info({"type": "meta"}, self._any)
 
-    async def fetch_account(self) -> AccountView:
+    async def fetch_account(self) -> StatePush:
         """`POST /info` of type `webData2`: positions, balances and orders of the same moment."""
         page = await self._info({"type": "webData2"}, self._page)
-        return AccountView(state=page.clearinghouseState, open_orders=page.openOrders)
+        state = page.clearinghouseState
+        return StatePush(state=state, open_orders=page.openOrders, server_ms=state.time)
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         """`POST /info` of type `userFillsByTime`, page by page, oldest first."""

@@ -185,10 +185,10 @@ class AccountKeeper:
         ledger = await self._reads.fetch_ledger(self.cache.ledger_ms)
         self.rest_calls[CONNECT] += ledger is not None
         self.rest_calls[CONNECT] += 1
-        view = await self._reads.fetch_account()
+        state = await self._reads.fetch_account()
         if connection != self._connection:
             return False
-        return self.cache.reconciled(view, fills, ledger)
+        return self.cache.reconciled(state, fills, ledger)
 
     async def _look_after(self, stream: AccountStream) -> None:
         """Connect anew where a connection tells nothing, or the account differs from its story."""

@@ -1,6 +1,6 @@
 """What is known of an account right now: one immutable object, read without waiting.
 
-    cache.state.view            positions, balances, open orders, as the venue writes them
+    cache.state.view            positions, balances, open orders, in the venue's numbers
     cache.state.fills           the latest fills, oldest first
     cache.trouble               why it must not be relied on for new risk
 
@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from strategy_agent.application.account_ahead import FillsAhead
 from strategy_agent.application.account_events import (
     AccountChange,
@@ -28,12 +30,13 @@ from strategy_agent.application.account_events import (
     StatePush,
 )
 from strategy_agent.application.account_picture import ZERO, AccountPicture, check_numbers
+from strategy_agent.application.account_view import view_of
 from strategy_agent.application.discrepancies import Discrepancies
 from strategy_agent.application.fill_book import FillBook
 from suite.account_ledger import AccountLedger
 from suite.clock import Clock
 from suite.contracts.clock import AccountView
-from suite.contracts.hyperliquid_info import LedgerRow, UserFill
+from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, UserFill
 from suite.errors import one_line
 from suite.fixed import parse_decimal
 from suite.instrument import is_perp
@@ -141,6 +144,7 @@ class AccountStateCache:
             dwell_s=self.limits.dwell_s,
             now_s=now_s,
         )
+        self._read: tuple[ClearinghouseState, AccountView] | None = None
         self._lies: dict[str, None] = {}
         self._flaws: dict[str, None] = {}
         self._heard_s = self._pushed_s = _NEVER_S
@@ -229,14 +233,14 @@ class AccountStateCache:
 
     def reconciled(
         self,
-        view: AccountView,
+        push: StatePush,
         fills: tuple[UserFill, ...],
         ledger: tuple[LedgerRow, ...] | None = None,
     ) -> bool:
         """Merge what the venue answered when it was asked, after a connection was opened.
 
         Args:
-            view: the account.
+            push: the account.
             fills: since `agreed_ms`.
             ledger: since `ledger_ms`; None where the exchange does not say.
 
@@ -248,7 +252,6 @@ class AccountStateCache:
         if ledger is not None:
             self.received(LedgerPush(rows=ledger, snapshot=True))
             self._ledger.complete = True
-        push = StatePush(state=view.state, open_orders=view.open_orders, server_ms=view.state.time)
         self.received(push)
         shown = self._push
         if shown is None or not self._begun:
@@ -345,6 +348,7 @@ class AccountStateCache:
             self.counts["late_pushes"] += 1
             return
         check_numbers(push)
+        self._numbers(push.state)
         self.counts["pushes"] += 1
         self._push = push
         if not self._begun:
@@ -399,6 +403,12 @@ class AccountStateCache:
         is_explained = not any(key.startswith("position") for key in found)
         return beyond if is_more and is_explained else ZERO
 
+    def _numbers(self, state: ClearinghouseState) -> AccountView:
+        """Read a state, once: orders and deposits change more often than it does."""
+        if self._read is None or self._read[0] is not state:
+            self._read = state, view_of(state, ())
+        return self._read[1]
+
     def _note(self, where: dict[str, None], what: str) -> None:
         if len(where) < _NOTES:
             where[what] = None
@@ -411,10 +421,10 @@ class AccountStateCache:
         if self._ahead.state is not None:
             orders = tuple(self._picture.orders.values())
             moved = self._ledger.net_usd + self._untold
-            view = AccountView(
-                state=self._ahead.state,
+            view = msgspec.structs.replace(
+                self._numbers(self._ahead.state),
                 open_orders=orders,
-                net_deposits=f"{moved:f}" if self._ledger.complete else None,
+                net_deposits=moved if self._ledger.complete else None,
             )
         self.state = replace(
             before,

@@ -1,4 +1,4 @@
-"""An account's state with the fills that it does not have yet."""
+"""An account's state with the fills that it does not have yet, and what a trader reads of it."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -8,12 +8,14 @@ import msgspec
 
 from strategy_agent.application.account_events import signed_size
 from strategy_agent.application.account_picture import ZERO
+from suite.contracts.clock import AccountView, PositionView
 from suite.contracts.hyperliquid_info import (
     AssetPosition,
     ClearinghouseState,
     CumFunding,
     Leverage,
     MarginSummary,
+    OpenOrder,
     Position,
     UserFill,
 )
@@ -21,6 +23,48 @@ from suite.fixed import parse_decimal
 
 _PLACES: Final = Decimal("0.000001")
 _NO_FUNDING: Final = CumFunding(allTime="0.0", sinceOpen="0.0", sinceChange="0.0")
+
+
+def view_of(
+    state: ClearinghouseState,
+    open_orders: tuple[OpenOrder, ...],
+    net_deposits: Decimal | None = None,
+) -> AccountView:
+    """Read a state as a trader does: the same numbers, to their digits after the point.
+
+    Args:
+        state: as a venue writes it.
+        open_orders: of the same moment.
+        net_deposits: as far as they are in it, USD; None where nobody tells.
+
+    Raises:
+        ValueError: something in it is no number.
+    """
+    summary = state.marginSummary
+    held = [_read(row.position) for row in state.assetPositions]
+    return AccountView(
+        equity=parse_decimal(summary.accountValue),
+        cross_equity=parse_decimal(state.crossMarginSummary.accountValue),
+        margin_used=parse_decimal(summary.totalMarginUsed),
+        positions=tuple(position for position in held if position.size),
+        open_orders=open_orders,
+        net_deposits=net_deposits,
+    )
+
+
+def _read(row: Position) -> PositionView:
+    liquidation = row.liquidationPx
+    return PositionView(
+        coin=row.coin,
+        size=parse_decimal(row.szi),
+        entry_px=parse_decimal(row.entryPx),
+        unrealized_pnl=parse_decimal(row.unrealizedPnl),
+        leverage=row.leverage.value,
+        isolated=row.leverage.type == "isolated",
+        margin_used=parse_decimal(row.marginUsed),
+        liquidation_px=None if liquidation is None else parse_decimal(liquidation),
+        funding=parse_decimal(row.cumFunding.sinceOpen),
+    )
 
 
 def state_with(state: ClearinghouseState, fills: Sequence[UserFill]) -> ClearinghouseState:

@@ -87,19 +87,25 @@ class AlphaLoop:
         return found
 
     def add(
-        self, spec: TraderSpec, *, written: Mapping[str, Any] | None = None
+        self,
+        spec: TraderSpec,
+        *,
+        written: Mapping[str, Any] | None = None,
+        context: ProcessContext | None = None,
     ) -> StrategyInstance:
         """Take a trader in; it begins with `start`.
 
         Args:
             spec: the trader.
             written: its configuration as written, secrets by their names.
+            context: of its own, where it has another venue than the process.
 
         Raises:
             Conflict: its id or its account is taken.
         """
         self._check_free(spec)
-        added = StrategyInstance(spec, self._context, written=written, on_alert=self._on_alert)
+        context = context or self._context
+        added = StrategyInstance(spec, context, written=written, on_alert=self._on_alert)
         self._instances[spec.trader_id] = added
         return added
 
@@ -167,6 +173,12 @@ class AlphaLoop:
         self.begin(added)
         return added
 
+    async def let_go(self, instance: StrategyInstance) -> None:
+        """Stop an instance and forget it, whatever it holds: somebody else looks after that."""
+        await instance.stop()
+        self._instances.pop(instance.spec.trader_id, None)
+        self._stirred.set()
+
     async def remove_strategy_instance(
         self, strategy_id: str, *, actor: str = OPERATOR, reason: str = ""
     ) -> None:
@@ -182,6 +194,40 @@ class AlphaLoop:
         _check_flat(gone)
         gone.note("remove", actor=actor, reason=reason)
         await self._to_its_end(self._remove(gone))
+
+    def let_leave(self, strategy_id: str, *, actor: str = OPERATOR, reason: str = "") -> None:
+        """Have an instance leave its venue's time with its next end, however that comes.
+
+        Without it an instance that ends with its process, or is released, is to come back, and a
+        venue whose time waits for it goes on waiting.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        leaving = self.instance(strategy_id)
+        leaving.note("leave", actor=actor, reason=reason)
+        leaving.leaves = True
+
+    async def release_strategy_instance(
+        self, strategy_id: str, *, actor: str = OPERATOR, reason: str = ""
+    ) -> None:
+        """Stop an instance that is to come back, and let go of it, whatever it holds.
+
+        It ends as with its process: what could open a position is canceled, what protects one
+        stays, and a venue whose time waits for it goes on waiting. Once begun it comes to its end,
+        also when nobody waits for it any more.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        gone = self.instance(strategy_id)
+        gone.note("release", actor=actor, reason=reason)
+        await self._to_its_end(self._release(gone))
+
+    async def _release(self, gone: StrategyInstance) -> None:
+        await gone.stop()
+        self._instances.pop(gone.spec.trader_id, None)
+        self._stirred.set()
 
     async def _remove(self, gone: StrategyInstance) -> None:
         was_running = gone.running
@@ -354,6 +400,13 @@ class AlphaLoop:
             await self._stirred.wait()
             self._stirred.clear()
             await self._all_over()
+
+    async def host(self) -> None:
+        """Wait until `close` is called, whoever comes and goes meanwhile, and be there nobody."""
+        while not self._closing:
+            self._stirred.clear()
+            await self._stirred.wait()
+        await self._all_over()
 
     async def _all_over(self) -> None:
         while waiting := [i.finished() for i in self._instances.values() if i.running]:

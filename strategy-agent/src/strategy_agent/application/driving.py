@@ -13,12 +13,13 @@ from strategy_agent.application.strategy_memory_keeper import StrategyMemoryKeep
 from strategy_agent.application.thinking import Thinking
 from strategy_core.asking import Decided
 from strategy_core.deciding import DecideRequest, StillDeciding
-from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.journal import DecisionRecord, RunStart, TraderResult
 from strategy_core.loop import Answer, Request, Trading, trade
 from strategy_core.memory import TraderMemory
-from strategy_core.port import Observation, instruments_of
+from strategy_core.port import Decision, Observation, Strategy, instruments_of
 from strategy_core.registry import build
 from strategy_core.remembering import digest_of_trader
+from strategy_core.replaying import ReplayedDecisions
 from strategy_core.risk.commands import Command
 from strategy_core.risk.status import StatusChange
 from strategy_core.turns import Turn
@@ -55,6 +56,10 @@ class Watcher(Protocol):
         """See what a command changed, or why it was refused."""
         ...
 
+    def seen(self, reply: WaitReply) -> WaitReply:
+        """Say how the trader shall see a reply: one who only looks asks no strategy."""
+        ...
+
     def shown(self, reply: WaitReply) -> None:
         """See what the venue answered."""
         ...
@@ -65,6 +70,10 @@ class Watcher(Protocol):
 
     def asked(self, wall_ms: int) -> None:
         """See that the strategy is asked, or still is."""
+        ...
+
+    def given(self) -> Decision | None:
+        """Take a decision that somebody else has made for the strategy; None where nobody has."""
         ...
 
     def decided(self, observation: Observation, answer: Decided) -> Decided:
@@ -103,18 +112,15 @@ async def drive(
     make = partial(build, spec, instruments=instruments, seed=context.seed, plugins=parts.plugins)
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
-    if kept is None and parts.clock.mode == "wall":
-        memory.epoch = f"{parts.clock.now_ms:x}"
+    if kept is None:
+        wall = f"{parts.clock.now_ms:x}" if parts.clock.mode == "wall" else ""
+        memory.epoch = wall or context.epoch
+    if kept is None or memory.turns < context.decided:  # another has decided for it since
+        memory.turns = max(memory.turns, context.counts_from)
     mind = StrategyMemoryKeeper(make, spec, memory, watcher.forgot, budget_s=context.quick_s)
     keeper = MemoryKeeper(spec, parts, memory, kept=kept)
     watcher.began(keeper, parts.memory.load_commands())
-    run = {
-        "trader_id": spec.trader_id,
-        "kind": spec.strategy.kind,
-        "venue": parts.venue,
-        "continued": kept is not None,
-    }
-    parts.journal.write("run", run)
+    parts.journal.write("run", _start_of(spec, parts, continued=kept is not None))
     now_ms = parts.clock.now_ms
     if kept is not None:
         mind.recall()
@@ -125,6 +131,7 @@ async def drive(
         name=f"decide-{spec.trader_id}",
         done=None if parts.clock.mode == "lockstep" else parts.steps.wake,
     )
+    replayed = _replayed(spec, parts, mind.strategy)
     async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
         unanswered = _unanswered(kept, spec, parts)
         known = await _answered(unanswered, parts)
@@ -144,7 +151,7 @@ async def drive(
             while True:
                 if isinstance(request, DecideRequest):
                     watcher.asked(context.wall.now_ms())
-                    answer = await _decided(request, thinking, watcher)
+                    answer = await _decided(request, thinking, watcher, replayed)
                 else:
                     if known is None and isinstance(request, WaitRequest):
                         if not thinking.is_busy:
@@ -155,6 +162,7 @@ async def drive(
                             asyncio.get_running_loop().call_soon(parts.steps.wake)
                     reply = known or keeper.whole(await _ask(parts.steps, request))
                     known = None
+                    reply = watcher.seen(reply)
                     now_ms = reply.now_ms
                     watcher.shown(reply)
                     answer = _turn(reply, parts.steps, watcher)
@@ -164,6 +172,12 @@ async def drive(
                     keeper.forget()
                     return outcome
                 request = outcome
+
+
+def _start_of(spec: TraderSpec, parts: Parts, *, continued: bool) -> RunStart:
+    return RunStart(
+        trader_id=spec.trader_id, kind=spec.strategy.kind, venue=parts.venue, continued=continued
+    )
 
 
 def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
@@ -226,11 +240,31 @@ async def _answered(unanswered: WaitRequest | None, parts: Parts) -> WaitReply |
         return None
 
 
-async def _decided(request: DecideRequest, thinking: Thinking, watcher: Watcher) -> Answer:
+async def _decided(
+    request: DecideRequest,
+    thinking: Thinking,
+    watcher: Watcher,
+    replayed: ReplayedDecisions | None,
+) -> Answer:
+    known: Decided | None = None if request.awaited else watcher.given()
+    if known is None and replayed is not None:
+        known = replayed.again(request.observation)
+    if known is not None:
+        return watcher.decided(request.observation, known)
     answer = await thinking.decide(request)
     if isinstance(answer, StillDeciding):
         return answer
+    if replayed is not None:
+        replayed.asked(request.observation, answer)
     return watcher.decided(request.observation, answer)
+
+
+def _replayed(spec: TraderSpec, parts: Parts, strategy: Strategy) -> ReplayedDecisions | None:
+    """Keep what a slow strategy decides where time waits for it; None where that is not wanted."""
+    store = parts.decisions
+    if store is None or not strategy.needs.slow or parts.clock.mode != "lockstep":
+        return None
+    return ReplayedDecisions(spec, strategy, store.kept, store.keep)
 
 
 async def _ask(steps: Steps, request: JoinRequest | WaitRequest) -> WaitReply:

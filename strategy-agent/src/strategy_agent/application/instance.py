@@ -14,6 +14,7 @@ from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.driving import drive
 from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.pnl_and_fees import PnlReport, fetch_pnl_and_fees
+from strategy_agent.application.rehearsing import Proposal, rehearse
 from strategy_agent.application.retrying import FINAL, Retries, may_be_tried_again
 from strategy_agent.application.status import SIMULATION, Alert, Status
 from strategy_agent.application.stopping import cancel_entries
@@ -21,14 +22,21 @@ from strategy_agent.application.venue_world import WorldChanged
 from strategy_agent.application.watched_run import WatchedRun
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.memory import TraderMemory
-from strategy_core.risk.commands import Command
+from strategy_core.port import Decision
+from strategy_core.risk.commands import Command, Pause
 from suite.contracts.clock import AccountView, ClockMode
 from suite.contracts.guards import GuardSummary
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.trader import TraderSpec
 from suite.contracts.venue import Action
-from suite.errors import Conflict, StorageError, SuiteError
+from suite.errors import Conflict, InUse, StorageError, SuiteError
 
+LOOK_LIMIT_S: Final = 3.0
+"""How long a turn is waited for that brings what is so now; then the last one counts."""
+EXECUTE_LIMIT_S: Final = 5.0
+"""How long a decision waits for a turn that takes it."""
+STARTER: Final = "starter"
+"""In whose name one begins PAUSED: whoever starts it."""
 LEAVE_LIMIT_S: Final = 10.0
 """How long the venue may take to hear that time need not wait any more."""
 
@@ -44,6 +52,8 @@ class StrategyInstance:
         result: of the last run that came to an end.
         failure: why it failed for good, None when it did not.
         run: what the present or last run shows.
+        leaves: its next end is for good: it tells the venue that time need not wait for it any
+            more. One that is to come back goes on in the middle of its step instead.
 
     Args:
         on_alert: told of each alert.
@@ -71,7 +81,7 @@ class StrategyInstance:
         self._try_now = asyncio.Event()
         self._mode: ClockMode | None = None
         self._retries = Retries(())
-        self._stops = self._leaves = False
+        self._stops = self.leaves = False
         self._notes: list[dict[str, Any]] = []
 
     # what it shows
@@ -120,9 +130,14 @@ class StrategyInstance:
             self.failure, self.status.error, self.status.state = None, "", "starting"
             self.status.lasting = False
             self.status.retries, self.status.stopped = 0, ""
-            self._stops, self._mode = False, None
+            self._stops, self.leaves, self._mode = False, False, None
             self._settled.clear()
             self._task = asyncio.create_task(self._run(), name=self.spec.trader_id)
+
+    def begin_paused(self, reason: str) -> None:
+        """Have its first turn take a pause that ends by a person's resume; before its start."""
+        self.run.queue.put(Pause(actor=STARTER, reason=reason))
+        self.note("pause", actor=STARTER, reason=reason)
 
     async def connected(self) -> bool:
         """Wait until it is connected, or cannot be; say which."""
@@ -138,11 +153,11 @@ class StrategyInstance:
         """End the task: what could still open a position is canceled, what protects one stays.
 
         Args:
-            leave: tell the venue that time need not wait for this account any more; not where the
-                trader is to come back.
+            leave: it does not come back, see `leaves`.
         """
         if self._task is not None and not self._task.done():
-            self.status.state, self._stops, self._leaves = "stopping", True, leave
+            self.status.state, self._stops = "stopping", True
+            self.leaves = self.leaves or leave
             self._task.cancel()
             await asyncio.wait({self._task})
 
@@ -179,7 +194,7 @@ class StrategyInstance:
         except asyncio.CancelledError:
             await self.run.leave()
             await self._cancel_entries(parts)
-            if self._leaves:
+            if self.leaves:
                 await self._leave_time(parts, None)
             raise
         except Exception as error:  # noqa: BLE001  of this trader alone
@@ -224,7 +239,7 @@ class StrategyInstance:
     async def _cancel_entries(self, parts: Parts) -> None:
         run = self.run
         self.status.stopped = await cancel_entries(
-            parts, run.memory, seen=run.see_account, tell=self.alerts.tell
+            parts, run.memory, seen=run.see_state, tell=self.alerts.tell
         )
 
     def _failed(self, error: Exception, begun_s: float) -> float | None:
@@ -233,7 +248,8 @@ class StrategyInstance:
             self.status.state = "idle"
             return None
         fault, retries = self._fault_of(error), self._retries
-        self.status.error, self.status.lasting = str(fault), isinstance(fault, FINAL)
+        self.status.error = str(fault)
+        self.status.lasting = isinstance(fault, FINAL) and not isinstance(fault, InUse)
         lasted_s = asyncio.get_running_loop().time() - begun_s
         pause_s = None
         if may_be_tried_again(fault, self._mode, patient=self._context.patient):
@@ -347,6 +363,61 @@ class StrategyInstance:
                 raise Conflict("the instance stopped before its orders were answered") from None
             raise
 
+    def look(self) -> "asyncio.Future[str] | None":
+        """Have the trader take a turn for what is so now; its strategy is not asked for it.
+
+        Returns:
+            Done when the turn begins; None where the trader is not connected.
+        """
+        if self._parts is None:
+            return None
+        told = self.run.next_turn(looks=True)
+        self._wake(self._parts)
+        return told
+
+    async def preview(self) -> Proposal:
+        """Say what the trader would decide now; nothing of it is carried out or remembered.
+
+        A lockstep world stands still between its turns, so there it is the last one that is seen.
+
+        Raises:
+            Conflict: the instance is not connected, has not begun, or is STOPPED.
+            StorageError: it keeps no memory, so nothing can be tried.
+        """
+        parts = self._connected()
+        if parts.clock.mode != "lockstep":
+            told = self.look()
+            await asyncio.wait((told,) if told else (), timeout=LOOK_LIMIT_S)
+        scene, trouble = self.run.scene, (*parts.steps.trouble, *self.run.trouble)
+        if scene is None:
+            raise Conflict(f"{self.spec.trader_id} has not begun")
+        return await rehearse(self.spec, parts, self._context, scene, trouble=trouble)
+
+    async def execute(self, decision: Decision, *, actor: str, reason: str) -> DecisionRecord:
+        """Have a decision carried out in the strategy's place, judged by what is so then.
+
+        Returns:
+            The record of that turn, once the venue has answered.
+
+        Raises:
+            Conflict: not connected, STOPPED, another decision is being carried out, or no turn took
+                it in time: it is withdrawn then.
+        """
+        parts = self._connected()
+        told = self.run.execute(decision)
+        self.note("execute", actor=actor, reason=reason)
+        self._wake(parts)
+        try:
+            await asyncio.wait((told,), timeout=EXECUTE_LIMIT_S)
+            if not told.done() and self.run.withdraw():
+                raise Conflict(f"no turn took it within {EXECUTE_LIMIT_S:g} s: it is withdrawn")
+            return await told
+        except asyncio.CancelledError:
+            self.run.withdraw()
+            if told.cancelled() and self._parts is None:
+                raise Conflict("the instance stopped before the decision was answered") from None
+            raise
+
     # what others ask it
 
     async def fetch_market_data(self) -> dict[str, Mapping[str, Any]]:
@@ -376,7 +447,7 @@ class StrategyInstance:
             Whether all of it is fresh; where not, an alert says why.
         """
         try:
-            self.run.see_account(await self._connected().account.fetch_account())
+            self.run.see_state(await self._connected().account.fetch_account())
             self.run.see_market(await self.fetch_market_data())
         except SuiteError as error:
             self.alerts.tell("connection", f"data could not be refreshed: {error}")

@@ -1,6 +1,7 @@
 """Keeping a trader's memory before each of its requests, and what happens where that fails."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -19,6 +20,22 @@ from suite.errors import StorageError
 _HELD_BACK: Final = ActionReply(
     status="err", response="held back: the trader's memory cannot be kept"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a turn began with.
+
+    Attributes:
+        picture: of the memory before the reply, as `MemoryStore.encode` made it; empty where the
+            trader began with none.
+        request: that the reply answers; None for a join.
+        reply: of the venue.
+    """
+
+    picture: bytes
+    request: WaitRequest | None
+    reply: WaitReply
 
 
 class MemoryKeeper:
@@ -49,6 +66,7 @@ class MemoryKeeper:
         self._parts = parts
         self._last = b"" if kept is None else parts.memory.encode(kept)
         self._asked: WaitRequest | None = None
+        self._before = self._last, None if kept is None else kept.request
         self._unwritten = b""
 
     async def keep(self, request: WaitRequest, *, now_ms: int) -> WaitRequest:
@@ -62,6 +80,7 @@ class MemoryKeeper:
             StorageError: it cannot be kept, and the world is in lockstep.
         """
         self._asked, self._last = request, self._picture(now_ms, request)
+        self._before = self._last, request
         try:
             await self._write(self._last)
         except StorageError as error:
@@ -72,6 +91,11 @@ class MemoryKeeper:
             return msgspec.structs.replace(request, orders=orders)
         self.fault = None
         return request
+
+    def scene(self, reply: WaitReply) -> Scene:
+        """Say what the turn of a reply begins with."""
+        picture, request = self._before
+        return Scene(picture=picture, request=request, reply=reply)
 
     def leave(self) -> DecisionRecord | None:
         """Let go of the request whose answer never comes; the next run begins with a join.
@@ -112,6 +136,8 @@ class MemoryKeeper:
 
     async def _write(self, content: bytes) -> None:
         """Write in a thread, and be back no sooner than it is: whoever writes next writes last."""
+        if not content:  # nothing is to be kept, so no thread is woken for it in every turn
+            return
         writing = asyncio.ensure_future(asyncio.to_thread(self._parts.memory.write, content))
         stopped: asyncio.CancelledError | None = None
         while not writing.done():

@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias
 
 from strategy_agent.application.ports import (
     AccountHistory,
+    DecisionStore,
     Journal,
     MarketData,
     MemoryStore,
@@ -41,6 +42,7 @@ class Parts:
         close: lets go of connections and files.
         leave: takes the account out of the venue's time.
         presence: whether the venue is there.
+        decisions: of a slow strategy in a backtest, None where they are not kept.
         adopt: believes the venue's account where it differs from what was told, and says in what;
             None where the venue owns the steps, so that nothing can differ.
     """
@@ -59,6 +61,7 @@ class Parts:
     leave: Leave
     presence: Presence
     adopt: Callable[[], tuple[str, ...]] | None = None
+    decisions: DecisionStore | None = None
 
     @property
     def resumes_steps(self) -> bool:
@@ -108,6 +111,10 @@ class ProcessContext:
         retry_pauses_s: before a failed run is tried again, see `Retries`; none for no further try.
         patient: a venue that is away is waited for, see `may_be_tried_again`.
         objections: asks the venue about a trader before something is changed.
+        epoch: part of every order's id where the trader begins with no memory, though another
+            process may have traded for it; empty where none has.
+        decided: highest number of a decision of it that somebody has recorded.
+        counts_from: what decisions are numbered on from where it does not remember as much.
     """
 
     connect: Connect
@@ -119,3 +126,6 @@ class ProcessContext:
     retry_pauses_s: tuple[float, ...]
     patient: bool = False
     objections: Objections = no_objections
+    epoch: str = ""
+    decided: int = 0
+    counts_from: int = 0

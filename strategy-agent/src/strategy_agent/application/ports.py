@@ -5,10 +5,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from strategy_agent.application.account_events import AccountEvent, FundingPayment
+from strategy_agent.application.account_events import AccountEvent, FundingPayment, StatePush
 from strategy_core.memory import TraderMemory
+from strategy_core.replaying import KeptDecision
 from strategy_core.risk.commands import Command
-from suite.contracts.clock import AccountView, ClockState, JoinRequest, WaitReply, WaitRequest
+from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import LedgerRow, UserFill
 from suite.contracts.venue import Action, ActionReply
 from suite.feeds import FeedListener
@@ -108,7 +109,7 @@ class OrderGateway(Protocol):
 class AccountReads(Protocol):
     """The venue's own answers about one account; every call may raise a `SuiteError`."""
 
-    async def fetch_account(self) -> AccountView:
+    async def fetch_account(self) -> StatePush:
         """Ask for positions, balances and open orders."""
         ...
 
@@ -259,6 +260,23 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Let go of the file; reading goes on."""
+        ...
+
+
+class DecisionStore(Protocol):
+    """What a slow strategy has decided so far, so that it is asked for nothing twice."""
+
+    @property
+    def kept(self) -> Sequence[KeptDecision]:
+        """What it decided in an earlier run of the same world, oldest first."""
+        ...
+
+    def keep(self, decision: KeptDecision) -> None:
+        """Keep one more, before it is acted on.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
         ...
 
 

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final, Literal
 
 from suite.contracts.clock import AccountView
-from suite.fixed import is_decimal
 
 SIMULATION: Final = "simulation mode"
 """An instance without a connection: nothing it wants reaches an exchange."""
@@ -96,15 +94,11 @@ class Status:
     def show(self, account: AccountView) -> None:
         """Take over what the venue says of the account.
 
-        A size that cannot be read is shown as it is, as it may be one; such an equity is not.
+        A size that is none is shown as it is, as it may be one; such an equity is not.
         """
-        equity = account.state.marginSummary.accountValue
-        if is_decimal(equity):
-            self.equity = equity
-        held = (row.position for row in account.state.assetPositions)
-        self.positions = {
-            one.coin: one.szi for one in held if not is_decimal(one.szi) or Decimal(one.szi)
-        }
+        if account.equity.is_finite():
+            self.equity = str(account.equity)
+        self.positions = {held.coin: str(held.size) for held in account.positions if held.size}
         self.open_orders = len(account.open_orders)
 
     @property

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from strategy_agent.application.account_events import StatePush
 from strategy_agent.application.parts import Parts
 from strategy_core.memory import TraderMemory
-from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import CancelOrder
 
@@ -18,7 +18,7 @@ async def cancel_entries(
     parts: Parts,
     memory: TraderMemory | None,
     *,
-    seen: Callable[[AccountView], None],
+    seen: Callable[[StatePush], None],
     tell: Callable[[str, str], None],
 ) -> str:
     """Cancel what could still open a position; orders the trader did not place itself are told.
@@ -34,11 +34,11 @@ async def cancel_entries(
     """
     try:
         async with asyncio.timeout(CANCEL_LIMIT_S):
-            view = await parts.account.fetch_account()
-            seen(view)
-            entries = [order for order in view.open_orders if not order.reduceOnly]
+            found = await parts.account.fetch_account()
+            seen(found)
+            entries = [order for order in found.open_orders if not order.reduceOnly]
             foreign = [order.oid for order in entries if not _placed(order, memory)]
-            exits = len(view.open_orders) - len(entries)
+            exits = len(found.open_orders) - len(entries)
             own = [CancelOrder(coin=o.coin, oid=o.oid) for o in entries if _placed(o, memory)]
             replies = await parts.cancel(own) if own else ()
     except Exception as error:  # noqa: BLE001  the end of a run must come to its own end

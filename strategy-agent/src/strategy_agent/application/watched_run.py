@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+from msgspec.structs import replace
+
+from strategy_agent.application.account_events import StatePush
+from strategy_agent.application.account_view import view_of
 from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.command_queue import CommandQueue
-from strategy_agent.application.memory_keeper import MemoryKeeper
+from strategy_agent.application.memory_keeper import MemoryKeeper, Scene
 from strategy_agent.application.parts import Parts
 from strategy_agent.application.ports import Journal, MemoryStore
 from strategy_agent.application.presence import Presence
@@ -26,6 +32,8 @@ from suite.contracts.venue import Action
 from suite.enums import TraderStatus
 from suite.errors import Conflict, StorageError
 
+_LOOK: Final = "look"
+"""Why a turn is taken that somebody wants only to see what is so."""
 _FILLS_KNOWN: Final = 2000
 """The latest fills, by which one that is told again is known."""
 
@@ -35,6 +43,14 @@ class _Asked:
     """Orders asked for from outside, and who waits for what becomes of them."""
 
     actions: tuple[Action, ...]
+    told: "asyncio.Future[DecisionRecord]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ordered:
+    """A decision made for the strategy, and who waits for what becomes of it."""
+
+    decision: Decision
     told: "asyncio.Future[DecisionRecord]"
 
 
@@ -61,6 +77,8 @@ class WatchedRun:
         latest_account_data: the account as the venue last showed it, None before that.
         queue: commands that came and are not obeyed yet.
         store: of the memory, None before the first connection.
+        scene: of the present turn, None before the first reply.
+        world: of the venue, that the present or last run is of; None before the first.
     """
 
     def __init__(self, status: Status, alerts: Alerts) -> None:
@@ -71,6 +89,9 @@ class WatchedRun:
         self.latest_account_data: AccountView | None = None
         self.queue = CommandQueue()
         self.store: MemoryStore | None = None
+        self.scene: Scene | None = None
+        self.world: str | None = None
+        self._next_world = ""
         self._status = status
         self._alerts = alerts
         self._keeper: MemoryKeeper | None = None
@@ -81,11 +102,15 @@ class WatchedRun:
         self._waiting: list[_Asked] = []
         self._carried: list[_Asked] = []
         self._given: list[_Given] = []
+        self._ordered: _Ordered | None = None
+        self._obeyed: _Ordered | None = None
+        self._looks = self._asks = False
         self._next_turns: list[asyncio.Future[str]] = []
 
     def connected(self, parts: Parts) -> None:
         """Learn where the next run keeps what it remembers and tells."""
         self._journal, self.store = parts.journal, parts.memory
+        self._next_world = parts.clock.world
         self._goes_on = parts.clock.mode != "lockstep"  # a full disk holds back no exit
         presence = parts.presence
         presence.on_change = lambda: self._see_venue(presence)
@@ -126,7 +151,30 @@ class WatchedRun:
             raise Conflict(f"{self._status.trader_id} is STOPPED and decides nothing")
         told: asyncio.Future[DecisionRecord] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Asked(actions=tuple(actions), told=told))
+        self._asks = True
         return told
+
+    def execute(self, decision: Decision) -> "asyncio.Future[DecisionRecord]":
+        """Have a decision carried out in the strategy's place, by the next turn; its record comes.
+
+        Raises:
+            Conflict: the trader is STOPPED and decides nothing, or another one waits.
+        """
+        name = self._status.trader_id
+        if self._status.status == TraderStatus.STOPPED:
+            raise Conflict(f"{name} is STOPPED and decides nothing")
+        if self._ordered is not None or self._obeyed is not None:
+            raise Conflict(f"{name} carries out another decision; one at a time")
+        told: asyncio.Future[DecisionRecord] = asyncio.get_running_loop().create_future()
+        self._ordered, self._asks = _Ordered(decision=decision, told=told), True
+        return told
+
+    def withdraw(self) -> bool:
+        """Take back a decision that no turn has taken yet; say whether there was one."""
+        ordered, self._ordered = self._ordered, None
+        if ordered is not None:
+            ordered.told.cancel()
+        return ordered is not None
 
     def put(self, command: Command) -> "asyncio.Future[str]":
         """Accept a command.
@@ -136,12 +184,19 @@ class WatchedRun:
             why it was refused.
         """
         self.queue.put(command)
+        self._asks = True
         told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._given.append(_Given(command=command, told=told))
         return told
 
-    def next_turn(self) -> "asyncio.Future[str]":
-        """Say when the next turn begins."""
+    def next_turn(self, *, looks: bool = False) -> "asyncio.Future[str]":
+        """Say when the next turn begins.
+
+        Args:
+            looks: it is wanted for what it sees only; the strategy is not asked for it.
+        """
+        self._looks |= looks
+        self._asks |= not looks
         told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._next_turns.append(told)
         return told
@@ -175,6 +230,10 @@ class WatchedRun:
         """Tell who waits for orders or a turn that none comes any more; commands are kept."""
         for asked in self._waiting + self._carried:
             asked.told.cancel()
+        self.withdraw()
+        if self._obeyed is not None:
+            self._obeyed.told.cancel()
+        self._obeyed, self.scene = None, None
         self._waiting, self._carried = [], []
         for told in self._next_turns:
             told.cancel()
@@ -189,14 +248,21 @@ class WatchedRun:
         self._given = []
 
     def decisions(self, limit: int, before: int | None) -> list[dict[str, Any]]:
-        """Read the journal back, newest decision first."""
-        return self._journal.decisions(limit, before) if self._journal is not None else []
+        """Read the journal of the present or last run back, newest decision first.
+
+        Before the first run of a process has begun the journal is of another process, and perhaps
+        of another world.
+        """
+        if self._journal is None or self.world is None:
+            return []
+        return self._journal.decisions(limit, before)
 
     # what the run tells it
 
     def began(self, keeper: MemoryKeeper, commands: tuple[Command, ...]) -> None:
         """See what the run begins with."""
         self._keeper, self.memory, self._status.error = keeper, keeper.memory, ""
+        self.world = self._next_world
         self._refused.clear()
         self.queue.begin(commands)
 
@@ -247,6 +313,16 @@ class WatchedRun:
             self.urgent = True
             self._alerts.tell("failure", f"{fault}; until it can be kept, only exits go out")
 
+    def seen(self, reply: WaitReply) -> WaitReply:
+        """Say how the trader shall see a reply: one who only looks asks no strategy."""
+        if self._keeper is not None:
+            self.scene = self._keeper.scene(reply)
+        only_looks, self._looks, self._asks = self._looks and not self._asks, False, False
+        if not only_looks or "asked" not in reply.woke_by:
+            return reply
+        reasons = tuple(reason for reason in reply.woke_by if reason != "asked")
+        return msgspec.structs.replace(reply, woke_by=reasons or (_LOOK,))
+
     def shown(self, reply: WaitReply) -> None:
         """See what the venue answered."""
         status, self.urgent = self._status, False
@@ -287,6 +363,17 @@ class WatchedRun:
         """See that the strategy is asked, or still is."""
         self._status.deciding_since_ms = self._status.deciding_since_ms or wall_ms
 
+    def given(self) -> Decision | None:
+        """Take a decision that somebody else has made; the turn after it tells what became of it.
+
+        That turn is at once, and is one that only looks.
+        """
+        if self._ordered is None:
+            return None
+        self._obeyed, self._ordered = self._ordered, None
+        self._looks = self.urgent = True
+        return self._obeyed.decision
+
     def decided(self, observation: Observation, answer: Decided) -> Decided:
         """See what the strategy answered, and add what was asked for from outside.
 
@@ -295,6 +382,8 @@ class WatchedRun:
         """
         self._status.deciding_since_ms = 0
         self._status.decisions += 1
+        if self._ordered is not None:  # it waited for this thought to come to its end
+            self.urgent = self._asks = True
         fault = answer.reason if isinstance(answer, DecisionFault) else ""
         if fault:
             self._status.faults += 1
@@ -329,6 +418,9 @@ class WatchedRun:
                 self._disk_refuses("journal_not_kept", fault)
             else:
                 self._disk_refuses("journal_not_kept", None)
+        obeyed, self._obeyed = self._obeyed, None
+        if obeyed is not None and not obeyed.told.done():
+            obeyed.told.set_result(record)
         carried, self._carried = self._carried, []
         for asked in carried:
             if not asked.told.done():
@@ -346,6 +438,11 @@ class WatchedRun:
         """Take over what the venue says of the account."""
         self.latest_account_data = account
         self._status.show(account)
+
+    def see_state(self, push: StatePush) -> None:
+        """Take over what the venue answered when it was asked; nonsense is not shown."""
+        with suppress(ValueError):
+            self.see_account(view_of(push.state, push.open_orders))
 
     def see_market(self, snapshots: Mapping[str, Mapping[str, Any]]) -> None:
         """Take over snapshots."""

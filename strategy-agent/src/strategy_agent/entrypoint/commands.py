@@ -1,14 +1,16 @@
 """Commands to traders, each answered with what became of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from strategy_agent.application.alpha_loop import AlphaLoop, CommandResult
 from strategy_agent.entrypoint.controlled import Body, Controlled, Operator, Reason, check_reason
-from suite.errors import Conflict
+from suite.errors import Conflict, SuiteError
 
 TURN_LIMIT_S: Final = 3.0
 """How long the turn that takes a command is waited for; a command wakes its trader."""
@@ -22,6 +24,14 @@ class CommandBody(Body):
     instance: str | None = None
 
 
+class TellBody(Body):
+    """One command to several; each answers for itself."""
+
+    command: Literal["start", "pause", "resume", "stop", "flatten", "run-once"]
+    instances: Annotated[list[str], Field(max_length=10_000)]
+    reason: Reason = ""
+
+
 def command_routes(controlled: Controlled) -> APIRouter:
     """Make the routes of commands."""
     router, alpha = APIRouter(), controlled.alpha
@@ -31,15 +41,27 @@ def command_routes(controlled: Controlled) -> APIRouter:
         "resume": ("Go on; out of STOPPED or a pause by a person with a reason", alpha.resume),
         "stop": ("Decide no more; exits go on until flat", alpha.stop),
         "flatten": ("Close the positions", alpha.flatten),
-        "run-once": ("Wake now, and decide", alpha.run_once),
     }
     for name, (summary, act) in acts.items():
         router.add_api_route(
             f"/{name}",
-            _telling(controlled, act, needs_reason=name not in {"start", "run-once"}),
+            _telling(controlled, act, needs_reason=name != "start"),
             methods=["POST"],
             summary=summary,
         )
+    several = {name: act for name, (_, act) in acts.items()} | {"run-once": alpha.run_once}
+
+    @router.post("/tell", summary="Tell several traders one thing; the answer is that of each")
+    async def tell(grant: Operator, body: TellBody) -> dict[str, Any]:
+        if body.command not in {"start", "run-once"}:
+            check_reason(body.reason)
+
+        async def told() -> dict[str, Any]:
+            act = partial(several[body.command], actor=grant.name, reason=body.reason)
+            return {"traders": await _outcomes(alpha, _each(act, body.instances))}
+
+        return await controlled.within(told)
+
     return router
 
 
@@ -53,11 +75,36 @@ def _telling(
 
         async def told() -> dict[str, Any]:
             result = act(asked.instance, actor=grant.name, reason=asked.reason)
-            return _answer(await _outcomes(controlled.alpha, result))
+            return await answer_of(controlled.alpha, result)
 
         return await controlled.within(told)
 
     return tell
+
+
+def _each(act: Callable[[str], CommandResult], names: Iterable[str]) -> CommandResult:
+    """Give a command to each, and put the answers together; one that refuses hinders no other."""
+    refused: dict[str, str] = {}
+    pending: dict[str, asyncio.Future[str]] = {}
+    accepted: list[str] = []
+    for name in dict.fromkeys(names):
+        try:
+            result = act(name)
+        except SuiteError as error:
+            refused[name] = str(error)
+        else:
+            accepted += result.accepted
+            pending |= result.pending
+    return CommandResult(accepted=tuple(accepted), refused=refused, pending=pending)
+
+
+async def answer_of(alpha: AlphaLoop, result: CommandResult) -> dict[str, Any]:
+    """Wait for the turns that take a command, and sum up what became of it.
+
+    Raises:
+        Conflict: all refused.
+    """
+    return _answer(await _outcomes(alpha, result))
 
 
 async def _outcomes(alpha: AlphaLoop, result: CommandResult) -> dict[str, dict[str, str]]:

@@ -10,12 +10,15 @@ import threading
 import time
 from typing import Annotated, Any, Final
 
+import msgspec
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi.responses import Response
 
 from strategy_agent.entrypoint.commands import command_routes
 from strategy_agent.entrypoint.controlled import Controlled
-from strategy_agent.entrypoint.instances import instance_routes
+from strategy_agent.entrypoint.decisions import decision_routes
+from strategy_agent.entrypoint.instances import hosting_routes, instance_routes
 from strategy_agent.settings import Settings
 from suite.errors import ConfigError, StorageError, one_line
 from suite.service.app import install_chassis
@@ -59,20 +62,30 @@ def create_app(settings: Settings, controlled: Controlled) -> FastAPI:
 
     tokens = TokenStore()
     tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
+    if settings.control_token.get_secret_value():
+        tokens.accept(settings.control_token.get_secret_value(), OPERATOR)
     install_chassis(app, settings, health=health, ready=ready, tokens=tokens)
     reads = [] if settings.is_loopback else [Depends(require(ADMIN))]
     app.include_router(_reads(controlled), dependencies=reads)
     app.include_router(command_routes(controlled))
+    app.include_router(decision_routes(controlled, slow_s=settings.slow_decision_s))
     app.include_router(instance_routes(controlled))
+    if controlled.hosts is not None:
+        app.include_router(hosting_routes(controlled, controlled.hosts))
     return app
 
 
 def _reads(controlled: Controlled) -> APIRouter:
     router, alpha = APIRouter(), controlled.alpha
 
-    @router.get("/status", summary="What the traders do, and their sums")
-    async def status() -> dict[str, Any]:
-        return alpha.get_status()
+    @router.get("/status", summary="What the traders do, and their sums", response_model=dict)
+    async def status() -> Response:
+        # Plain values, and there may be a thousand rows, asked for once a second.
+        return Response(msgspec.json.encode(alpha.get_status()), media_type="application/json")
+
+    @router.get("/instances/{instance}", summary="What one trader does")
+    async def one(instance: str) -> dict[str, Any]:
+        return alpha.instance(instance).status.as_dict()
 
     @router.get("/positions", summary="Positions, orders and equity as last seen, by trader")
     async def positions() -> dict[str, Any]:
@@ -93,9 +106,11 @@ def _reads(controlled: Controlled) -> APIRouter:
         instance: str = "default",
     ) -> dict[str, Any]:
         asked = alpha.instance(instance)
+        world = asked.run.world or ""  # before they are read: a run of the next one may begin
         found = await asyncio.to_thread(asked.decisions, limit, before)
         more = found[-1]["decision"] if len(found) == limit else None
-        return {"instance": asked.spec.trader_id, "decisions": found, "before": more}
+        name = asked.spec.trader_id
+        return {"instance": name, "world": world, "decisions": found, "before": more}
 
     @router.get("/config", summary="The traders as configured, secrets by their names")
     async def config() -> dict[str, Any]:

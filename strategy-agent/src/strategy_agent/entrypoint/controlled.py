@@ -9,6 +9,7 @@ from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from strategy_agent.application.alpha_loop import AlphaLoop
+from suite.contracts.trader import Check
 from suite.errors import BadRequest, UpstreamTimeout
 from suite.service.tokens import ADMIN, Grant, require
 
@@ -35,14 +36,21 @@ class Controlled:
         alpha: the instances.
         loop: the event loop they live in.
         use_token: takes the token of a new instance's account.
+        hosts: rules for a trader that somebody else looks after, where the process hosts such; None
+            where it does not.
     """
 
     alpha: AlphaLoop
     loop: asyncio.AbstractEventLoop
     use_token: Callable[[str, SecretStr], None]
+    hosts: Check | None = None
 
-    async def within(self, do: Callable[[], Awaitable[T]]) -> T:
+    async def within(self, do: Callable[[], Awaitable[T]], *, limit_s: float = ANSWER_LIMIT_S) -> T:
         """Do something where the instances live.
+
+        Args:
+            do: it.
+            limit_s: how long it may take.
 
         Raises:
             UpstreamTimeout: their event loop stands still.
@@ -55,10 +63,10 @@ class Controlled:
 
         future = asyncio.run_coroutine_threadsafe(done(), self.loop)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_LIMIT_S)
+            return await asyncio.wait_for(asyncio.wrap_future(future), limit_s)
         except TimeoutError:
             raise UpstreamTimeout(
-                f"the traders did not answer within {ANSWER_LIMIT_S:g} s; look at /status"
+                f"the traders did not answer within {limit_s:g} s; look at /status"
             ) from None
 
 

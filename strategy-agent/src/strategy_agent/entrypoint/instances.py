@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -17,7 +17,7 @@ from strategy_agent.entrypoint.controlled import (
     check_reason,
 )
 from strategy_core.registry import PLUGIN, problems
-from suite.contracts.trader import TradersFileError, TraderSpec, parse_traders
+from suite.contracts.trader import Check, TradersFileError, TraderSpec, parse_traders
 from suite.errors import ConfigError, Unauthorized
 
 _PLACE: Final = re.compile(r"^traders\[[^\]]*\]\.?")
@@ -44,6 +44,24 @@ class NewInstance(BaseModel):
     params: Any = Field(default_factory=dict, description="of its strategy, an object")
     token: Any = Field(default=None, description="of its account, where TRADER_TOKENS has none")
     reason: Any = Field(default="", description="why, for the journal")
+
+
+class HostedInstance(Body):
+    """A trader that somebody else looks after.
+
+    Attributes:
+        entry: of `traders.yaml`; secrets are names.
+        secrets: values of those names; nowhere else than in this process, and in no answer.
+        token: of its account.
+        paused: why it begins PAUSED, for a person to resume; empty where it does not.
+        reason: why, for the journal.
+    """
+
+    entry: dict[str, Any]
+    secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    token: SecretStr = SecretStr("")
+    paused: Reason = ""
+    reason: Reason = ""
 
 
 class NewSymbol(Body):
@@ -73,11 +91,34 @@ def instance_routes(controlled: Controlled) -> APIRouter:
         )
 
     @router.delete("/instances/{instance}", summary="Stop a trader and forget it")
-    async def remove(instance: str, grant: Operator, reason: Reason = "") -> dict[str, Any]:
+    async def remove(
+        instance: str,
+        grant: Operator,
+        reason: Reason = "",
+        returns: Annotated[bool, Query(description="it comes back, whatever it holds")] = False,  # noqa: FBT002
+    ) -> dict[str, Any]:
+        if returns:
+            await controlled.within(
+                lambda: alpha.release_strategy_instance(instance, actor=grant.name, reason=reason)
+            )
+            return {"released": instance}
         await controlled.within(
             lambda: alpha.remove_strategy_instance(instance, actor=grant.name, reason=reason)
         )
         return alpha.get_status()
+
+    @router.post(
+        "/instances/{instance}/leave",
+        summary="Have a trader leave its venue's time when it ends: it does not come back",
+    )
+    async def leave(
+        instance: str, grant: Operator, body: ReasonBody | None = None
+    ) -> dict[str, Any]:
+        async def mark() -> dict[str, Any]:
+            alpha.let_leave(instance, actor=grant.name, reason=body.reason if body else "")
+            return {"leaves": instance}
+
+        return await controlled.within(mark)
 
     @router.put("/instances/{instance}/symbol", summary="Let a trader trade another coin")
     async def set_symbol(instance: str, body: NewSymbol, grant: Operator) -> Response:
@@ -104,6 +145,42 @@ def instance_routes(controlled: Controlled) -> APIRouter:
             return {"instance": asked.spec.trader_id, "adopted": list(differed)}
 
         return await controlled.within(believe)
+
+    return router
+
+
+def hosting_routes(controlled: Controlled, check: Check) -> APIRouter:
+    """Make the route by which somebody who looks after traders puts them here.
+
+    Nothing is asked of the venue: a trader that cannot begin says so in its status, as it would in
+    a process of its own.
+
+    Args:
+        controlled: what it acts on.
+        check: rules for one trader.
+    """
+    router, alpha = APIRouter(), controlled.alpha
+
+    @router.put("/instances/{instance}", status_code=201, summary="Host a trader, and start it")
+    async def host(instance: str, body: HostedInstance, grant: Operator) -> Response:
+        env = {name: value.get_secret_value() for name, value in body.secrets.items()}
+        entry = {**body.entry, "trader_id": instance}
+        try:
+            (spec,) = parse_traders({"traders": [entry]}, env, check=check).traders
+        except TradersFileError as error:
+            return _refusal(list(error.problems))
+
+        async def begin() -> Response:
+            added = alpha.add(spec, written=entry)
+            if body.token.get_secret_value():  # it connects after this
+                controlled.use_token(spec.trader_id, body.token)
+            added.note("host", actor=grant.name, reason=body.reason)
+            if body.paused:
+                added.begin_paused(body.paused)
+            alpha.begin(added)
+            return JSONResponse(added.status.as_dict(), 201)
+
+        return await controlled.within(begin)
 
     return router
 

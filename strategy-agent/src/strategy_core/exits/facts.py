@@ -1,15 +1,35 @@
 """From what is remembered and what is seen to the facts that the seven conditions look at."""
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
+from strategy_core.exits.invalidation import Invalidation, ValueOf
 from strategy_core.exits.memory import BarReading, CoinMemory
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import BarFacts, PositionFacts
 from strategy_core.exits.standing import Backing
+from strategy_core.lattice import exact
 
 CONSECUTIVE_BARS: Final = 2
 """Two readings farther apart than this many intervals are not those of consecutive closes."""
+
+
+class Sight(NamedTuple):
+    """One open position as it is seen now.
+
+    Attributes:
+        held: what is remembered of it.
+        backing: what stands behind it.
+        facts: made of both.
+        rule: the strategy's own, where it is watched.
+        value_of: looks up what the rule reads.
+    """
+
+    held: CoinMemory
+    backing: Backing
+    facts: PositionFacts
+    rule: Invalidation | None
+    value_of: ValueOf
 
 
 def position_facts(
@@ -57,11 +77,12 @@ def return_on_margin(held: CoinMemory, backing: Backing, rules: ExitRules) -> De
 
     `(s * (mark - entry) * q - funding - fee * mark * q) / (entry * q / leverage)`
     """
-    if not held.margin:
+    margin = held.margin
+    if not margin:
         return None
     gain = held.side * (backing.mark - held.entry_price) * held.size
-    fee = Decimal(repr(rules.taker_fee)) * backing.mark * held.size
-    return (gain - backing.funding - fee) / held.margin
+    fee = exact(rules.taker_fee) * backing.mark * held.size
+    return (gain - backing.funding - fee) / margin
 
 
 def bar_facts(held: CoinMemory, now_ms: int, interval_ms: int) -> BarFacts | None:

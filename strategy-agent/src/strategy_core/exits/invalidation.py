@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, Literal, NoReturn, TypeAlias, cast, get_args
 
 from strategy_core.indicators import FIELDS
@@ -242,6 +243,7 @@ class Invalidation:
         return tuple(found)
 
 
+@lru_cache(maxsize=1024)  # a position's rule is asked for at every review
 def compile_rule(text: str) -> Invalidation:
     """Read a rule and find out what watching it takes.
 

@@ -1,11 +1,13 @@
 """Follow each position from its first fill to flat: by fills where they are shown, else reports."""
 
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from strategy_core.exits.kinds import ExitState, OtherClose
 from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord, PendingExit
-from strategy_core.port import ZERO, Observation, PositionView
+from strategy_core.port import ZERO, Observation
+from suite.contracts.clock import PositionView
 from suite.contracts.hyperliquid_info import UserFill
 from suite.fixed import parse_decimal
 
@@ -34,12 +36,15 @@ class _Trade(NamedTuple):
     fee: Decimal
 
 
-def follow(memory: ExitMemory, observation: Observation) -> tuple[list[ExitRecord], list[str]]:
+def follow(
+    memory: ExitMemory, observation: Observation, senseless: Collection[str]
+) -> tuple[list[ExitRecord], list[str]]:
     """Bring the memory up to an observation.
 
     Args:
         memory: changed in place.
         observation: its fills are counted once, however often they are shown.
+        senseless: coins of those of its positions that make no sense.
 
     Returns:
         The positions that have come to their end, in the order in which they did; and what of the
@@ -47,31 +52,47 @@ def follow(memory: ExitMemory, observation: Observation) -> tuple[list[ExitRecor
     """
     records: list[ExitRecord] = []
     notes: list[str] = []
-    seen = set(memory.tids)
-    for fill in observation.fills:
-        if fill.tid in seen:
-            continue
-        seen.add(fill.tid)
-        memory.tids.append(fill.tid)
+    for fill in _new(memory, observation.fills):
         trade = _trade(fill)
         if trade is None:
             notes.append(f"{fill.coin[:20]}: fill {fill.tid} makes no sense to the exits")
         else:
             _count(memory, fill, trade, records)
-    del memory.tids[:-TIDS_KEPT]
     for coin in sorted({*memory.coins, *observation.positions}):
-        position = observation.positions.get(coin)
-        if position is not None and not makes_sense(position):
-            notes.append(f"{coin[:20]}: position {position.size} makes no sense to the exits")
+        if coin in senseless:
+            size = observation.positions[coin].size
+            notes.append(f"{coin[:20]}: position {size} makes no sense to the exits")
         else:
             _compare(memory, coin, observation, records)
     return records, notes
 
 
-def makes_sense(position: PositionView) -> bool:
-    """Whether the numbers of a reported position are some that a market has."""
-    amounts = (position.size, position.unrealized_pnl)
-    return is_price(position.entry_px) and all(map(_is_amount, amounts))
+def _new(memory: ExitMemory, fills: Sequence[UserFill]) -> list[UserFill]:
+    """Leave out the fills that have counted, and remember the others."""
+    if not fills:
+        return []
+    known = set(memory.tids)
+    new = []
+    for fill in fills:
+        if fill.tid not in known:
+            known.add(fill.tid)
+            memory.tids.append(fill.tid)
+            new.append(fill)
+    del memory.tids[:-TIDS_KEPT]
+    return new
+
+
+def senseless(observation: Observation) -> list[str]:
+    """Name the coins of reported positions whose numbers are none that a market has."""
+    return [coin for coin, position in observation.positions.items() if not _makes_sense(position)]
+
+
+def _makes_sense(position: PositionView) -> bool:
+    return (
+        is_price(position.entry_px)
+        and is_amount(position.size)
+        and is_amount(position.unrealized_pnl)
+    )
 
 
 def _trade(fill: UserFill) -> _Trade | None:
@@ -81,18 +102,19 @@ def _trade(fill: UserFill) -> _Trade | None:
         start, size, price, gain, fee = map(parse_decimal, texts)
     except ValueError:
         return None
-    if not (is_price(price) and size > 0 and all(map(_is_amount, (start, size, gain, fee)))):
+    if not (is_price(price) and size > 0 and all(map(is_amount, (start, size, gain, fee)))):
         return None
     return _Trade(start, size if fill.side == "B" else -size, price, gain, fee)
 
 
-def _is_amount(value: Decimal) -> bool:
+def is_amount(value: Decimal) -> bool:
+    """Whether a number can be an amount that a market has."""
     return value.is_finite() and (not value or value.adjusted() <= DIGITS_MAX)
 
 
 def is_price(value: Decimal) -> bool:
     """Whether a number can be a price, USD."""
-    return value > 0 and _is_amount(value)
+    return value > 0 and is_amount(value)
 
 
 def _count(memory: ExitMemory, fill: UserFill, trade: _Trade, records: list[ExitRecord]) -> None:

@@ -11,30 +11,32 @@ flip a position: the venue refuses it, and being flat is what was wanted. Nothin
 the trader is paused or stopped.
 """
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Final
 
-from strategy_core.exits.facts import position_facts
+import msgspec
+from msgspec.structs import replace
+
+from strategy_core.exits.facts import Sight, position_facts
 from strategy_core.exits.invalidation import (
     MINUTES,
     Field,
     Invalidation,
-    ValueOf,
     compile_rule,
     evaluate_rule,
     reader,
 )
 from strategy_core.exits.kinds import PREEMPTIVE, ExitKind, ExitState
-from strategy_core.exits.ledger import follow, is_price, makes_sense
+from strategy_core.exits.ledger import follow, is_price, senseless
 from strategy_core.exits.memory import CoinMemory, ExitMemory, ExitRecord, PendingExit
 from strategy_core.exits.orders import LATE_MS, ExitOrders
-from strategy_core.exits.plans import PlanFault, adopt_plans, expire_plans
+from strategy_core.exits.plans import PlanFault, adopt_plans, expire_plans, says_of_exits
+from strategy_core.exits.quiet import RANGE, QuietReviews
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import ACCOUNT_AGE_MAX_MS, PositionFacts, evaluate, trailing_begins
 from strategy_core.exits.standing import Backing, standing_of
 from strategy_core.exits.stops import (
+    has_own_stop,
     outdated_stops,
     place_stop,
     stop_is_short,
@@ -43,6 +45,7 @@ from strategy_core.exits.stops import (
 )
 from strategy_core.exits.watch import TRAILING_BAR, Watch, crossings, levels, shortest, time_of
 from strategy_core.intents import ExitPlan, Intent
+from strategy_core.lattice import exact
 from strategy_core.port import Instruments, Observation
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import AccountView, Interval, PriceCross, WakeOn
@@ -54,8 +57,7 @@ GUARD_PAUSE_MS: Final = 10_000
 """Between two positions that are given up: the first may be enough."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class Review(msgspec.Struct, frozen=True, kw_only=True):
     """What one look at the open positions has led to.
 
     Attributes:
@@ -71,18 +73,7 @@ class Review:
     notes: tuple[str, ...] = ()
     closed: tuple[ExitRecord, ...] = ()
     wrong: tuple[PlanFault, ...] = ()
-    watch: Watch = field(default_factory=Watch)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """One open position as it is seen now."""
-
-    held: CoinMemory
-    backing: Backing
-    facts: PositionFacts
-    rule: Invalidation | None
-    value_of: ValueOf
+    watch: Watch = Watch()
 
 
 class ExitManager:
@@ -111,11 +102,19 @@ class ExitManager:
         self._instruments = instruments
         self._trader_id = trader_id
         self._orders = ExitOrders(trader_id, rules)
-        self._range = Field("atr_14", rules.atr_interval or _interval_within(interval_ms))
+        self._range = Field(RANGE, rules.atr_interval or _interval_within(interval_ms))
         self._asked = [kind for kind in ExitKind if rules.asked_for(kind)]
+        self._reads_range = rules.structure_trail or any(
+            kind in self._asked
+            for kind in (ExitKind.FORCED_LIQUIDATION, ExitKind.TRAILING_TAKE_PROFIT)
+        )
+        self._trails = rules.is_on(ExitKind.TRAILING_TAKE_PROFIT)
+        minutes = str(MINUTES[self._range.interval])
+        self._quiet = QuietReviews(rules, instruments, minutes)
         self._account: AccountView | None = None
         self._ages = (0, 0)
         self._foreign: Container[int] = ()
+        self._reviewed: Watch | None = None
         follows = bool(self._asked)
         self._nothing = Review(watch=Watch(wake_on=WakeOn(fill=follows, liquidation=follows)))
 
@@ -141,25 +140,32 @@ class ExitManager:
         self._foreign = foreign
         memory = self.memory
         if not (memory.coins or memory.coming or observation.positions or observation.fills):
+            self._reviewed = None if memory.guarding else self._nothing.watch
             return self._nothing
-        closed, notes = follow(self.memory, observation)
+        fresh = mark_age_ms <= MARK_AGE_MAX_MS
+        if fresh and self._quiet.holds(memory, observation, account) and memory.quiet:
+            self._reviewed = Watch(wake_on=memory.quiet.wake_on)
+            return Review(watch=self._reviewed)
+        memory.quiet = None
+        odd = senseless(observation)
+        closed, notes = follow(memory, observation, odd)
         notes += [_told(record) for record in closed]
-        notes += expire_plans(self.memory, observation, self._interval_ms)
-        backings = self._backings(observation)
-        for coin, held in sorted(self.memory.coins.items()):
+        notes += expire_plans(memory, observation, self._interval_ms)
+        backings = self._backings(observation, odd)
+        for coin, held in sorted(memory.coins.items()):
             notes += self._orders.settle(held, observation.now_ms)
             if coin in backings:
                 held.see(backings[coin].mark)
                 held.funding = backings[coin].funding
         sights = self._look(observation, backings)
         goes = self._given_up(sights, observation.now_ms)
+        told = len(notes)
         actions = self._act(sights, observation, notes, goes=goes, again=True)
-        return Review(
-            actions=actions,
-            notes=tuple(notes),
-            closed=tuple(closed),
-            watch=self._watch(observation, sights),
-        )
+        watch = self._watch(observation, sights)
+        self._reviewed = None if actions or len(notes) > told else watch
+        if fresh and not actions:
+            self._quiet.note(memory, sights, watch.wake_on)
+        return Review(actions=actions, notes=tuple(notes), closed=tuple(closed), watch=watch)
 
     def adopt(
         self,
@@ -177,9 +183,21 @@ class ExitManager:
 
         Returns:
             Exits that follow from the plans, what could not be taken over and why, and what the
-            next wait shall bring, in place of the review's.
+            next wait shall bring, in place of the review's: the same where the decision says
+            nothing of exits and the review has done nothing.
         """
+        if self._reviewed is not None and not says_of_exits(plans, intents):
+            return Review(watch=self._reviewed)
+        return self._adopt(plans, observation, intents)
+
+    def _adopt(
+        self,
+        plans: Sequence[ExitPlan],
+        observation: Observation,
+        intents: Sequence[Intent],
+    ) -> Review:
         notes: list[str] = []
+        self.memory.quiet = None
         wrong = adopt_plans(
             self.memory,
             plans,
@@ -189,7 +207,7 @@ class ExitManager:
             interval_ms=self._interval_ms,
             instruments=self._instruments,
         )
-        sights = self._look(observation, self._backings(observation))
+        sights = self._look(observation, self._backings(observation, senseless(observation)))
         actions = self._act(sights, observation, notes)
         return Review(
             actions=actions,
@@ -198,7 +216,7 @@ class ExitManager:
             watch=self._watch(observation, sights),
         )
 
-    def _backings(self, observation: Observation) -> dict[str, Backing]:
+    def _backings(self, observation: Observation, odd: Collection[str]) -> dict[str, Backing]:
         """Where each position stands that has a price; by our own sums if the report has none."""
         old = self._ages[1] > MARK_AGE_MAX_MS
         try:
@@ -209,12 +227,12 @@ class ExitManager:
         return {
             coin: backing
             for coin, backing in standing.backings.items()
-            if is_price(backing.mark) and makes_sense(observation.positions[coin])
+            if is_price(backing.mark) and coin not in odd
         }
 
-    def _look(self, observation: Observation, backings: Mapping[str, Backing]) -> list[_Sight]:
+    def _look(self, observation: Observation, backings: Mapping[str, Backing]) -> list[Sight]:
         """See every open position of a known coin as it is now, by coin."""
-        sights: list[_Sight] = []
+        sights: list[Sight] = []
         for coin, held in sorted(self.memory.coins.items()):
             backing = backings.get(coin)
             if backing is None or coin not in self._instruments:
@@ -233,9 +251,9 @@ class ExitManager:
                 atr=atr,
                 invalidated=evaluate_rule(rule.rule, value_of) if rule else None,
             )
-            if held.trailing or trailing_begins(facts, self._rules):
+            if held.trailing or (self._trails and trailing_begins(facts, self._rules)):
                 facts = replace(facts, trailing_price=trailing_price(held, atr))
-            sights.append(_Sight(held, backing, facts, rule, value_of))
+            sights.append(Sight(held, backing, facts, rule, value_of))
         return sights
 
     def _rule(self, held: CoinMemory) -> Invalidation | None:
@@ -245,13 +263,14 @@ class ExitManager:
             return None
         return compile_rule(text)
 
-    def _given_up(self, sights: Sequence[_Sight], now_ms: int) -> str:
+    def _given_up(self, sights: Sequence[Sight], now_ms: int) -> str:
         """Choose the position that goes for the account's sake; empty for none."""
-        usages = [sight.backing.usage for sight in sights if sight.backing.usage is not None]
+        known = (sight.facts.margin_usage for sight in sights)
+        usages = [usage for usage in known if usage is not None]
         if self._ages[0] > ACCOUNT_AGE_MAX_MS or not usages:
             return ""
-        memory, safe = self.memory, Decimal(repr(self._rules.margin_usage_safe))
-        if max(usages) >= Decimal(repr(self._rules.margin_usage_max)):
+        memory, safe = self.memory, exact(self._rules.margin_usage_safe)
+        if max(usages) >= exact(self._rules.margin_usage_max):
             memory.guarding = True
         elif max(usages) < safe:
             memory.guarding = False
@@ -262,14 +281,14 @@ class ExitManager:
             (sight.facts.roe, sight.held.coin)
             for sight in sights
             if sight.facts.roe is not None
-            and (sight.backing.usage or 0) >= safe
+            and (sight.facts.margin_usage or 0) >= safe
             and (sight.held.pending is None or sight.held.pending.kind not in PREEMPTIVE)
         ]
         return min(in_trouble)[1] if in_trouble else ""
 
     def _act(
         self,
-        sights: Sequence[_Sight],
+        sights: Sequence[Sight],
         observation: Observation,
         notes: list[str],
         *,
@@ -291,7 +310,7 @@ class ExitManager:
             if sight.held.coin == goes:
                 facts = replace(facts, gives_up=True)
             actions += self._end(sight.held, facts, observation, notes, again=again)
-            if sight.held.pending is None:
+            if sight.held.pending is None and has_own_stop(sight.held, self._rules):
                 if again:
                     orders = observation.open_orders
                     actions += outdated_stops(sight.held, orders, foreign=self._foreign)
@@ -349,18 +368,18 @@ class ExitManager:
         notes.append(f"{held.coin} stop moves to {price.normalize():f}")
         return [place_stop(held, self._trader_id, price, now_ms)]
 
-    def _watch(self, observation: Observation, sights: Sequence[_Sight]) -> Watch:
+    def _watch(self, observation: Observation, sights: Sequence[Sight]) -> Watch:
         """Say when to look again, and at what."""
         now_ms, rules = observation.now_ms, self._rules
-        conditions: dict[PriceCross, None] = {}
+        conditions: list[PriceCross] = []
         bars: list[Interval] = []
         times: list[int] = []
         for sight in sights:
             held = sight.held
             if held.pending is not None:
                 times.append(held.pending.sent_ms + LATE_MS)
-            due_ms = time_of(held, rules, now_ms)
-            times += [due_ms] if due_ms is not None else []
+            if (due_ms := time_of(held, rules, now_ms)) is not None:
+                times.append(due_ms)
             found = crossings(
                 self._instruments[held.coin],
                 sight.facts.mark,
@@ -368,15 +387,20 @@ class ExitManager:
                 sight.rule,
                 sight.value_of,
             )
-            conditions.update(dict.fromkeys(found))
-            bars += [TRAILING_BAR] if held.trailing else []
-            bars += [sight.rule.bar] if sight.rule and sight.rule.bar else []
+            conditions += found
+            if held.trailing:
+                bars.append(TRAILING_BAR)
+            if sight.rule is not None and sight.rule.bar is not None:
+                bars.append(sight.rule.bar)
         if self.memory.guarding and self.memory.guarded_ms is not None:
             times.append(self.memory.guarded_ms + GUARD_PAUSE_MS)
         records = [*self.memory.coins.values(), *self.memory.coming.values()]
         follows = bool(self._asked) or any(record.plan or record.pending for record in records)
         wake_on = WakeOn(
-            fill=follows, liquidation=follows, bar=shortest(iter(bars)), price=tuple(conditions)
+            fill=follows,
+            liquidation=follows,
+            bar=shortest(bars),
+            price=tuple(dict.fromkeys(conditions)),
         )
         snapshots, intervals = self._needs(records)
         ahead = [time for time in times if time > now_ms]
@@ -389,10 +413,8 @@ class ExitManager:
 
     def _needs(self, records: Sequence[CoinMemory]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Name the coins and blocks whose market data the exits read."""
-        ranges = self._rules.structure_trail or any(
-            self._rules.asked_for(kind)
-            for kind in (ExitKind.FORCED_LIQUIDATION, ExitKind.TRAILING_TAKE_PROFIT)
-        )
+        if not (self._reads_range or any(record.plan for record in records)):
+            return (), ()
         coins: set[str] = set()
         minutes: set[str] = set()
         for record in records:
@@ -400,7 +422,7 @@ class ExitManager:
             if rule is not None and rule.intervals:
                 coins.add(record.coin)
                 minutes.update(rule.minutes)
-            if ranges:
+            if self._reads_range:
                 coins.add(record.coin)
                 minutes.add(str(MINUTES[self._range.interval]))
         return tuple(sorted(coins)), tuple(sorted(minutes, key=int))

@@ -14,8 +14,10 @@ from strategy_core.exits.kinds import ExitKind, ExitState
 from strategy_core.exits.seven import Reading
 from strategy_core.intents import ExitPlan
 from strategy_core.port import ZERO
+from suite.contracts.clock import WakeOn
 from suite.enums import Side
 
+_SIDES: Final = {side.value: side for side in Side}
 IDS_KEPT: Final = 64
 """Orders of one position whose meaning is remembered: more than can be at the venue at one time."""
 
@@ -140,7 +142,7 @@ class CoinMemory(msgspec.Struct, kw_only=True):
     @property
     def direction(self) -> Side:
         """Side of the open position."""
-        return Side(self.side)
+        return _SIDES[self.side]
 
     @property
     def margin(self) -> Decimal:
@@ -164,10 +166,47 @@ class CoinMemory(msgspec.Struct, kw_only=True):
 
     def see(self, mark: Decimal) -> None:
         """Move the best and the worst mark since the entry."""
-        if self.side * (mark - self.best) > 0:
+        low, high = (self.worst, self.best) if self.side > 0 else (self.best, self.worst)
+        if low <= mark <= high:
+            return
+        if (mark > high) == (self.side > 0):
             self.best = mark
-        if self.side * (mark - self.worst) < 0:
+        else:
             self.worst = mark
+
+
+class QuietCoin(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds within which one position stays far from every end.
+
+    Attributes:
+        size: signed, units of the coin.
+        low, high: of the mark, USD.
+        liquidation: price, USD, that the venue's liquidation price must be beyond.
+        room: least distance then between mark and liquidation price, USD.
+    """
+
+    size: Decimal
+    low: Decimal
+    high: Decimal
+    liquidation: Decimal
+    room: float
+
+
+class Quiet(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds within which a review would find what the last full one has found.
+
+    Attributes:
+        judged_by: names the rules that it was found by.
+        wake_on: what it asked to be woken by.
+        equity_min, equity_max: of the account, USD.
+        coins: all open positions.
+    """
+
+    judged_by: str
+    wake_on: WakeOn
+    equity_min: Decimal
+    equity_max: Decimal
+    coins: dict[str, QuietCoin]
 
 
 class ExitMemory(msgspec.Struct, kw_only=True):
@@ -180,6 +219,7 @@ class ExitMemory(msgspec.Struct, kw_only=True):
         guarding: positions are being given up until the account is safe again.
         guarded_ms: when the last one was.
         tids: the last fills that were counted; a fill told twice counts once.
+        quiet: bounds of the quiet that the last full review has found; None for none.
     """
 
     coins: dict[str, CoinMemory] = msgspec.field(default_factory=dict)
@@ -188,6 +228,7 @@ class ExitMemory(msgspec.Struct, kw_only=True):
     guarding: bool = False
     guarded_ms: int | None = None
     tids: list[int] = msgspec.field(default_factory=list)
+    quiet: Quiet | None = None
 
 
 class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):

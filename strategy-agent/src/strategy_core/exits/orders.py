@@ -13,7 +13,7 @@ from strategy_core.exits.kinds import PREEMPTIVE, ExitKind, ExitState
 from strategy_core.exits.memory import CoinMemory, PendingExit
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import Evaluation
-from strategy_core.lattice import round_size_down
+from strategy_core.lattice import exact, round_size_down
 from strategy_core.port import ZERO, Observation
 from strategy_core.sizing.targets import MIN_NOTIONAL, market_order
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder
@@ -34,7 +34,7 @@ class ExitOrders:
 
     def __init__(self, trader_id: str, rules: ExitRules) -> None:
         self._trader_id = trader_id
-        self._share = Decimal(repr(rules.partial_share))
+        self._share = exact(rules.partial_share)
 
     def partial_size(self, held: CoinMemory, instrument: Instrument, mark: Decimal) -> Decimal:
         """Size of the part that is taken; 0 where either part would be below the least notional."""

@@ -63,13 +63,9 @@ def adopt_plans(
         What could not be taken over, and why. The rest of a plan counts.
     """
     wrong: list[PlanFault] = []
-    entries: dict[str, Entry] = {
-        intent.coin: intent
-        for intent in intents
-        if isinstance(intent, PlaceOrder | ParentOrder) and not intent.reduce_only
-    }
+    entries = _entries(intents)
     for coin, entry in entries.items():
-        if entry.stop_loss is not None or entry.take_profit is not None:
+        if _is_protected(entry):
             record = _record(memory, coin, entry, observation.now_ms)
             stop = entry.stop_loss.price if entry.stop_loss else None
             target = entry.take_profit.price if entry.take_profit else None
@@ -88,12 +84,31 @@ def adopt_plans(
     return wrong
 
 
+def says_of_exits(plans: Sequence[ExitPlan], intents: Sequence[Intent]) -> bool:
+    """Whether `adopt_plans` has anything to take over."""
+    return bool(plans) or any(map(_is_protected, _entries(intents).values()))
+
+
+def _entries(intents: Sequence[Intent]) -> dict[str, Entry]:
+    return {
+        intent.coin: intent
+        for intent in intents
+        if isinstance(intent, PlaceOrder | ParentOrder) and not intent.reduce_only
+    }
+
+
+def _is_protected(entry: Entry) -> bool:
+    return entry.stop_loss is not None or entry.take_profit is not None
+
+
 def expire_plans(memory: ExitMemory, observation: Observation, interval_ms: int) -> list[str]:
     """Drop plans whose entry has come to nothing.
 
     Returns:
         What was dropped, for the journal.
     """
+    if not memory.coming:
+        return []
     resting = {order.coin for order in observation.open_orders if not order.reduceOnly}
     patience_ms = max(COMING_MS, 2 * interval_ms)
     dropped = [

@@ -18,14 +18,15 @@ a losing position because a rebound is forecast: it would remove the only bound 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 import msgspec
 
 from strategy_core.exits.kinds import ExitKind
 from strategy_core.exits.rules import ExitRules
+from strategy_core.lattice import exact
 from strategy_core.port import ZERO
 from suite.bars import HOUR_MS
 from suite.enums import Side
@@ -40,8 +41,7 @@ BUFFER_WITHOUT_RANGE: Final = Decimal("0.001")
 """Distance kept from the liquidation price, fraction of it, where no range is known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BarFacts:
+class BarFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was true at the last bar close for which the strategy spoke.
 
     Attributes:
@@ -64,8 +64,7 @@ class BarFacts:
     zone_edge: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionFacts:
+class PositionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """All that the seven conditions look at.
 
     Attributes:
@@ -119,8 +118,7 @@ Values = Mapping[str, object]
 Judged = tuple[bool, Values]
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(msgspec.Struct, frozen=True):
     """The conditions at one moment.
 
     Attributes:
@@ -140,10 +138,15 @@ class Evaluation:
 
 def evaluate(facts: PositionFacts, rules: ExitRules) -> Evaluation:
     """Judge the seven conditions in their order; the first that fires wins."""
-    for kind, condition in CONDITIONS.items():
-        if rules.is_on(kind) and condition(facts, rules)[0]:
+    for kind, condition in _looked_at(rules):
+        if condition(facts, rules)[0]:
             return Evaluation(kind, facts, rules)
     return Evaluation(None, facts, rules)
+
+
+@lru_cache(maxsize=256)
+def _looked_at(rules: ExitRules) -> tuple[tuple[ExitKind, "Condition"], ...]:
+    return tuple((kind, condition) for kind, condition in CONDITIONS.items() if rules.is_on(kind))
 
 
 def forced_liquidation(facts: PositionFacts, rules: ExitRules) -> Judged:
@@ -153,7 +156,7 @@ def forced_liquidation(facts: PositionFacts, rules: ExitRules) -> Judged:
     lost = (
         rules.asked_for(ExitKind.FORCED_LIQUIDATION)
         and facts.roe is not None
-        and facts.roe <= -Decimal(repr(rules.loss_max))
+        and facts.roe <= -exact(rules.loss_max)
     )
     return near or lost, {"roe": facts.roe, "mark": facts.mark, "liquidation": buffered}
 
@@ -222,8 +225,8 @@ def structure_invalidation(facts: PositionFacts, rules: ExitRules) -> Judged:
 def partial_take_profit(facts: PositionFacts, rules: ExitRules) -> Judged:
     """Whether a first part of the gain is to be taken."""
     enough = (
-        facts.gain_in_risks is not None and facts.gain_in_risks >= Decimal(repr(rules.partial_risk))
-    ) or (facts.roe is not None and facts.roe >= Decimal(repr(rules.partial_roe)))
+        facts.gain_in_risks is not None and facts.gain_in_risks >= exact(rules.partial_risk)
+    ) or (facts.roe is not None and facts.roe >= exact(rules.partial_roe))
     return enough and not facts.partial_done, {
         "gain_in_risks": facts.gain_in_risks,
         "roe": facts.roe,
@@ -246,9 +249,7 @@ def trailing_begins(facts: PositionFacts, rules: ExitRules) -> bool:
         repr(rules.trailing_risk)
     )
     by_return = (
-        facts.partial_done
-        and facts.roe is not None
-        and facts.roe >= Decimal(repr(rules.trailing_roe))
+        facts.partial_done and facts.roe is not None and facts.roe >= exact(rules.trailing_roe)
     )
     return by_risk or by_return
 
@@ -260,7 +261,7 @@ def buffered_liquidation(facts: PositionFacts, rules: ExitRules) -> Decimal | No
         return None
     buffer = price * BUFFER_WITHOUT_RANGE
     if facts.atr is not None:
-        buffer = Decimal(repr(rules.liquidation_buffer)) * facts.atr
+        buffer = exact(rules.liquidation_buffer) * facts.atr
     return price + facts.side * buffer
 
 
@@ -269,7 +270,8 @@ def time_stop_ms(rules: ExitRules) -> int:
     return round(rules.time_stop_hours * HOUR_MS)
 
 
-CONDITIONS: Final[Mapping[ExitKind, Callable[[PositionFacts, ExitRules], Judged]]] = {
+Condition: TypeAlias = Callable[[PositionFacts, ExitRules], Judged]
+CONDITIONS: Final[Mapping[ExitKind, Condition]] = {
     ExitKind.FORCED_LIQUIDATION: forced_liquidation,
     ExitKind.MARGIN_GUARD: margin_guard,
     ExitKind.TIME_STOP: time_stop,
@@ -296,8 +298,8 @@ def _collapsed(confidence: float, at_entry: float | None, rules: ExitRules) -> b
         return True
     if at_entry is None:
         return False
-    share = Decimal(repr(rules.confidence_share)) * Decimal(repr(at_entry))
-    return Decimal(repr(confidence)) <= share
+    share = exact(rules.confidence_share) * exact(at_entry)
+    return exact(confidence) <= share
 
 
 def _text(value: object) -> str:

@@ -1,20 +1,23 @@
 """Where an account stands: how much of its equity keeps positions open, and what would end them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
-from strategy_core.port import ZERO, Instruments, Observation, PositionView
-from suite.contracts.clock import AccountView
-from suite.fixed import RATE_ONE, USD_ONE, parse_decimal
+import msgspec
+
+from strategy_core.numbers import check_number
+from strategy_core.port import ZERO, Instruments, Observation
+from suite.contracts.clock import AccountView, PositionView
+from suite.fixed import RATE_ONE, USD_ONE, Rate
 from suite.instrument import Instrument
 
 EVERYTHING = Decimal("Infinity")
 """Share of an equity that is gone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
+class Backing(msgspec.Struct, frozen=True, kw_only=True):
     """One position and what stands behind it.
 
     Attributes:
@@ -96,52 +99,52 @@ def standing_of(
     Args:
         observation: what is known.
         instruments: margin tiers of each coin.
-        account: the venue's own report, where there is one: isolated margin, liquidation prices
-            and funding come from it. Without one every position counts as cross.
+        account: the venue's own report that the observation is of, where there is one: isolated
+            margin, liquidation prices and funding count then. Without one every position counts
+            as cross.
         marks_are_old: read each mark from the position's own report.
+
+    Raises:
+        ArithmeticError: the report is of nonsense.
     """
-    marks = {
-        coin: _mark(position, observation, marks_are_old=marks_are_old)
-        for coin, position in observation.positions.items()
-    }
-    rates = {
-        coin: maintenance_rate(instruments[coin], abs(position.size) * marks[coin])
-        if coin in instruments
-        else None
-        for coin, position in observation.positions.items()
-    }
-    reports = (
-        {row.position.coin: row.position for row in account.state.assetPositions}
-        if (account)
-        else {}
-    )
-    isolated = {coin for coin, report in reports.items() if report.leverage.type == "isolated"}
-    maintenance = sum(
-        (
-            abs(position.size) * marks[coin] * (rates[coin] or ZERO)
-            for coin, position in observation.positions.items()
-            if coin not in isolated
-        ),
-        ZERO,
-    )
-    equity = observation.equity
+    told = account is not None
     if account is not None:
-        equity = parse_decimal(account.state.crossMarginSummary.accountValue)
+        _check(account, observation.positions.values())
+    marks: dict[str, Decimal] = {}
+    rates: dict[str, Decimal | None] = {}
+    needed: dict[str, Decimal] = {}
+    maintenance = ZERO
+    for coin, position in observation.positions.items():
+        mark = marks[coin] = _mark(position, observation, marks_are_old=marks_are_old)
+        notional, instrument = abs(position.size) * mark, instruments.get(coin)
+        rate = rates[coin] = maintenance_rate(instrument, notional) if instrument else None
+        needed[coin] = notional * (rate or ZERO)
+        if not (told and position.isolated):
+            maintenance += needed[coin]
+    equity = observation.equity if account is None else account.cross_equity
     backings: dict[str, Backing] = {}
     for coin, position in observation.positions.items():
-        report, rate = reports.get(coin), rates[coin]
-        alone = coin in isolated and report is not None
+        alone = told and position.isolated
         backings[coin] = Backing(
             size=position.size,
             mark=marks[coin],
-            rate=rate,
-            equity=parse_decimal(report.marginUsed) if alone and report else equity,
-            maintenance=abs(position.size) * marks[coin] * (rate or ZERO) if alone else maintenance,
-            liquidation_price=_price(report.liquidationPx) if report else None,
-            told=report is not None,
-            funding=parse_decimal(report.cumFunding.sinceOpen) if report else ZERO,
+            rate=rates[coin],
+            equity=position.margin_used if alone else equity,
+            maintenance=needed[coin] if alone else maintenance,
+            liquidation_price=position.liquidation_px if told else None,
+            told=told,
+            funding=position.funding if told else ZERO,
         )
     return Standing(backings)
+
+
+def _check(account: AccountView, positions: Iterable[PositionView]) -> None:
+    check_number(account.cross_equity)
+    for held in positions:
+        check_number(held.margin_used)
+        check_number(held.funding)
+        if held.liquidation_px is not None:
+            check_number(held.liquidation_px)
 
 
 def maintenance_rate(instrument: Instrument, notional: Decimal) -> Decimal:
@@ -151,8 +154,16 @@ def maintenance_rate(instrument: Instrument, notional: Decimal) -> Decimal:
         instrument: of the coin.
         notional: USD.
     """
-    reached = [tier for tier in instrument.tiers if tier.lower_bound_usd <= notional * USD_ONE]
-    return Decimal((reached or instrument.tiers)[-1].maintenance) / RATE_ONE
+    usd = notional * USD_ONE
+    for tier in reversed(instrument.tiers):
+        if tier.lower_bound_usd <= usd:
+            return _fraction(tier.maintenance)
+    return _fraction(instrument.tiers[-1].maintenance)
+
+
+@lru_cache(maxsize=256)
+def _fraction(rate: Rate) -> Decimal:
+    return Decimal(rate) / RATE_ONE
 
 
 def _mark(position: PositionView, observation: Observation, *, marks_are_old: bool) -> Decimal:
@@ -161,7 +172,3 @@ def _mark(position: PositionView, observation: Observation, *, marks_are_old: bo
     if mid is not None and mid > 0 and not marks_are_old:
         return mid
     return position.entry_px + position.unrealized_pnl / position.size
-
-
-def _price(text: str | None) -> Decimal | None:
-    return None if text is None else parse_decimal(text)

@@ -7,7 +7,7 @@ from typing import Final
 from strategy_core.exits.kinds import ExitKind
 from strategy_core.exits.memory import CoinMemory, StopOrder
 from strategy_core.exits.rules import ExitRules
-from strategy_core.lattice import round_price
+from strategy_core.lattice import exact, round_price
 from strategy_core.sizing.bracket import (
     break_even_stop,
     structure_stop,
@@ -33,6 +33,12 @@ def trailing_price(held: CoinMemory, atr: Decimal | None) -> Decimal | None:
     return tighter(held.direction, held.stop.price if held.stop else None, trail)
 
 
+def has_own_stop(held: CoinMemory, rules: ExitRules) -> bool:
+    """Whether there is, or may be, a stop of a position that the exits look after."""
+    moves = held.partial_taken or held.trailing or rules.structure_trail
+    return moves or held.stop is not None
+
+
 def wanted_stop(
     held: CoinMemory,
     rules: ExitRules,
@@ -53,8 +59,10 @@ def wanted_stop(
     Returns:
         USD; None where the stop stays: nothing is better by enough, or the mark is already beyond.
     """
+    if not (held.partial_taken or held.trailing or rules.structure_trail):
+        return None
     side = held.direction
-    costs = Costs(Decimal(repr(rules.taker_fee)), Decimal(repr(rules.slippage)))
+    costs = Costs(exact(rules.taker_fee), exact(rules.slippage))
     old = held.stop.price if held.stop else held.stop_asked
     wanted = old
     if held.partial_taken and rules.is_on(ExitKind.PARTIAL_TAKE_PROFIT):

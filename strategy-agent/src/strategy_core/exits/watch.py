@@ -1,8 +1,11 @@
 """When the exits have to be looked at again, and what they need to see then."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+import msgspec
 
 from strategy_core.exits.invalidation import Invalidation, ValueOf, Way
 from strategy_core.exits.kinds import ExitKind, ExitState
@@ -10,6 +13,7 @@ from strategy_core.exits.memory import CoinMemory
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.seven import PositionFacts, buffered_liquidation, time_stop_ms
 from strategy_core.exits.standing import Backing
+from strategy_core.lattice import exact, unit
 from suite.bars import INTERVAL_MS
 from suite.contracts.clock import Interval, PriceCross, WakeOn
 from suite.instrument import Instrument
@@ -21,8 +25,7 @@ FARTHEST = 10
 NOTHING = WakeOn()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """What the exits ask of the next wait.
 
     Attributes:
@@ -38,7 +41,7 @@ class Watch:
     intervals: tuple[str, ...] = ()
 
 
-def shortest(intervals: Iterator[Interval]) -> Interval | None:
+def shortest(intervals: Sequence[Interval]) -> Interval | None:
     """Choose the shortest interval; None of none."""
     return min(intervals, key=INTERVAL_MS.__getitem__, default=None)
 
@@ -49,9 +52,8 @@ def cross(instrument: Instrument, way: Way, price: Decimal) -> PriceCross | None
     Returns:
         None for a price that no coin can have.
     """
-    unit = Decimal(1).scaleb(-instrument.price_decimals)
     rounding = ROUND_FLOOR if way == "below" else ROUND_CEILING
-    level = price.quantize(unit, rounding=rounding)
+    level = price.quantize(unit(instrument.price_decimals), rounding=rounding)
     if level <= 0:
         return None
     if way == "below":
@@ -61,56 +63,108 @@ def cross(instrument: Instrument, way: Way, price: Decimal) -> PriceCross | None
 
 def levels(
     held: CoinMemory, facts: PositionFacts, backing: Backing, rules: ExitRules
-) -> Iterator[Decimal]:
+) -> list[Decimal]:
     """List the prices, USD, at which one of the seven could come true."""
-    yield from _levels_of_loss(held, facts, backing, rules)
-    yield from _levels_of_gain(held, rules)
-    if facts.trailing_price is not None:
-        yield facts.trailing_price
+    found = [price_of(held, facts, backing, rules) for price_of in _watched(rules)]
+    return [price for price in (*found, facts.trailing_price) if price is not None]
 
 
-def _levels_of_loss(
-    held: CoinMemory, facts: PositionFacts, backing: Backing, rules: ExitRules
-) -> Iterator[Decimal]:
-    if rules.is_on(ExitKind.FORCED_LIQUIDATION):
-        buffered = buffered_liquidation(facts, rules)
-        if buffered is not None:
-            yield buffered
-    if rules.asked_for(ExitKind.FORCED_LIQUIDATION):
-        yield _at_return(held, -rules.loss_max)
-    if rules.is_on(ExitKind.MARGIN_GUARD):
-        guarded = backing.price_at(Decimal(repr(rules.margin_usage_max)))
-        if guarded is not None:
-            yield guarded
-    if rules.is_on(ExitKind.TIME_STOP) and facts.open_ms >= time_stop_ms(rules):
-        # it is late and gains: it ends once closing would cost something
-        yield held.entry_price * (1 + held.side * Decimal(repr(rules.taker_fee)))
+@lru_cache(maxsize=256)
+def _watched(rules: ExitRules) -> tuple["PriceOf", ...]:
+    """Find what there is to be watched by a trader's rules."""
+    return tuple(
+        price_of
+        for kind, price_of in _PRICES
+        if rules.is_on(kind) and (price_of is not _of_loss or rules.asked_for(kind))
+    )
 
 
-def _levels_of_gain(held: CoinMemory, rules: ExitRules) -> Iterator[Decimal]:
-    if rules.is_on(ExitKind.PARTIAL_TAKE_PROFIT) and not held.partial_done:
-        yield _at_return(held, rules.partial_roe)
-        if held.unit_risk is not None:
-            yield held.entry_price + held.side * Decimal(repr(rules.partial_risk)) * held.unit_risk
-    if rules.is_on(ExitKind.TRAILING_TAKE_PROFIT) and not held.trailing:
-        if held.partial_done:
-            yield _at_return(held, rules.trailing_roe)
-        if held.unit_risk is not None:
-            yield held.entry_price + held.side * Decimal(repr(rules.trailing_risk)) * held.unit_risk
+def _of_liquidation(
+    _held: CoinMemory, facts: PositionFacts, _backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    return buffered_liquidation(facts, rules)
+
+
+def _of_loss(
+    held: CoinMemory, _facts: PositionFacts, _backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    return _at_return(held, -rules.loss_max)
+
+
+def _of_guard(
+    _held: CoinMemory, _facts: PositionFacts, backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    return backing.price_at(exact(rules.margin_usage_max))
+
+
+def _of_late_gain(
+    held: CoinMemory, facts: PositionFacts, _backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    """It is late and gains: it ends once closing would cost something."""
+    if facts.open_ms < time_stop_ms(rules):
+        return None
+    return held.entry_price * (1 + held.side * exact(rules.taker_fee))
+
+
+def _of_part_by_return(
+    held: CoinMemory, _facts: PositionFacts, _backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    return None if held.partial_done else _at_return(held, rules.partial_roe)
+
+
+def _of_part_by_risk(
+    held: CoinMemory, _facts: PositionFacts, _backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    return None if held.partial_done else _at_risks(held, rules.partial_risk)
+
+
+def _of_trail_by_return(
+    held: CoinMemory, _facts: PositionFacts, _backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    if held.trailing or not held.partial_done:
+        return None
+    return _at_return(held, rules.trailing_roe)
+
+
+def _of_trail_by_risk(
+    held: CoinMemory, _facts: PositionFacts, _backing: Backing, rules: ExitRules
+) -> Decimal | None:
+    return None if held.trailing else _at_risks(held, rules.trailing_risk)
+
+
+PriceOf: TypeAlias = Callable[[CoinMemory, PositionFacts, Backing, ExitRules], Decimal | None]
+_PRICES: Final[tuple[tuple[ExitKind, PriceOf], ...]] = (
+    (ExitKind.FORCED_LIQUIDATION, _of_liquidation),
+    (ExitKind.FORCED_LIQUIDATION, _of_loss),
+    (ExitKind.MARGIN_GUARD, _of_guard),
+    (ExitKind.TIME_STOP, _of_late_gain),
+    (ExitKind.PARTIAL_TAKE_PROFIT, _of_part_by_return),
+    (ExitKind.PARTIAL_TAKE_PROFIT, _of_part_by_risk),
+    (ExitKind.TRAILING_TAKE_PROFIT, _of_trail_by_return),
+    (ExitKind.TRAILING_TAKE_PROFIT, _of_trail_by_risk),
+)
+"""What to watch for each condition that is on; a loss limit only where it was asked for."""
+
+
+def _at_risks(held: CoinMemory, risks: float) -> Decimal | None:
+    """Price, USD, at which a gain of so many initial risks is reached; None without a stop."""
+    if held.unit_risk is None:
+        return None
+    return held.entry_price + held.side * exact(risks) * held.unit_risk
 
 
 def _at_return(held: CoinMemory, roe: float) -> Decimal:
     """Price, USD, at which a return on margin is reached, costs left out."""
-    return held.entry_price * (1 + held.side * Decimal(repr(roe)) / max(1, held.leverage))
+    return held.entry_price * (1 + held.side * exact(roe) / max(1, held.leverage))
 
 
 def crossings(
     instrument: Instrument,
     mark: Decimal,
-    prices: Iterator[Decimal],
+    prices: Sequence[Decimal],
     rule: Invalidation | None,
     value_of: ValueOf,
-) -> Iterator[PriceCross]:
+) -> list[PriceCross]:
     """Turn prices into conditions: whichever side of the mark they are on has to be reached.
 
     Args:
@@ -125,9 +179,9 @@ def crossings(
     ]
     if rule is not None:
         found.extend(rule.crossings(value_of))
-    for way, price in found:
-        if 0 < price <= FARTHEST * mark and (condition := cross(instrument, way, price)):
-            yield condition
+    farthest = FARTHEST * mark
+    crossed = [cross(instrument, way, price) for way, price in found if 0 < price <= farthest]
+    return [condition for condition in crossed if condition is not None]
 
 
 def time_of(held: CoinMemory, rules: ExitRules, now_ms: int) -> int | None:

@@ -13,10 +13,10 @@ from typing import Final
 
 import msgspec
 
+from strategy_core.lattice import exact
 from strategy_core.orders.desk import Desk
 from strategy_core.orders.market import capped
 from strategy_core.orders.memory import ZERO, Child, Exit, Guard, Work
-from strategy_core.orders.rules import exact
 from strategy_core.sizing.targets import market_order
 from suite.contracts.venue import PlaceOrder
 from suite.enums import Tif

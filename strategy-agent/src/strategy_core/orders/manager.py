@@ -1,7 +1,6 @@
 """The order manager: names every order, works parent orders, and knows what became of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -12,7 +11,7 @@ from strategy_core.orders.memory import ZERO, Child, OrderMemory
 from strategy_core.orders.outbox import note_sent
 from strategy_core.orders.protection import protect
 from strategy_core.orders.rules import ExecutionRules
-from strategy_core.orders.tracking import take_in
+from strategy_core.orders.tracking import brings_nothing, take_in
 from strategy_core.port import NOTHING_EARLIER, Instruments, Observation
 from suite.contracts.clock import WakeOn
 from suite.contracts.venue import Action, CancelOrder, ModifyOrder, PlaceOrder
@@ -20,8 +19,7 @@ from suite.contracts.venue import Action, CancelOrder, ModifyOrder, PlaceOrder
 _EARLIER = WakeOn(fill=True, order=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
+class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
     """What the orders at the venue need, before anything new is decided.
 
     Attributes:
@@ -41,6 +39,9 @@ class Upkeep:
     trouble: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     foreign: frozenset[int] = frozenset()
+
+
+_NOTHING = Upkeep()
 
 
 class SmartOrderManager:
@@ -78,6 +79,9 @@ class SmartOrderManager:
 
     def observe(self, observation: Observation) -> Upkeep:
         """Take in what the venue says, and see to what is being worked."""
+        if brings_nothing(self.memory, observation):
+            self.until_ms = None
+            return _NOTHING
         desk = self._desk(observation)
         desk.notes += self.memory.notes
         self.memory.notes = []
@@ -112,6 +116,9 @@ class SmartOrderManager:
             What is to be sent. An order that has been sent before is left out: the same decision
             never acts twice.
         """
+        self.memory.turn = max(self.memory.turn, turn)
+        if not intents:
+            return ()
         desk = self._desk(observation)
         for index, intent in enumerate(intents):
             leg = f"{source}{index}"
@@ -133,7 +140,6 @@ class SmartOrderManager:
                 case _:
                     desk.send(intent)
         self.memory.notes += desk.notes
-        self.memory.turn = max(self.memory.turn, turn)
         wakes = [at_ms for at_ms in (self.until_ms, desk.until_ms) if at_ms is not None]
         self.until_ms = min(wakes, default=None)
         return tuple(desk.actions)
@@ -173,9 +179,10 @@ class SmartOrderManager:
     def wake_on(self) -> WakeOn:
         """What matters before the trader's next decision, what was just taken included."""
         memory = self.memory
-        working_on = bool(memory.works or memory.exits or memory.guards)
-        grouped = any(child.grouped for child in memory.children.values())
-        return _EARLIER if working_on or grouped else NOTHING_EARLIER
+        if memory.works or memory.exits or memory.guards:
+            return _EARLIER
+        grouped = memory.children and any(child.grouped for child in memory.children.values())
+        return _EARLIER if grouped else NOTHING_EARLIER
 
     def _desk(self, observation: Observation) -> Desk:
         return Desk(

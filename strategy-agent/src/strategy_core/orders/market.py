@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from strategy_core.lattice import round_price_down, round_price_up, tick_at
+from strategy_core.lattice import exact, round_price_down, round_price_up, tick_at
 from strategy_core.orders.memory import ZERO
-from strategy_core.orders.rules import ExecutionRules, exact
+from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Observation
 from suite.bars import MINUTE_MS
 from suite.instrument import Instrument

@@ -14,6 +14,8 @@ WITHHELD = "the gate kept it back"
 
 def note_sent(memory: OrderMemory, actions: Sequence[Action]) -> None:
     """Put what was really sent in place of what should have been."""
+    if not (actions or memory.outbox):
+        return
     waiting = {_name(sent.action): sent for sent in memory.outbox}
     outbox: list[Sent] = []
     for action in actions:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import msgspec
 
+from strategy_core.lattice import exact
+
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=0.1)]
 
 
@@ -53,8 +55,3 @@ class ExecutionRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def crossing_cost(self) -> Decimal:
         """What taking costs more than resting, before the spread."""
         return exact(self.taker_fee) - exact(self.maker_fee)
-
-
-def exact(number: float) -> Decimal:
-    """Decimal of a configured or published number, as it is written."""
-    return Decimal(repr(number))

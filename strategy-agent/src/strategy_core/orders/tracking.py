@@ -20,6 +20,7 @@ from strategy_core.orders.memory import (
     fill_key,
 )
 from strategy_core.orders.replies import take_answer
+from strategy_core.port import Observation
 from suite.contracts.hyperliquid_info import FillLiquidation, OpenOrder, UserFill
 from suite.fixed import parse_decimal
 
@@ -34,6 +35,28 @@ BELIEVED_DEAD: Final = frozenset({"lost", "gone", "refused", "retry", "empty", "
 """Endings that an order still listed proves wrong; one that was canceled may be listed late."""
 STRIKES: Final = 2
 """Observations in a row in which positions must differ before it is trouble."""
+
+
+def brings_nothing(memory: OrderMemory, seen: Observation) -> bool:
+    """Whether no order is at the venue or under way, and positions are those that are known."""
+    if (
+        not memory.started
+        or seen.fills
+        or seen.results
+        or seen.open_orders
+        or memory.outbox
+        or memory.children
+        or memory.works
+        or memory.exits
+        or memory.guards
+        or memory.owing
+        or memory.strikes
+        or memory.others
+        or memory.notes
+        or (memory.missed and any(missed.moved is None for missed in memory.missed))
+    ):
+        return False
+    return {coin: held.size for coin, held in seen.positions.items()} == memory.positions
 
 
 def take_in(desk: Desk) -> None:
@@ -241,6 +264,8 @@ def _take_positions(desk: Desk) -> None:
     if not memory.started:
         memory.positions = held
         return
+    if held == memory.positions and not memory.strikes:
+        return  # as it nearly always is
     for coin in sorted(set(held) | set(memory.positions)):
         now, expected = held.get(coin, ZERO), memory.positions.get(coin, ZERO)
         if now == expected:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from strategy_core.intents import ParentOrder, Passive, Sliced
-from strategy_core.lattice import round_price, round_size_down, tick_at
+from strategy_core.lattice import exact, round_price, round_size_down, tick_at
 from strategy_core.orders import escalation
 from strategy_core.orders.desk import IMMEDIATE, POST_ONLY, Desk
 from strategy_core.orders.identity import cloid_for, share_of
@@ -17,7 +17,6 @@ from strategy_core.orders.market import (
     volume_since,
 )
 from strategy_core.orders.memory import Child, Work
-from strategy_core.orders.rules import exact
 from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.contracts.venue import Leg, PlaceOrder
 from suite.enums import TraderStatus

@@ -293,10 +293,11 @@ class Maker:
             memory.due_ms = min([memory.due_ms, *ahead])
             turn.next_ms = min(turn.next_ms, memory.due_ms)
             turn.wakes.clear()
-        said = f"{len(turn.cancels)} taken away, {len(turn.moves)} sent, {turn.kept} kept"
+        counts = {"canceled": len(turn.cancels), "sent": len(turn.moves), "kept": turn.kept}
+        said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         return Decision(
             actions=(*turn.cancels, *turn.moves),
-            reasoning=", ".join([said, *turn.notes]),
+            reasoning=", ".join([f"quotes: {said or 'none'}", *turn.notes]),
             until_ms=turn.next_ms,
             wake_on=_FILL,
         )

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from strategy_core.intents import ParentOrder
+from strategy_core.lattice import exact
 from strategy_core.port import ZERO, Instruments, Observation
 from strategy_core.risk.limits import RiskLimits
 from suite.contracts.hyperliquid_info import OpenOrder
@@ -146,7 +147,7 @@ class Exposure:
             ZERO,
         )  # fmt: skip
         ahead = coin.ahead(is_buy=order.is_buy)
-        of_account = _exact(self._limits.max_leverage) * self._equity - elsewhere
+        of_account = exact(self._limits.max_leverage) * self._equity - elsewhere
         rooms = (
             Room(
                 "max_coin_exposure",
@@ -241,7 +242,7 @@ class Exposure:
         return price / self.leverage(coin) + price * FEE_MARGIN
 
     def _share(self, limit: str) -> Decimal:
-        return _exact(getattr(self._limits, limit)) * self._equity
+        return exact(getattr(self._limits, limit)) * self._equity
 
     def _worth(self, coin: str) -> Decimal:
         """Price of another coin: its mid, else what was paid or is bid for it."""
@@ -275,7 +276,3 @@ def places(order: Order) -> int:
     if isinstance(order, ModifyOrder):
         return int(rests)
     return rests + (order.stop_loss is not None) + (order.take_profit is not None)
-
-
-def _exact(number: float) -> Decimal:
-    return Decimal(str(number))

@@ -8,12 +8,13 @@ order are in `strategy_core.risk.rules`, the worst case that exposure is judged 
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from strategy_core.intents import Intent, ParentOrder
-from strategy_core.port import Instruments, Observation, Verdict
+from strategy_core.lattice import exact
+from strategy_core.numbers import is_number
+from strategy_core.port import ZERO, Instruments, Observation, Verdict
 from strategy_core.risk.closing import actions_for, flatten
 from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
 from strategy_core.risk.judge import Judge
@@ -21,21 +22,21 @@ from strategy_core.risk.limits import DAY_MS, RiskLimits
 from strategy_core.risk.memory import RiskMemory
 from strategy_core.risk.reading import Reading, read
 from strategy_core.risk.status import EventKind, StatusChange, StatusEvent, StatusMachine
-from strategy_core.risk.validator import is_number
 from suite.contracts.venue import Action, PlaceOrder
 from suite.enums import TraderStatus
 from suite.errors import one_line
-from suite.fixed import is_decimal, parse_decimal
 
 ACTOR: Final = "risk"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarded:
+class Guarded(NamedTuple):
     """The outcome: what may be sent, and one verdict for each intent asked."""
 
     actions: tuple[Intent, ...]
     verdicts: tuple[Verdict, ...]
+
+
+NOTHING_WANTED: Final = Guarded(actions=(), verdicts=())
 
 
 class RiskGate:
@@ -63,11 +64,19 @@ class RiskGate:
         self._memory = memory
         self._machine = StatusMachine(memory.state, symbols=symbols)
         self._last: tuple[Observation, Reading] | None = None
+        self._starts: tuple[Decimal, ...] = ()
+        self._floor = ZERO
+        self._kept = (
+            (EventKind.DAY_LOSS, 1 - exact(limits.max_day_loss)),
+            (EventKind.DRAWDOWN_PAUSE, 1 - exact(limits.drawdown_pause)),
+            (EventKind.DRAWDOWN_STOP, 1 - exact(limits.drawdown_stop)),
+        )
 
     @property
     def status(self) -> TraderStatus:
         """What the trader may do at present."""
-        return self._machine.status
+        state = self._memory.state
+        return self._machine.status if state.stopped or state.causes else TraderStatus.LIVE
 
     @property
     def memory(self) -> RiskMemory:
@@ -81,7 +90,7 @@ class RiskGate:
         trouble: tuple[str, ...] = (),
         odd: Sequence[str] = (),
         knows_account: bool = True,
-        net_deposits: str | None = None,
+        net_deposits: Decimal | None = None,
         foreign: Container[int] = (),
     ) -> tuple[StatusChange, ...]:
         """Take in what is observed before deciding: equity, day, losses, troubles.
@@ -110,7 +119,10 @@ class RiskGate:
         if odd or unreadable:
             told = (*odd, *(f"no number: {name}" for name in unreadable))
             causes["venue"] = one_line("; ".join(told))
-        changes = list(self._machine.look(causes, now_ms=now_ms, heal_ms=int(limits.heal_s * 1000)))
+        changes: list[StatusChange] = []
+        if causes or memory.state.causes:
+            heal_ms = int(limits.heal_s * 1000)
+            changes += self._machine.look(causes, now_ms=now_ms, heal_ms=heal_ms)
         known = knows_account and not unreadable
         if known:
             memory.rebase(seen.equity, deposits)
@@ -119,10 +131,11 @@ class RiskGate:
             changes.append(
                 self._tell(EventKind.EXECUTIONS, now_ms, f"{memory.executions} without a person")
             )
-        entries = any(not o.reduceOnly and o.oid not in foreign for o in seen.open_orders)
-        if memory.state.closing and known and not (seen.positions or entries):
-            changes.append(self._tell(EventKind.FLAT, now_ms, "all positions are closed"))
-        return tuple(change for change in changes if change.changed)
+        if memory.state.closing and known and not seen.positions:
+            entries = any(not o.reduceOnly and o.oid not in foreign for o in seen.open_orders)
+            if not entries:
+                changes.append(self._tell(EventKind.FLAT, now_ms, "all positions are closed"))
+        return tuple(change for change in changes if change.changed) if changes else ()
 
     def duties(
         self, observation: Observation, *, foreign: Container[int] = ()
@@ -193,7 +206,7 @@ class RiskGate:
             What may be sent, in the same order, and the verdicts.
         """
         if not intents:
-            return Guarded(actions=(), verdicts=())
+            return NOTHING_WANTED
         seen, odd = self._read(observation)
         self._memory.forget_before(
             seen.now_ms, window_ms=int(self._limits.duplicate_window_s * 1000)
@@ -203,6 +216,7 @@ class RiskGate:
             symbols=self._symbols,
             instruments=self._instruments,
             memory=self._memory,
+            machine=self._machine,
             observation=seen,
             pending=pending,
             in_doubt=bool(odd),
@@ -224,7 +238,7 @@ class RiskGate:
 
     def _watch_equity(self, seen: Observation) -> list[StatusChange]:
         """Compare the equity with the day's and the highest; an account never seen has none."""
-        memory, limits, equity, now_ms = self._memory, self._limits, seen.equity, seen.now_ms
+        memory, equity, now_ms = self._memory, seen.equity, seen.now_ms
         changes: list[StatusChange] = []
         if equity <= 0 and memory.high_water <= 0:
             return changes
@@ -235,15 +249,18 @@ class RiskGate:
         if day > memory.day:
             memory.day, memory.day_start = day, equity
             changes.append(self._tell(EventKind.NEW_DAY, now_ms, "a new day, UTC"))
-        for kind, start, limit, closes in (
-            (EventKind.DAY_LOSS, memory.day_start, limits.max_day_loss,
-             limits.at_day_loss == "close"),
-            (EventKind.DRAWDOWN_PAUSE, memory.pause_high_water, limits.drawdown_pause, False),
-            (EventKind.DRAWDOWN_STOP, memory.high_water, limits.drawdown_stop,
-             bool(seen.positions)),
-        ):  # fmt: skip
-            least = start * (1 - Decimal(str(limit)))
+        starts = (memory.day_start, memory.pause_high_water, memory.high_water)
+        if starts != self._starts:
+            pairs = zip(starts, self._kept, strict=True)
+            self._starts, self._floor = starts, max(start * kept for start, (_, kept) in pairs)
+        if equity > self._floor:
+            return changes
+        for start, (kind, kept) in zip(starts, self._kept, strict=True):
+            least = start * kept
             if equity <= least:
+                closes = bool(seen.positions)
+                if kind is not EventKind.DRAWDOWN_STOP:
+                    closes = kind is EventKind.DAY_LOSS and self._limits.at_day_loss == "close"
                 reason = f"equity {equity:f} <= {least:f} USD"
                 changes.append(self._tell(kind, now_ms, reason, closes=closes))
         return changes
@@ -256,12 +273,9 @@ class RiskGate:
         )
 
 
-def _deposits(text: str | None) -> tuple[Decimal | None, bool]:
+def _deposits(told: Decimal | None) -> tuple[Decimal | None, bool]:
     """Read net deposits; say whether what was told can be read."""
-    if text is None:
-        return None, True
-    number = parse_decimal(text) if is_decimal(text) else None
-    return (number, True) if is_number(number) else (None, False)
+    return (told, True) if told is None or is_number(told) else (None, False)
 
 
 _EVENT_OF = {

@@ -9,12 +9,13 @@ import msgspec
 
 from strategy_core.intents import Intent, ParentOrder
 from strategy_core.lattice import round_size_down
+from strategy_core.numbers import is_number
 from strategy_core.port import ZERO, Instruments, Observation, Verdict
 from strategy_core.risk.exposure import Exposure, Order, places
 from strategy_core.risk.limits import RiskLimits
 from strategy_core.risk.memory import RiskMemory
 from strategy_core.risk.status import CauseKind, StatusMachine
-from strategy_core.risk.validator import Checked, OrderValidator, is_number
+from strategy_core.risk.validator import Checked, OrderValidator
 from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.contracts.venue import (
     AdjustMargin,
@@ -43,6 +44,7 @@ class Judge:
         symbols: Sequence[str],
         instruments: Instruments,
         memory: RiskMemory,
+        machine: StatusMachine,
         observation: Observation,
         pending: Sequence[PlaceOrder | ParentOrder],
         in_doubt: bool,
@@ -53,7 +55,8 @@ class Judge:
             limits: of the trader.
             symbols: coins it may trade.
             instruments: lattice of each coin.
-            memory: its statuses are read, its throttles counted on.
+            memory: its throttles are counted on.
+            machine: its statuses are read.
             observation: read by `strategy_core.risk.reading.read`.
             pending: orders under way that the observation does not show.
             in_doubt: what the account holds is not surely known.
@@ -62,7 +65,7 @@ class Judge:
         self._known = tuple(coin for coin in symbols if coin in instruments)
         self._instruments = instruments
         self._memory = memory
-        self._machine = StatusMachine(memory.state, symbols=symbols)
+        self._machine = machine
         self._validator = OrderValidator(limits)
         self._seen = observation
         self._in_doubt = in_doubt

@@ -1,6 +1,6 @@
 """What the gate remembers, so that a restart goes on where it was."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -85,7 +85,7 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         }
         self.cool_downs = {coin: t for coin, t in self.cool_downs.items() if t > now_ms}
 
-    def learn(self, fills: Iterable[UserFill], limits: RiskLimits) -> None:
+    def learn(self, fills: Sequence[UserFill], limits: RiskLimits) -> None:
         """Count executions and losing trades; a trade lasts from flat to flat.
 
         Args:
@@ -102,8 +102,10 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             if start and start * (start + signed) <= 0:
                 self._close(fill, limits)
 
-    def _new(self, fills: Iterable[UserFill]) -> list[UserFill]:
+    def _new(self, fills: Sequence[UserFill]) -> list[UserFill]:
         """Leave out the fills that have counted, and remember the others."""
+        if not fills:
+            return []
         known = set(self.fills)
         new = []
         for fill in fills:

@@ -1,12 +1,13 @@
 """An observation without the numbers that cannot be: a venue may answer anything."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
-from strategy_core.port import ZERO, Observation, PositionView
-from strategy_core.risk.validator import is_number
+from msgspec.structs import replace
+
+from strategy_core.numbers import is_number
+from strategy_core.port import Observation
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.fixed import parse_decimal
 
@@ -21,39 +22,19 @@ class Reading(NamedTuple):
 
 
 def read(observation: Observation) -> Reading:
-    """Leave out positions, orders, fills and mids whose numbers are none.
+    """Leave out open orders and fills whose numbers are none, and tell them.
 
-    A mid that is none is as good as missing. Anything else is told: what the account holds is then
-    not known.
+    What the account holds is then not known. Its other numbers, and the mids, were looked at when
+    the reply was read (`observe`).
     """
+    if not (observation.open_orders or observation.fills):
+        return Reading(observation, ())
     odd: list[str] = []
-    equity, available = observation.equity, observation.available
-    if not (is_number(equity) and is_number(available)):
-        odd.append("equity")
-        equity = available = ZERO
-    positions = {coin: held for coin, held in observation.positions.items() if _is_position(held)}
-    odd += [f"position of {coin}" for coin in observation.positions if coin not in positions]
-    mids = {coin: mid for coin, mid in observation.mids.items() if is_number(mid) and mid > 0}
     open_orders = _kept(observation.open_orders, _order_numbers, "order", odd)
     fills = _kept(observation.fills, _fill_numbers, "fill", odd)
-    if not odd and len(mids) == len(observation.mids):
+    if not odd:
         return Reading(observation, ())  # as it nearly always is
-    return Reading(
-        replace(
-            observation,
-            equity=equity,
-            available=available,
-            positions=positions,
-            open_orders=open_orders,
-            fills=fills,
-            mids=mids,
-        ),
-        tuple(odd),
-    )
-
-
-def _is_position(held: PositionView) -> bool:
-    return is_number(held.size) and is_number(held.entry_px) and held.leverage >= 1
+    return Reading(replace(observation, open_orders=open_orders, fills=fills), tuple(odd))
 
 
 def _order_numbers(order: OpenOrder) -> list[Decimal]:

@@ -142,6 +142,8 @@ class StatusMachine:
         """What the trader may do at present."""
         if self._state.stopped:
             return TraderStatus.STOPPED
+        if not self._state.causes:
+            return TraderStatus.LIVE
         coins = {_coin(name) for name in self._state.causes}
         if "" in coins or (self._symbols and coins.issuperset(self._symbols)):
             return TraderStatus.PAUSED

@@ -11,17 +11,14 @@ from typing import Any
 import msgspec
 
 from strategy_core.lattice import round_price, round_size_down
+from strategy_core.numbers import is_number
 from strategy_core.port import ZERO, Observation
 from strategy_core.risk.exposure import Exposure, Order
 from strategy_core.risk.limits import RiskLimits
 from strategy_core.sizing.targets import MIN_NOTIONAL
 from suite.contracts.venue import Leg, ModifyOrder
 from suite.enums import Tif, Tpsl
-from suite.fixed import DIGITS_MAX
 from suite.instrument import Instrument
-
-EXACT_DIGITS = 28
-"""Digits of a number up to which decimal arithmetic rounds nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +37,6 @@ class Checked:
     refused: bool = False
     before: Decimal = ZERO
     after: Decimal = ZERO
-
-
-def is_number(value: object) -> bool:
-    """Whether a number is finite and of a magnitude and length that anything here can have."""
-    return (
-        isinstance(value, Decimal)
-        and value.is_finite()
-        and len(value.as_tuple().digits) <= EXACT_DIGITS
-        and (not value or -EXACT_DIGITS < value.adjusted() < DIGITS_MAX)
-    )
 
 
 class OrderValidator:

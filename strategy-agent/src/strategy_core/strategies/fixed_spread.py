@@ -1,12 +1,12 @@
 """`fixed_spread`: post-only quotes at a fixed distance on both sides of the mid."""
 
-from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from strategy_core import building
 from strategy_core.building import Setup
+from strategy_core.lattice import exact
 from strategy_core.port import Decision, Observation
 from strategy_core.quoting.maker import (
     Amount,
@@ -152,8 +152,3 @@ def maker_of(setup: Setup, params: FixedSpread.Params, *, opinion: Opinion) -> M
         interval_ms=setup.interval_ms,
         opinion=opinion,
     )
-
-
-def exact(number: float) -> Decimal:
-    """The decimal that was written."""
-    return Decimal(repr(number))

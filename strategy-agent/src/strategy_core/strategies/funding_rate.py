@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from strategy_core.building import Setup
+from strategy_core.lattice import exact
 from strategy_core.port import ZERO, Decision, Observation
 from strategy_core.quoting.funding import (
     FundingTerms,
@@ -18,7 +19,7 @@ from strategy_core.quoting.maker import CoinState, View
 from strategy_core.quoting.prices import Market, Terms, half_spread
 from strategy_core.quoting.stamps import FundingStamps
 from strategy_core.sizing.targets import market_order
-from strategy_core.strategies.fixed_spread import FixedSpread, Milliseconds, exact, maker_of
+from strategy_core.strategies.fixed_spread import FixedSpread, Milliseconds, maker_of
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1)]
 

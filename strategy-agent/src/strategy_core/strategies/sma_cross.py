@@ -1,10 +1,10 @@
 """`sma_cross`: long while the fast mean of closes is above the slow one, else short or flat."""
 
+import math
 from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 
 from strategy_core import building
 from strategy_core.building import Setup
@@ -58,13 +58,24 @@ class SmaCross:
         minutes = params.minutes or setup.interval_ms // MINUTE_MS
         if minutes not in INTERVALS:
             known = ", ".join(map(str, INTERVALS))
-            raise ValueError(f"there are no bars of {minutes} minutes; minutes is one of {known}")
+            said = f"there are no bars of {minutes} minutes"
+            if not params.minutes:
+                raise ValueError(f"{said}, the trader's interval: set minutes to one of {known}")
+            raise ValueError(f"{said}; minutes is one of {known}")
         self._setup = setup
         self._params = params
         self._block = str(minutes)
         self._share = Decimal(str(params.exposure)) / len(setup.symbols)
         self._done: dict[str, int] = dict.fromkeys(setup.symbols, 0)
         self.needs = Needs(snapshots=setup.symbols, intervals=(self._block,))
+
+    def remember(self) -> dict[str, int]:
+        """Tell which side of each coin has come true: after a stop it is not taken again."""
+        return self._done
+
+    def recall(self, state: dict[str, int]) -> None:
+        """Take it back."""
+        self._done = dict(state)
 
     def decide(self, observation: Observation) -> Decision:
         """Compare the means of each coin."""
@@ -88,9 +99,9 @@ class SmaCross:
         rows = snapshot["intervals_data"][self._block]["bars"] if snapshot else ()
         if len(rows) < self._params.slow:
             return None
-        closes = np.array([row[CLOSE] for row in rows[-self._params.slow :]])
-        fast = float(np.sum(closes[-self._params.fast :])) / self._params.fast
-        return 1 if fast > float(np.sum(closes)) / self._params.slow else -1
+        closes = [row[CLOSE] for row in rows[-self._params.slow :]]
+        fast = math.fsum(closes[-self._params.fast :]) / self._params.fast
+        return 1 if fast > math.fsum(closes) / self._params.slow else -1
 
     def _learn(self, coin: str, side: int, observation: Observation) -> None:
         """Note that the wish of this side has come true, by position or by fill."""

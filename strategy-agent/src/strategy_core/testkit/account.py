@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from strategy_core.port import ZERO, PositionView
+from strategy_core.port import ZERO
+from suite.contracts.clock import PositionView
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import Action, CancelOrder, ModifyOrder, PlaceOrder
 from suite.enums import Tif

@@ -29,7 +29,7 @@ CHECKS: Final[Mapping[str, str]] = {
     "plans": "no decision has two plans of a coin, or one of another's",
     "wakes": "it is asked again later than now",
     "repeats": "shown the same twice, it decides the same twice",
-    "remembers": "built anew it takes back what it told, and decides as if nothing had been",
+    "remembers": "built anew, with what it remembers, it decides as if nothing had been",
     "untouched": "nothing of an observation is changed",
     "outside": "no clock, chance, file, network or process is reached for",
     "quick": "a decision is quick, or needs.slow says that it is not",
@@ -129,15 +129,15 @@ def examine(
     source: str = "",
     around: Surroundings = ALONE,
 ) -> Examination:
-    """Run a strategy through everything that happens, twice; one that overruns is asked no more.
+    """Run a strategy through everything that happens, thrice; one that overruns is asked no more.
 
     Args:
         kind: `kind_of(Mine)`.
         symbols: coins of the trader, each once.
         params: its parameters; defaults for those not given.
         seed: of the rehearsal; equal seeds, equal observations.
-        steps: observations of each of the two runs; after two thirds of them the strategy is
-            built anew, as after a restart; one that remembers, many times in the second run.
+        steps: observations of each run; after two thirds of them the strategy is built anew, as
+            after a restart, and in the last run many times.
         source: text of its module, for what it reaches for; empty is not looked at.
         around: what the process lends.
     """
@@ -152,14 +152,16 @@ def examine(
         return Examination(findings=notes.findings())
     runs = [
         _Run(kind, values, symbols, seed=seed, steps=steps, around=around, restarts=restarts)
-        for restarts in (False, True)
+        for restarts in (False, False, True)
     ]
     for run in runs:
         try:
             run.go(notes)
         except _OverranBudget:
             break
-    _compare(runs[0].answers, runs[1].answers, notes)
+    first, again, restarted = (run.answers for run in runs)
+    if not _compare(first, again, "repeats", notes):
+        _compare(first, restarted, "remembers", notes)
     seconds = sorted(second for run in runs for second in run.seconds)
     median_ms = p99_ms = None
     if seconds:
@@ -251,16 +253,12 @@ class _Run:
         for step, (situation, seen) in enumerate(world.observations()):
             if step == 2 * self.steps // 3:
                 situation = _RESTARTED  # noqa: PLW2901 - what is special now
-            if situation == _RESTARTED or (step % RESTART == 0 and self._may_restart(strategy)):
+            if situation == _RESTARTED or (self.restarts and step % RESTART == 0):
                 strategy = self._restarted(strategy, notes)
                 if strategy is None:
                     return
             decision = self._ask(strategy, needs, seen, situation, notes)
             world.answer(decision.actions if decision is not None else ())
-
-    def _may_restart(self, strategy: Strategy) -> bool:
-        """Whether a restart is not to be seen in its decisions: the other run has none here."""
-        return self.restarts and isinstance(strategy, Remembers)
 
     def _restarted(self, strategy: Strategy, notes: _Notes) -> Strategy | None:
         """Build it anew, with what it wants to remember where it does."""
@@ -340,16 +338,24 @@ class _Run:
         return None if faults else answer
 
 
+_DIFFERS: Final[Mapping[str, str]] = {
+    "repeats": "decision {} of two equal runs differs: draw from setup.generator, keep state in "
+    "the instance, and never in the class or the module",
+    "remembers": "decision {} is another one where the process was restarted before: what is kept "
+    "between decisions needs `remember` and `recall`",
+}
+"""What it means that two runs differ, by check."""
+
+
 def _compare(
-    first: Sequence[tuple[str, bytes]], again: Sequence[tuple[str, bytes]], notes: _Notes
-) -> None:
-    """Hold two equal runs against each other."""
+    first: Sequence[tuple[str, bytes]],
+    again: Sequence[tuple[str, bytes]],
+    check: str,
+    notes: _Notes,
+) -> bool:
+    """Hold two runs against each other, and say whether they differ."""
     for number, (one, other) in enumerate(zip(first, again, strict=False), start=1):
-        if one != other:
-            notes.add(
-                "repeats",
-                f"decision {number} of two equal runs differs: draw from setup.generator, keep "
-                "state in the instance, and never in the class or the module",
-                one[0],
-            )
-            return
+        if one != other and one[1] and other[1]:  # no answer is a finding already
+            notes.add(check, _DIFFERS[check].format(number), one[0])
+            return True
+    return False

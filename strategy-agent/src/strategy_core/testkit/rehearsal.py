@@ -5,11 +5,11 @@ other half each show one thing that is rare. Equal seeds and equal decisions, eq
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from strategy_core.intents import Intent, ParentOrder
 from strategy_core.lattice import round_price_down

@@ -10,8 +10,9 @@ from strategy_core.exits.manager import ExitManager, Review
 from strategy_core.exits.memory import ExitMemory, ExitRecord
 from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import ExitPlan
-from strategy_core.port import Observation, PositionView
+from strategy_core.port import Observation
 from suite.bars import MINUTE_MS
+from suite.contracts.clock import PositionView
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import Action, CancelOrder, PlaceOrder
 from suite.fixed import Usd

@@ -1,14 +1,14 @@
 """A venue may answer anything: the exits go on, and ask for nothing that no market has."""
 
-from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.unit.strategy_core.exits.small_venue import SmallVenue
-from tests.unit.strategy_core.exits.test_standing import report
+from tests.unit.strategy_core.exits.test_standing import REPORT
 
 from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import ExitPlan
@@ -29,12 +29,14 @@ def distort(seen: Observation, chance: Random) -> Observation:
     if chance.random() < 0.4:
         changes["equity"] = Decimal(chance.choice(NUMBERS))
     if chance.random() < 0.4 and "ETH" in seen.positions:
-        position = replace(
+        position = msgspec.structs.replace(
             seen.positions["ETH"],
             entry_px=Decimal(chance.choice(NUMBERS)),
             unrealized_pnl=Decimal(chance.choice(NUMBERS)),
             size=Decimal(chance.choice(NUMBERS[1:])),
             leverage=chance.choice([0, 1, -3, 10**9]),
+            isolated=chance.random() < 0.7,
+            margin_used=Decimal(chance.choice(NUMBERS)),
         )
         changes["positions"] = {"ETH": position}
     if chance.random() < 0.4:
@@ -70,7 +72,7 @@ def test_no_answer_of_a_venue_stops_the_exits(part: int) -> None:
             venue.now_ms += chance.choice([0, 1, 10]) * MINUTE_MS
             seen = distort(venue.observe(), chance)
             manager = venue.manager()
-            account = report("1", margin=chance.choice(NUMBERS)) if chance.random() < 0.4 else None
+            account = REPORT if chance.random() < 0.4 else None
             review = manager.review(seen, account, mark_age_ms=chance.choice([0, 99_999]))
             odd = Decimal(chance.choice(NUMBERS))
             later = ExitPlan(coin="ETH", confidence=chance.random() * 2, swing=odd, stop=odd)

@@ -1,6 +1,5 @@
 """The seven conditions: each alone, every pair in its order, and what must not fire."""
 
-from dataclasses import replace
 from decimal import Decimal
 from itertools import combinations
 from typing import Any
@@ -9,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from strategy_core.exits.kinds import ExitKind
 from strategy_core.exits.rules import ExitRules

@@ -1,27 +1,20 @@
 """Where an account stands, and the two exits that look at it: before the venue acts."""
 
-from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.strategy_core.exits.small_venue import BTC, ETH, SmallVenue, places
 
 from strategy_core.exits.facts import return_on_margin
 from strategy_core.exits.memory import CoinMemory
 from strategy_core.exits.rules import ExitRules
 from strategy_core.exits.standing import Backing, maintenance_rate, standing_of
-from strategy_core.port import Observation, PositionView
-from suite.contracts.clock import AccountView
-from suite.contracts.hyperliquid_info import (
-    AssetPosition,
-    ClearinghouseState,
-    CumFunding,
-    Leverage,
-    MarginSummary,
-    Position,
-)
+from strategy_core.port import Observation
+from suite.contracts.clock import AccountView, PositionView
 from suite.contracts.venue import PlaceOrder
 from suite.fixed import Rate, Usd
 from suite.instrument import Instrument, MarginTier
@@ -29,43 +22,31 @@ from suite.instrument import Instrument, MarginTier
 COINS = {"ETH": ETH, "BTC": BTC}
 
 
-def view(coin: str, size: str, entry: str, gain: str = "0") -> PositionView:
+def view(
+    coin: str,
+    size: str,
+    entry: str,
+    gain: str = "0",
+    *,
+    isolated: bool = False,
+    margin: str = "0",
+    liquidation: str = "1950.5",
+) -> PositionView:
     return PositionView(
         coin=coin,
         size=Decimal(size),
         entry_px=Decimal(entry),
         unrealized_pnl=Decimal(gain),
         leverage=25,
+        isolated=isolated,
+        margin_used=Decimal(margin),
+        liquidation_px=Decimal(liquidation),
+        funding=Decimal("1.5"),
     )
 
 
-def report(size: str, *, kind: str = "isolated", margin: str = "100") -> AccountView:
-    """The venue's own word on one ETH position."""
-    summary = MarginSummary(
-        accountValue="900", totalNtlPos="0", totalRawUsd="0", totalMarginUsed="0"
-    )
-    position = Position(
-        coin="ETH",
-        szi=size,
-        leverage=Leverage(type=kind, value=25),  # type: ignore[arg-type]
-        entryPx="2000",
-        positionValue="0",
-        unrealizedPnl="0",
-        returnOnEquity="0",
-        liquidationPx="1950.5",
-        marginUsed=margin,
-        maxLeverage=25,
-        cumFunding=CumFunding(allTime="9", sinceOpen="1.5", sinceChange="0"),
-    )
-    state = ClearinghouseState(
-        marginSummary=summary,
-        crossMarginSummary=summary,
-        crossMaintenanceMarginUsed="0",
-        withdrawable="0",
-        assetPositions=(AssetPosition(position=position),),
-        time=0,
-    )
-    return AccountView(state=state, open_orders=())
+REPORT = AccountView(equity=Decimal(950), cross_equity=Decimal(900), margin_used=Decimal(0))
+"""The venue's own word."""
 
 
 def test_maintenance_is_that_of_the_tier_a_notional_lies_in() -> None:
@@ -101,16 +82,17 @@ def test_an_isolated_position_stands_on_its_own_margin() -> None:
     seen = Observation(
         now_ms=0,
         equity=Decimal(1000),
-        positions={"ETH": view("ETH", "1", "2000")},
+        positions={"ETH": view("ETH", "1", "2000", isolated=True, margin="100")},
         mids={"ETH": Decimal(2000)},
     )
-    eth = standing_of(seen, COINS, report("1"), marks_are_old=False).backings["ETH"]
+    eth = standing_of(seen, COINS, REPORT, marks_are_old=False).backings["ETH"]
     assert (Decimal("0.4"), Decimal("1950.5"), Decimal("1.5")) == (
         eth.usage,
         eth.liquidation,
         eth.funding,
     )
-    cross = standing_of(seen, COINS, report("1", kind="cross"), marks_are_old=False)
+    shared = replace(seen, positions={"ETH": view("ETH", "1", "2000")})
+    cross = standing_of(shared, COINS, REPORT, marks_are_old=False)
     assert Decimal(40) / 900 == cross.usage
 
 
@@ -127,7 +109,7 @@ def test_a_return_on_margin_counts_funding_and_the_fee_of_closing() -> None:
     seen = Observation(
         now_ms=0, positions={"ETH": view("ETH", "1", "2000")}, mids={"ETH": Decimal(2010)}
     )
-    backing = standing_of(seen, COINS, report("1"), marks_are_old=False).backings["ETH"]
+    backing = standing_of(seen, COINS, REPORT, marks_are_old=False).backings["ETH"]
     expected = (Decimal(10) - Decimal("1.5") - Decimal("0.9045")) / 80
     assert expected == return_on_margin(held, backing, ExitRules())
 
@@ -247,20 +229,30 @@ def test_the_guard_does_not_act_on_an_old_account() -> None:
     assert 1 == len(venue.sent)
 
 
-@pytest.mark.parametrize("margin", ["", "NaN", "many"])
-def test_a_report_of_nonsense_gives_way_to_our_own_sums(margin: str) -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"margin_used": Decimal("NaN")},
+        {"liquidation_px": Decimal("Infinity")},
+        {"funding": Decimal("1e400")},
+    ],
+)
+def test_a_report_of_nonsense_gives_way_to_our_own_sums(odd: dict[str, Decimal]) -> None:
     """The account is at its end by what is known, so the position is closed all the same."""
     venue = falling(25, "1", 135)
     venue.takes = False
     venue.marks["ETH"] = Decimal(1900)
     seen = venue.observe()
-    assert 1 == len(venue.manager().review(seen, report("1", margin=margin)).actions)
+    told = msgspec.structs.replace(seen.positions["ETH"], isolated=True, **odd)
+    report = msgspec.structs.replace(REPORT, positions=(told,))
+    seen = replace(seen, positions={"ETH": told})
+    assert 1 == len(venue.manager().review(seen, report).actions)
 
 
 def test_a_mark_that_is_old_gives_way_to_the_report_of_the_position() -> None:
     """The mid says 2,000, the position says that 98 of 100 USD are gone."""
     venue = falling(25, "1", 100, ExitRules(margin_guard=False))
     seen = venue.observe()
-    position = replace(seen.positions["ETH"], unrealized_pnl=Decimal(-98))
+    position = msgspec.structs.replace(seen.positions["ETH"], unrealized_pnl=Decimal(-98))
     seen = replace(seen, positions={"ETH": position}, equity=Decimal(2))
     assert 1 == len(venue.manager().review(seen, mark_age_ms=10_001).actions)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.unit.strategy_core.fake_venue import spec_of
 
-from strategy_core.orders.rules import ExecutionRules, exact
+from strategy_core.orders.rules import ExecutionRules
 from strategy_core.registry import problems
 
 
@@ -38,4 +38,3 @@ def test_no_rule_can_be_loosened_beyond_its_limit(values: dict[str, object]) -> 
 def test_numbers_are_taken_as_they_are_written() -> None:
     """No binary fraction reaches a price."""
     assert Decimal("0.0003") == ExecutionRules().crossing_cost
-    assert Decimal("0.1") == exact(0.1)

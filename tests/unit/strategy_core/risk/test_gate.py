@@ -1,12 +1,12 @@
 """The gate, as a table: what is held, what is asked, what is let through."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, account_view
 
 from strategy_core.intents import Intent

@@ -1,12 +1,14 @@
 """Each limit one unit below, at, and one unit above it; and that what only reduces passes."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, spec_of
 from tests.unit.strategy_core.risk.test_gate import order, resting, see
 
@@ -338,7 +340,7 @@ def test_limits_on_numbers_grow_with_the_coins_and_what_is_set_wins(coins: int) 
 def test_a_maker_of_ten_levels_on_thirteen_coins_places_all_its_quotes() -> None:
     symbols = tuple(f"C{n}" for n in range(13))
     spec = spec_of("fixed_spread", symbols=symbols)
-    lattice = {coin: replace(INSTRUMENTS["BTC"], coin=coin) for coin in symbols}
+    lattice = {coin: dataclasses.replace(INSTRUMENTS["BTC"], coin=coin) for coin in symbols}
     gate = RiskGate(limits_of(spec), symbols=symbols, instruments=lattice, memory=RiskMemory())
     seen = see(mids=dict.fromkeys(symbols, "100.0"))
     quotes = [

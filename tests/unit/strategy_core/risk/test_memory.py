@@ -1,13 +1,13 @@
 """Days, drawdowns, streaks and restarts: what the gate remembers."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import count
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS, spec_of
 from tests.unit.strategy_core.risk.test_gate import order, resting, see
 
@@ -50,7 +50,8 @@ class Account:
         self, equity: str, *, after_ms: int = 60_000, deposits: str | None = None, **changes: Any
     ) -> list[str]:
         """The next look, and what changed by it."""
-        changed = self.gate.begin(self.seen(equity, **changes), net_deposits=deposits)
+        moved = None if deposits is None else Decimal(deposits)
+        changed = self.gate.begin(self.seen(equity, **changes), net_deposits=moved)
         self.now_ms += after_ms
         return [f"{change.event} -> {change.after}" for change in changed]
 
@@ -221,8 +222,9 @@ def test_money_moved_while_the_equity_is_unreadable_or_nobody_tells_counts_once(
     """At the next equity that can be read and that says what was moved."""
     account = Account()
     account.look("1000", deposits="0.0")
-    unreadable = replace(account.seen("700"), equity=Decimal("NaN"))
-    account.gate.begin(unreadable, net_deposits="-300.0")
+    bad = msgspec.structs.replace(resting("1"), sz="many")
+    unreadable = replace(account.seen("700"), open_orders=(bad,))
+    account.gate.begin(unreadable, net_deposits=Decimal("-300.0"))
     account.gate.begin(unreadable)
     account.look("600", deposits="-400.0")
     assert Decimal(600) == account.memory.high_water
@@ -239,7 +241,7 @@ def test_an_account_that_was_emptied_begins_anew() -> None:
     assert (Decimal(500),) * 3 == marks(account)
 
 
-@pytest.mark.parametrize("odd", ["NaN", "Infinity", "1e400", "1_000", ""])
+@pytest.mark.parametrize("odd", ["NaN", "sNaN", "Infinity", "1e400"])
 def test_net_deposits_that_are_no_number_pause_the_trader(odd: str) -> None:
     """They move nothing."""
     account = Account()
@@ -254,13 +256,8 @@ def test_net_deposits_that_are_no_number_pause_the_trader(odd: str) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        {"equity": Decimal("NaN")},
-        {"equity": Decimal("Infinity")},
-        {"available": Decimal("sNaN")},
         {"open_orders": (msgspec.structs.replace(resting("1"), sz="many"),)},
         {"open_orders": (msgspec.structs.replace(resting("1"), limitPx="1e999"),)},
-        {"positions": {"BTC": replace(see({"BTC": "1"}).positions["BTC"], size=Decimal("NaN"))}},
-        {"positions": {"BTC": replace(see({"BTC": "1"}).positions["BTC"], leverage=0)}},
     ],
 )
 def test_a_venue_whose_numbers_are_none_pauses_the_trader(odd: dict[str, Any]) -> None:
@@ -276,16 +273,6 @@ def test_a_venue_whose_numbers_are_none_pauses_the_trader(odd: dict[str, Any]) -
     verdicts = [str(verdict) for verdict in gate.judge([order("2"), close], seen).verdicts]
     assert ["rejected(paused)", "accepted"] == verdicts
     assert gate.duties(seen) is not None
-
-
-def test_a_mid_that_is_none_is_missing() -> None:
-    """It is no reason to pause, and nothing is opened by it."""
-    account = Account()
-    for odd in ("NaN", "0", "-5"):
-        seen = replace(account.seen("1000"), mids={"BTC": Decimal(odd)})
-        gate = account.gate
-        assert gate.begin(seen) == ()
-        assert ["rejected(no_price)"] == [str(v) for v in gate.judge([order("2")], seen).verdicts]
 
 
 def test_a_fill_that_cannot_be_read_pauses_the_trader() -> None:
@@ -311,7 +298,7 @@ def again(one: UserFill) -> UserFill:
     return msgspec.structs.replace(one, tid=next(TIDS))
 
 
-def rested(fills: Iterable[UserFill], streak: int) -> bool:
+def rested(fills: Sequence[UserFill], streak: int) -> bool:
     memory = RiskMemory()
     memory.learn(fills, RiskLimits(loss_streak=streak))
     return bool(memory.cool_downs)

@@ -1,12 +1,12 @@
 """Form and lattice: what is moved, what is refused, and that nothing moves twice."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.strategy_core.fake_venue import INSTRUMENTS
 from tests.unit.strategy_core.risk.test_gate import order, see
 

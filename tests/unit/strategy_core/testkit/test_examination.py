@@ -2,11 +2,11 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from strategy_core import building
 from strategy_core.asking import DecisionBudgets
@@ -137,6 +137,16 @@ class Counts(Good):
         return Decision(reasoning=str(self.count % 3))
 
 
+class CountsInVain(Good):
+    """Keeps a number between decisions, and tells nobody."""
+
+    count = 0
+
+    def decide(self, seen: Observation) -> Any:
+        self.count += 1
+        return Decision(reasoning=str(self.count % 3))
+
+
 class RecallsWrongly(Counts):
     def recall(self, state: Any) -> None:
         self.count = state["count"] + 1
@@ -160,7 +170,8 @@ FAULTY: list[tuple[type[Good], Any, str, str]] = [
     (Answers, Decision(actions=("buy",)), "decides", "wrong actions"),  # type: ignore[arg-type]
     (Forgets, None, "decides", "who opened this? (first with: after a restart)"),
     (Shares, None, "repeats", "decision 1 of two equal runs differs"),
-    (RecallsWrongly, None, "repeats", "two equal runs differs"),
+    (RecallsWrongly, None, "remembers", "is another one where the process was restarted"),
+    (CountsInVain, None, "remembers", "needs `remember` and `recall`"),
     (CannotRecall, None, "remembers", "KeyError: 'counted' (first with: after a restart)"),
     (TellsNothingPlain, None, "remembers", "object"),
     (Changes, None, "untouched", "decide changes the observation"),

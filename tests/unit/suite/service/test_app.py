@@ -109,17 +109,6 @@ def clean_log_context() -> Iterator[None]:
     assert structlog.contextvars.get_contextvars() == {}
 
 
-def fault_classes(
-    kind: type[errors.SuiteError] = errors.SuiteError,
-) -> list[type[errors.SuiteError]]:
-    return [c for child in kind.__subclasses__() for c in [child, *fault_classes(child)]]
-
-
-def test_every_fault_has_a_status() -> None:
-    ours = {kind for kind in fault_classes() if kind.__module__ == "suite.errors"}
-    assert ours == set(faults.STATUS_OF_FAULT)
-
-
 async def test_good_order_is_placed(client: httpx.AsyncClient, token: dict[str, str]) -> None:
     reply = await client.post(
         "/v1/orders/a?limit=3", json={"coin": "BTC", "size": 2}, headers=token
@@ -180,6 +169,35 @@ async def test_wrong_query_names_the_parameter(
     assert reply.status_code == 422
     assert reply.text.startswith("Failed to deserialize query string: ")
     assert reply.text.endswith(" at limit")
+
+
+async def test_the_page_of_routes_asks_nobody_else(client: httpx.AsyncClient) -> None:
+    """No script, no style and no picture of another server; what is written there is text."""
+    reply = await client.get("/docs")
+    assert (200, "text/html; charset=utf-8") == (
+        reply.status_code, reply.headers["content-type"],
+    )  # fmt: skip
+    assert "<code>POST /v1/orders/{account}</code>" in reply.text
+    for reference in ("src=", "<script", "http://", "https://", "url(", "@import"):
+        assert reference not in reply.text
+    assert 404 == (await client.get("/redoc")).status_code
+
+
+async def test_a_query_that_lacks_a_parameter_is_told_how_to_write_it() -> None:
+    app = FastAPI()
+    install_chassis(app, ServiceSettings(port=0))
+
+    @app.get("/compare")
+    async def compare(traders: str) -> str:
+        return traders
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as some:
+        reply = await some.get("/compare")
+    assert (422, "the query names no traders: write ?traders=...") == (
+        reply.status_code,
+        reply.text,
+    )
 
 
 async def test_other_content_type_is_refused(

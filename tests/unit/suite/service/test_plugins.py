@@ -1,12 +1,13 @@
 """Classes of others, found by `package.module:Class`."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from suite.errors import ConfigError
-from suite.service.plugins import load_class
+from suite.service.plugins import load_class, look_in
 
 
 def test_class_of_an_installed_module_is_found() -> None:
@@ -20,6 +21,18 @@ def test_module_in_the_working_directory_is_found(
     monkeypatch.setattr("sys.path", ["elsewhere"])
     (tmp_path / "found_here.py").write_text("class Mine: pass")
     assert "Mine" == load_class("found_here:Mine").__name__
+
+
+def test_module_in_a_named_folder_is_found_behind_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hides nothing that Python has."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    (tmp_path / "found_there.py").write_text("class Mine: pass")
+    look_in(tmp_path)
+    look_in(tmp_path)
+    assert "Mine" == load_class("found_there:Mine").__name__
+    assert (str(tmp_path), 1) == (sys.path[-1], sys.path.count(str(tmp_path)))
 
 
 @pytest.mark.parametrize("name", ["json", ":Mine", "json:", ""])

@@ -1,5 +1,6 @@
 """The way of traders to their venue: an account and its token, and the secrets that they name."""
 
+import asyncio
 import hashlib
 import os
 import re
@@ -18,20 +19,21 @@ from suite.errors import (
     ConfigError,
     Conflict,
     StorageError,
-    SuiteError,
     UpstreamRefused,
     UpstreamUnavailable,
     one_line,
 )
 from suite.service.http import admin_client, shown
+from suite.service.statuses import fault_of
+from trader_manager.application.held import held_coins
 from trader_manager.application.runtime import Launch
+from trader_manager.application.venue_reads import VenueReads
 from trader_manager.domain.reserved import check_names
 from trader_manager.domain.traders import StoredTrader
 
 _TIMEOUT_S: Final = 30.0
 _WORLD: Final = "/w/"
 _DEFAULT: Final = "default"
-_CONFLICT: Final = 409
 _WORLD_ID: Final = re.compile("[0-9a-z]*")
 _UNSAFE: Final = re.compile("[^A-Za-z0-9_-]+")
 
@@ -44,6 +46,7 @@ class VenueAccess:
 
     Args:
         venue_url: of the venue; a world's own address for one of several.
+        venue: reads it.
         data_url: of market data.
         tokens: of accounts, by trader.
         operator_token: of a simulated venue, empty for none.
@@ -56,6 +59,7 @@ class VenueAccess:
         self,
         *,
         venue_url: str,
+        venue: VenueReads,
         data_url: str,
         tokens: Mapping[str, SecretStr],
         operator_token: SecretStr,
@@ -64,56 +68,95 @@ class VenueAccess:
         seed: int,
     ) -> None:
         self._venue_url = venue_url
+        self._venue = venue
         self._data_url = data_url
         self._tokens = tokens
         self._operator_token = operator_token
         self._folder = folder
         self._env = env
         self._seed = seed
+        self._opening: dict[Path, asyncio.Lock] = {}
 
-    async def launch(self, trader: StoredTrader) -> Launch:
+    async def launch(self, trader: StoredTrader, *, with_secrets: bool = True) -> Launch:
         """Say what a trader is started with, its token included.
+
+        Args:
+            trader: as it is wanted.
+            with_secrets: with the values of what its entry names; who claims it has its own.
 
         Raises:
             ConfigError: a secret is not set or the suite's own, or there is no token and no way to
                 one.
             SuiteError: the venue refuses to open its account, or does not answer.
         """
-        secrets, names = {}, variables_in(trader.spec)
+        names = variables_in(trader.spec)
         check_names(names)
-        for name in names:
-            if name not in self._env:
-                raise ConfigError(f"environment variable {name} is not set")
-            secrets[name] = SecretStr(self._env[name])
+        values = self._values(names) if with_secrets else {name: name for name in names}
         try:
-            spec = msgspec.convert(expand_env(dict(trader.spec), self._env), TraderSpec)
+            spec = msgspec.convert(expand_env(dict(trader.spec), values), TraderSpec)
         except msgspec.ValidationError as error:
             raise ConfigError(f"{trader.trader_id}: {one_line(str(error))}") from None
+        world, token = "", self._tokens.get(trader.trader_id)
+        if token is None:
+            world, token = await self._token(spec)
         return Launch(
             trader_id=trader.trader_id,
             written=trader.spec,
-            secrets=secrets,
+            secrets={k: SecretStr(v) for k, v in values.items()} if with_secrets else {},
             generation=trader.generation,
             venue_url=self._venue_url,
             data_url=self._data_url,
-            token=self._tokens.get(trader.trader_id) or await self._token(spec),
+            token=token,
             seed=self._seed,
+            world=world,
         )
 
-    async def _token(self, spec: TraderSpec) -> SecretStr:
-        """Find the token of an account that was opened here, or open it."""
+    async def world(self) -> str:
+        """Name the venue's present world; empty where money is real."""
+        return (await self._venue.clock()).world
+
+    async def held(self, trader: StoredTrader) -> tuple[str, ...]:
+        """Tell the coins of which a trader holds a position, as its venue says it.
+
+        Raises:
+            Conflict: that cannot be told, and why.
+        """
+        return await held_coins(self._venue, trader)
+
+    def _values(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Find the values of variables.
+
+        Raises:
+            ConfigError: one is not set.
+        """
+        for name in names:
+            if name not in self._env:
+                raise ConfigError(f"environment variable {name} is not set")
+        return {name: self._env[name] for name in names}
+
+    async def _token(self, spec: TraderSpec) -> tuple[str, SecretStr]:
+        """Find the token of an account that was opened here, or open it; in which world it is."""
         operator = self._operator_token.get_secret_value()
         async with admin_client(self._venue_url, timeout_s=_TIMEOUT_S) as client:
             world = (await _answer(client, "GET", "/clock", kind=ClockState)).world
         path = self._path(world, spec.account_id)
-        if path.is_file():
-            return SecretStr(path.read_text().strip())
+        async with self._opening.setdefault(path, asyncio.Lock()):
+            if path.is_file():
+                return world, SecretStr(path.read_text().strip())
+            return world, SecretStr(await self._opened(spec, path, operator, world))
+
+    async def _opened(self, spec: TraderSpec, path: Path, operator: str, world: str) -> str:
+        """Open an account where that can be done.
+
+        Raises:
+            ConfigError: it cannot: there is no token, and no way to one.
+        """
         if not operator or not world:
             raise ConfigError(
                 f"no token for {spec.trader_id}: name it in TRADER_TOKENS"
                 + ("" if not world else ", or the venue's operator in VENUE_OPERATOR_TOKEN")
             )
-        return SecretStr(await self._open(spec, path, operator))
+        return await self._open(spec, path, operator)
 
     async def _open(self, spec: TraderSpec, path: Path, operator: str) -> str:
         """Open an account and keep its token.
@@ -174,7 +217,7 @@ async def _answer(
         where = shown(str(client.base_url))
         raise UpstreamUnavailable(f"{where} does not answer: {type(error).__name__}") from None
     if reply.is_error:
-        raise (Conflict if reply.status_code == _CONFLICT else SuiteError)(one_line(reply.text))
+        raise fault_of(reply.status_code)(one_line(reply.text))
     return msgspec.json.decode(reply.content, type=kind)
 
 
@@ -182,7 +225,8 @@ def _write(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     draft = path.with_suffix(".new")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.unlink(missing_ok=True)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
         with os.fdopen(handle, "w") as file:

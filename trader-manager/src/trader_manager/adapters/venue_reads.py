@@ -35,20 +35,33 @@ class _FundingRow(msgspec.Struct):
     delta: _FundingDelta
 
 
+class _Candle(msgspec.Struct):
+    t: int
+    o: str
+    h: str
+    l: str  # noqa: E741 - the wire's own name
+    c: str
+
+
 class VenueReadsHttp:
     """A `VenueReads` over HTTP; connects when it is first asked.
 
     Args:
         url: of the venue, or of one world of it.
+
+    Attributes:
+        url: the same.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._opened: ServiceCalls | None = None
         self._clock = msgspec.json.Decoder(ClockState)
+        self._mids = msgspec.json.Decoder(dict[str, str])
         self._state = msgspec.json.Decoder(ClearinghouseState)
         self._fills = msgspec.json.Decoder(tuple[UserFill, ...])
         self._funding = msgspec.json.Decoder(tuple[_FundingRow, ...])
+        self._candles = msgspec.json.Decoder(tuple[_Candle, ...])
         self._ledger = msgspec.json.Decoder(tuple[LedgerRow, ...])
 
     async def close(self) -> None:
@@ -59,6 +72,12 @@ class VenueReadsHttp:
     async def clock(self) -> ClockState:
         """`GET /clock`."""
         return await self._calls.read("GET", "clock", None, self._clock, reason="clock")
+
+    async def mids(self) -> dict[str, str]:
+        """`POST /info` of type `allMids`."""
+        return await self._calls.read(
+            "POST", "info", {"type": "allMids"}, self._mids, reason="allMids"
+        )
 
     async def state(self, user: str) -> ClearinghouseState:
         """`POST /info` of type `clearinghouseState`."""
@@ -93,12 +112,21 @@ class VenueReadsHttp:
         asked = {"type": "userNonFundingLedgerUpdates", "user": user, "endTime": to_ms}
         return await self._pages(asked, from_ms, self._ledger, _encode)
 
+    async def candles(
+        self, coin: str, *, interval: str, from_ms: int, to_ms: int
+    ) -> tuple[tuple[Any, ...], ...]:
+        """`POST /info` of type `candleSnapshot`."""
+        span = {"coin": coin, "interval": interval, "startTime": from_ms, "endTime": to_ms}
+        body = {"type": "candleSnapshot", "req": span}
+        rows = await self._calls.read("POST", "info", body, self._candles, reason="candleSnapshot")
+        return tuple((row.t, row.o, row.h, row.l, row.c) for row in rows)
+
     @property
     def _calls(self) -> ServiceCalls:
         if self._opened is None:
             self._opened = ServiceCalls(
-                step_session(self._url, timeout_s=_TIMEOUT_S, connections=_CONNECTIONS),
-                shown(self._url),
+                step_session(self.url, timeout_s=_TIMEOUT_S, connections=_CONNECTIONS),
+                shown(self.url),
                 name="the venue",
                 hints={},
                 connect_window_s=_WINDOW_S,

@@ -16,12 +16,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
 from suite.addresses import account_address
 from suite.contracts.clock import ClockState
-from suite.errors import BadRequest, Conflict, SuiteError, one_line
+from suite.errors import BadRequest, Conflict, SuiteError, one_line, trouble_of
 from suite.ids import TraderId, WorldId
 from trader_manager.application.account_reader import AccountNews, AccountReader, Recorded
 from trader_manager.application.agents import AgentControl
@@ -30,19 +31,19 @@ from trader_manager.application.ports import BoardReader, RecordReader, RecordSt
 from trader_manager.application.runtime import Sighting
 from trader_manager.application.venue_reads import VenueReads
 from trader_manager.domain.records import (
+    LIVE_WORLD,
     Batch,
     Decision,
     EquitySample,
+    FundingPayment,
     Positions,
     Progress,
     Trade,
 )
 from trader_manager.domain.traders import StoredTrader
 
-Row: TypeAlias = Trade | EquitySample | Decision
+Row: TypeAlias = Trade | FundingPayment | EquitySample | Decision
 
-LIVE_WORLD: Final = WorldId("live")
-"""The world of a venue where market and money are real."""
 VENUE: Final = "the venue"
 STORE: Final = "the store"
 _ROWS_A_SAVE: Final = 2000
@@ -77,12 +78,15 @@ class _Followed:
 
     Attributes:
         trouble: with its account; empty without.
+        opened: it has run, so its account is there. One that is merely asked for might be opened by
+            the asking (a venue with a faucet does), and could not be opened for its trader then.
         silent: why its process tells no decisions.
     """
 
     account_id: str
     account: AccountReader
     decisions: DecisionReader
+    opened: bool
     trouble: str = ""
     silent: str = ""
 
@@ -101,6 +105,10 @@ class _Unsaved:
     positions: dict[TraderId, Positions] = field(default_factory=dict)
 
 
+async def _always() -> bool:
+    return True
+
+
 class Collector:
     """Brings what traders do into the store.
 
@@ -109,12 +117,14 @@ class Collector:
         venue: of all of them.
         agents: their processes.
         look: says where a trader runs at present.
+        supervises: whether this manager is the one that looks after the traders.
         on_trouble: told of what is in trouble and why; again with an empty text when it is not.
         rules: how often and how much.
 
     Attributes:
         troubles: what is in trouble at present, and why.
         refused: rows that the store would not have, and that were let go.
+        took_s: the last round; None before one, and while somebody else collects.
     """
 
     def __init__(
@@ -124,6 +134,7 @@ class Collector:
         venue: VenueReads,
         agents: AgentControl,
         look: Callable[[TraderId], Sighting],
+        supervises: Callable[[], Awaitable[bool]] = _always,
         on_trouble: Callable[[str, str], None] = lambda _name, _why: None,
         rules: CollectingRules | None = None,
     ) -> None:
@@ -131,6 +142,7 @@ class Collector:
         self._venue = venue
         self._agents = agents
         self._look = look
+        self._supervises = supervises
         self._on_trouble = on_trouble
         self._rules = rules or CollectingRules()
         self._world: WorldId | None = None
@@ -138,14 +150,35 @@ class Collector:
         self._followed: dict[TraderId, _Followed] = {}
         self._unsaved = _Unsaved()
         self._round = asyncio.Lock()
+        self._ours = False
         self.troubles: dict[str, str] = {}
         self.refused = 0
+        self.took_s: float | None = None
+
+    def decided(self, trader_id: TraderId) -> int:
+        """Tell the highest number of a decision of a trader that is read; 0 where none is."""
+        followed = self._followed.get(trader_id)
+        return 0 if followed is None else followed.decisions.last
 
     async def run(self) -> None:
-        """Collect until cancelled."""
+        """Collect until cancelled, for as long as this manager supervises."""
         while True:
-            clock = await self.collect()
+            clock = await self.collect() if await self._is_ours() else None
             await asyncio.sleep(pause_s(clock, self._rules))
+
+    async def _is_ours(self) -> bool:
+        """Whether nobody else collects; where the store does not say, it is as it was.
+
+        What waits for the store is let go of once somebody else collects: that one reads it again,
+        and rows of one trader are stored in the order of their time.
+        """
+        with suppress(SuiteError):
+            self._ours = await self._supervises()
+        if not self._ours:
+            self._followed, self._unsaved, self.took_s = {}, _Unsaved(), None
+            for name in list(self.troubles):
+                self._tell(name, "")
+        return self._ours
 
     async def collect(self) -> ClockState | None:
         """Go round once; a round that is under way comes to its end before.
@@ -154,7 +187,11 @@ class Collector:
             The venue's time; None where the venue is away.
         """
         async with self._round:
-            return await self._collect()
+            now_s = asyncio.get_running_loop().time
+            begun_s = now_s()
+            clock = await self._collect()
+            self.took_s = now_s() - begun_s
+            return clock
 
     async def _collect(self) -> ClockState | None:
         clock, trouble = None, ""
@@ -190,7 +227,7 @@ class Collector:
         Returns:
             Why the store does not say; empty when it does.
         """
-        world = WorldId(clock.world) if clock.world else LIVE_WORLD
+        world = world_of(clock)
         if world != self._world:
             self._world, self._followed = world, {}
         try:
@@ -222,19 +259,25 @@ class Collector:
                         await self._recorded(world, name, reached),
                     ),
                     decisions=DecisionReader(world, name, reached.last_decision or 0),
+                    opened=reached != Progress(),
                 )
 
     async def _recorded(self, world: WorldId, name: TraderId, reached: Progress) -> Recorded:
-        if reached.last_trade_ms is None:
-            return Recorded(equity_ms=reached.last_equity_ms)
-        summed = await self._store.get_trader_performance(world, name)
-        newest = await self._store.get_trades(world, name, since_ms=reached.last_trade_ms)
-        return Recorded(
-            fill_ms=reached.last_trade_ms,
-            tids={trade.tid for trade in newest},
-            fees_usd=summed.totals.fees_usd,
+        paid = await self._store.get_funding(world, name)
+        newest_ms = paid[-1].time_ms if paid else 0
+        recorded = Recorded(
             equity_ms=reached.last_equity_ms,
+            funding_ms=newest_ms,
+            coins={row.coin for row in paid if row.time_ms == newest_ms},
+            received_usd=sum((row.received_usd for row in paid), Decimal(0)),
         )
+        if reached.last_trade_ms is not None:
+            summed = await self._store.get_trader_performance(world, name)
+            newest = await self._store.get_trades(world, name, since_ms=reached.last_trade_ms)
+            recorded.fill_ms = reached.last_trade_ms
+            recorded.tids = {trade.tid for trade in newest}
+            recorded.fees_usd = summed.totals.fees_usd
+        return recorded
 
     # what they did
 
@@ -246,6 +289,10 @@ class Collector:
         async def one(name: TraderId, followed: _Followed) -> None:
             if gone.is_set():
                 return
+            if not followed.opened and not self._is_there(name):
+                read[name] = followed
+                return
+            followed.opened = True
             try:
                 followed.trouble = self._take(name, await followed.account.read(self._venue))
             except SuiteError as error:
@@ -254,17 +301,25 @@ class Collector:
                 if error.retryable:
                     gone.set()
                 followed.trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - what it says may be anything
+                followed.trouble = trouble_of(error)
             read[name] = followed
 
-        await _side_by_side(self._followed, one, self._tell)
+        await _side_by_side(self._followed, one)
         # Who was not read is the first in the next round.
         self._followed = {**_without(self._followed, read), **read}
         for name, followed in read.items():
             self._tell(name, followed.troubles)
 
+    def _is_there(self, name: TraderId) -> bool:
+        """Tell whether a trader runs in the present world, so that its account is there."""
+        seen = self._look(name)
+        return seen.actual not in {"absent", "claimable"} and seen.world in {"", self._world}
+
     def _take(self, name: TraderId, news: AccountNews) -> str:
         """Put what is new to what is to be saved; say what is wrong with it."""
         self._unsaved.rows.extend(news.trades)
+        self._unsaved.rows.extend(news.funding)
         if news.sample is not None:
             self._unsaved.rows.append(news.sample)
         if news.positions is not None:
@@ -285,11 +340,13 @@ class Collector:
                     # A process that begins, or ends with its world, is no news.
                     expected = error.retryable or clock.finished
                     followed.silent = "" if expected else str(error)
+                except Exception as error:  # noqa: BLE001 - what it says may be anything
+                    followed.silent = trouble_of(error)
             read[name] = followed
 
         with suppress(TimeoutError):
             async with asyncio.timeout(self._rules.decisions_s):
-                await _side_by_side(self._followed, one, self._tell)
+                await _side_by_side(self._followed, one)
         self._followed = {**_without(self._followed, read), **read}
         for name, followed in read.items():
             self._tell(name, followed.troubles)
@@ -346,19 +403,14 @@ class Collector:
 
 
 async def _side_by_side(
-    followed: Mapping[TraderId, _Followed],
-    do: Callable[[TraderId, _Followed], Awaitable[None]],
-    tell: Callable[[str, str], None],
+    followed: Mapping[TraderId, _Followed], do: Callable[[TraderId, _Followed], Awaitable[None]]
 ) -> None:
-    """Do something with each, a few at a time; a fault with one hinders nobody else."""
+    """Do something with each, a few at a time; what goes wrong with one is told by what is done."""
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(name: TraderId, who: _Followed) -> None:
         async with places:
-            try:
-                await do(name, who)
-            except Exception as error:  # noqa: BLE001 - what a venue or a process says is anybody's
-                tell(name, one_line(f"{type(error).__name__}: {error}"))
+            await do(name, who)
 
     await asyncio.gather(*(one(name, who) for name, who in followed.items()))
 
@@ -367,6 +419,11 @@ def _without(
     followed: Mapping[TraderId, _Followed], read: Mapping[TraderId, _Followed]
 ) -> dict[TraderId, _Followed]:
     return {name: who for name, who in followed.items() if name not in read}
+
+
+def world_of(clock: ClockState) -> WorldId:
+    """Name the world that a venue's time is of."""
+    return WorldId(clock.world) if clock.world else LIVE_WORLD
 
 
 def pause_s(clock: ClockState | None, rules: CollectingRules) -> float:
@@ -389,6 +446,7 @@ def pause_s(clock: ClockState | None, rules: CollectingRules) -> float:
 def _batch(rows: Sequence[Row]) -> Batch:
     return Batch(
         trades=tuple(row for row in rows if isinstance(row, Trade)),
+        funding=tuple(row for row in rows if isinstance(row, FundingPayment)),
         equity=tuple(row for row in rows if isinstance(row, EquitySample)),
         decisions=tuple(row for row in rows if isinstance(row, Decision)),
     )

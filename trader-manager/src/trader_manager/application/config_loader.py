@@ -4,12 +4,12 @@ Three ways of writing are understood, and made one:
 
     {traders: [{trader_id: a, strategy: {kind: hodl}, symbols: [BTC]}]}      traders.yaml
     {a: {strategy: {kind: hodl}, symbols: [BTC]}, b: {...}}                  TRADERS_CONFIG
-    {a: {llm_model: m, api_key: "${KEY}", symbol: BTC}}                      flat entries of either
+    {a: {llm_model: m, api_key: "${KEY}", symbol: BTC}}     entries of either without `strategy: {}`
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +19,14 @@ from suite.contracts.trader import (
     TradersFile,
     TradersFileError,
     TraderSpec,
+    is_secret,
     near,
     parse_traders,
+    variables_in,
 )
+from trader_manager.application.claims import REPLICAS
 from trader_manager.domain.reserved import is_reserved, refusal
 
-_SECRETS: Final = re.compile(r"(^|_)(api_key|secret|private_key|password|passphrase|token)$")
 _OF_MODEL: Final = {"llm_model": "model", "api_key": "api_key", "base_url": "base_url"}
 """Parameters of a language model as flat keys of an entry."""
 _UNSET: Final = re.compile(r"(.*): environment variable (\w+) is not set")
@@ -40,11 +42,20 @@ class FleetConfig:
         traders: those that are in order.
         written: each of them as it was written, in the one form; secrets are still names.
         problems: what is wrong with the others, and with the whole.
+        places: of each problem the number of its entry; None where it is of the whole.
+        named: ids of all entries, wrong ones too; None where one has none, so that it is not known
+            whom it means.
+        runtimes: where those shall run that say so themselves, by `runtime`.
+        refused: those that are not in order, in the one form as far as they could be read.
     """
 
     traders: tuple[TraderSpec, ...]
     written: Mapping[str, Mapping[str, Any]]
     problems: tuple[str, ...]
+    places: tuple[int | None, ...]
+    named: frozenset[str] | None
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[Any, ...] = ()
 
 
 class ConfigLoader:
@@ -57,25 +68,46 @@ class ConfigLoader:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = {name: value for name, value in env.items() if not is_reserved(name)}
 
-    def load(self, document: Any) -> FleetConfig:
-        """Take those that are in order; one that is not keeps nobody else from running."""
-        entries = _entries(document)
-        problems = [*_plain_secrets(entries), *_names_of_baselines(entries)]
-        wrong: set[int | None] = {index for index, _ in problems}
-        told = [*_unknown_keys(document), *(text for _, text in problems)]
+    def load(self, document: Any, *, claimed: bool = False) -> FleetConfig:
+        """Take those that are in order; one that is not keeps nobody else from running.
+
+        Args:
+            document: what somebody wrote down.
+            claimed: whoever claims the traders has the values of `${NAME}`, as with those that say
+                so by their `runtime`.
+        """
+        if (shape := _shape(document)) is not None:
+            return FleetConfig(
+                traders=(), written={}, problems=(shape,), places=(None,), named=None
+            )
+        entries, runtimes = _without_runtimes(_entries(document))
+        elsewhere = [entry for entry in entries if claimed or _is_claimed(entry, runtimes)]
+        env = {**_stand_ins(elsewhere), **self._env}
+        told: list[tuple[int | None, str]] = [
+            *((None, text) for text in _unknown_keys(document)),
+            *_plain_secrets(entries),
+            *_names_of_baselines(entries),
+        ]
+        wrong = {index for index, _ in told} - {None}
         try:
-            parse_traders({"traders": entries}, self._env, check=problems_of)
+            parse_traders({"traders": entries}, env, check=problems_of)
         except TradersFileError as error:
-            told += map(_without_reserved, error.problems)
+            texts = map(_without_reserved, error.problems)
+            told += zip(error.entries, texts, strict=True)
             wrong |= set(error.entries)
         good = [entry for index, entry in enumerate(entries) if index not in wrong]
         traders: tuple[TraderSpec, ...] = ()
         if good and None not in wrong:
-            traders = parse_traders({"traders": good}, self._env, check=problems_of).traders
+            traders = parse_traders({"traders": good}, env, check=problems_of).traders
+        problems = {text: place for place, text in reversed(told)}
         return FleetConfig(
             traders=traders,
             written={entry["trader_id"]: entry for entry in good},
-            problems=tuple(dict.fromkeys(told)),
+            problems=tuple(reversed(problems)),
+            places=tuple(reversed(problems.values())),
+            named=_named(entries),
+            runtimes=runtimes,
+            refused=tuple(entry for index, entry in enumerate(entries) if index in wrong),
         )
 
     def validate_config(self, document: Any) -> tuple[str, ...]:
@@ -83,9 +115,48 @@ class ConfigLoader:
         return self.load(document).problems
 
 
+def _shape(document: Any) -> str | None:
+    """Say what is wrong with a document that is in none of the forms."""
+    match document:
+        case list():
+            return "the top level is a list: write the key `traders:` above it"
+        case dict() if "traders" not in document and _looks_like_one(document):
+            name = document.get("trader_id")
+            name = name if isinstance(name, str) and name else "anna"
+            return (
+                "the top level is one entry, without a list or a name around it: write it as "
+                f"`{name}: {{...}}`, or as the first of a list under the key `traders:`"
+            )
+        case _:
+            return None
+
+
+def _looks_like_one(document: Mapping[Any, Any]) -> bool:
+    """Whether a mapping is an entry itself: it has keys of one, and no value is an entry."""
+    keys = {"trader_id", "strategy", "symbols", "symbol", "llm_model"}
+    return not keys.isdisjoint(document) and not any(
+        isinstance(value, dict) and not keys.isdisjoint(value) for value in document.values()
+    )
+
+
+def _is_claimed(entry: Any, runtimes: Mapping[str, str]) -> bool:
+    return isinstance(entry, dict) and runtimes.get(str(entry.get("trader_id"))) == REPLICAS
+
+
+def _stand_ins(entries: Sequence[Any]) -> dict[str, str]:
+    """Make values for variables that somebody else has; none for the suite's own."""
+    return {name: name for name in variables_in(list(entries)) if not is_reserved(name)}
+
+
 def schema() -> dict[str, Any]:
-    """Describe `traders.yaml` as a JSON schema."""
-    return msgspec.json.schema(TradersFile)
+    """Describe `traders.yaml` as a JSON schema, with what the manager alone takes from it."""
+    found = msgspec.json.schema(TradersFile)
+    del found["$defs"]["TradersFile"]["properties"]["traders"]["minItems"]  # a fleet of nobody
+    found["$defs"]["TraderSpec"]["properties"]["runtime"] = {
+        "type": "string",
+        "description": "where it runs; where TRADER_MANAGER_RUNTIME says, when not given",
+    }
+    return found
 
 
 def _entries(document: Any) -> list[Any]:
@@ -100,6 +171,29 @@ def _entries(document: Any) -> list[Any]:
         _unflattened({"trader_id": name, **entry}) if isinstance(entry, dict) else entry
         for name, entry in named.items()
     ]
+
+
+def _without_runtimes(entries: Sequence[Any]) -> tuple[list[Any], dict[str, str]]:
+    """Take out where traders shall run: that is the manager's business, and no other's."""
+    runtimes = {
+        str(entry.get("trader_id")): entry["runtime"]
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("runtime"), str)
+    }
+    rest = [
+        {key: value for key, value in entry.items() if key != "runtime"}
+        if isinstance(entry, dict) and isinstance(entry.get("runtime"), str)
+        else entry
+        for entry in entries
+    ]
+    return rest, runtimes
+
+
+def _named(entries: Sequence[Any]) -> frozenset[str] | None:
+    """Tell the ids of all entries; None where one has none."""
+    ids = [entry.get("trader_id") if isinstance(entry, dict) else None for entry in entries]
+    named = frozenset(name for name in ids if isinstance(name, str) and name)
+    return named if len(named) == len(set(ids)) else None
 
 
 def _unflattened(entry: Any) -> Any:
@@ -154,7 +248,7 @@ def _plain_secrets(entries: Sequence[Any]) -> Iterator[tuple[int, str]]:
     for index, entry in enumerate(entries):
         name = entry.get("trader_id", index) if isinstance(entry, dict) else index
         for place, value in _texts(entry, ""):
-            if _SECRETS.search(place.rpartition(".")[2]) and value and "${" not in value:
+            if is_secret(place.rpartition(".")[2]) and value and "${" not in value:
                 yield (
                     index,
                     (

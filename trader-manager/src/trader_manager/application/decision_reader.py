@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from suite.errors import UpstreamRefused
 from suite.ids import TraderId, WorldId
-from trader_manager.application.agents import AgentControl
+from trader_manager.application.agents import AgentControl, Decided
 from trader_manager.application.runtime import Sighting
-from trader_manager.domain.records import Decision
+from trader_manager.domain.records import LIVE_WORLD, Decision
 
 _PAGE: Final = 500
 """Read at one time; a long backlog takes several, oldest first."""
@@ -28,13 +28,11 @@ class DecisionReader:
 
     Attributes:
         last: the same, with what was read.
-        missing: how many its journal did not have any more.
         trouble: why nothing can be read; empty when it can.
     """
 
     def __init__(self, world: WorldId, trader_id: TraderId, last: int) -> None:
         self.last = last
-        self.missing = 0
         self.trouble = ""
         self._world = world
         self._trader_id = trader_id
@@ -45,7 +43,8 @@ class DecisionReader:
         Raises:
             SuiteError: its process does not answer.
         """
-        told = await agents.decisions(self._trader_id, sighting, limit=_PAGE)
+        decided = await agents.decisions(self._trader_id, sighting, limit=_PAGE)
+        told = decided.rows if self._is_of(decided) else ()
         newest = _number(told[0]) if told else 0
         self.trouble = ""
         if not told:
@@ -56,18 +55,39 @@ class DecisionReader:
             )
             return ()
         if len(told) == _PAGE and _number(told[-1]) > self.last + 1:
-            before = self.last + _PAGE + 1
-            told = await agents.decisions(self._trader_id, sighting, limit=_PAGE, before=before)
+            told = await self._oldest(agents, sighting, told)
         return tuple(self._take(told, newest))
+
+    async def _oldest(
+        self, agents: AgentControl, sighting: Sighting, newest: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Read the page that follows the last one, where the newest page is a later one."""
+
+        async def page(before: int) -> Sequence[Mapping[str, Any]]:
+            told = await agents.decisions(self._trader_id, sighting, limit=_PAGE, before=before)
+            return [row for row in told.rows if self._is_of(told) and _number(row) > self.last]
+
+        found = await page(self.last + _PAGE + 1)
+        if found:
+            return found
+        found = newest  # numbers were left out, as many as there may be: sought from the end
+        while earlier := await page(_number(found[-1])):
+            found = earlier
+        return found
+
+    def _is_of(self, told: Decided) -> bool:
+        """Tell whether decisions are of the world that is collected.
+
+        A process tells those of its last run until it has begun in a new world.
+        """
+        return (told.world or LIVE_WORLD) == self._world
 
     def _take(self, told: Sequence[Mapping[str, Any]], newest: int) -> list[Decision]:
         """Take a page of them in, newest first as it is told."""
         rows = {number: row for row in reversed(told) if (number := _number(row)) > self.last}
         if newest in rows and rows[newest].get("results") is None:
             del rows[newest]
-        reached = max(rows, default=min(self.last + _PAGE, newest - 1))
-        self.missing += reached - self.last - len(rows)
-        self.last = reached
+        self.last = max(rows, default=max(self.last, newest - 1))
         return [
             Decision(
                 world=self._world,

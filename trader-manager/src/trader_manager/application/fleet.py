@@ -1,35 +1,35 @@
 """The fleet: traders added, changed, removed, started, stopped and looked at by their ids."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from suite.contracts.leaderboard import LeaderboardRow
 from suite.contracts.trader import near
-from suite.errors import BadRequest, Conflict, NotFound, SuiteError
+from suite.errors import (
+    BadRequest,
+    Conflict,
+    NotFound,
+    SuiteError,
+    UpstreamRefused,
+    UpstreamTimeout,
+    trouble_of,
+)
 from suite.ids import AccountId, TraderId
 from trader_manager.application.agents import AgentControl, Command
+from trader_manager.application.board import Board, Compared
+from trader_manager.application.claims import REPLICAS
 from trader_manager.application.config_loader import ConfigLoader
 from trader_manager.application.held import held_coins
 from trader_manager.application.ports import Store
-from trader_manager.application.runtime import Sighting
+from trader_manager.application.runtime import Ending, Sighting
 from trader_manager.application.supervisor import Condition, Supervisor
+from trader_manager.application.trader import Trader
 from trader_manager.application.venue_reads import VenueReads
+from trader_manager.domain.records import Moment
 from trader_manager.domain.traders import DesiredState, StoredTrader, WantedTrader
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraderView:
-    """One trader: what is wanted, what is seen, and what it says.
-
-    Attributes:
-        status: of its process; None where that does not answer, which is unknown and not nothing.
-    """
-
-    trader: StoredTrader
-    condition: Condition
-    status: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class Outcome:
     Attributes:
         done: traders that took it.
         refused: those that did not, and why.
-        problems: what is wrong in a document, each with its place.
+        unknown: those that may have taken it or not: they were told, and did not answer.
     """
 
     done: tuple[str, ...]
     refused: Mapping[str, str]
-    problems: tuple[str, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
 
 class TraderManager:
@@ -56,7 +56,12 @@ class TraderManager:
         agents: control of running traders.
         loader: judges what somebody wrote down.
         venue: says which positions there are.
+        board: says who does how well.
         runtime: where traders run that name none.
+        runtimes: names of all there are.
+
+    Attributes:
+        written_in: names the traders file that says how a trader is; empty where none does.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class TraderManager:
         agents: AgentControl,
         loader: ConfigLoader,
         venue: VenueReads,
+        board: Board,
         runtime: str,
+        runtimes: Collection[str],
     ) -> None:
         self._store = store
         self._supervisor = supervisor
@@ -75,25 +82,34 @@ class TraderManager:
         self._loader = loader
         self._venue = venue
         self._runtime = runtime
+        self._runtimes = runtimes
+        self.written_in: Callable[[StoredTrader], str] = lambda _: ""
+        self.board = board
 
     # what is wanted
 
     async def add_trader(
-        self, entry: Mapping[str, Any], *, runtime: str = "", start: bool = True
+        self,
+        entry: Mapping[str, Any],
+        *,
+        runtime: str = "",
+        start: bool = True,
+        origin: str = "",
     ) -> StoredTrader:
         """Take a trader in.
 
         Args:
             entry: of `traders.yaml`, in any way of writing; secrets as `${NAME}`.
-            runtime: where it shall run.
+            runtime: where it shall run, where its entry does not say.
             start: at once.
+            origin: the traders file that it is from; empty where it is from none.
 
         Raises:
             BadRequest: something in the entry is wrong; all of it is told.
             Conflict: its id or its account is taken.
         """
         desired = DesiredState.RUNNING if start else DesiredState.STOPPED
-        wanted = self._wanted(entry, runtime, desired)
+        wanted = replace(self._wanted(entry, runtime or self._runtime, desired), origin=origin)
         with suppress(NotFound):
             await self._store.get_trader(wanted.trader_id)
             raise Conflict(f"there is a trader {wanted.trader_id} already")
@@ -101,28 +117,43 @@ class TraderManager:
         self._supervisor.wake()
         return added
 
-    async def change_trader(self, entry: Mapping[str, Any], *, generation: int) -> StoredTrader:
+    async def change_trader(
+        self,
+        entry: Mapping[str, Any],
+        *,
+        generation: int,
+        runtime: str = "",
+        origin: str = "",
+        back: bool = False,
+    ) -> StoredTrader:
         """Give a trader another configuration; one that runs begins anew with it.
 
         Args:
             entry: as it shall be.
             generation: that the change was made from.
+            runtime: where it shall run from now on, where its entry does not say; where it does at
+                present, when not given.
+            origin: the traders file that says so; empty where it is a person.
+            back: it was leaving, and is in its file again: it shall run.
 
         Raises:
             BadRequest: something in the entry is wrong.
-            Conflict: it was changed meanwhile, its account is taken, or nobody would look after a
-                position that it holds, or may hold.
+            Conflict: it was changed meanwhile, its account is taken, nobody would look after a
+                position that it holds, or may hold, or a traders file says how it is.
             NotFound: there is no such trader.
         """
-        wanted = self._wanted(entry, "", DesiredState.STOPPED)
-        before = await self._get(wanted.trader_id)
+        before = await self._get(str(entry.get("trader_id", "")))
+        if not origin and (where := self.written_in(before)):
+            raise Conflict(f"{before.trader_id} is as {where} says: change its entry there")
+        claimed = (runtime or before.runtime) == REPLICAS
+        wanted = self._wanted(entry, runtime, DesiredState.STOPPED, claimed=claimed)
         await self._check_kept(before, wanted)
-        wanted = WantedTrader(
-            trader_id=before.trader_id,
-            spec=wanted.spec,
-            account_id=wanted.account_id,
-            desired=before.desired,
-            runtime=before.runtime,
+        wanted = replace(
+            wanted,
+            desired=DesiredState.RUNNING if back else before.desired,
+            runtime=wanted.runtime or before.runtime,
+            origin=before.origin,
+            leaving=before.leaving and not back,
         )
         changed = await self._store.save_trader(wanted, generation=generation)
         self._supervisor.wake()
@@ -137,38 +168,46 @@ class TraderManager:
 
         Raises:
             NotFound: there is none.
-            Conflict: it holds a position, or that is not known: nobody would look after it.
+            Conflict: it holds a position, or that is not known: nobody would look after it; or an
+                agent has claimed it, and may trade for as long as its lease lasts.
         """
         trader = await self._get(trader_id)
         if not force and (held := await held_coins(self._venue, trader)):
-            raise Conflict(f"{trader_id} holds {', '.join(held)}: flatten it first")
+            stopped = trader.desired is DesiredState.STOPPED
+            first = f"; it is stopped: POST /traders/{trader_id}/start before" if stopped else ""
+            raise Conflict(f"{trader_id} holds {', '.join(held)}: flatten it first{first}")
         await self._store.remove_trader(TraderId(trader_id))
         self._supervisor.wake()
 
-    async def load(self, document: Any) -> Outcome:
-        """Take in all traders of a document; those that are there and differ are changed.
+    async def dismiss(self, trader: StoredTrader) -> None:
+        """Bring one a step nearer to its removal that is in its file no more: first it ends.
 
-        One that is wrong keeps nobody else out.
+        Raises:
+            Ending: it is ending yet.
+            Conflict: it holds a position, or that is not known.
         """
-        config = self._loader.load(document)
-        done: list[str] = []
-        refused: dict[str, str] = {}
-        known = {one.trader_id: one for one in await self._store.list_traders()}
-        for spec in config.traders:
-            before = known.get(TraderId(spec.trader_id))
-            entry = config.written[spec.trader_id]
-            try:
-                if before is None:
-                    await self.add_trader(entry)
-                else:
-                    await self.change_trader(entry, generation=before.generation)
-                done.append(spec.trader_id)
-            except SuiteError as error:
-                refused[spec.trader_id] = str(error)
-        return Outcome(done=tuple(done), refused=refused, problems=config.problems)
+        name = trader.trader_id
+        if not trader.leaving or trader.desired is DesiredState.RUNNING:
+            if trader.leaving and (held := await held_coins(self._venue, trader)):
+                raise Conflict(
+                    f"{name} is in the file no more and was started again: it holds "
+                    f"{', '.join(held)}; flatten it, and it ends"
+                )
+            wanted = _wish(trader, desired=DesiredState.STOPPED, leaving=True)
+            await self._store.save_trader(wanted, generation=trader.generation)
+            self._supervisor.wake()
+            raise Ending(f"{name} is in the file no more: it is being stopped")
+        condition = self._supervisor.conditions.get(name)
+        known = condition is not None and condition.trader.generation == trader.generation
+        if condition is None or not known or condition.sighting.actual in {"running", "failed"}:
+            raise Ending(f"{name} is in the file no more: it is being stopped")
+        try:
+            await self.remove_trader(name)
+        except Conflict as error:
+            raise Conflict(f"{name} is in the file no more and is stopped; {error}") from None
 
     async def start(self, trader_id: str) -> StoredTrader:
-        """Want a trader to run.
+        """Want a trader to run; one that has failed, or waits after crashes, begins anew at once.
 
         Raises:
             NotFound: there is none.
@@ -186,7 +225,7 @@ class TraderManager:
         return await self._want(trader_id, DesiredState.STOPPED)
 
     async def start_all(self) -> Outcome:
-        """Want all to run."""
+        """Want all to run, as `start` does with one."""
         return await self._want_all(DesiredState.RUNNING)
 
     async def stop_all(self) -> Outcome:
@@ -195,7 +234,7 @@ class TraderManager:
 
     # what is so
 
-    async def get_trader(self, trader_id: str) -> TraderView:
+    async def get_trader(self, trader_id: str) -> Trader:
         """Look at one.
 
         Raises:
@@ -203,10 +242,26 @@ class TraderManager:
         """
         return await self._view(await self._get(trader_id))
 
-    async def list_traders(self) -> tuple[TraderView, ...]:
+    async def list_traders(self) -> tuple[Trader, ...]:
         """Look at all, side by side: one that does not answer holds up nobody."""
         traders = await self._store.list_traders()
         return tuple(await asyncio.gather(*(self._view(trader) for trader in traders)))
+
+    async def compare_performance(
+        self,
+        *,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        trader_ids: Sequence[str] | None = None,
+    ) -> Compared:
+        """Compare traders as `Board.compare_performance` does."""
+        return await self.board.compare_performance(
+            since_ms=since_ms, until_ms=until_ms, trader_ids=trader_ids
+        )
+
+    async def get_best_performer(self) -> tuple[Moment, LeaderboardRow | None]:
+        """Find the first competitor of the leaderboard; None where nobody is ranked."""
+        return await self.board.get_best_performer()
 
     async def decisions(
         self, trader_id: str, *, limit: int = 50, before: int | None = None
@@ -219,7 +274,8 @@ class TraderManager:
         """
         view = await self._get(trader_id)
         sighting = self._condition(view).sighting
-        return await self._agents.decisions(trader_id, sighting, limit=limit, before=before)
+        told = await self._agents.decisions(trader_id, sighting, limit=limit, before=before)
+        return told.rows
 
     async def run_once(self, trader_id: str | None = None, *, reason: str = "") -> Outcome:
         """Wake one, or all that run, and let them decide now."""
@@ -230,10 +286,16 @@ class TraderManager:
 
         Raises:
             NotFound: there is no trader of that id.
+            Conflict: the one that was named is stopped.
+            UpstreamTimeout: the one that was named may have taken it or not.
             SuiteError: the one that was named refused.
         """
         if trader_id is not None:
-            traders: tuple[StoredTrader, ...] = (await self._get(trader_id),)
+            trader = await self._get(trader_id)
+            stopped = trader.desired is DesiredState.STOPPED
+            if stopped and not self._condition(trader).sighting.control_url:
+                raise Conflict(f"{trader_id} is stopped: POST /traders/{trader_id}/start first")
+            traders: tuple[StoredTrader, ...] = (trader,)
         else:
             traders = tuple(
                 trader
@@ -249,32 +311,48 @@ class TraderManager:
             ),
             return_exceptions=True,
         )
-        refused: dict[str, SuiteError] = {}
+        troubles: dict[str, SuiteError] = {}
         for trader, answer in zip(traders, answers, strict=True):
             if isinstance(answer, SuiteError):
-                refused[trader.trader_id] = answer
+                troubles[trader.trader_id] = answer
+            elif isinstance(answer, Exception):  # of one that answers as nobody expects
+                troubles[trader.trader_id] = UpstreamRefused(trouble_of(answer))
             elif isinstance(answer, BaseException):
                 raise answer
-        if trader_id is not None and refused:
-            raise refused[trader_id]
-        done = tuple(one.trader_id for one in traders if one.trader_id not in refused)
-        return Outcome(done=done, refused={name: str(why) for name, why in refused.items()})
+        if trader_id is not None and troubles:
+            raise troubles[trader_id]
+        unknown = {n: str(why) for n, why in troubles.items() if isinstance(why, UpstreamTimeout)}
+        return Outcome(
+            done=tuple(one.trader_id for one in traders if one.trader_id not in troubles),
+            refused={n: str(why) for n, why in troubles.items() if n not in unknown},
+            unknown=unknown,
+        )
 
     # parts
 
     def _wanted(
-        self, entry: Mapping[str, Any], runtime: str, desired: DesiredState
+        self,
+        entry: Mapping[str, Any],
+        runtime: str,
+        desired: DesiredState,
+        *,
+        claimed: bool = False,
     ) -> WantedTrader:
-        config = self._loader.load({"traders": [dict(entry)]})
+        claimed = claimed or runtime == REPLICAS
+        config = self._loader.load({"traders": [dict(entry)]}, claimed=claimed)
         if config.problems:
             raise BadRequest("; ".join(config.problems))
         (spec,) = config.traders
+        place = config.runtimes.get(spec.trader_id, runtime)
+        if place and place not in self._runtimes:
+            known = ", ".join(self._runtimes)
+            raise BadRequest(f"there is no runtime {place[:40]!r} here; there are {known}")
         return WantedTrader(
             trader_id=TraderId(spec.trader_id),
             spec=config.written[spec.trader_id],
             account_id=AccountId(spec.account_id),
             desired=desired,
-            runtime=runtime or self._runtime,
+            runtime=place,
         )
 
     async def _check_kept(self, before: StoredTrader, wanted: WantedTrader) -> None:
@@ -286,13 +364,16 @@ class TraderManager:
         moves = wanted.account_id != before.account_id
         if not moves and wanted.spec.get("symbols") == before.spec.get("symbols"):
             return
-        (spec,) = self._loader.load({"traders": [dict(wanted.spec)]}).traders
+        claimed = before.runtime == REPLICAS
+        (spec,) = self._loader.load({"traders": [dict(wanted.spec)]}, claimed=claimed).traders
         kept = () if moves else spec.symbols
         left = [coin for coin in await held_coins(self._venue, before) if coin not in kept]
         if left:
             raise Conflict(f"{before.trader_id} holds {', '.join(left)}: flatten it first")
 
     async def _get(self, trader_id: str) -> StoredTrader:
+        if not trader_id.isprintable():  # no database takes all of them
+            raise NotFound(f"there is no trader {trader_id[:64]!r}")
         try:
             return await self._store.get_trader(TraderId(trader_id))
         except NotFound:
@@ -302,29 +383,57 @@ class TraderManager:
 
     async def _want(self, trader_id: str, desired: DesiredState) -> StoredTrader:
         trader = await self._get(trader_id)
-        if trader.desired is desired:
+        fallen = desired is DesiredState.RUNNING and self._has_fallen(trader)
+        if trader.desired is desired and not fallen:
             seen = self._condition(trader).sighting.actual
-            raise Conflict(f"{trader_id} is {desired} already ({seen})")
+            to = "to run" if desired is DesiredState.RUNNING else "to be stopped"
+            raise Conflict(f"{trader_id} is {to} already, and seen {seen}")
+        if fallen:  # it begins anew, as one that is stopped and started
+            await self._store.set_desired([trader.trader_id], DesiredState.STOPPED)
         (wanted,) = await self._store.set_desired([trader.trader_id], desired)
         self._supervisor.wake()
         return wanted
 
     async def _want_all(self, desired: DesiredState) -> Outcome:
-        traders = [one.trader_id for one in await self._store.list_traders()]
+        known = await self._store.list_traders()
+        traders = [one.trader_id for one in known]
+        if desired is DesiredState.RUNNING:
+            fallen = [one.trader_id for one in known if self._has_fallen(one)]
+            if fallen:
+                await self._store.set_desired(fallen, DesiredState.STOPPED)
         wanted = await self._store.set_desired(traders, desired) if traders else ()
         self._supervisor.wake()
         return Outcome(done=tuple(one.trader_id for one in wanted), refused={})
 
-    async def _view(self, trader: StoredTrader) -> TraderView:
+    def _has_fallen(self, trader: StoredTrader) -> bool:
+        """Tell whether a trader that shall run, as it is wanted at present, was seen not to."""
+        condition = self._supervisor.conditions.get(trader.trader_id)
+        if condition is None or condition.trader.generation != trader.generation:
+            return False
+        return condition.sighting.actual in {"failed", "crashed"}
+
+    async def _view(self, trader: StoredTrader) -> Trader:
         condition = self._condition(trader)
         status: Mapping[str, Any] | None = None
         if condition.sighting.control_url:
             try:
                 status = await self._agents.status(trader.trader_id, condition.sighting)
-            except SuiteError:
+            except Exception:  # noqa: BLE001 - one that answers as nobody expects hides nobody
                 status = None
-        return TraderView(trader=trader, condition=condition, status=status)
+        return Trader(
+            trader=trader,
+            condition=condition,
+            status=status,
+            agents=self._agents,
+            board=self.board,
+        )
 
     def _condition(self, trader: StoredTrader) -> Condition:
         known = self._supervisor.conditions.get(trader.trader_id)
         return known or Condition(trader=trader, sighting=Sighting(actual="absent"))
+
+
+def _wish(trader: StoredTrader, **changed: Any) -> WantedTrader:
+    """Say what is wanted of a trader at present, some of it changed."""
+    kept = {one.name: getattr(trader, one.name) for one in fields(WantedTrader)}
+    return WantedTrader(**kept | changed)

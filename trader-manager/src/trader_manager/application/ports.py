@@ -5,7 +5,7 @@ the same call may be repeated: whatever was stored the first time is found and l
 `UpstreamTimeout` (the same, it answers too slowly) or `StorageError` (it refuses).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from suite.ids import TraderId, WorldId
@@ -13,8 +13,11 @@ from trader_manager.domain.records import (
     Batch,
     Decision,
     EquitySeries,
+    FundingPayment,
+    News,
     Positions,
     Progress,
+    Reached,
     Trade,
     TraderPerformance,
 )
@@ -71,13 +74,14 @@ class TraderStore(Protocol):
         ...
 
     async def remove_trader(self, trader_id: TraderId) -> StoredTrader:
-        """Forget a trader and end its lease; its records stay, its account is free.
+        """Forget a trader that nobody holds; its records stay, its account is free.
 
         Returns:
             The trader; also where it was removed before.
 
         Raises:
             NotFound: there never was one.
+            Conflict: somebody holds it, and may trade until that lease has run out.
         """
         ...
 
@@ -92,6 +96,7 @@ class LeaseStore(Protocol):
         ttl_ms: int,
         trader_id: TraderId | None = None,
         runtime: str | None = None,
+        passed_over: Collection[str] = (),
     ) -> Claim | None:
         """Take a trader that should run and that nobody holds; no two callers get the same one.
 
@@ -100,20 +105,28 @@ class LeaseStore(Protocol):
             ttl_ms: how long the lease lasts without being renewed.
             trader_id: which one; any free one when not given.
             runtime: only of this runtime.
+            passed_over: none of these.
 
         Returns:
             None when no such trader is free.
         """
         ...
 
-    async def renew_lease(self, lease: Lease, *, ttl_ms: int) -> Claim:
-        """Keep a lease, also one that ran out while nobody took the trader.
+    async def renew_lease(self, lease: Lease, *, ttl_ms: int, runtime: str | None = None) -> Claim:
+        """Keep a lease, also one that ran out while nobody took a trader that still shall run.
+
+        Args:
+            lease: by trader, holder and fence.
+            ttl_ms: how long it lasts from now on.
+            runtime: one that ran out is kept only where the trader is of this runtime yet.
 
         Returns:
             The lease, and the trader as wanted at present: it may have changed, or shall stop.
 
         Raises:
-            LeaseLost: somebody else has it, or the trader was removed.
+            LeaseLost: somebody else has it, or may: it ran out, and the trader shall stop or has
+                moved.
+            NotFound: the trader was removed, so nobody has it.
         """
         ...
 
@@ -177,6 +190,17 @@ class RecordReader(Protocol):
         """Read fills by time and `tid`; `since_ms` is included, `until_ms` is not."""
         ...
 
+    async def get_funding(
+        self,
+        world: WorldId,
+        trader_id: TraderId,
+        *,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> tuple[FundingPayment, ...]:
+        """Read funding payments by time and coin; `since_ms` is included, `until_ms` is not."""
+        ...
+
     async def get_positions(self, world: WorldId) -> Mapping[TraderId, Positions]:
         """Read the latest positions of all traders of a world."""
         ...
@@ -212,6 +236,17 @@ class BoardReader(Protocol):
         """Read the samples of all traders, or of one.
 
         `since_ms` is included, `until_ms` is not.
+        """
+        ...
+
+    async def read_on(
+        self, world: WorldId, after: Mapping[TraderId, Reached]
+    ) -> Mapping[TraderId, News]:
+        """Read all traders of a world on from where they were read, as of one moment.
+
+        Args:
+            world: of them.
+            after: how far they were read; those that are not among them are read as a whole.
         """
         ...
 

@@ -14,13 +14,22 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from suite.clock import Clock
-from suite.errors import ConfigError, StorageError, SuiteError, one_line
+from suite.errors import ConfigError, SuiteError, one_line, trouble_of
 from suite.ids import RunId, TraderId
+from trader_manager.application.access import Access
 from trader_manager.application.agents import AgentControl
+from trader_manager.application.claims import REPLICAS
 from trader_manager.application.ports import CrashStore, TraderStore
-from trader_manager.application.runtime import Launch, Runtime, Sighting
-from trader_manager.domain.lifecycle import CRASH_WINDOW_MS, Seen, Step, Wanted, next_step
-from trader_manager.domain.traders import Crash, StoredTrader
+from trader_manager.application.runtime import Ending, Launch, Runtime, Sighting, seen_as
+from trader_manager.domain.lifecycle import (
+    CRASH_WINDOW_MS,
+    Seen,
+    Step,
+    Wanted,
+    is_crash_loop,
+    next_step,
+)
+from trader_manager.domain.traders import Crash, DesiredState, StoredTrader
 
 _LOOK_S: Final = 1.0
 _AWAY_S: Final = 2.0
@@ -28,20 +37,9 @@ _AWAY_S: Final = 2.0
 _STATUS_MS: Final = 5_000
 """Between two questions to a process how its trader is."""
 _STATUS_S: Final = 2.0
+_WORLD_MS: Final = 2_000
+"""Between two questions to the venue which world it has."""
 _ANOTHER: Final = "another manager supervises the traders of this database; end one of the two"
-
-
-class Access(Protocol):
-    """The way to the venue."""
-
-    async def launch(self, trader: StoredTrader) -> Launch:
-        """Say what a trader is started with, its token included.
-
-        Raises:
-            SuiteError: it cannot be started as it is written: a secret is not set, its account is
-                not there.
-        """
-        ...
 
 
 class SupervisedStore(TraderStore, CrashStore, Protocol):
@@ -65,7 +63,8 @@ class Condition:
         sighting: what is seen of it.
         step: what is being done about the difference.
         waits_ms: how long that has to wait, after crashes in a row.
-        problem: why it cannot be done; empty when it can.
+        problem: why it cannot be done, or not yet; empty when it can.
+        ending: nothing is wrong: it is being ended in order.
     """
 
     trader: StoredTrader
@@ -73,6 +72,7 @@ class Condition:
     step: Step = "none"
     waits_ms: int = 0
     problem: str = ""
+    ending: bool = False
 
 
 class Supervisor:
@@ -106,6 +106,7 @@ class Supervisor:
         self._access = access
         self._agents = agents
         self._rows: dict[TraderId, tuple[int, int, Mapping[str, Any]]] = {}
+        self._world, self._world_asked_ms = "", 0
         self._wall = wall
         self._on_change = on_change
         self._on_trouble = on_trouble
@@ -118,6 +119,18 @@ class Supervisor:
     def wake(self) -> None:
         """Look at once: something else is wanted."""
         self._asked.set()
+
+    def sighting(self, trader_id: TraderId) -> Sighting:
+        """Tell what was last seen of a trader."""
+        condition = self.conditions.get(trader_id)
+        return Sighting(actual="absent") if condition is None else condition.sighting
+
+    def has_settled(self, trader: StoredTrader) -> bool:
+        """Tell whether a trader, as it is wanted at present, was seen to run nowhere else."""
+        seen = self.conditions.get(trader.trader_id)
+        if seen is None or seen.trader.generation != trader.generation:
+            return False
+        return not seen.problem  # one that cannot be ended elsewhere has one
 
     async def run(self) -> None:
         """Supervise until cancelled; what is being done then is done to its end."""
@@ -143,24 +156,60 @@ class Supervisor:
                 self._say(_ANOTHER)
                 return
             stored = await self._store.list_traders(with_removed=True)
-            strays, strangers = await self._strays(stored)
         except SuiteError as error:
             self._say(str(error))  # traders run on; what is wanted is not known just now
             return
-        self._say(_unknown(strangers))
+        busy = set(self._working)  # what is seen of those may be over when it is read
+        seen = await self._look_all()
+        await self._see_world(seen)
+        strays, strangers = self._strays(stored, seen)
+        silent = [f"runtime {place}: {why}" for place, why in seen.items() if isinstance(why, str)]
+        self._say("; ".join(filter(None, (*silent, _unknown(strangers)))))
         wanted = {one.trader_id: one for one in stored if one.removed_ms is None}
         for name in {**wanted, **strays, **self.conditions}:
-            if name not in self._working:
-                work = self._do(name, wanted.get(name), strays.get(name, ()))
-                self._working[name] = asyncio.create_task(work)
+            trader = wanted.get(name)
+            found = seen.get(trader.runtime, {}) if trader is not None else {}
+            if name in busy or isinstance(found, str):
+                continue
+            sighting = found.get(name, Sighting(actual="absent"))
+            if trader is not None and silent and sighting.actual in {"absent", "claimable"}:
+                continue  # it may yet be where nobody can look
+            work = self._do(name, trader, sighting, strays.get(name, ()))
+            self._working[name] = asyncio.create_task(work)
 
-    async def _strays(
-        self, stored: Iterable[StoredTrader]
+    async def _look_all(self) -> Mapping[str, Mapping[str, Sighting] | str]:
+        """See who is where; why that cannot be seen, where it cannot."""
+        seen: dict[str, Mapping[str, Sighting] | str] = {}
+        for place, runtime in self._runtimes.items():
+            try:
+                seen[place] = await runtime.look_all()
+            except Exception as error:  # noqa: BLE001 - a runtime is anybody's code
+                seen[place] = trouble_of(error)
+        return seen
+
+    async def _see_world(self, seen: Mapping[str, Mapping[str, Sighting] | str]) -> None:
+        """Find out which world the venue has, where traders are of one; unknown while it is away.
+
+        A simulated venue that was restarted has another one, where they have no accounts yet.
+        """
+        found = (one for of in seen.values() if not isinstance(of, str) for one in of.values())
+        asked_ms = self._wall.now_ms() - self._world_asked_ms
+        if 0 <= asked_ms < _WORLD_MS or not any(one.world for one in found):
+            return
+        self._world = ""
+        with suppress(SuiteError, TimeoutError):
+            async with asyncio.timeout(_STATUS_S):
+                self._world = await self._access.world()
+        self._world_asked_ms = self._wall.now_ms()
+
+    def _strays(
+        self, stored: Iterable[StoredTrader], seen: Mapping[str, Mapping[str, Sighting] | str]
     ) -> tuple[Mapping[TraderId, list[Runtime]], list[TraderId]]:
         """Find who is where it is not wanted.
 
         Args:
             stored: all traders, those that were removed among them.
+            seen: who is where.
 
         Returns:
             The places to end each in that was removed, or moved to another runtime; and those that
@@ -169,56 +218,62 @@ class Supervisor:
         places = {one.trader_id: one.runtime if one.removed_ms is None else "" for one in stored}
         strays: dict[TraderId, list[Runtime]] = {}
         strangers: list[TraderId] = []
-        for place, runtime in self._runtimes.items():
-            try:
-                known = await runtime.known()
-            except OSError as error:
-                raise StorageError(f"runtime {place}: {error}") from None
-            for name in map(TraderId, known):
+        for place, found in seen.items():
+            for name in map(TraderId, () if isinstance(found, str) else found):
                 if name not in places:
                     strangers.append(name)
                 elif places[name] != place:
-                    strays.setdefault(name, []).append(runtime)
+                    strays.setdefault(name, []).append(self._runtimes[place])
         return strays, strangers
 
     async def _do(
-        self, name: TraderId, trader: StoredTrader | None, strays: Iterable[Runtime]
+        self,
+        name: TraderId,
+        trader: StoredTrader | None,
+        sighting: Sighting,
+        strays: Iterable[Runtime],
     ) -> None:
         """Work on one trader; whatever goes wrong there is told, and nobody else's business."""
         try:
             for runtime in strays:  # before it begins elsewhere: never in two places at once
+                if trader is None or trader.desired is DesiredState.STOPPED:
+                    await self._let_leave(name, await runtime.look(name))
                 await runtime.stop(name)
                 await runtime.forget(name)
             if trader is None:
                 self.conditions.pop(name, None)
                 self._rows.pop(name, None)
             else:
-                await self._attend(trader)
+                await self._attend(trader, sighting)
         except Exception as error:  # noqa: BLE001 - a runtime is anybody's code
-            kind = "" if isinstance(error, SuiteError) else f"{type(error).__name__}: "
-            self._cannot(name, trader, one_line(f"{kind}{error}"))
+            self._cannot(name, trader, trouble_of(error), ending=isinstance(error, Ending))
         finally:
             self._working.pop(name, None)
 
-    def _cannot(self, name: TraderId, trader: StoredTrader | None, problem: str) -> None:
-        """Tell why something cannot be done with a trader."""
+    def _cannot(
+        self, name: TraderId, trader: StoredTrader | None, problem: str, *, ending: bool
+    ) -> None:
+        """Tell why something cannot be done with a trader, or not yet."""
         before = self.conditions.get(name)
         if before is None and trader is not None:
             before = Condition(trader=trader, sighting=Sighting(actual="absent"))
+        if before is None and ending:
+            return
         if before is None:
             self._say(f"{name}, which is not wanted any more, cannot be ended: {problem}")
         else:
-            self._note(replace(before, problem=problem))
+            self._note(replace(before, problem=problem, ending=ending))
 
-    async def _attend(self, trader: StoredTrader) -> None:
+    async def _attend(self, trader: StoredTrader, sighting: Sighting) -> None:
         runtime = self._runtime(trader)
-        sighting = await self._as_it_says(trader, await runtime.look(trader.trader_id))
+        sighting = await self._as_it_says(trader, sighting)
         wanted = Wanted(desired=trader.desired, generation=trader.generation)
         seen = Seen(
             actual=sighting.actual,
             generation=sighting.generation,
             crashes_ms=await self._crashes(trader, sighting),
             lasting=sighting.lasting,
+            outlived=bool(sighting.world and self._world) and sighting.world != self._world,
         )
         step, waits_ms = next_step(wanted, seen, now_ms=self._wall.now_ms())
         before = self.conditions.get(trader.trader_id)
@@ -229,29 +284,65 @@ class Supervisor:
                 step=step,
                 waits_ms=waits_ms,
                 problem=before.problem if before is not None and step != "none" else "",
+                ending=before is not None and before.ending and step != "none",
             )
         )
         if step == "none" or waits_ms:
             return
-        launch = None if step == "stop" else await self._access.launch(trader)
+        # Whoever claims a trader has its secrets, and hears of the change by itself.
+        begins = step != "stop" and trader.runtime != REPLICAS
+        launch = await self._launch(trader, seen.crashes_ms) if begins else None
         # One that cannot begin anew, for want of a secret or of its venue, goes on as it is.
+        if step == "stop":
+            await self._let_leave(trader.trader_id, sighting)
         if step in {"stop", "restart"}:
             await runtime.stop(trader.trader_id)
         if launch is not None:
             await runtime.start(launch)
         self._note(Condition(trader=trader, sighting=await runtime.look(trader.trader_id)))
 
+    async def _launch(self, trader: StoredTrader, crashes_ms: Sequence[int]) -> Launch:
+        """Say what a trader is started with: PAUSED where it has a position amid many crashes.
+
+        So is one that is leaving, as its file has it no more.
+
+        Whether it has one is asked of the venue; where that is not known, it has.
+
+        Raises:
+            SuiteError: it cannot be started as it is written.
+        """
+        launch = await self._access.launch(trader)
+        if trader.leaving:  # a person has started it, to have it flattened
+            return replace(launch, paused="its entry is in the traders file no more")
+        if not is_crash_loop(crashes_ms, now_ms=self._wall.now_ms()):
+            return launch
+        try:
+            held = await self._access.held(trader)
+        except SuiteError as unknown:
+            why = one_line(str(unknown))
+        else:
+            if not held:
+                return launch
+            why = f"it holds {', '.join(held)}"
+        count, minutes = len(crashes_ms), CRASH_WINDOW_MS // 60_000
+        return replace(launch, paused=f"{count} crashes within {minutes} minutes, and {why}")
+
+    async def _let_leave(self, name: TraderId, sighting: Sighting) -> None:
+        """Say to one that does not come back that it leaves its venue's time with its end.
+
+        A lockstep world would wait for it otherwise. One that is silent is ended all the same.
+        """
+        if sighting.control_url:
+            with suppress(SuiteError, TimeoutError):
+                async with asyncio.timeout(_STATUS_S):
+                    await self._agents.leave(name, sighting)
+
     async def _as_it_says(self, trader: StoredTrader, sighting: Sighting) -> Sighting:
         """Ask a process what its trader does: it stays where that has failed for good."""
-        if sighting.actual != "running" or not sighting.control_url:
+        asked = sighting.row is not None
+        if asked or sighting.actual != "running" or not sighting.control_url:
             return sighting
-        row = await self._row(trader.trader_id, sighting)
-        if row.get("state") == "ended":
-            return replace(sighting, actual="ended")
-        if row.get("state") != "failed":
-            return sighting
-        reason, lasting = str(row.get("error", "")), bool(row.get("lasting"))
-        return replace(sighting, actual="failed", reason=one_line(reason), lasting=lasting)
+        return seen_as(await self._row(trader.trader_id, sighting), sighting)
 
     async def _row(self, name: TraderId, sighting: Sighting) -> Mapping[str, Any]:
         """Read what a process says of its trader, not at each look; nothing where it is silent."""

@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 from trader_manager.domain.traders import DesiredState
 
-Actual = Literal["absent", "running", "ended", "crashed", "failed"]
+Actual = Literal["absent", "running", "ended", "crashed", "failed", "claimable"]
 """What is seen of a trader: `ended` came to its end in order, as did its world; the process of one
-that `failed` is there, and does nothing any more."""
+that `failed` is there, and does nothing any more; one that is `claimable` is started by nobody
+here, but by whoever claims it."""
 Step = Literal["start", "restart", "stop", "none"]
 
 CRASHES_MAX: Final = 3
@@ -45,12 +46,14 @@ class Seen:
         generation: of the configuration that it was started with; 0 where it was not.
         crashes_ms: when crashes of late were seen, the present one included, epoch ms, rising.
         lasting: why it failed stays until a person has changed something.
+        outlived: it was started for a world that its venue has no more.
     """
 
     actual: Actual
     generation: int = 0
     crashes_ms: tuple[int, ...] = ()
     lasting: bool = False
+    outlived: bool = False
 
 
 def next_step(wanted: Wanted, seen: Seen, *, now_ms: int) -> tuple[Step, int]:
@@ -64,9 +67,11 @@ def next_step(wanted: Wanted, seen: Seen, *, now_ms: int) -> tuple[Step, int]:
     Returns:
         The step, and how long it has to wait yet, ms; 0 for at once.
     """
+    if seen.actual == "claimable":
+        return "none", 0
     if wanted.desired is DesiredState.STOPPED:
         return ("stop", 0) if seen.actual in {"running", "failed"} else ("none", 0)
-    changed = seen.generation != wanted.generation
+    changed = seen.generation != wanted.generation or seen.outlived
     if seen.actual in {"running", "failed"} and changed:
         return "restart", 0
     if seen.actual == "running" or (seen.actual == "failed" and seen.lasting):
@@ -74,7 +79,7 @@ def next_step(wanted: Wanted, seen: Seen, *, now_ms: int) -> tuple[Step, int]:
     if seen.actual == "ended" and not changed:
         return "none", 0
     step: Step = "restart" if seen.actual == "failed" else "start"
-    return step, delay_ms(seen.crashes_ms, now_ms=now_ms)
+    return step, 0 if changed else delay_ms(seen.crashes_ms, now_ms=now_ms)
 
 
 def delay_ms(crashes_ms: Sequence[int], *, now_ms: int) -> int:
@@ -84,7 +89,17 @@ def delay_ms(crashes_ms: Sequence[int], *, now_ms: int) -> int:
         crashes_ms: epoch ms, rising.
         now_ms: epoch ms.
     """
-    recent = [at_ms for at_ms in crashes_ms if now_ms - at_ms < CRASH_WINDOW_MS]
-    if len(recent) <= CRASHES_MAX:
+    if not is_crash_loop(crashes_ms, now_ms=now_ms):
         return 0
-    return max(0, recent[-1] + CRASH_DELAY_MS - now_ms)
+    return max(0, crashes_ms[-1] + CRASH_DELAY_MS - now_ms)
+
+
+def is_crash_loop(crashes_ms: Sequence[int], *, now_ms: int) -> bool:
+    """Whether there were more crashes of late than are answered at once.
+
+    Args:
+        crashes_ms: epoch ms, rising.
+        now_ms: epoch ms.
+    """
+    recent = [at_ms for at_ms in crashes_ms if now_ms - at_ms < CRASH_WINDOW_MS]
+    return len(recent) > CRASHES_MAX

@@ -4,14 +4,33 @@ A world is the identity of the venue's world or run that a row belongs to; its t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from suite.bars import I64
 from suite.enums import Side
 from suite.fixed import Usd
 from suite.ids import Cloid, Oid, TraderId, WorldId
+
+LIVE_WORLD: Final = WorldId("live")
+"""The world of a venue where market and money are real."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """As of when something is told.
+
+    Attributes:
+        now_ms: the venue's time.
+        trouble: why that is no later; empty where it is the present.
+    """
+
+    world: WorldId
+    now_ms: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +63,22 @@ class Trade:
     is_taker: bool
     direction: str
     cloid: Cloid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPayment:
+    """One funding payment; known by world, trader, time and coin.
+
+    Attributes:
+        time_ms: of the payment, the venue's time.
+        received_usd: negative when paid.
+    """
+
+    world: WorldId
+    trader_id: TraderId
+    time_ms: int
+    coin: str
+    received_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +127,7 @@ class EquitySample:
         equity_usd: cash and unrealized PnL.
         net_deposits_usd: paid in less taken out since the account began, its opening included.
         fees_usd: paid since then; a rebate lowers it.
-        funding_usd: paid since then; negative when received.
+        funding_usd: received since then; negative when paid, as the venue writes it.
         llm_cost_usd: bill of the models since then; no part of equity.
         notional_usd: sum of abs(size) x mark over its positions.
         llm_tokens: prompt and reply since then.
@@ -132,6 +167,7 @@ class Batch:
     """Rows that are stored together or not at all; of one trader where a lease is shown."""
 
     trades: tuple[Trade, ...] = ()
+    funding: tuple[FundingPayment, ...] = ()
     equity: tuple[EquitySample, ...] = ()
     decisions: tuple[Decision, ...] = ()
     positions: tuple[Positions, ...] = ()
@@ -205,3 +241,35 @@ class EquitySeries:
     llm_cost_usd: I64
     notional_usd: I64
     llm_tokens: I64
+
+
+def _no_samples() -> EquitySeries:
+    nothing = np.zeros(0, dtype=np.int64)
+    return EquitySeries(**{field.name: nothing for field in fields(EquitySeries)})
+
+
+EMPTY_SERIES: Final = _no_samples()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How far the records of a trader were read: the latest times, -1 before any."""
+
+    equity_ms: int = -1
+    trade_ms: int = -1
+    funding_ms: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class News:
+    """Records of a trader from where they were read.
+
+    Attributes:
+        series: samples after the last one that was read.
+        trades, funding: by time; those of the last time that was read are among them, as more of
+            them may have come.
+    """
+
+    series: EquitySeries
+    trades: tuple[Trade, ...]
+    funding: tuple[FundingPayment, ...]

@@ -5,16 +5,30 @@ that trader, where a plugin reads them: what opens the database or the venue mus
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from suite.errors import ConfigError
 
 _RESERVED: Final = re.compile(
-    r"DATABASE_URL|PG[A-Z]+|(.*_)?OPERATOR_TOKEN|TRADER_TOKENS?"
+    r"DATABASE_URL|PG[A-Z]+|(.*_)?OPERATOR_TOKEN|TRADER_TOKENS?|TRADERS_CONFIG|MANAGER_TOKEN(_FILE)?"
     r"|(POSTGRES|CCXT|DATA_COLLECTOR|HYPERLIQUID_EXCHANGE|PORTFOLIO_SERVICE|STRATEGY_AGENT"
     r"|TRADER_MANAGER|VIRTUAL_EXCHANGE)_.*",
     re.IGNORECASE,  # settings are read in any case
 )
+_PASSED_ON: Final = re.compile(
+    r"STRATEGY_AGENT_(?!(HOST|PORT|STATE_DIR|HOSTS_PLUGINS|CONTROL_TOKEN|CONTROL_URL)$).*",
+    re.IGNORECASE,
+)
+
+
+def agent_settings(env: Mapping[str, str]) -> dict[str, str]:
+    """Find the settings that all agents take over: none is a secret, nor says where one agent is.
+
+    Args:
+        env: environment of this process.
+    """
+    return {name: value for name, value in env.items() if _PASSED_ON.fullmatch(name)}
 
 
 def is_reserved(name: str) -> bool:

@@ -26,6 +26,8 @@ class WantedTrader:
         account_id: the account it trades on, of which there is one among all not removed.
         desired: whether it should run.
         runtime: name of the runtime that runs it.
+        origin: the traders file that brought it; empty where somebody added it by the API.
+        leaving: it is in that file no more: stopped, and removed once it is flat.
     """
 
     trader_id: TraderId
@@ -33,6 +35,8 @@ class WantedTrader:
     account_id: AccountId
     desired: DesiredState
     runtime: str
+    origin: str = ""
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,8 @@ class Lease:
     Attributes:
         trader_id: whose.
         holder: who has it: one process of an agent.
-        fence: rises with every claim, release and removal; a lower one writes nothing.
+        fence: rises with every claim, release and removal, and where a trader moves whose lease
+            ran out; a lower one writes nothing.
         expires_ms: by the database's clock, epoch ms; from then on others may claim the trader.
     """
 

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from suite.errors import BadRequest, one_line
 from suite.service.tokens import ADMIN, Grant, require
 from trader_manager.application.agents import Command
 from trader_manager.application.config_loader import schema
-from trader_manager.application.fleet import Outcome, TraderManager, TraderView
+from trader_manager.application.fleet import Outcome, TraderManager
 from trader_manager.application.supervisor import Supervisor
+from trader_manager.application.trader import Trader
 from trader_manager.domain.traders import StoredTrader
 
 OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
@@ -53,14 +55,20 @@ class Told(_Body):
     reason: Reason = ""
 
 
-def make_router(manager: TraderManager, supervisor: Supervisor) -> APIRouter:
-    """Make the routes; what a trader is and does may be seen by the operator only."""
+def make_router(manager: TraderManager, supervisor: Supervisor, venue_url: str) -> APIRouter:
+    """Make the routes; what a trader is and does may be seen by the operator only.
+
+    Args:
+        manager: of all traders.
+        supervisor: brings them to what is wanted.
+        venue_url: where they trade.
+    """
     router = APIRouter(dependencies=[Depends(require(ADMIN))])
 
     @router.get("/traders", summary="All traders: what is wanted, what is seen, what they say")
     async def list_traders() -> dict[str, Any]:
         traders = [_shown(view) for view in await manager.list_traders()]
-        return {"traders": traders, "trouble": supervisor.trouble}
+        return {"traders": traders, "trouble": supervisor.trouble, "venue": venue_url}
 
     @router.post("/traders", status_code=201, summary="Take a trader in, and start it")
     async def add(body: NewTrader) -> dict[str, Any]:
@@ -72,6 +80,12 @@ def make_router(manager: TraderManager, supervisor: Supervisor) -> APIRouter:
 
     @router.put("/traders/{trader_id}", summary="Give a trader another configuration")
     async def change(trader_id: str, body: ChangedTrader) -> dict[str, Any]:
+        named = body.entry.get("trader_id", trader_id)
+        if named != trader_id:
+            raise BadRequest(
+                f"entry.trader_id is {one_line(str(named))[:64]!r}, and the route's {trader_id!r}: "
+                "a trader keeps its id; take one of another id in by POST /traders"
+            )
         entry = {**body.entry, "trader_id": trader_id}
         return _wanted(await manager.change_trader(entry, generation=body.generation))
 
@@ -86,8 +100,10 @@ def make_router(manager: TraderManager, supervisor: Supervisor) -> APIRouter:
     @router.get("/traders/{trader_id}/decisions", summary="Decisions, newest first")
     async def decisions(
         trader_id: str,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        before: Annotated[int | None, Query(ge=1)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 50,
+        before: Annotated[
+            int | None, Query(ge=1, description="those of a lower number only")
+        ] = None,
     ) -> dict[str, Any]:
         found = await manager.decisions(trader_id, limit=limit, before=before)
         return {"decisions": list(found)}
@@ -155,7 +171,7 @@ def _wanted(trader: StoredTrader) -> dict[str, Any]:
     }
 
 
-def _shown(view: TraderView) -> dict[str, Any]:
+def _shown(view: Trader) -> dict[str, Any]:
     sighting = view.condition.sighting
     return {
         **_wanted(view.trader),
@@ -165,10 +181,17 @@ def _shown(view: TraderView) -> dict[str, Any]:
         "problem": view.condition.problem,
         "reason": sighting.reason,
         "pid": sighting.pid,
+        "since_ms": sighting.started_ms,
+        "holder": sighting.holder,
+        "lease_age_ms": sighting.lease_age_ms,
         "control_url": sighting.control_url,
         "status": view.status,
     }
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {"done": list(outcome.done), "refused": dict(outcome.refused)}
+    return {
+        "done": list(outcome.done),
+        "refused": dict(outcome.refused),
+        "unknown": dict(outcome.unknown),
+    }

@@ -23,11 +23,39 @@ def load_plugins(traders: Iterable[TraderSpec]) -> dict[str, StrategyKind]:
     """
     kinds: dict[str, StrategyKind] = {}
     for spec in traders:
-        name = spec.strategy.kind
-        if name.startswith(PLUGIN) and name not in kinds:
-            try:
-                kinds[name] = kind_of(load_class(name.removeprefix(PLUGIN)))
-            except ConfigError as error:
-                place = f"traders[{spec.trader_id}].strategy.kind"
-                raise ConfigError(f"{place}: {error}") from None
+        if spec.strategy.kind not in kinds:
+            kinds |= _load(spec.trader_id, spec.strategy.kind)
     return kinds
+
+
+def try_plugins(named: Iterable[tuple[str, str]]) -> tuple[dict[str, StrategyKind], list[str]]:
+    """Load the plugins of traders.
+
+    Args:
+        named: trader ids with the kinds of their strategies; others than plugins are passed over.
+
+    Returns:
+        Those that load, by their whole name, and what is wrong with the others.
+    """
+    plugins: dict[str, StrategyKind] = {}
+    problems: list[str] = []
+    for trader_id, kind in named:
+        try:
+            plugins |= _load(trader_id, kind)
+        except ConfigError as error:
+            problems.append(str(error))
+    return plugins, problems
+
+
+def _load(trader_id: str, kind: str) -> dict[str, StrategyKind]:
+    """Import one strategy; nothing where it is no plugin.
+
+    Raises:
+        ConfigError: it cannot be imported, or is no strategy; names the trader.
+    """
+    if not kind.startswith(PLUGIN):
+        return {}
+    try:
+        return {kind: kind_of(load_class(kind.removeprefix(PLUGIN)))}
+    except ConfigError as error:
+        raise ConfigError(f"traders[{trader_id}].strategy.kind: {error}") from None

@@ -1,7 +1,10 @@
 """Backtests in this process: the same traders' loop, the same barrier, no wire between them."""
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,7 +13,7 @@ from strategy_core import registry
 from strategy_core.asking import BUDGETS, DecisionBudgets, TimedStrategy
 from strategy_core.building import StrategyKind
 from strategy_core.deciding import DecideRequest
-from strategy_core.journal import TraderResult
+from strategy_core.journal import RunStart, TraderResult
 from strategy_core.loop import Answer, Trading, trade
 from strategy_core.port import instruments_of
 from strategy_core.turns import Turn
@@ -25,7 +28,9 @@ from suite.errors import BadRequest, ConfigError, Conflict, Overrun
 from suite.ids import AccountId
 from suite.moments import parse_moment
 from virtual_exchange.application.clock.participant import Ticket
+from virtual_exchange.application.keeping import KEEP_NOTHING, Ask, Keeper
 from virtual_exchange.application.market.disguise import masked_traders
+from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.ports import MarketSource
 from virtual_exchange.application.session import (
     Session,
@@ -38,6 +43,8 @@ from virtual_exchange.domain.record import RunRecord
 Progress = Callable[[float], None]
 """Told the share of the run that is done, 0 to 1."""
 
+_COLLECTED_EVERY = 50_000
+"""New objects after which those that refer to each other in a circle are looked for."""
 _ORDER_FIELDS = tuple(field.name for field in msgspec.structs.fields(PlaceOrder))
 
 
@@ -47,8 +54,9 @@ class _Runner:
 
     spec: TraderSpec
     account: int
-    strategy: TimedStrategy
+    ask: Ask
     loop: Trading
+    keeper: Keeper
     ticket: Ticket | None = None
 
 
@@ -56,11 +64,12 @@ def run_backtest(
     request: WorldRequest,
     traders: tuple[TraderSpec, ...],
     *,
-    source: MarketSource,
+    source: MarketSource | Markets,
     clock: Clock,
     progress: Progress,
     plugins: Mapping[str, StrategyKind] | None = None,
     budgets: DecisionBudgets = BUDGETS,
+    keeper: Keeper = KEEP_NOTHING,
 ) -> RunRecord:
     """Run traders against a world of their own until its end.
 
@@ -70,14 +79,16 @@ def run_backtest(
     Args:
         request: the world; `world_request` makes one.
         traders: with an account each.
-        source: of the market.
+        source: of the market; `Markets` where runs share them.
         clock: wall time.
         progress: told now and then.
         plugins: imported strategies, by their whole name.
         budgets: of a decision.
+        keeper: keeps what traders say and decide; by itself nothing is.
 
     Raises:
-        SuiteError: the world cannot be built, or a trader's configuration is wrong.
+        SuiteError: the world cannot be built, a trader's configuration is wrong, or what shall be
+            kept cannot be.
     """
     session = open_session(request, source=source, clock=clock)
     session.strategies = strategies_of(traders)
@@ -97,30 +108,58 @@ def run_backtest(
                 ) from None
             account = session.world.by_id[AccountId(spec.account_id)].index
             needs = strategy.needs
-            loop = trade(spec, needs, instruments=instruments)
+            start = RunStart(trader_id=spec.trader_id, kind=spec.strategy.kind, venue="backtest")
+            keeper.write(spec, "run", start)
+            record = partial(keeper.write, spec, "decision")
+            loop = trade(spec, needs, instruments=instruments, record=record)
             budget_s = budgets.slow_s if needs.slow else budgets.quick_s
             timed = TimedStrategy(strategy, budget_s=budget_s, deadline=deadlines.limit)
-            runners.append(_Runner(spec, account, timed, loop))
+            ask = keeper.asking(spec, strategy, timed.decide)
+            runners.append(_Runner(spec, account, ask, loop, keeper))
         for runner in runners:
             first = next(runner.loop)
             if not isinstance(first, JoinRequest):
                 raise Conflict(f"{runner.spec.trader_id} did not begin with a join")
             _turn(session, runner, session.barrier.join(runner.account, first.want))
-        _drive(session, runners, progress)
+        with _seldom_collecting():
+            _drive(session, runners, progress)
     return session.record()
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Search for cycles seldom: turns leave hardly any, and each makes thousands of objects."""
+    usual = gc.get_threshold()
+    gc.set_threshold(max(usual[0], _COLLECTED_EVERY), *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _drive(session: Session, runners: list[_Runner], progress: Progress) -> None:
     """Move time, and let everyone who wakes decide, until all have ended."""
     progress(0.0)
-    while running := [runner for runner in runners if runner.ticket is not None]:
-        while session.barrier.move():
-            if any(runner.ticket is not None and runner.ticket.done for runner in running):
-                break
+    woken: list[int] = []
+
+    def sleep(place: int) -> bool:
+        ticket = runners[place].ticket
+        if ticket is not None:
+            ticket.on_done(partial(woken.append, place))
+        return ticket is not None
+
+    asleep = sum(map(sleep, range(len(runners))))
+    while asleep:
+        while not woken and session.barrier.move():
+            pass
         progress(session.world.done)
-        for runner in running:
-            if runner.ticket is not None and runner.ticket.done:
-                _turn(session, runner, runner.ticket.result())
+        due = sorted(woken)
+        woken.clear()
+        for place in due:
+            ticket = runners[place].ticket
+            if ticket is not None:
+                _turn(session, runners[place], ticket.result())
+                asleep -= not sleep(place)
     session.world.play(session.world.end_bar)
     progress(1.0)
 
@@ -130,10 +169,11 @@ def _turn(session: Session, runner: _Runner, reply: WaitReply) -> None:
     answer: Answer = Turn(reply=reply)
     try:
         while isinstance(request := runner.loop.send(answer), DecideRequest):
-            answer = runner.strategy.decide(request.observation)
+            answer = runner.ask(request.observation)
     except StopIteration as end:
         result: TraderResult = end.value
         runner.ticket = None
+        runner.keeper.write(runner.spec, "result", result)
         session.leave(runner.account, result.guards)
         return
     if isinstance(request, JoinRequest):

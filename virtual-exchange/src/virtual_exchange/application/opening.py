@@ -1,6 +1,7 @@
 """Opening accounts: those that a world begins with, and those that come later."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from suite.addresses import account_address
 from suite.contracts.trader import BALANCE_MAX_USD
@@ -53,27 +54,42 @@ def open_accounts(
 ) -> tuple[Account, ...]:
     """Open accounts in a world that goes on, all or none of them; nobody else notices.
 
+    An account that is there because a read has named its address, and that nobody has used, is
+    the one that is opened: its name and its money are those that are wanted.
+
     Raises:
         BadRequest: one cannot be as it is wanted.
         Conflict: one is there already, there is no room, or the world has finished.
     """
     first = len(world.accounts)
     accounts = accounts_of(wanted, first=first)
+    given = {one.address for one in accounts if identity.is_unused(one.address)}
     for account, one in zip(accounts, wanted, strict=True):
         if account.account_id in world.by_id:
             raise Conflict(f"there is an account {account.account_id} already")
         for address in (account.address, *(text.lower() for text in one.agents)):
             known = identity.agents.find(address, identity.now_ms)
-            if address in world.by_address or known is not None:
+            if (address in world.by_address and address not in given) or known is not None:
                 raise Conflict(f"address {address} of {account.account_id} is known already")
     if world.finished:
         raise Conflict("the world has finished")
-    if first + len(accounts) > world.capacity:
-        raise Conflict(f"this world has room for {world.capacity} accounts, and has {first}")
-    for account in accounts:
+    if first + len(accounts) - len(given) > world.capacity:
+        raise world.full()
+    opened = tuple(_open(world, account, given=account.address in given) for account in accounts)
+    for account, one in zip(opened, wanted, strict=True):
+        know_agents(identity, (one,), first=account.index)
+    return opened
+
+
+def _open(world: World, account: Account, *, given: bool) -> Account:
+    """Open one, or give one that is there its name; say at which index it is."""
+    if given:
+        account = replace(account, index=world.by_address[account.address].index)
+        world.rename_account(account)
+    else:
+        account = replace(account, index=len(world.accounts))
         world.open_account(account)
-    know_agents(identity, wanted, first=first)
-    return accounts
+    return account
 
 
 def _account(index: int, wanted: AccountRequest) -> Account:

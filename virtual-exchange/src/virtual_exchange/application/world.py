@@ -41,6 +41,8 @@ from virtual_exchange.domain.record import (
 DEFAULT_NAME: Final = "default"
 """What the default world is called where a path, a report or a log names worlds."""
 _NOTHING: frozenset[int] = frozenset()
+_CANDLES_MAX, _CANDLES_OF_ALL = 5000, 60_000
+"""Candles of a coin, and of all, that a report keeps to draw."""
 
 
 class Registrar(Protocol):
@@ -160,7 +162,7 @@ class World:
             Conflict: there is no room for one more.
         """
         if len(self.accounts) == self.capacity:
-            raise Conflict(f"this world has room for {self.capacity} accounts, and has them")
+            raise self.full()
         check(account.index == len(self.accounts), "accounts are numbered as they come")
         self.accounts.append(account)
         self.books.append(AccountBook(account, self.market.mask))
@@ -168,6 +170,30 @@ class World:
         self.by_address[account.address] = account
         if balance := account.initial_balance_usd:
             check(self.move_money(account.index, balance, "deposit"), "an account holds its money")
+
+    def full(self) -> Conflict:
+        """Say that there is no room for one more account, and what to do about it."""
+        return Conflict(
+            f"this world has room for {self.capacity} accounts, and has {len(self.accounts)}: "
+            "begin one with more, by its option capacity (serve --option capacity=1000)"
+        )
+
+    def rename_account(self, account: Account) -> None:
+        """Give an account that the faucet opened, and nobody used, to who opens it by name.
+
+        Args:
+            account: as it shall be, at the index of the one that it was.
+        """
+        before, book = self.accounts[account.index], self.books[account.index]
+        more = account.initial_balance_usd - before.initial_balance_usd
+        check(not more or self._deposit(account.index, more), "it has the faucet's money yet")
+        self.accounts[account.index] = book.account = account
+        book.ledger.clear()
+        book.moved_usd = Usd(0)
+        self._book_money(account.index, account.initial_balance_usd, "deposit", {})
+        del self.by_id[before.account_id]
+        self.by_id[account.account_id] = account
+        self.by_address[account.address] = account
 
     def move_money(self, account: int, perp_usd: int, kind: LedgerKind, **more: Any) -> bool:
         """Put money into an account's perp wallet, or take it out; say whether that was possible.
@@ -377,7 +403,7 @@ class World:
     def _market_record(self, symbol: int) -> MarketRecord:
         instrument = self.market.instruments[symbol]
         bars = self.market.history[symbol].between(self.from_ms, self.now_ms)
-        candles, _ = resample(bars, HOUR_MS)
+        candles, _ = resample(bars, _candle_ms(self.now_ms - self.from_ms, len(self.symbols)))
 
         def units(prices: F64) -> I64:
             return quantize(prices, instrument.price_decimals)[0]
@@ -434,6 +460,13 @@ def closed_bars(
 def mid_price(world: World, symbol: int) -> Price:
     """Price the present book is built around; the mark where there is no book."""
     return world.engine.print_price(symbol) or world.engine.mark(symbol)
+
+
+def _candle_ms(length_ms: int, coins: int) -> int:
+    """Choose candles as fine as so many of each coin can be kept, and never coarser than hours."""
+    most = max(1, min(_CANDLES_MAX, _CANDLES_OF_ALL // max(1, coins)))
+    fits = (step for step in INTERVAL_MS.values() if length_ms <= step * most)
+    return min(next(fits, HOUR_MS), HOUR_MS)
 
 
 def _next_sample_ms(now_ms: int) -> int:

@@ -74,7 +74,14 @@ _WAIT: Final = {
     "ended": False,
     "results": [_FILLED],
     "fills": [_FILL],
-    "account": {"state": _STATE, "open_orders": [], "net_deposits": "10000.0"},
+    "account": {
+        "equity": "10000.0",
+        "cross_equity": "10000.0",
+        "margin_used": "0.0",
+        "positions": [],
+        "open_orders": [],
+        "net_deposits": "10000.0",
+    },
     "mids": {"BTC": "94000.5"},
     "snapshots": None,
 }

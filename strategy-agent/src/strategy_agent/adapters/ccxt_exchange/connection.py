@@ -24,10 +24,9 @@ from strategy_agent.adapters.ccxt_exchange.values import (
     oid_of,
     order_status,
 )
-from strategy_agent.application.account_events import FundingPayment
+from strategy_agent.application.account_events import FundingPayment, StatePush
 from strategy_agent.application.ports import DurableIntent
 from suite.clock import Clock
-from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import (
     ActionReply,
@@ -86,7 +85,7 @@ class CcxtExchange:
         """Describe the coins in the shape of the venue's `meta`."""
         return self.markets.meta()
 
-    async def fetch_account(self) -> AccountView:
+    async def fetch_account(self) -> StatePush:
         """Ask for orders, positions and balance."""
         return await self.records.fetch_account()
 

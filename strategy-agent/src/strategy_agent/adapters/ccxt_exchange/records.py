@@ -15,9 +15,8 @@ from strategy_agent.adapters.ccxt_exchange.values import (
     open_order,
     text,
 )
-from strategy_agent.application.account_events import FundingPayment
+from strategy_agent.application.account_events import FundingPayment, StatePush
 from suite.clock import Clock
-from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import CancelOrder, ModifyOrder
 from suite.errors import UpstreamRefused, UpstreamTimeout
@@ -54,7 +53,7 @@ class CcxtRecords:
         self._ids: OrderedDict[int, str] = OrderedDict()
         self._triggers: OrderedDict[str, None] = OrderedDict()
 
-    async def fetch_account(self) -> AccountView:
+    async def fetch_account(self) -> StatePush:
         """Ask for orders, positions and balance, one after the other."""
         orders = await self._open_orders()
         positions = await self.calls.read("fetch_positions")
@@ -63,7 +62,7 @@ class CcxtRecords:
         total = (balance.get(self.markets.settle) or {}).get("total")
         self.holdings.take_total(total, equity=True)
         at_ms = int(balance.get("timestamp") or self._wall.now_ms())
-        return AccountView(state=self.holdings.state(at_ms), open_orders=orders)
+        return StatePush(state=self.holdings.state(at_ms), open_orders=orders, server_ms=at_ms)
 
     async def fetch_fills(self, start_ms: int) -> tuple[UserFill, ...]:
         """Ask for the trades since a time; for the latest ones where it is 0."""

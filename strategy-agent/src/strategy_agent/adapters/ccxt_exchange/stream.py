@@ -166,10 +166,9 @@ class CcxtAccountStream:
         self._listener.connected()
         self.reads += 1
         fills = await self._exchange.fetch_fills(0)
-        view = await self._exchange.fetch_account()
-        self._open = {order.oid: order for order in view.open_orders}
-        self._told_ms = view.state.time
-        state = StatePush(state=view.state, open_orders=view.open_orders, server_ms=view.state.time)
+        state = await self._exchange.fetch_account()
+        self._open = {order.oid: order for order in state.open_orders}
+        self._told_ms = state.server_ms
         self._tell(FillsPush(fills=fills, snapshot=True), state)
         self._begun.set()
         while True:

@@ -9,11 +9,16 @@ import numpy as np
 from suite.fixed import Usd
 from suite.ids import TraderId, WorldId
 from suite.service.sql import Row
+from trader_manager.adapters.postgres.layouts import TRADES
+from trader_manager.adapters.postgres.records import payment_of, trade_of
 from trader_manager.adapters.postgres.tables import Tables
 from trader_manager.domain.records import (
+    EMPTY_SERIES,
     EquitySample,
     EquitySeries,
+    News,
     Progress,
+    Reached,
     TraderPerformance,
     TradeTotals,
 )
@@ -75,6 +80,26 @@ FROM (
 """
 
 
+_SAMPLED: Final = """
+WITH RECURSIVE sampled AS (
+    SELECT min(trader_id) AS trader_id FROM equity WHERE world = $1
+    UNION ALL
+    SELECT (SELECT min(e.trader_id) FROM equity e WHERE e.world = $1 AND e.trader_id > s.trader_id)
+    FROM sampled s WHERE s.trader_id IS NOT NULL
+)
+SELECT trader_id FROM sampled WHERE trader_id IS NOT NULL
+"""
+
+
+def _since(table: str, columns: str, order: str, *, comparison: str) -> str:
+    """Write the query for rows of each trader since some time of its own: a look into the index."""
+    return (
+        f"SELECT r.trader_id, {columns} FROM unnest($2::text[], $3::bigint[]) AS w(name, since)"
+        f" CROSS JOIN LATERAL (SELECT * FROM {table} WHERE world = $1 AND trader_id = w.name"
+        f" AND time_ms {comparison} w.since) AS r {order}"
+    )
+
+
 class BoardTables(Tables):
     """Sums and series over the records."""
 
@@ -115,6 +140,46 @@ class BoardTables(Tables):
             )
         return {TraderId(row["trader_id"]): _series_of(row, columns) for row in rows}
 
+    async def read_on(
+        self, world: WorldId, after: Mapping[TraderId, Reached]
+    ) -> Mapping[TraderId, News]:
+        """Read all traders of a world on from where they were read."""
+        columns = ("time_ms", *_MONEY, "llm_tokens")
+        packed = ", ".join(f"array_agg({name} ORDER BY time_ms) AS {name}" for name in columns)
+        trades = ", ".join(f"r.{name}" for name, _ in TRADES.columns if name != "trader_id")
+        async with self._database.transaction() as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            found = [TraderId(row["trader_id"]) for row in await connection.fetch(_SAMPLED, world)]
+            names = sorted({*found, *after})
+            since = [after.get(name, Reached()) for name in names]
+            series = await connection.fetch(
+                _since("equity", packed, "GROUP BY r.trader_id", comparison=">"),
+                *(world, names, [one.equity_ms for one in since]),
+            )
+            filled = await connection.fetch(
+                _since("trader_trades", trades, "ORDER BY r.time_ms, r.tid", comparison=">="),
+                *(world, names, [one.trade_ms for one in since]),
+            )
+            paid = await connection.fetch(
+                _since(
+                    "trader_funding",
+                    "r.time_ms, r.coin, r.received",
+                    "ORDER BY r.time_ms, r.coin",
+                    comparison=">=",
+                ),
+                *(world, names, [one.funding_ms for one in since]),
+            )
+        samples = {TraderId(row["trader_id"]): _series_of(row, columns) for row in series}
+        fills, payments = _grouped(filled), _grouped(paid)
+        return {
+            name: News(
+                series=samples.get(name, EMPTY_SERIES),
+                trades=tuple(map(trade_of, fills.get(name, ()))),
+                funding=tuple(payment_of(row, world) for row in payments.get(name, ())),
+            )
+            for name in names
+        }
+
     async def get_progress(self, world: WorldId) -> Mapping[TraderId, Progress]:
         """Read how far each trader is recorded."""
         async with self._database.transaction() as connection:
@@ -148,6 +213,13 @@ class BoardTables(Tables):
             )
             for name in sorted(totals.keys() | last.keys())
         }
+
+
+def _grouped(rows: Sequence[Row]) -> dict[TraderId, list[Row]]:
+    grouped: dict[TraderId, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(TraderId(row["trader_id"]), []).append(row)
+    return grouped
 
 
 def _by_trader(rows: Sequence[Row]) -> dict[TraderId, Row]:

@@ -1,8 +1,9 @@
 """Who may run which trader."""
 
+from collections.abc import Collection
 from typing import Final
 
-from suite.errors import BadRequest
+from suite.errors import BadRequest, NotFound
 from suite.ids import TraderId
 from suite.service.sql import Connection, Row
 from trader_manager.adapters.postgres.tables import Tables, epoch_ms
@@ -25,13 +26,14 @@ class LeaseTables(Tables):
         ttl_ms: int,
         trader_id: TraderId | None = None,
         runtime: str | None = None,
+        passed_over: Collection[str] = (),
     ) -> Claim | None:
         """Take a trader that should run and that nobody holds."""
         if not holder or ttl_ms <= 0:
             raise BadRequest("a claim names its holder and lasts longer than 0 ms")
         for _ in range(_TRIES):
             async with self._database.transaction() as connection:
-                row = await _candidate(connection, holder, trader_id, runtime)
+                row = await _candidate(connection, holder, trader_id, runtime, passed_over)
                 if row is None:
                     return None
                 # The row is locked; its lease may have been taken since the statement began.
@@ -51,23 +53,31 @@ class LeaseTables(Tables):
                     return Claim(lease=_lease_of(lease), trader=trader_of(row))
         return None
 
-    async def renew_lease(self, lease: Lease, *, ttl_ms: int) -> Claim:
-        """Keep a lease, also one that ran out while nobody took the trader."""
+    async def renew_lease(self, lease: Lease, *, ttl_ms: int, runtime: str | None = None) -> Claim:
+        """Keep a lease; one that ran out where the trader shall still run there."""
         if ttl_ms <= 0:
             raise BadRequest("a lease lasts longer than 0 ms")
         async with self._database.transaction() as connection:
+            # Locked first, as a claim does: what is wanted is not changed meanwhile.
+            row = await connection.fetchrow(
+                f"SELECT {TRADER} FROM traders t WHERE trader_id = $1 FOR SHARE", lease.trader_id
+            )
+            if row is None:  # by another database, maybe
+                raise _lost(lease)
+            if row["removed_ms"] is not None:
+                raise NotFound(f"there is no trader {lease.trader_id} any more")
+            shall_run = row["desired"] == "running" and runtime in {None, row["runtime"]}
             renewed = await connection.fetchrow(
                 f"UPDATE leases l SET expires_at = {_END}"
-                f" WHERE trader_id = $1 AND fence = $3 AND holder = $4 RETURNING {_LEASE}",
+                " WHERE trader_id = $1 AND fence = $3 AND holder = $4"
+                f" AND ($5 OR expires_at > clock_timestamp()) RETURNING {_LEASE}",
                 lease.trader_id,
                 ttl_ms,
                 lease.fence,
                 lease.holder,
+                shall_run,
             )
-            row = await connection.fetchrow(
-                f"SELECT {TRADER} FROM traders t WHERE trader_id = $1", lease.trader_id
-            )
-            if renewed is None or row is None:
+            if renewed is None:
                 raise _lost(lease)
         return Claim(lease=_lease_of(renewed), trader=trader_of(row))
 
@@ -108,7 +118,11 @@ async def hold(connection: Connection, lease: Lease) -> None:
 
 
 async def _candidate(
-    connection: Connection, holder: str, trader_id: TraderId | None, runtime: str | None
+    connection: Connection,
+    holder: str,
+    trader_id: TraderId | None,
+    runtime: str | None,
+    passed_over: Collection[str],
 ) -> Row | None:
     # Who asks for any trader passes over those that another is about to take.
     waiting = "SKIP LOCKED" if trader_id is None else ""
@@ -117,10 +131,12 @@ async def _candidate(
         " WHERE t.removed_at IS NULL AND t.desired = 'running'"
         " AND ($1::text IS NULL OR t.trader_id = $1) AND ($2::text IS NULL OR t.runtime = $2)"
         f" AND ({_FREE} OR (l.holder = $3 AND $1 IS NOT NULL))"
+        " AND NOT t.trader_id = ANY($4::text[])"
         f" ORDER BY t.trader_id LIMIT 1 FOR UPDATE OF t {waiting}",
         trader_id,
         runtime,
         holder,
+        list(passed_over),
     )
 
 

@@ -14,6 +14,7 @@ from trader_manager.domain.traders import Crash, DesiredState, StoredTrader, Wan
 TRADER: Final = ", ".join(
     [
         *("t.trader_id", "t.spec", "t.account_id", "t.desired", "t.runtime", "t.generation"),
+        *("t.origin", "t.leaving"),
         *(epoch_ms(f"t.{name}") for name in ("created_at", "updated_at", "removed_at")),
     ]
 )
@@ -29,6 +30,8 @@ def trader_of(row: Row) -> StoredTrader:
         desired=DesiredState(row["desired"]),
         runtime=row["runtime"],
         generation=row["generation"],
+        origin=row["origin"],
+        leaving=row["leaving"],
         created_ms=row["created_ms"],
         updated_ms=row["updated_ms"],
         removed_ms=row["removed_ms"],
@@ -96,7 +99,7 @@ class TraderTables(Tables):
         return tuple(trader_of(row) for row in rows)
 
     async def remove_trader(self, trader_id: TraderId) -> StoredTrader:
-        """Forget a trader and end its lease."""
+        """Forget a trader that nobody holds."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 "UPDATE traders SET removed_at = clock_timestamp(), desired = 'stopped',"
@@ -104,6 +107,15 @@ class TraderTables(Tables):
                 " WHERE trader_id = $1 AND removed_at IS NULL",
                 trader_id,
             )
+            # The row is locked: no claim and no renewal comes in between.
+            holder = await connection.fetchval(
+                "SELECT holder FROM leases WHERE trader_id = $1 AND expires_at > clock_timestamp()",
+                trader_id,
+            )
+            if holder is not None:
+                raise Conflict(
+                    f"{holder} has {trader_id}: stop it, and remove it once that has ended"
+                )
             await connection.execute(
                 "UPDATE leases SET holder = NULL, fence = fence + 1"
                 " WHERE trader_id = $1 AND holder IS NOT NULL",
@@ -159,11 +171,14 @@ async def _save(
         trader.account_id,
         trader.desired.value,
         trader.runtime,
+        trader.origin,
+        trader.leaving,
     )
     if generation is None:
         added = await connection.fetchrow(
-            "INSERT INTO traders AS t (trader_id, spec, account_id, desired, runtime, generation)"
-            f" VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT (trader_id) DO NOTHING"
+            "INSERT INTO traders AS t"
+            " (trader_id, spec, account_id, desired, runtime, origin, leaving, generation)"
+            f" VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT (trader_id) DO NOTHING"
             f" RETURNING {TRADER}",
             *values,
         )
@@ -185,9 +200,17 @@ async def _save(
             )
     elif generation is not None:
         raise NotFound(f"no trader {trader.trader_id}")
+    if stored.runtime != trader.runtime:
+        # It may run elsewhere from now on: who slept over its lease cannot have it back.
+        await connection.execute(
+            "UPDATE leases SET holder = NULL, fence = fence + 1 WHERE trader_id = $1"
+            " AND holder IS NOT NULL AND expires_at <= clock_timestamp()",
+            trader.trader_id,
+        )
     changed = await connection.fetchrow(
         "UPDATE traders t SET spec = $2, account_id = $3, desired = $4, runtime = $5,"
-        " generation = generation + 1, updated_at = clock_timestamp(), removed_at = NULL"
+        " origin = $6, leaving = $7, generation = generation + 1,"
+        " updated_at = clock_timestamp(), removed_at = NULL"
         f" WHERE trader_id = $1 RETURNING {TRADER}",
         *values,
     )
@@ -200,6 +223,7 @@ def _same(stored: StoredTrader, wanted: WantedTrader) -> bool:
         and stored.account_id == wanted.account_id
         and stored.desired == wanted.desired
         and stored.runtime == wanted.runtime
+        and (stored.origin, stored.leaving) == (wanted.origin, wanted.leaving)
     )
 
 

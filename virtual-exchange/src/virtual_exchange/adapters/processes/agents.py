@@ -1,9 +1,11 @@
 """Traders as processes of their own: `strategy-agent run`, told only where its venue is."""
 
 import asyncio
+import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from suite.errors import ConfigError, SuiteError
@@ -24,7 +26,7 @@ def agent_command() -> str:
 
 
 class AgentProcess:
-    """One running trader."""
+    """One running trader, or several in one process."""
 
     def __init__(self, trader_id: str, child: Child) -> None:
         self.trader_id = trader_id
@@ -32,27 +34,48 @@ class AgentProcess:
 
     @classmethod
     async def start(
-        cls, *, traders_file: Path, trader_id: str, base_url: str, token: str, seed: int
+        cls,
+        *,
+        traders_file: Path,
+        tokens: Mapping[str, str],
+        base_url: str,
+        seed: int,
+        journal: Path | None = None,
+        decisions: Path | None = None,
     ) -> "AgentProcess":
-        """Start a trader of a traders file."""
+        """Start traders of a traders file in a process of their own.
+
+        Args:
+            traders_file: that it reads.
+            tokens: of the traders' accounts, by trader id.
+            base_url: of their world.
+            seed: of what they draw at random.
+            journal: folder of their journals, None for none.
+            decisions: file of what a slow strategy decides, None where that is not kept.
+        """
+        kept: tuple[str, ...] = (
+            ("--no-journal",) if journal is None else ("--no-memory", "--journal", str(journal))
+        )
+        if decisions is not None:
+            kept += ("--decisions", str(decisions.parent))
         environment = {
             **os.environ,
             "TRADING_URL": base_url,
             "DATA_SERVICE_URL": base_url,
-            "TRADER_TOKEN": token,
+            "TRADER_TOKENS": json.dumps(dict(tokens)),
             "STRATEGY_AGENT_SEED": str(seed),
             "STRATEGY_AGENT_LOG_LEVEL": "error",
         }
         process = await asyncio.create_subprocess_exec(
-            *(agent_command(), "run", "--no-journal"),
-            *("--config", str(traders_file), "--trader", trader_id),
+            *(agent_command(), "run", *kept),
+            *("--config", str(traders_file), "--trader", ",".join(tokens)),
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C is for us; we stop what we started
         )
-        return cls(trader_id, Child(process))
+        return cls(", ".join(tokens), Child(process))
 
     async def finished(self) -> None:
         """Wait until it has ended.

@@ -11,7 +11,8 @@ import msgspec
 
 from suite.contracts.backtest import BacktestRequest
 from suite.errors import SuiteError, UpstreamRefused
-from virtual_exchange.adapters.processes.child import Child, lines_of
+from suite.service.output_lines import lines_of
+from virtual_exchange.adapters.processes.child import Child
 
 _PROGRESS = "progress "
 _DONE = "report "

@@ -11,8 +11,6 @@ the state at its own time.
 
 from collections.abc import Iterable
 
-import msgspec
-
 from perp_engine.commands import PriceWatch
 from perp_engine.events import (
     Advanced,
@@ -25,7 +23,7 @@ from perp_engine.events import (
 )
 from suite.bars import INTERVAL_MS
 from suite.clock import Clock
-from suite.contracts.clock import WaitReply, WaitRequest, Want
+from suite.contracts.clock import WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.venue import Action, ActionReply, CancelOrder, ModifyOrder, PlaceOrder
 from suite.errors import BadRequest, Conflict, JoinFirst, NotFound
 from virtual_exchange.application.clock.participant import NEVER, Participant, Step, Ticket
@@ -112,7 +110,7 @@ class Barrier:
         reply = self._views.reply(account, want, first_fill=participant.known_fills)
         if want.fills:
             participant.seen_fills = self._views.fill_count(account)
-        return msgspec.structs.replace(reply, ended=self._world.finished)
+        return reply
 
     def wait(self, account: int, request: WaitRequest) -> Ticket:
         """Carry out a participant's orders and put it to sleep; the next `move`s wake it.
@@ -133,7 +131,7 @@ class Barrier:
         participant.known_fills = participant.seen_fills
         step = Step(
             request=request,
-            watches=tuple(self._venue.watch(cross) for cross in request.wake_on.price),
+            watches=self._watches(request.wake_on, participant.step),
             time_bar=NEVER if request.until_ms is None else self._bar_at(request.until_ms),
             close_bar=self._close_bar(request),
         )
@@ -144,7 +142,7 @@ class Barrier:
             step.deliveries.append(self.send(account, action))
         if request.wake_on.fill and self._views.fill_count(account) > fills:
             # It happened at the open of the bar that starts now, so it wakes at that bar's end.
-            step.fill_bar = bar + 1
+            step.fill_ends(bar + 1)
         if self._world.finished:
             self._wake(participant, step, ("ended",))
         elif step.time_bar <= bar:
@@ -341,7 +339,11 @@ class Barrier:
             if not isinstance(event, Advanced):
                 happened.setdefault(event.account, set()).add(type(event))
         woken: list[tuple[Participant, Step, tuple[str, ...]]] = []
+        touched, finished = crossed.union(happened), self._world.finished
         for participant, step in waiting:
+            due = finished or step.until_bar <= advanced.bar
+            if not due and participant.account not in touched:
+                continue  # no reason can be met
             own = happened.get(participant.account, set())
             met = participant.account in crossed
             if reasons := self._reasons(step, advanced.bar, own, crossed=met):
@@ -378,20 +380,25 @@ class Barrier:
         return tuple(reasons)
 
     def _wake(self, participant: Participant, step: Step, reasons: tuple[str, ...]) -> None:
-        want = step.request.want
-        reply = self._views.reply(participant.account, want, first_fill=participant.seen_fills)
-        if want.fills:
+        request = step.request
+        reply = self._views.reply(
+            participant.account,
+            request.want,
+            first_fill=participant.seen_fills,
+            step_seq=request.step_seq,
+            woke_by=reasons,
+            results=step.results,
+        )
+        if request.want.fills:
             participant.seen_fills = self._views.fill_count(participant.account)
         participant.turn_since_ms = self._clock.now_ms()
-        step.ticket.resolve(
-            msgspec.structs.replace(
-                reply,
-                step_seq=step.request.step_seq,
-                woke_by=reasons,
-                results=step.results,
-                ended=self._world.finished,
-            )
-        )
+        step.ticket.resolve(reply)
+
+    def _watches(self, wake_on: WakeOn, last: Step | None) -> tuple[PriceWatch, ...]:
+        """Read the prices of a wait; those of the wait before are not read again."""
+        if last is not None and wake_on is last.request.wake_on:
+            return last.watches
+        return tuple(self._venue.watch(cross) for cross in wake_on.price)
 
     def _close_bar(self, request: WaitRequest) -> int:
         """Boundary of the next close of a bar that is waited for."""

@@ -71,6 +71,7 @@ class Step:
         deliveries: its orders, on their way or answered.
         time_bar, close_bar: boundaries of its time and of the close of a bar it waits for.
         fill_bar: end of the bar at whose open its own orders were filled, when it waits for fills.
+        until_bar: latest boundary at which it ends, the first of these.
     """
 
     request: WaitRequest
@@ -79,17 +80,21 @@ class Step:
     time_bar: int
     close_bar: int
     fill_bar: int = NEVER
+    until_bar: int = field(init=False)
     ticket: Ticket = field(default_factory=Ticket)
+
+    def __post_init__(self) -> None:
+        self.until_bar = min(self.time_bar, self.close_bar, self.fill_bar)
+
+    def fill_ends(self, bar: int) -> None:
+        """End at a boundary, the end of the bar at whose open its own orders were filled."""
+        self.fill_bar = bar
+        self.until_bar = min(self.until_bar, bar)
 
     @property
     def results(self) -> tuple[ActionReply, ...]:
         """Answers to its orders, as far as they are known."""
         return tuple(delivery.answer for delivery in self.deliveries)
-
-    @property
-    def until_bar(self) -> int:
-        """Latest boundary at which it ends."""
-        return min(self.time_bar, self.close_bar, self.fill_bar)
 
 
 @dataclass(slots=True)

@@ -1,14 +1,17 @@
 """What a wake-up shows: built at one time for one participant, shared where it is the same."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from suite.contracts.clock import AccountView, WaitReply, Want
+from suite.contracts.clock import WaitReply, Want
+from suite.contracts.venue import ActionReply
 from virtual_exchange.application.info.queries import Queries
 from virtual_exchange.application.info.snapshots import MarketData
-from virtual_exchange.application.info.values import usd
 from virtual_exchange.application.world import World
+
+_CHECKED_MAX: Final = 1024
+"""Different wants that are remembered to be possible; traders ask for the same over and over."""
 
 
 class Views:
@@ -28,19 +31,41 @@ class Views:
         self._queries = queries
         self._data = data
         self._encoded = encoded
+        self._checked: set[Want] = set()
         self._shared: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._shared_ms = -1
 
-    def reply(self, account: int, want: Want, *, first_fill: int) -> WaitReply:
-        """Build a reply of the present moment, without what only the barrier knows."""
-        if self._shared_ms != self._world.now_ms:
+    def reply(
+        self,
+        account: int,
+        want: Want,
+        *,
+        first_fill: int,
+        step_seq: int = 0,
+        woke_by: tuple[str, ...] = (),
+        results: tuple[ActionReply, ...] = (),
+    ) -> WaitReply:
+        """Build a reply of the present moment; what only the barrier knows is given to it.
+
+        Args:
+            account: whose.
+            want: what it shall bring.
+            first_fill: the first of the account's fills to be told.
+            step_seq, woke_by, results: of the wait that it ends.
+        """
+        world, accounts = self._world, self._queries.accounts
+        now_ms = world.now_ms
+        if self._shared_ms != now_ms:
             self._shared.clear()
-            self._shared_ms = self._world.now_ms
+            self._shared_ms = now_ms
         return WaitReply(
-            now_ms=self._world.now_ms,
-            step_seq=0,
-            fills=self._queries.accounts.fills.rows(account, first_fill) if want.fills else (),
-            account=self._account(account) if want.account else None,
+            now_ms=now_ms,
+            step_seq=step_seq,
+            woke_by=woke_by,
+            ended=world.finished,
+            results=results,
+            fills=accounts.fills.rows(account, first_fill) if want.fills else (),
+            account=accounts.view(account) if want.account else None,
             mids=self._queries.market.mids() if want.mids else None,
             snapshots={coin: self._snapshot(coin, want.intervals) for coin in want.snapshots}
             if want.snapshots
@@ -54,19 +79,16 @@ class Views:
             NotFound: a coin is unknown.
             BadRequest: an interval does not exist.
         """
+        if want in self._checked:
+            return
         for coin in want.snapshots:
             self._data.check(coin, want.intervals)
+        if len(self._checked) < _CHECKED_MAX:
+            self._checked.add(want)
 
     def fill_count(self, account: int) -> int:
         """How many fills an account has had."""
         return len(self._world.books[account].fills)
-
-    def _account(self, account: int) -> AccountView:
-        return AccountView(
-            state=self._queries.accounts.clearinghouse(account),
-            open_orders=self._queries.accounts.orders.open_orders(account),
-            net_deposits=usd(self._world.books[account].moved_usd),
-        )
 
     def _snapshot(self, coin: str, intervals: tuple[str, ...]) -> Any:
         key = (coin, intervals)

@@ -132,6 +132,16 @@ class Identity:
             )
         )
 
+    def is_unused(self, address: str) -> bool:
+        """Tell whether an account is there by the faucet only: nobody signed or moved anything."""
+        account = self._world.by_address.get(address)
+        if account is None or account.account_id != address or address in self._nonces:
+            return False
+        book = self._world.books[account.index]
+        return not (book.orders or book.rejected) and [
+            (entry.kind, entry.perp_usd) for entry in book.ledger
+        ] == [("deposit", self._faucet_usd)]
+
     def approve_builder_fee(self, account: int, builder: str, tenths_bps: int) -> None:
         """Allow a builder a fee, in tenths of a basis point."""
         self._builder_fees[account, builder.lower()] = tenths_bps

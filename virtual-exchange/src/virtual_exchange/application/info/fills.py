@@ -54,7 +54,9 @@ class FillReads:
         if account is None:
             return ()
         book = self._world.books[account]
-        return tuple(self._fill(book, fill) for fill in book.fills[first:])
+        if first >= len(book.fills):
+            return ()
+        return tuple([self._fill(book, fill) for fill in book.fills[first:]])
 
     def latest(self, request: InfoBody, account: int | None) -> list[UserFill]:
         """Fills of an account, the newest first."""

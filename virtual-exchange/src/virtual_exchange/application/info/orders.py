@@ -27,6 +27,9 @@ class OrderReads:
 
     def open_orders(self, account: int | None) -> tuple[OpenOrder, ...]:
         """Orders that still live, oldest first; trigger orders show their limit price only."""
+        live = self._live(account)
+        if not live:
+            return ()
         return tuple(
             OpenOrder(
                 coin=instrument.coin,
@@ -39,7 +42,7 @@ class OrderReads:
                 cloid=book.orders[order.oid].cloid,
                 reduceOnly=order.reduce_only,
             )
-            for instrument, order, book in self._live(account)
+            for instrument, order, book in live
         )
 
     def _live(self, account: int | None) -> list[tuple[Instrument, OrderState, AccountBook]]:

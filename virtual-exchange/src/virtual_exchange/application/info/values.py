@@ -2,6 +2,7 @@
 
 import hashlib
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from suite.enums import OrderStatus
@@ -11,6 +12,8 @@ _DIGITS: Final = 10
 """That the venue shows after the point at most."""
 NO_HASH: Final = "0x" + "0" * 64
 """Transaction hash of what the venue does by itself."""
+_UNITS: Final = tuple(Decimal(1).scaleb(-decimals) for decimals in range(USD_DECIMALS + 1))
+"""Of fixed-point numbers, by their digits after the point."""
 _WORDS: Final = {
     OrderStatus.EXPIRED: OrderStatus.CANCELED,
     OrderStatus.WAITING_FOR_FILL: OrderStatus.OPEN,
@@ -22,6 +25,21 @@ _WORDS: Final = {
 def usd(value: int) -> str:
     """Write micro-USD as the venue writes dollars."""
     return format_fixed(value, USD_DECIMALS)
+
+
+def amount(value: int, decimals: int) -> Decimal:
+    """Make the number that the venue writes of a fixed-point one, to its digits after the point.
+
+    The same number has then the same digits wherever it is written, read or reckoned with.
+    """
+    if value % 10 and decimals:
+        return Decimal(value) * _UNITS[decimals]  # as it nearly always is: no zero to leave out
+    return _without_zeros(value, decimals)
+
+
+@lru_cache(maxsize=16_384)  # sizes and entries stay as they are for hours
+def _without_zeros(value: int, decimals: int) -> Decimal:
+    return Decimal(format_fixed(value, decimals))
 
 
 def made_hash(*parts: str | int) -> str:

@@ -1,5 +1,7 @@
 """The leaderboard of a report: the suite's, over the one period that all accounts share."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,36 @@ def leaderboard_rows(record: RunRecord, traders: dict[str, dict[str, Any]]) -> l
             "degraded": traders[row.trader_id]["degraded"],
         }
         for row in board.rows
+    ]
+
+
+def leaderboard_groups(record: RunRecord, groups: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rows of traders that differ by chance only.
+
+    Args:
+        record: of the run.
+        groups: name of the group by trader id; of those that are in one, with those who have not
+            come to their end.
+    """
+    histories = [
+        replace(_history(record, account), group=groups[account.account_id])
+        for account in record.accounts
+        if account.account_id in groups
+    ]
+    if not histories:
+        return []
+    from_ms, now_ms = int(record.equity_time_ms[0]), int(record.equity_time_ms[-1])
+    rules = BoardRules(now_ms=now_ms, step_ms=step_of(now_ms - from_ms), with_flat=False)
+    return [
+        {
+            "group": row.group,
+            "seeds": row.seeds,
+            "unknown_seeds": sum(row.group == group for group in groups.values()) - row.seeds,
+            "mean_return": number(row.mean_return),
+            "return_interval": _interval(row.return_interval),
+            "traders": sorted(name for name, group in groups.items() if group == row.group),
+        }
+        for row in build_leaderboard(histories, rules).groups
     ]
 
 

@@ -4,23 +4,16 @@ The page holds a small copy of the report: curves thinned to what a screen can s
 into longer ones, trades cut to the latest. Numbers of the tables stay the report's own texts.
 """
 
-import base64
-import hashlib
-from collections.abc import Iterator
 from importlib.resources import files
-from itertools import chain, count, groupby
 from typing import Any
 
-import msgspec
-
-from suite.bars import DAY_MS, MINUTE_MS
+from suite.page.assembling import assemble
+from suite.page.thinning import drawdown, fit_candles, thin
 
 POINTS_MAX = 2000
 CANDLES_MAX = 3000
 TRADES_MAX = 500
 MARKS_MAX = 1500
-LISTED_MAX = 50
-_KEPT_A_STRETCH = 3  # lowest and highest equity, deepest drawdown
 
 TRADE_COLUMNS = (
     "entry_time",
@@ -38,10 +31,6 @@ TRADE_COLUMNS = (
     "r_multiple",
 )
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
-
-Curve = list[tuple[int, float]]
-
 
 def render_page(report: dict[str, Any]) -> str:
     """Put the page together.
@@ -50,28 +39,12 @@ def render_page(report: dict[str, Any]) -> str:
         report: as `virtual_exchange.application.report.build_report` returns it.
     """
     assets = files("virtual_exchange.application.report") / "assets"
-    scripts = {
-        "/*LIBRARY*/": (assets / "lightweight-charts.js").read_text("utf-8"),
-        "/*PAGE*/": (assets / "page.js").read_text("utf-8"),
-        "/*DRAW*/": (assets / "charts.js").read_text("utf-8"),
-    }
-    parts = {
-        **scripts,
-        "/*POLICY*/": " ".join(_source_hash(script) for script in scripts.values()),
-        "/*STYLE*/": (assets / "page.css").read_text("utf-8"),
-        "/*DATA*/": _encode(page_data(report)).decode().replace("<", "\\u003c"),
-    }
-    page = (assets / "page.html").read_text("utf-8")
-    pieces: list[str] = []
-    for mark in sorted(parts, key=page.index):
-        before, _, page = page.partition(mark)
-        pieces += [before, parts[mark]]
-    return "".join([*pieces, page])
-
-
-def _source_hash(script: str) -> str:
-    """Name a script for the Content-Security-Policy: only these very bytes may run."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    return assemble(
+        (assets / "page.html").read_text("utf-8"),
+        title="Backtest report",
+        data={"data": page_data(report)},
+        scripts=[(assets / "page.js").read_text("utf-8")],
+    )
 
 
 def page_data(report: dict[str, Any]) -> dict[str, Any]:
@@ -101,9 +74,9 @@ def page_data(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trader(trader: dict[str, Any]) -> dict[str, Any]:
-    curve: Curve = [(time, float(value)) for time, value in trader["equity_curve"]]
-    falls = drawdown(curve)
-    shown = thin([value for _, value in curve], falls, POINTS_MAX)
+    curve = trader["equity_curve"]
+    values = [float(value) for _, value in curve]
+    falls = drawdown(values)
     start = curve[0][0] if curve else 0
     every = [*trader["completed_trades"], *trader["open_trades"]]
     every.sort(key=lambda trade: int(trade["entry_time"]))
@@ -117,7 +90,9 @@ def _trader(trader: dict[str, Any]) -> dict[str, Any]:
         "liquidations": len(trader["liquidations"]),
         "start": start,
         # [milliseconds since start, equity, drawdown]
-        "curve": [[curve[i][0] - start, trader["equity_curve"][i][1], falls[i]] for i in shown],
+        "curve": [
+            [curve[i][0] - start, curve[i][1], falls[i]] for i in thin(values, falls, POINTS_MAX)
+        ],
         "trades": [[trade.get(name) for name in TRADE_COLUMNS] for trade in every[-TRADES_MAX:]],
         "trades_total": len(every),
         "marks": marks(every),
@@ -126,10 +101,10 @@ def _trader(trader: dict[str, Any]) -> dict[str, Any]:
 
 
 def _guards(told: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What a trader tells of its guards, of what is listed the latest, newest first."""
+    """What a trader tells of its guards, with what is listed newest first."""
     if told is None:
         return None
-    return told | {name: told[name][: -LISTED_MAX - 1 : -1] for name in ("closed", "stood")}
+    return told | {name: told[name][::-1] for name in ("closed", "stood")}
 
 
 def marks(trades: list[dict[str, Any]]) -> dict[str, list[list[Any]]]:
@@ -145,54 +120,7 @@ def marks(trades: list[dict[str, Any]]) -> dict[str, list[list[Any]]]:
     return found
 
 
-def drawdown(curve: Curve) -> list[float]:
-    """How far below its running peak a curve is, as a fraction of the peak."""
-    peak, falls = 0.0, []
-    for _, value in curve:
-        peak = max(peak, value)
-        falls.append(round((peak - value) / peak, 6) if peak > 0 else 0.0)
-    return falls
-
-
-def thin(values: list[float], falls: list[float], most: int) -> list[int]:
-    """Choose at most `most` points: the ends, and the extremes of every stretch between."""
-    total = len(values)
-    if total <= most:
-        return list(range(total))
-    stretches = max(1, (most - 2) // _KEPT_A_STRETCH)
-    size = -(-total // stretches)
-    kept = {0, total - 1}
-    for start in range(0, total, size):
-        stretch = range(start, min(start + size, total))
-        kept.add(min(stretch, key=values.__getitem__))
-        kept.add(max(stretch, key=values.__getitem__))
-        kept.add(max(stretch, key=falls.__getitem__))
-    return sorted(kept)
-
-
 def _chart(chart: dict[str, Any]) -> dict[str, Any]:
     """Candles of an interval long enough that a screen can show all of them."""
-    interval, candles = int(chart["interval_ms"]), chart["candles"]
-    shown = [candle[:5] for candle in candles]
-    longer = _steps(interval)
-    while len(shown) > CANDLES_MAX:
-        interval = next(longer)
-        shown = _merged(candles, interval)
+    interval, shown = fit_candles(chart["candles"], int(chart["interval_ms"]), CANDLES_MAX)
     return {"source": chart["source"], "interval_ms": interval, "candles": shown}
-
-
-def _steps(interval_ms: int) -> Iterator[int]:
-    """Intervals that people use, then whole days, that whole candles fit into."""
-    usual = (minutes * MINUTE_MS for minutes in (3, 5, 15, 30, 60, 120, 240, 480, 720))
-    days = (many * DAY_MS for many in count(1))
-    return (step for step in chain(usual, days) if step > interval_ms and step % interval_ms == 0)
-
-
-def _merged(candles: list[list[Any]], step: int) -> list[list[Any]]:
-    longer = []
-    for start, group in groupby(candles, key=lambda candle: candle[0] // step * step):
-        rows = list(group)
-        high = max((row[2] for row in rows), key=float)
-        low = min((row[3] for row in rows), key=float)
-        longer.append([start, rows[0][1], high, low, rows[-1][4]])
-    return longer

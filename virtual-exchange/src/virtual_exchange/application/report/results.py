@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from suite.errors import StorageError
 from virtual_exchange.domain.record import RunRecord
@@ -18,11 +18,13 @@ class Results:
     Attributes:
         sha256: of the canonical result.
         summary: the leaderboard, for the console.
+        remarks: what to know before it is read, a line each.
         path: the page to look at.
     """
 
     sha256: str
     summary: "Table"
+    remarks: tuple[str, ...]
     path: Path
 
 
@@ -46,6 +48,7 @@ def write_results(record: RunRecord, out_dir: Path) -> Results:
         StorageError: the folder cannot be written.
     """
     from virtual_exchange.application.report import building as report
+    from virtual_exchange.application.report.console import leaderboard, remarks
     from virtual_exchange.application.report.page import render_page
 
     built = report.build_report(record)
@@ -57,7 +60,12 @@ def write_results(record: RunRecord, out_dir: Path) -> Results:
         page.write_text(render_page(built), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write the report to {out_dir}: {error.strerror}") from error
-    return Results(sha256=built["sha256"], summary=leaderboard(built), path=page)
+    return Results(
+        sha256=built["sha256"],
+        summary=leaderboard(built),
+        remarks=tuple(remarks(built)),
+        path=page,
+    )
 
 
 def make_folder(out_dir: Path) -> None:
@@ -90,39 +98,3 @@ def commit() -> str | None:
     lines = packed.read_text().splitlines() if packed.exists() else []
     name = head.removeprefix("ref: ")
     return next((line.split()[0] for line in lines if line.endswith(f" {name}")), None)
-
-
-def leaderboard(report: dict[str, Any]) -> "Table":
-    """Lay out the leaderboard of a report for the console, best first."""
-    from rich.table import Table
-    from rich.text import Text
-
-    result = report["result"]
-    market = ", ".join(result["coins"]) + (" · SYNTHETIC MARKET" if result["synthetic"] else "")
-    table = Table(title=f"Leaderboard · {market}", title_justify="left")
-    table.caption, table.caption_justify = result["leaderboard_note"], "left"
-    for column in ("rank", "trader", "return", "PnL USD", "max drawdown", "Sharpe", "trades"):
-        table.add_column(column, justify="left" if column == "trader" else "right")
-    for row in result["leaderboard"]:
-        table.add_row(
-            "n/a" if row["rank"] is None else str(row["rank"]),
-            Text(row["trader_id"] + _marks(row, report["guards"][row["trader_id"]])),
-            _percent(row["total_return"]),
-            f"{float(row['total_pnl']):,.2f}",
-            _percent(row["max_drawdown"]),
-            "n/a" if row["sharpe"] is None else f"{float(row['sharpe']):.2f}",
-            str(row["total_trades"]),
-        )
-    return table
-
-
-def _marks(row: dict[str, Any], guards: dict[str, Any] | None) -> str:
-    """What to know of a trader before its numbers are read."""
-    stood = guards["stood"] if guards else []
-    ended = stood[-1]["status"].lower() if stood and stood[-1]["until_ms"] is None else ""
-    marks = ("degraded" if row["degraded"] else "", ended)
-    return "".join(f" ({mark})" for mark in marks if mark)
-
-
-def _percent(share: str | None) -> str:
-    return "n/a" if share is None else f"{100 * float(share):.2f} %"

@@ -1,0 +1,1 @@
+"""Pages that need nothing else: one look, one way to draw, for all reports of the suite."""

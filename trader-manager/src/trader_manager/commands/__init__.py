@@ -1,0 +1,1 @@
+"""What operators do beside serving: look, prove, prepare, move over, measure."""
