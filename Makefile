@@ -78,6 +78,14 @@ define pytest
 	else echo "$(1): nothing in $(2) yet"; fi
 endef
 
+# The same where real processes share a machine with whatever else runs there: what failed is run once
+# more, alone, and both runs are shown. What fails alone too is a failure.
+define pytest_processes
+	@echo "$(1): pytest $(2) $(3)"; $(BIN)/python -m pytest $(2) $(3) || { \
+	  test $$? = 1 || exit 2; echo "$(1): those that failed, once more and alone"; \
+	  $(BIN)/python -m pytest $(2) --last-failed --last-failed-no-failures none; }
+endef
+
 format: setup  ## rewrite the sources in the house format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -97,13 +105,13 @@ test: check rest e2e  ## everything CI runs: setup, check, then the slower tests
 
 rest: setup
 	$(call pytest,property,tests/property,-n 2)
-	$(call pytest,contract,tests/contract,-n 2 --dist loadfile)
+	$(call pytest_processes,contract,tests/contract,-n 2 --dist loadfile)
 
 peers: setup  ## install nautilus_trader, hummingbot and an S3 server, which make test then uses
 	@$(BIN)/python tests/contract/peers/install.py
 
 e2e: setup  ## real processes over HTTP
-	$(call pytest,e2e,tests/e2e,-n 2 --dist loadfile)
+	$(call pytest_processes,e2e,tests/e2e,-n 2 --dist loadfile)
 
 chaos: export HYPOTHESIS_PROFILE := chaos
 chaos: setup  ## the long form of the property tests, and faults driven by seeds

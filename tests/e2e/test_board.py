@@ -60,6 +60,8 @@ def test_a_running_fleet_has_a_board_and_the_records_behind_it(home: Path, tmp_p
         world = venue.get("/clock")["world"]
         for name in ("anna", "bert"):
             eventually(partial(_fills, manager, name), limit_s=90)
+        # a decision is told by its process, which must be there until one was
+        eventually(lambda: _traced(_page_of_anna(manager)), limit_s=60)
         assert 200 == manager.ask("POST", "/stop-all").status_code
         # until they have ended they may trade on
         eventually(
@@ -137,20 +139,34 @@ def _check_boards(manager: Manager, world: str) -> None:
     assert "carl" == best["trader_id"], "the only one that is no baseline"
 
 
-def _check_report(manager: Manager, told: list[Any]) -> None:
-    """The page holds every fill, and the decision that led to each."""
+def _page(manager: Manager) -> dict[str, Any]:
     reply = manager.ask("GET", "/report")
     assert (200, "text/html; charset=utf-8") == (reply.status_code, reply.headers["content-type"])
     pattern = r'<script type="application/json" id="(\w+)">(.*?)</script>'
-    data = {name: json.loads(text) for name, text in re.findall(pattern, reply.text)}
-    assert ("paper", ["BTC"]) == (data["data"]["kind"], list(data["data"]["prices"]))
+    return {name: json.loads(text) for name, text in re.findall(pattern, reply.text)}
+
+
+def _page_of_anna(manager: Manager) -> dict[str, Any]:
+    data = _page(manager)
     place = [row["trader_id"] for row in data["data"]["board"]].index("anna")
-    fills = data[f"t{place}"]["fills"]
-    assert [Decimal(fill["px"]) for fill in told] == [Decimal(fill[3]) for fill in fills]
-    known = {one["n"] for one in data[f"t{place}"]["decisions"]}
-    traced = {fill[-2] for fill in fills} - {None}  # the last decisions may not be recorded yet
-    assert traced
+    return dict(data[f"t{place}"])
+
+
+def _traced(page: dict[str, Any]) -> set[int]:
+    """Numbers of the decisions that fills of a trader's page are of, and that are recorded."""
+    known = {one["n"] for one in page["decisions"] or ()}
+    traced = {fill[-2] for fill in page["fills"] or ()} - {None}
     assert known >= traced
+    return traced
+
+
+def _check_report(manager: Manager, told: list[Any]) -> None:
+    """The page holds every fill, and the decision that led to each that is recorded."""
+    data = _page(manager)["data"]
+    assert ("paper", ["BTC"]) == (data["kind"], list(data["prices"]))
+    page = _page_of_anna(manager)
+    assert [Decimal(fill["px"]) for fill in told] == [Decimal(fill[3]) for fill in page["fills"]]
+    assert _traced(page)
     assert 401 == httpx.get(manager.url + "/report").status_code
 
 
