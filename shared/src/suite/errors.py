@@ -10,6 +10,7 @@ A rejection is a value (`RejectReason`); a fault is an exception (`SuiteError`);
     ├── Forbidden              the token does not cover this
     ├── NotFound               no such world, trader, job, symbol
     ├── Conflict               the state does not allow it now
+    │   ├── NotOwner           another process has what only one may have
     │   └── JoinFirst          the venue knows no such step of the participant; it is to join
     ├── UpstreamTimeout        no answer in time; the effect is unknown
     ├── UpstreamUnavailable    no connection, or a 5xx
@@ -121,6 +122,12 @@ class Conflict(SuiteError):
     """The present state does not allow it."""
 
     code = "conflict"
+
+
+class NotOwner(Conflict):
+    """Another process has what only one may have, as the key of a signer."""
+
+    code = "not_owner"
 
 
 class JoinFirst(Conflict):

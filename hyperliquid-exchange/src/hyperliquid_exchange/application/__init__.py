@@ -1,0 +1,1 @@
+"""What the live venue does: one way out for every action."""

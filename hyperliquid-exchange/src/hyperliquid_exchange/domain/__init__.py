@@ -1,0 +1,1 @@
+"""Values and rules of the live venue: what may leave, and when."""
