@@ -192,6 +192,8 @@ class StrategyInstance:
         try:
             await self._trade(parts)
         except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()  # Python 3.11.2 takes a limit of time below for this cancellation
             await self.run.leave()
             await self._cancel_entries(parts)
             if self.leaves:
