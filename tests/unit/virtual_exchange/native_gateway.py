@@ -7,6 +7,7 @@ from tests.support.worlds import random_source
 
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, WorldRequest
+from virtual_exchange.application.exchange.gateway import Signatures
 from virtual_exchange.application.session import Session, open_session
 
 NOW_MS = 1_790_000_000_000
@@ -14,7 +15,10 @@ OWNER, AGENT, STRANGER = Wallet(17), Wallet(34), Wallet(51)
 
 
 def open_door(
-    clock: ManualClock | None = None, warned: list[dict[str, Any]] | None = None
+    clock: ManualClock | None = None,
+    warned: list[dict[str, Any]] | None = None,
+    *,
+    signatures: Signatures = "any",
 ) -> Session:
     """Open a world of BTC and ETH with the accounts of the owner and of bob."""
     request = WorldRequest(
@@ -30,6 +34,7 @@ def open_door(
         source=random_source("BTC", "ETH"),
         clock=clock or ManualClock(NOW_MS),
         warn=lambda event, **values: told.append({"event": event, **values}),
+        signatures=signatures,
     )
 
 

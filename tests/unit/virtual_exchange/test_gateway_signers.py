@@ -19,6 +19,7 @@ from tests.unit.virtual_exchange.native_gateway import (
 
 from suite.bars import DAY_MS
 from suite.clock import ManualClock
+from virtual_exchange.application.exchange.gateway import Signatures
 from virtual_exchange.application.session import Session
 
 
@@ -63,6 +64,65 @@ def test_action_hashed_in_another_form_is_let_in_with_a_warning(
     odd = {"type": "order", "grouping": "na", "orders": [item()]}
     assert "resting" in statuses(act(session, odd))[0]
     assert [("would_fail_live", OWNER.address)] == [(w["event"], w["user"]) for w in warned]
+
+
+# a venue of one network, as the live ones are
+
+NETWORKS: list[tuple[Signatures, bool]] = [("mainnet", True), ("testnet", False)]
+
+
+@pytest.mark.parametrize(("network", "mainnet"), NETWORKS)
+def test_venue_of_one_network_takes_its_own_signatures_alone(
+    network: Signatures, *, mainnet: bool
+) -> None:
+    """The other network's signature is a stranger's, of a known key too, before and after."""
+    session = open_door(signatures=network)
+    own, foreign = Wallet(17, mainnet), Wallet(17, not mainnet)
+    for _ in range(2):
+        refused = act(session, order(), foreign)
+        assert "err" == refused["status"]
+        assert refused["response"].startswith("User or API Wallet 0x")
+        assert refused["response"].endswith(" does not exist.")
+        assert OWNER.address not in refused["response"]
+        assert "resting" in statuses(act(session, order(), own))[0]
+    assert 2 == len(session.world.books[0].orders)
+
+
+@pytest.mark.parametrize(("network", "mainnet"), NETWORKS)
+def test_venue_of_one_network_says_so_to_wallets(network: Signatures, *, mainnet: bool) -> None:
+    """What a wallet shows names its network in words, and the refusal is in the venue's."""
+    session = open_door(signatures=network)
+    fields = {"agentAddress": AGENT.address, "agentName": ""}
+    refused = user(session, "approveAgent", Wallet(17, not mainnet), **fields)
+    text = "Mainnet and testnet require different signature."
+    assert {"status": "err", "response": text} == refused
+    assert "does not exist." in act(session, order(), Wallet(34, mainnet))["response"]
+    assert "ok" == user(session, "approveAgent", Wallet(17, mainnet), **fields)["status"]
+    assert "resting" in statuses(act(session, order(), Wallet(34, mainnet)))[0]
+
+
+def test_chain_named_after_signing_makes_a_stranger() -> None:
+    """The word is a part of what was signed."""
+    session = open_door(signatures="mainnet")
+    envelope = Wallet(17, mainnet=False, nonces=iter((nonce(),))).user_signed(
+        "approveAgent", agentAddress=AGENT.address, agentName=""
+    )
+    envelope["action"]["hyperliquidChain"] = "Mainnet"
+    reply = post(session, envelope)
+    assert "Must deposit before performing actions." in reply["response"]
+    assert OWNER.address not in reply["response"]
+
+
+def test_venue_of_one_network_hashes_its_own_notation_alone() -> None:
+    """Keys in another order, padded decimals: signed over those, nobody's; sent so, the owner's."""
+    session, wallet = open_door(signatures="mainnet"), Wallet(17, mainnet=True)
+    odd = {"type": "order", "grouping": "na", "orders": [item()]}
+    padded = order(item(px="80000.0"))
+    for action in (odd, padded):
+        assert "does not exist." in act(session, action, wallet)["response"]
+        envelope = wallet.signed(order(), nonce=nonce(len(action["orders"]) + len(str(action))))
+        envelope["action"] = action
+        assert "resting" in statuses(post(session, envelope))[0]
 
 
 def test_padding_and_order_of_keys_after_signing_do_not_matter(

@@ -137,6 +137,7 @@ def build(
             limits=limits,
             warn=_log.warning,
             rate_limited=settings.rate_limits,
+            signatures=settings.signatures,
         ),
         jobs=Jobs(
             runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max

@@ -67,6 +67,10 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
     world: World = None,
     option: Options = None,
     seed: Annotated[int | None, typer.Option(help="Recorded in the report.")] = None,
+    signatures: Annotated[
+        str | None,
+        typer.Option(help="Take signed actions for any network (default), mainnet or testnet."),
+    ] = None,
     allow_partial: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--allow-partial", help="Accept coins that lack part of the range.")
     ] = False,
@@ -95,6 +99,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the options of the command
         world=world,
         options=tuple(option) if option else None,
         seed=seed,
+        signatures=signatures,
         allow_partial=allow_partial or None,
     )
     source = _begin_reading(settings)  # beside the imports that follow

@@ -39,6 +39,8 @@ class Settings(ServiceSettings):
             after 60, 0 is never.
         rate_limits: refuse what goes beyond the weight of an IP address (429), or beyond the
             actions that an account may send for what it has traded.
+        signatures: `mainnet` or `testnet` take what is signed for that network over the venue's own
+            notation of an action, as the live venue does; `any` takes all that can be read.
     """
 
     model_config = settings_config("VIRTUAL_EXCHANGE_")
@@ -66,3 +68,4 @@ class Settings(ServiceSettings):
     ws_stall_s: float = Field(default=10.0, gt=0, le=3600)
     ws_silence_s: float = Field(default=0.0, ge=0, le=3600)
     rate_limits: bool = False
+    signatures: Literal["any", "mainnet", "testnet"] = "any"

@@ -21,7 +21,7 @@ from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.clock.barrier import Barrier
 from virtual_exchange.application.clock.views import Views
-from virtual_exchange.application.exchange.gateway import Gateway
+from virtual_exchange.application.exchange.gateway import Gateway, Signatures, Strictness
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.keys import RequestKeys
 from virtual_exchange.application.exchange.simple import Venue
@@ -208,6 +208,7 @@ def open_session(
     encoded: bool = False,
     warn: Callable[..., object] = lambda *_args, **_values: None,
     rate_limited: bool = False,
+    signatures: Signatures = "any",
 ) -> Session:
     """Build a world.
 
@@ -220,6 +221,7 @@ def open_session(
         encoded: snapshots in replies are JSON already; for HTTP.
         warn: told of signed actions that the live venue would refuse.
         rate_limited: accounts may send only as many actions as the venue lets them.
+        signatures: network that signed actions have to be for.
 
     Raises:
         BadRequest: something in the request cannot be.
@@ -265,7 +267,7 @@ def open_session(
         touch=touch,
         warn=warn,
         limits=queries.limits,
-        enforce_limits=rate_limited,
+        strictness=Strictness(limits=rate_limited, signatures=signatures),
     )
     if request.time_shift == "now":
         _catch_up(world, clock.now_ms())

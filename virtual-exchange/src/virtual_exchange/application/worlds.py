@@ -9,6 +9,7 @@ from functools import partial
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
 from suite.errors import BadRequest, Conflict, NotFound
+from virtual_exchange.application.exchange.gateway import Signatures
 from virtual_exchange.application.market.building import query_of
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.paper.opening import open_paper_session
@@ -55,6 +56,7 @@ class Worlds:
         limits: how many there may be, and how large.
         warn: told of signed actions that the live venue would refuse.
         rate_limited: accounts may send only as many actions as the venue lets them.
+        signatures: network that signed actions have to be for.
         feed: the live market of paper worlds, None where there is none.
     """
 
@@ -67,9 +69,11 @@ class Worlds:
         limits: WorldLimits = WorldLimits(),
         warn: Callable[..., object] = lambda *_args, **_values: None,
         rate_limited: bool = False,
+        signatures: Signatures = "any",
     ) -> None:
         self._warn = warn
         self._rate_limited = rate_limited
+        self._signatures: Signatures = signatures
         self._markets = Markets(source, minutes_max=limits.minutes)
         self._feed = feed
         self._clock = clock
@@ -106,6 +110,7 @@ class Worlds:
             encoded=True,
             warn=self._warn,
             rate_limited=self._rate_limited,
+            signatures=self._signatures,
         )
         if request.clock == "paper":
             return await open_paper_session(request, self._feed, self._clock, open_it)

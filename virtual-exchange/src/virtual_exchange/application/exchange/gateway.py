@@ -3,11 +3,13 @@
 The order is the venue's: shape of the body, signer, the account it acts for, nonce, expiry, and
 only then the rules of the action. A signature over other bytes recovers to a stranger, so of the
 readings that a client may have signed (both networks, the venue's own notation and the client's)
-the one counts whose signer is known here. Nobody becomes known by signing.
+the one counts whose signer is known here. Nobody becomes known by signing. A gateway of one network
+has that network's reading alone, as the live venue does.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -33,10 +35,31 @@ _KEYS: Final = tuple(
     f'"{name}"'.encode()
     for name in ("action", "nonce", "signature", "vaultAddress", "expiresAfter")
 )
+Signatures = Literal["any", "mainnet", "testnet"]
+"""Whose signatures are let in: those that only this network would take, or any that can be read."""
+_SOURCES: Final[dict[Signatures, tuple[Source, ...]]] = {
+    "any": ("a", "b"),
+    "mainnet": ("a",),
+    "testnet": ("b",),
+}
+_CHAINS: Final[dict[Signatures, str]] = {"mainnet": "Mainnet", "testnet": "Testnet"}
 BATCH_MAX: Final = 200
 """Orders, cancels or modifications in one action."""
 _NONCE_LIMIT: Final = 1 << 64
 _envelope = msgspec.json.Decoder(wire.Envelope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strictness:
+    """What is refused although it could be carried out.
+
+    Attributes:
+        limits: what goes beyond the actions that an account may send.
+        signatures: network that has to be signed for, in the venue's own notation.
+    """
+
+    limits: bool = False
+    signatures: Signatures = "any"
 
 
 class Malformed(Exception):
@@ -64,7 +87,7 @@ class Gateway:
         identity: who may act.
         latency_queue: the way of orders to the venue.
         limits: how many actions each account has sent, and may send.
-        enforce_limits: refuse what goes beyond them.
+        strictness: what the gateway refuses of what could be understood.
         touch: called with the account of every action that was let in.
         warn: told in key-values of what would fail on the live venue.
     """
@@ -77,7 +100,7 @@ class Gateway:
         identity: Identity,
         latency_queue: LatencyQueue,
         limits: ActionLimits,
-        enforce_limits: bool,
+        strictness: Strictness,
         touch: Callable[[int], None],
         warn: Callable[..., object],
     ) -> None:
@@ -107,10 +130,11 @@ class Gateway:
         }
         self._latency_queue = latency_queue
         self._limits = limits
-        self._enforce_limits = enforce_limits
+        self._enforce_limits = strictness.limits
         self._touch = touch
         self._warn = warn
-        self._sources: tuple[Source, Source] = ("a", "b")
+        self._signatures = strictness.signatures
+        self._sources = _SOURCES[strictness.signatures]
 
     def post(self, body: bytes) -> Delivery[Answer]:
         """Carry out a signed action, or send it on its way and say when it arrives.
@@ -151,7 +175,8 @@ class Gateway:
                 signer = self._recover(envelope, packed, source)
                 principal = self._identity.principal(signer)
                 if principal is not None:
-                    self._sources = ("a", "b") if source == "a" else ("b", "a")
+                    if source != self._sources[0]:
+                        self._sources = self._sources[::-1]
                     if notation != "canonical":
                         self._warn("would_fail_live", reason="hashed in another form", user=signer)
                     return signer, principal
@@ -162,10 +187,12 @@ class Gateway:
     def _readings(
         self, envelope: wire.Envelope, action: wire.L1Action | None
     ) -> Iterator[tuple[bytes, str]]:
-        """What the client may have hashed: the venue's own form first."""
+        """What the client may have hashed: the venue's own form first, and alone where strict."""
         canonical = b"" if action is None else _written(wire.packed, action)
         if canonical:
             yield canonical, "canonical"
+            if self._signatures != "any":
+                return
         as_sent = _written(wire.packed_as_sent, envelope.action)
         if as_sent != canonical:
             yield as_sent, "as sent" if canonical else "canonical"
@@ -247,6 +274,8 @@ class Gateway:
     def _user_signed(self, envelope: wire.Envelope) -> Answer:
         """Carry out what a wallet signed in readable form: it acts for the wallet itself."""
         action, fields = wire.decode_user_action(envelope.action)
+        if action.hyperliquidChain != _CHAINS.get(self._signatures, action.hyperliquidChain):
+            raise _Refused("Mainnet and testnet require different signature.")
         signer = _recovered(user_digest(fields), envelope.signature)
         account = self._world.by_address.get(signer)
         if account is None:
