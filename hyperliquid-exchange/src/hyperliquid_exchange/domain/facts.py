@@ -37,6 +37,9 @@ class RestingOrder:
 class AccountFacts:
     """One account, as the venue last told it.
 
+    Positions and orders are of one moment: what an order has lost to a fill is in the position.
+    Where they are not, `trouble` says so.
+
     Attributes:
         equity_usd: account value, micro-USD.
         positions: signed size by asset; no entry where there is none.
@@ -48,6 +51,8 @@ class AccountFacts:
         executions: fills since the last allowance by a person.
         net_deposits_usd: money moved in less money moved out since the account was first seen,
             micro-USD: a withdrawal is no loss.
+        state_age_s: since the venue last told the whole account, positions and orders together:
+            what it had answered before that is in them. A message of another kind is no such proof.
     """
 
     equity_usd: Usd
@@ -59,3 +64,4 @@ class AccountFacts:
     trouble: tuple[str, ...]
     executions: int
     net_deposits_usd: Usd
+    state_age_s: float
