@@ -55,7 +55,7 @@ class Place:
             venue_url=venue.url,
             venue=self.reads,
             data_url=venue.url,
-            tokens={NAME: SecretStr(venue.token(NAME))},
+            token_of={NAME: SecretStr(venue.token(NAME))}.get,
             operator_token=SecretStr(""),
             folder=folder / "tokens",
             env={},

@@ -69,7 +69,7 @@ async def report(venue: VenueUnderTest, folder: Path, *, kills: int, to: str) ->
         venue_url=url,
         venue=reads,
         data_url=url,
-        tokens={name: SecretStr(token) for name, token in tokens.items()},
+        token_of={name: SecretStr(token) for name, token in tokens.items()}.get,
         operator_token=SecretStr(""),
         folder=folder / "tokens",
         env={},

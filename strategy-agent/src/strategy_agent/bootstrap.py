@@ -381,7 +381,11 @@ class Connector:
             return "the token it was added with"
         if trader_id in self._settings.trader_tokens:
             return f"the entry {trader_id} of TRADER_TOKENS"
-        return "TRADER_TOKEN" if self._settings.token_of(trader_id) else ""
+        if self._settings.trader_token.get_secret_value():
+            return "TRADER_TOKEN"
+        if self._settings.token_of(trader_id):
+            return f"{self._settings.trader_tokens_dir}/{trader_id}.token"
+        return ""
 
     def _token_hint(self, trader_id: str) -> str:
         """Say what to look at when the venue does not accept a trader's token, or there is none."""

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from strategy_core.asking import BUDGETS
 from suite.service.settings import ServiceSettings, settings_config, shared_name
+from suite.service.token_file import read_token
 
 
 class Settings(ServiceSettings):
@@ -21,6 +22,8 @@ class Settings(ServiceSettings):
         trader_token: `TRADER_TOKEN`, bearer token of the account.
         trader_tokens: `TRADER_TOKENS`, a JSON object of tokens by trader id, for several traders in
             one process; wins over `trader_token`.
+        trader_tokens_dir: `TRADER_TOKENS_DIR`, a folder with a file `<trader>.token` for each whose
+            token is in none of these: the `var/tokens` of a venue.
         seed: of what traders draw at random, with their id; equal to the world's to repeat an
             in-process backtest.
         heartbeat_s: how often the venue is told that the trader is alive.
@@ -77,6 +80,9 @@ class Settings(ServiceSettings):
     quick_decision_s: float = Field(default=BUDGETS.quick_s, gt=0)
     slow_decision_s: float = Field(default=BUDGETS.slow_s, gt=0)
     local_steps: bool = False
+    trader_tokens_dir: Path | None = Field(
+        default=None, validation_alias=shared_name("TRADER_TOKENS_DIR")
+    )
     ccxt_exchange: str = Field(default="", validation_alias=shared_name("CCXT_EXCHANGE"))
     ccxt_api_key: SecretStr = Field(
         default=SecretStr(""), validation_alias=shared_name("CCXT_API_KEY")
@@ -121,5 +127,12 @@ class Settings(ServiceSettings):
         return url.rstrip("/")
 
     def token_of(self, trader_id: str) -> str:
-        """Find the token of a trader; empty for none."""
-        return self.trader_tokens.get(trader_id, self.trader_token).get_secret_value()
+        """Find the token of a trader; empty for none.
+
+        Raises:
+            ConfigError: others may read its file, or this process may not.
+        """
+        given = self.trader_tokens.get(trader_id, self.trader_token).get_secret_value()
+        if given or self.trader_tokens_dir is None:
+            return given
+        return read_token(self.trader_tokens_dir, trader_id)

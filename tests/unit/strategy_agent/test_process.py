@@ -135,6 +135,18 @@ def test_several_traders_in_one_process_fail_alone(venue: Callable[..., str], ag
     assert len(done.stderr.splitlines()) == 2
 
 
+def test_tokens_may_be_files(venue: Callable[..., str], agent: Agent, tmp_path: Path) -> None:
+    """Each is found by the name of its trader."""
+    for name in "ab":
+        file = tmp_path / f"{name}.token"
+        file.write_text(f"token-{name}\n")
+        file.chmod(0o400)
+    done = agent("run", "--config", "traders.yaml", "--trader", "a,b", "--no-journal", "--quiet",
+                 TRADING_URL=venue(), TRADER_TOKENS_DIR=str(tmp_path))  # fmt: skip
+    assert (0, "") == (done.returncode, done.stderr)
+    assert {"a: ended", "b: ended"} == {line[:8] for line in done.stdout.splitlines()}
+
+
 def test_one_token_is_never_traded_by_two(venue: Callable[..., str], agent: Agent) -> None:
     """It is one account: a trader without a token of its own must not take another's."""
     done = agent("run", "--config", "traders.yaml", "--trader", "a,b", "--no-journal", "--quiet",

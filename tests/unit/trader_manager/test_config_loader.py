@@ -121,8 +121,8 @@ def test_the_schema_names_what_an_entry_may_have() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["DATABASE_URL", "VENUE_OPERATOR_TOKEN", "TRADER_TOKENS", "TRADER_TOKEN", "TRADER_MANAGER_X",
-     "database_url", "CCXT_SECRET", "PGPASSWORD"],
+    ["DATABASE_URL", "VENUE_OPERATOR_TOKEN", "TRADER_TOKENS", "TRADER_TOKENS_DIR", "TRADER_TOKEN",
+     "TRADER_MANAGER_X", "database_url", "CCXT_SECRET", "PGPASSWORD"],
 )  # fmt: skip
 def test_the_suites_own_secrets_are_nobodys(name: str) -> None:
     """A trader that names one is told so in one line, without its value."""

@@ -57,7 +57,7 @@ def venue(monkeypatch: pytest.MonkeyPatch) -> ScriptedVenue:
 def access(folder: Path, **env: str) -> VenueAccess:
     return VenueAccess(
         venue_url="http://venue", venue=VenueReadsHttp("http://venue"), data_url="http://venue",
-        tokens={}, operator_token=SecretStr("of-operator"), folder=folder / "venue",
+        token_of=lambda _: None, operator_token=SecretStr("of-operator"), folder=folder / "venue",
         env=env, seed=1,
     )  # fmt: skip
 

@@ -169,7 +169,7 @@ def _access(settings: Settings, venue_url: str, venue: VenueReads) -> VenueAcces
         venue_url=venue_url,
         venue=venue,
         data_url=settings.data_service_url or venue_url,
-        tokens=settings.trader_tokens,
+        token_of=settings.token_of,
         operator_token=settings.venue_operator_token,
         folder=settings.state_dir / "tokens" / "venue",
         env=os.environ,

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr
 
 from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
+from suite.service.token_file import read_token
 
 _CADENCE_LEAST_S: Final = 0.1
 _CADENCE_MOST_S: Final = 604_800.0
@@ -29,6 +30,8 @@ class Settings(ServiceSettings):
             several.
         data_service_url: `DATA_SERVICE_URL`, market data; the venue's own when not given.
         trader_tokens: `TRADER_TOKENS`, a JSON object of tokens by trader id.
+        trader_tokens_dir: `TRADER_TOKENS_DIR`, a folder with a file `<trader>.token` for each whose
+            token is not among those: the `var/tokens` of the live venue.
         venue_operator_token: `VENUE_OPERATOR_TOKEN`, of a simulated venue: accounts of traders that
             have no token are opened with it.
         seed: of what traders draw at random.
@@ -74,6 +77,9 @@ class Settings(ServiceSettings):
     trader_tokens: dict[str, SecretStr] = Field(
         default_factory=dict, validation_alias=shared_name("TRADER_TOKENS")
     )
+    trader_tokens_dir: Path | None = Field(
+        default=None, validation_alias=shared_name("TRADER_TOKENS_DIR")
+    )
     venue_operator_token: SecretStr = Field(
         default=SecretStr(""), validation_alias=shared_name("VENUE_OPERATOR_TOKEN")
     )
@@ -103,3 +109,14 @@ class Settings(ServiceSettings):
     collecting_pause_s: float = Field(default=1.0, gt=0)
     collecting_rows_max: int = Field(default=100_000, ge=1)
     collecting_decisions_s: float = Field(default=5.0, gt=0)
+
+    def token_of(self, trader_id: str) -> SecretStr | None:
+        """Find the token of a trader at the venue; None where none is named.
+
+        Raises:
+            ConfigError: others may read its file, or this process may not.
+        """
+        if trader_id in self.trader_tokens or self.trader_tokens_dir is None:
+            return self.trader_tokens.get(trader_id)
+        token = read_token(self.trader_tokens_dir, trader_id)
+        return SecretStr(token) if token else None

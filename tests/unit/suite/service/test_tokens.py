@@ -6,6 +6,7 @@ import pytest
 
 from suite.clock import ManualClock
 from suite.errors import ConfigError, Forbidden, Unauthorized
+from suite.service.token_file import read_token
 from suite.service.tokens import Grant, TokenStore, account_grant
 
 
@@ -112,6 +113,19 @@ def test_token_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o444)
     with pytest.raises(ConfigError, match="readable by others"):
         TokenStore().ensure_file(tmp_path, Grant(name="x", scopes=frozenset()))
+
+
+def test_a_token_is_read_where_a_service_wrote_it(tmp_path: Path) -> None:
+    """One that is not there is none; one that others can read is refused; names lead nowhere."""
+    folder = tmp_path / "tokens"
+    path = TokenStore().ensure_file(folder, account_grant("anna"))
+    assert path.read_text().strip() == read_token(folder, "anna")
+    assert "" == read_token(folder, "bert")
+    (tmp_path / "else.token").write_text("x")
+    assert "" == read_token(folder, "a/../../else")
+    path.chmod(0o440)
+    with pytest.raises(ConfigError, match=r"readable by others; run: chmod 400"):
+        read_token(folder, "anna")
 
 
 def test_short_token_is_refused() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,7 +48,7 @@ class VenueAccess:
         venue_url: of the venue; a world's own address for one of several.
         venue: reads it.
         data_url: of market data.
-        tokens: of accounts, by trader.
+        token_of: tells the token of a trader; None where none is named.
         operator_token: of a simulated venue, empty for none.
         folder: of the tokens of accounts that were opened here.
         env: values of `${NAME}`.
@@ -61,7 +61,7 @@ class VenueAccess:
         venue_url: str,
         venue: VenueReads,
         data_url: str,
-        tokens: Mapping[str, SecretStr],
+        token_of: Callable[[str], SecretStr | None],
         operator_token: SecretStr,
         folder: Path,
         env: Mapping[str, str],
@@ -70,7 +70,7 @@ class VenueAccess:
         self._venue_url = venue_url
         self._venue = venue
         self._data_url = data_url
-        self._tokens = tokens
+        self._token_of = token_of
         self._operator_token = operator_token
         self._folder = folder
         self._env = env
@@ -96,7 +96,7 @@ class VenueAccess:
             spec = msgspec.convert(expand_env(dict(trader.spec), values), TraderSpec)
         except msgspec.ValidationError as error:
             raise ConfigError(f"{trader.trader_id}: {one_line(str(error))}") from None
-        world, token = "", self._tokens.get(trader.trader_id)
+        world, token = "", self._token_of(trader.trader_id)
         if token is None:
             world, token = await self._token(spec)
         return Launch(
@@ -153,7 +153,7 @@ class VenueAccess:
         """
         if not operator or not world:
             raise ConfigError(
-                f"no token for {spec.trader_id}: name it in TRADER_TOKENS"
+                f"no token for {spec.trader_id}: name it in TRADER_TOKENS or TRADER_TOKENS_DIR"
                 + ("" if not world else ", or the venue's operator in VENUE_OPERATOR_TOKEN")
             )
         return await self._open(spec, path, operator)

@@ -220,7 +220,10 @@ async def _asked(url: str) -> tuple[Any, set[str]]:
 
 def _accounts(settings: Settings, traders: tuple[TraderSpec, ...], *, is_simulated: bool) -> Check:
     """Look whether each trader has a way to a token."""
-    unnamed = [one.trader_id for one in traders if one.trader_id not in settings.trader_tokens]
+    try:
+        unnamed = [one.trader_id for one in traders if settings.token_of(one.trader_id) is None]
+    except ConfigError as error:
+        return Check(name="accounts", problem=str(error))
     if not unnamed:
         return Check(name="accounts", told="a token is named for every trader")
     if is_simulated and settings.venue_operator_token.get_secret_value():

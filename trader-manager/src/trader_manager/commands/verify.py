@@ -29,7 +29,7 @@ from trader_manager.commands.fleet_client import FleetClient
 from trader_manager.settings import Settings
 
 _TOKEN: Final = "TRADER_TOKEN"  # noqa: S105 - the name of a variable
-_NOT_THEIRS: Final = ("DATABASE_URL", "TRADER_TOKENS", "VENUE_OPERATOR_TOKEN")
+_NOT_THEIRS: Final = ("DATABASE_URL", "TRADER_TOKENS", "TRADER_TOKENS_DIR", "VENUE_OPERATOR_TOKEN")
 _OWN_PROCESS: Final = "process"
 _HERE: Final = {_OWN_PROCESS, "fleet"}
 """Runtimes whose traders have a folder, and a process, on this machine."""
@@ -178,6 +178,7 @@ def _secrets(settings: Settings, seen: Iterable[_Seen]) -> Mapping[str, str]:
     for name, token in settings.trader_tokens.items():
         found[token.get_secret_value()] = f"token of {name}"
     for path in [
+        *(settings.trader_tokens_dir.glob("*.token") if settings.trader_tokens_dir else ()),
         *(settings.state_dir / "tokens").rglob("*.token"),
         *(settings.state_dir / "fleet").glob("*/var/tokens/*.token"),
     ]:
