@@ -17,10 +17,11 @@ class RestingOrder:
         cloid: the client's id, lower case; None without.
         asset: index in the universe.
         is_buy: its side.
-        price: limit price; of a trigger order that price too, in the instrument's units.
+        price: limit price, of a trigger order too, in the instrument's units.
         size: what is left of it, in the instrument's units.
         reduce_only: it can only make a position smaller.
         trigger: it waits for a price: `tp` or `sl`; None for a limit order.
+        trigger_price: that price, in the instrument's units; None for a limit order.
     """
 
     oid: int
@@ -31,6 +32,7 @@ class RestingOrder:
     size: Size
     reduce_only: bool
     trigger: Literal["tp", "sl"] | None = None
+    trigger_price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
