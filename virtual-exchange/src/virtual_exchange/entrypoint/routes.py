@@ -3,9 +3,8 @@
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
 
+from suite.service import raw_routes
 from virtual_exchange.entrypoint import (
     backtest,
     clock,
@@ -31,47 +30,28 @@ ROUTES: tuple[Route, ...] = (
 _WORLD = "/w/"
 
 
-class Shortcut(BaseRoute):
-    """Finds routes without parameters by their path, at the root and in a world.
-
-    The framework tries one pattern after the other, which costs more than an order does. Every
-    route is in its table too; this one stands before it.
-
-    Attributes:
-        endpoint: itself, for the check that every write declares what it needs.
-        suite_scope: nothing of its own; each endpoint behind it declares and checks what it needs.
-    """
-
-    suite_scope = "open: the endpoints behind it check"
+class Shortcut(raw_routes.Shortcut):
+    """Finds routes without parameters by their path, at the root and in a world."""
 
     def __init__(self) -> None:
-        self.endpoint = self
-        self._root: dict[tuple[str, str], Endpoint] = {}
-        self._world: dict[tuple[str, str], Endpoint] = {}
+        super().__init__()
+        self._world: dict[tuple[str, str], raw_routes.Endpoint[Any]] = {}
 
-    def add(self, route: Route, endpoint: Endpoint) -> None:
+    def add(self, route: raw_routes.Route[Any], endpoint: raw_routes.Endpoint[Any]) -> None:
         """Take a route in, if its path is fixed."""
-        if "{" not in route.path:
-            self._root[route.method, route.path] = endpoint
-            if route.in_world:
-                self._world[route.method, route.path] = endpoint
+        super().add(route, endpoint)
+        if "{" not in route.path and isinstance(route, Route) and route.in_world:
+            self._world[route.method, route.path] = endpoint
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Look the path up."""
-        if scope["type"] != "http":
-            return Match.NONE, {}
-        method, path, parameters = scope["method"], scope["path"], {}
-        endpoint = self._root.get((method, path))
+    def find(
+        self, method: str, path: str
+    ) -> tuple[raw_routes.Endpoint[Any] | None, dict[str, str]]:
+        """Look a path up, also below a world's address."""
+        endpoint, parameters = super().find(method, path)
         if endpoint is None and path.startswith(_WORLD):
             world_id, slash, rest = path[len(_WORLD) :].partition("/")
-            endpoint, parameters = self._world.get((method, slash + rest)), {"world_id": world_id}
-        if endpoint is None or scope.get("root_path"):
-            return Match.NONE, {}
-        return Match.FULL, {"endpoint": endpoint, "path_params": parameters}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve what was found."""
-        await scope["endpoint"](scope, receive, send)
+            return self._world.get((method, slash + rest)), {"world_id": world_id}
+        return endpoint, parameters
 
 
 def add_routes(app: FastAPI, services: Services) -> None:
@@ -80,14 +60,8 @@ def add_routes(app: FastAPI, services: Services) -> None:
     app.router.routes.insert(0, shortcut)
     for route in ROUTES:
         endpoint = Endpoint(route, services)
-        shortcut.add(route, endpoint)
-        for prefix in ("/w/{world_id}", "") if route.in_world else ("",):
-            app.add_route(
-                prefix + route.path,
-                endpoint,  # type: ignore[arg-type]
-                methods=[route.method],
-                include_in_schema=False,
-            )
+        prefixes = ("/w/{world_id}", "") if route.in_world else ("",)
+        raw_routes.mount(app, shortcut, route, endpoint, *prefixes)
 
     def openapi() -> dict[str, Any]:
         return describe(ROUTES, title=app.title, version=app.version)
