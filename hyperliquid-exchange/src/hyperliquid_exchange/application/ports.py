@@ -97,6 +97,20 @@ class IntentLog(Protocol):
         """
         ...
 
+    async def count_noop(self, intent: Intent) -> int:
+        """Note that a noop with the nonce of an open intent is about to leave.
+
+        On return it survives a power cut; several at once share a sync.
+
+        Returns:
+            How many were noted before, in whatever life of this process: what became of those may
+            be unknown, and then a nonce that is used proves nothing any more.
+
+        Raises:
+            StorageError: it could not be written, and must not leave.
+        """
+        ...
+
     async def settle(self, settled: Settled, *, durable: bool = False) -> None:
         """Note what became of a key; of one without an intent too (a refusal, a noop).
 
