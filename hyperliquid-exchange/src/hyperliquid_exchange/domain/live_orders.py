@@ -1,0 +1,157 @@
+"""What became of the orders that were sent: the journal of intents beside the venue's own rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hyperliquid_exchange.domain.actions import OrderLeg
+from hyperliquid_exchange.domain.shadow import LiveOrder, ModelFill
+from suite.fixed import USD_DECIMALS, Price, Size, Usd, parse_fixed
+from suite.instrument import Instrument
+
+ALIVE: Final = frozenset({"open", "triggered", "waitingForFill", "waitingForTrigger"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentOrder:
+    """One order of an intent.
+
+    Attributes:
+        trader_id: whose it is.
+        leg: the order.
+        decided_ms: nonce of its signature, which is wall time.
+        oid: that the venue answered with; None where it told none, or nothing.
+    """
+
+    trader_id: str
+    leg: OrderLeg
+    decided_ms: int
+    oid: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueOrder:
+    """A row of the venue's history of orders.
+
+    Attributes:
+        status: in the venue's words.
+        status_ms, placed_ms: by the venue's clock.
+    """
+
+    coin: str
+    oid: int
+    cloid: str | None
+    status: str
+    status_ms: int
+    placed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueFill:
+    """A row of the venue's fills, decimals as told."""
+
+    coin: str
+    oid: int
+    tid: int
+    time_ms: int
+    price: str
+    size: str
+    fee: str
+    is_taker: bool
+    start_position: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Orders with what became of them.
+
+    Attributes:
+        orders: those that the venue knows, oldest decision first.
+        absent: orders that were sent and of which the venue has no row.
+        foreign: rows of orders that nobody here has sent.
+    """
+
+    orders: tuple[LiveOrder, ...]
+    absent: tuple[SentOrder, ...]
+    foreign: tuple[VenueOrder, ...]
+
+
+def join(
+    sent: Sequence[SentOrder],
+    orders: Iterable[VenueOrder],
+    fills: Iterable[VenueFill],
+    instruments: Sequence[Instrument],
+) -> Joined:
+    """Find what became of one trader's orders, by their client id, else by the venue's.
+
+    Args:
+        sent: by the journal.
+        orders: by the venue; a later row of the same order replaces an earlier one.
+        fills: by the venue, each told once or more.
+        instruments: of the universe; an asset id is an index into it.
+    """
+    rows = {row.oid: row for row in sorted(orders, key=lambda row: row.status_ms)}
+    named = {row.cloid.lower(): row for row in rows.values() if row.cloid is not None}
+    by_oid: dict[int, dict[int, VenueFill]] = {}
+    for fill in fills:
+        by_oid.setdefault(fill.oid, {})[fill.tid] = fill
+    found: list[LiveOrder] = []
+    absent: list[SentOrder] = []
+    known: set[int] = set()
+    for order in sorted(sent, key=lambda order: (order.decided_ms, order.leg.place)):
+        row = _row_of(order, rows, named)
+        if row is None or row.oid in known or order.leg.asset >= len(instruments):
+            absent.append(order)
+            continue
+        known.add(row.oid)
+        instrument = instruments[order.leg.asset]
+        own = sorted(by_oid.get(row.oid, {}).values(), key=lambda fill: (fill.time_ms, fill.tid))
+        found.append(_live(order, row, own, instrument))
+    foreign = tuple(row for oid, row in rows.items() if oid not in known)
+    return Joined(orders=tuple(found), absent=tuple(absent), foreign=foreign)
+
+
+def _row_of(
+    order: SentOrder, rows: Mapping[int, VenueOrder], named: Mapping[str, VenueOrder]
+) -> VenueOrder | None:
+    if order.leg.cloid is not None and (row := named.get(order.leg.cloid.lower())) is not None:
+        return row
+    return None if order.oid is None else rows.get(order.oid)
+
+
+def _live(
+    order: SentOrder, row: VenueOrder, fills: Sequence[VenueFill], instrument: Instrument
+) -> LiveOrder:
+    leg = order.leg
+    ended = row.status not in ALIVE and row.status != "filled"
+    return LiveOrder(
+        trader_id=order.trader_id,
+        coin=instrument.coin,
+        is_buy=leg.is_buy,
+        size=instrument.parse_size(leg.size),
+        limit_price=instrument.parse_price(leg.price),
+        reduce_only=leg.reduce_only,
+        tif=leg.tif,
+        trigger_price=Price(
+            0 if leg.trigger_price is None else instrument.parse_price(leg.trigger_price)
+        ),
+        trigger=leg.trigger,
+        trigger_is_market=leg.trigger_is_market,
+        decided_ms=order.decided_ms,
+        placed_ms=row.placed_ms,
+        ended_ms=row.status_ms if ended else None,
+        oid=row.oid,
+        cloid=row.cloid,
+        fills=tuple(_fill(fill, instrument) for fill in fills),
+        held=instrument.parse_size(fills[0].start_position) if fills else None,
+    )
+
+
+def _fill(fill: VenueFill, instrument: Instrument) -> ModelFill:
+    return ModelFill(
+        time_ms=fill.time_ms,
+        price=Price(instrument.parse_price(fill.price)),
+        size=Size(instrument.parse_size(fill.size)),
+        fee_usd=Usd(parse_fixed(fill.fee, USD_DECIMALS)),
+        is_taker=fill.is_taker,
+    )
