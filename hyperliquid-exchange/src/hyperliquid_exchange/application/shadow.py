@@ -19,6 +19,9 @@ from suite.instrument import Instrument
 SAME_STREAM_MS: Final = 6 * 3_600_000
 """Orders of a coin that are no further apart than this are played on one reading of its bars."""
 
+WORLDS_RULES: Final = Rules()
+"""What a world has where nobody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport:
@@ -69,7 +72,7 @@ class ShadowFills:
         venue: VenueHistory,
         bars: CollectedBars,
         addresses: Mapping[str, str],
-        rules: Rules = Rules(),
+        rules: Rules = WORLDS_RULES,
     ) -> None:
         self._journal = journal
         self._venue = venue
