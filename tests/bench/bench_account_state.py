@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 from tests.support.account_wire import change, fill, fills, order, position, push, state
 
-from strategy_agent.adapters.account_feed import read_message
-from strategy_agent.application.account_state import AccountStateCache
+from suite.account.pushes import read_message
+from suite.account.state import AccountStateCache
 from suite.service.clock import SystemClock
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "DOGE")

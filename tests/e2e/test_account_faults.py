@@ -13,7 +13,7 @@ from tests.support.silent_losses import lose_again_and_again
 from tests.support.venue_process import VenueUnderTest, running_venue
 from tests.support.waiting import until
 
-from strategy_agent.application.account_state import StateLimits
+from suite.account.state import StateLimits
 from suite.service.feed import FeedTimeouts
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]

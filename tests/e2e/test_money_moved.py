@@ -14,11 +14,11 @@ from tests.support.venue_calls import venue_calls
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 from strategy_agent.adapters.venue_http import VenueHttp
-from strategy_agent.application.account_state import StateLimits
 from strategy_agent.application.ports import Steps
 from strategy_core.journal import DecisionRecord
 from strategy_core.port import instruments_of
 from strategy_core.registry import build
+from suite.account.state import StateLimits
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import StrategySpec, TraderSpec
 from suite.enums import TraderStatus

@@ -13,9 +13,9 @@ from tests.support.venue_calls import venue_calls
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 from strategy_agent.adapters.venue_orders import VenueOrders
-from strategy_agent.application.account_events import FundingPayment
 from strategy_agent.application.ports import DurableIntent
 from strategy_core.port import instruments_of
+from suite.account.events import FundingPayment
 from suite.contracts.venue import Action, AdjustMargin, ModifyOrder, SetLeverage
 from suite.errors import SuiteError, UpstreamTimeout
 

@@ -13,10 +13,10 @@ from eth_utils.crypto import keccak
 from tests.support.venue_process import VenueUnderTest
 
 from strategy_agent.adapters.account_feed import AccountFeed
-from strategy_agent.application.account_events import StatePush
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
-from strategy_agent.application.account_state import AccountState, AccountStateCache, StateLimits
-from strategy_agent.application.account_view import view_of
+from suite.account.events import StatePush
+from suite.account.state import AccountState, AccountStateCache, StateLimits
+from suite.account.view import view_of
 from suite.contracts.clock import AccountView
 from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.service.clock import SystemClock

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any, Literal
 
-from strategy_agent.application.account_events import (
+from suite.account.events import (
     FillsPush,
     FundingPayment,
     FundingsPush,

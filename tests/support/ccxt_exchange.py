@@ -18,7 +18,7 @@ from strategy_agent.adapters.ccxt_exchange.connection import (
 )
 from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream, StreamTimeouts
 from strategy_agent.application.account_keeper import AccountKeeper
-from strategy_agent.application.account_state import AccountStateCache
+from suite.account.state import AccountStateCache
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.service.clock import SystemClock
 

@@ -4,7 +4,7 @@ import random
 
 from tests.support.account_wire import fill
 
-from strategy_agent.application.fill_book import FillBook
+from suite.account.fill_book import FillBook
 from suite.contracts.hyperliquid_info import UserFill
 
 

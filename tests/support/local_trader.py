@@ -17,7 +17,6 @@ from strategy_agent.adapters.intent_file import IntentFile
 from strategy_agent.adapters.kill_latch import KillLatch
 from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders
-from strategy_agent.application.account_state import StateLimits
 from strategy_agent.application.budget import RateBudget
 from strategy_agent.application.delivery import OrderDelivery
 from strategy_agent.application.local_steps import LocalSteps
@@ -28,6 +27,7 @@ from strategy_core.journal import DecisionRecord
 from strategy_core.loop import trade
 from strategy_core.port import Strategy, instruments_of
 from strategy_core.turns import Turn
+from suite.account.state import StateLimits
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
 from suite.service.clock import SystemClock

@@ -16,7 +16,7 @@ from tests.support.random_hand import RandomHand
 from tests.support.venue_process import running_venue
 from tests.support.waiting import until
 
-from strategy_agent.application.account_state import StateLimits
+from suite.account.state import StateLimits
 
 NAME = "alice"
 LOSABLE = (b'"userFills"', b'"orderUpdates"', b'"userFundings"')

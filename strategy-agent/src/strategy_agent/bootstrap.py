@@ -158,7 +158,7 @@ class Connector:
                     stack,
                     follow=lambda keeper, chance: AccountFeed(
                         _ws_url(settings.trading_url),
-                        account_address(spec.account_id),
+                        clock.address or account_address(spec.account_id),
                         keeper,
                         chance=chance,
                         token=self._token_of(spec.trader_id) or None,

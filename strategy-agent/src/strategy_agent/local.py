@@ -11,7 +11,6 @@ from typing import Final
 from strategy_agent.adapters.intent_file import IntentFile
 from strategy_agent.adapters.kill_latch import KillLatch
 from strategy_agent.application.account_keeper import AccountKeeper
-from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.budget import RateBudget
 from strategy_agent.application.delivery import OrderDelivery
 from strategy_agent.application.local_steps import LocalSteps
@@ -24,6 +23,7 @@ from strategy_agent.application.ports import (
 from strategy_agent.application.presence import Presence
 from strategy_agent.application.venue_time import VenueTime
 from strategy_agent.application.venue_world import VenueWorld
+from suite.account.state import AccountStateCache
 from suite.addresses import account_address
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
@@ -104,7 +104,8 @@ class LocalTrader:
         )
         stack.push_async_callback(delivery.close)
         self._delivery = delivery
-        cache = AccountStateCache(clock=self._wall, user=account_address(self._spec.account_id))
+        user = self._clock.address or account_address(self._spec.account_id)
+        cache = AccountStateCache(clock=self._wall, user=user)
         keeper = AccountKeeper(
             cache,
             self._orders,
@@ -121,7 +122,7 @@ class LocalTrader:
             mids=keeper.mids,
             delivery=delivery,
             market=self._market,
-            user=account_address(self._spec.account_id),
+            user=user,
             kept=kept,
         )
         steps.begin = _beginning(self._spec, world, time, take_place)

@@ -11,7 +11,6 @@ from tests.support.account_wire import position, state
 from tests.unit.strategy_core.fake_venue import META, FakeVenue, spec_of
 from tests.unit.strategy_core.market import random_bars
 
-from strategy_agent.application.account_events import FundingPayment, StatePush
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.application.parts import Parts, ProcessContext
@@ -23,6 +22,7 @@ from strategy_core.orders.memory import Child
 from strategy_core.port import instruments_of
 from strategy_core.risk.commands import Command
 from strategy_core.snapshot import SnapshotSeries
+from suite.account.events import FundingPayment, StatePush
 from suite.clock import ManualClock
 from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.guards import GuardSummary

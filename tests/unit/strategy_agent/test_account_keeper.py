@@ -10,9 +10,9 @@ from decimal import Decimal
 from tests.support.account_wire import fill, fills, position, push, push_of, state
 from tests.support.waiting import until
 
-from strategy_agent.application.account_events import MidsPush, StatePush
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
-from strategy_agent.application.account_state import AccountStateCache, StateLimits
+from suite.account.events import MidsPush, StatePush
+from suite.account.state import AccountStateCache, StateLimits
 from suite.contracts.hyperliquid_info import AssetPosition, LedgerRow, UserFill
 from suite.errors import RateLimited, SuiteError, UpstreamUnavailable
 from suite.service.clock import SystemClock

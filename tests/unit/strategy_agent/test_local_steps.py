@@ -13,13 +13,13 @@ import pytest
 from tests.support.account_wire import change, fill, fills, order, position, push, push_of, state
 from tests.support.intents import buy, filled, intent
 
-from strategy_agent.application.account_state import AccountStateCache, StateLimits
 from strategy_agent.application.live_mids import LiveMids
 from strategy_agent.application.local_steps import LocalSteps, StepLimits
 from strategy_agent.application.ports import DurableIntent, Kept
 from strategy_agent.application.venue_time import VenueTime
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.memory import fill_key
+from suite.account.state import AccountStateCache, StateLimits
 from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.clock import (

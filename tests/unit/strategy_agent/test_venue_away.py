@@ -17,12 +17,12 @@ from tests.unit.strategy_agent.test_control import controlled, get
 from tests.unit.strategy_agent.test_local_steps import WANT, World
 
 from strategy_agent.application.account_keeper import AccountKeeper, KeeperTimeouts
-from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.presence import Presence
 from strategy_agent.application.retrying import may_be_tried_again
 from strategy_agent.application.status import Alert
 from strategy_agent.application.venue_world import WorldChanged
+from suite.account.state import AccountStateCache
 from suite.clock import ManualClock
 from suite.contracts.clock import ClockMode, JoinRequest
 from suite.errors import Conflict, SuiteError, UpstreamTimeout, UpstreamUnavailable

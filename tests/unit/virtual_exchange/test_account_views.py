@@ -8,7 +8,7 @@ import pytest
 from tests.support.busy import busy_session
 from tests.support.worlds import START_MS, open_memory_world, random_source
 
-from strategy_agent.application.account_view import view_of
+from suite.account.view import view_of
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import AccountView
 from suite.contracts.venue import PlaceOrder, SetLeverage

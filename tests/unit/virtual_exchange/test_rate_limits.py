@@ -6,7 +6,7 @@ import pytest
 from tests.support.served import served
 from tests.support.worlds import open_memory_world, random_source
 
-from virtual_exchange.application.info.weights import items_of, weight
+from suite.info_weights import items_of, weight
 from virtual_exchange.domain.rate_limits import ActionBudgets, WeightLimits, action_weight
 
 MINUTE_MS = 60_000

@@ -31,6 +31,8 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
         waits_for: accounts that have not joined and without which time does not begin; empty once
             it has begun.
         account: whose token the caller has shown; empty without one.
+        address: of that account at the venue, by which its own channels are named; empty where
+            nobody tells.
     """
 
     mode: ClockMode
@@ -41,6 +43,7 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
     world: str = ""
     waits_for: tuple[str, ...] = ()
     account: str = ""
+    address: str = ""
 
 
 class PriceCross(Wire, frozen=True, kw_only=True, cache_hash=True):

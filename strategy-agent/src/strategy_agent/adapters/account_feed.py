@@ -9,97 +9,20 @@ Source: venue documentation "WebSocket", read 2026-11.
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from strategy_agent.application.account_events import (
-    AccountEvent,
-    FillsPush,
-    FundingPayment,
-    FundingsPush,
-    LedgerPush,
-    MidsPush,
-    OrderChange,
-    OrdersPush,
-    StatePush,
-)
 from strategy_agent.application.ports import AccountListener
+from suite.account.events import AccountEvent
+from suite.account.pushes import read_message
 from suite.contracts import hyperliquid_ws as ws
-from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.service.feed import FeedTimeouts, MalformedFrame, MinuteBudget, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 from suite.service.http import bearer
 
 ACCOUNT_TIMEOUTS: Final = FeedTimeouts(ping_s=3.0, silence_s=15.0, open_s=15.0)
 """A dead connection is found, and replaced, before its account counts as stale after 20 s."""
-
-
-class _State(msgspec.Struct):
-    clearinghouseState: ClearinghouseState  # noqa: N815 - the wire's own names
-    openOrders: tuple[OpenOrder, ...]  # noqa: N815
-    serverTime: int  # noqa: N815
-
-
-class _Fills(msgspec.Struct):
-    fills: tuple[UserFill, ...]
-    isSnapshot: bool = False  # noqa: N815
-
-
-class _Fundings(msgspec.Struct):
-    fundings: tuple[FundingPayment, ...]
-    isSnapshot: bool = False  # noqa: N815
-
-
-class _Ledger(msgspec.Struct):
-    nonFundingLedgerUpdates: tuple[LedgerRow, ...]  # noqa: N815
-    isSnapshot: bool = False  # noqa: N815
-
-
-class _Mids(msgspec.Struct):
-    mids: dict[str, str]
-
-
-class _Envelope(msgspec.Struct):
-    channel: str
-    data: msgspec.Raw = msgspec.Raw(b"null")
-
-
-def _state(data: _State) -> AccountEvent:
-    return StatePush(
-        state=data.clearinghouseState, open_orders=data.openOrders, server_ms=data.serverTime
-    )
-
-
-def _fills(data: _Fills) -> AccountEvent:
-    return FillsPush(fills=data.fills, snapshot=data.isSnapshot)
-
-
-def _orders(data: tuple[OrderChange, ...]) -> AccountEvent:
-    return OrdersPush(changes=data)
-
-
-def _fundings(data: _Fundings) -> AccountEvent:
-    return FundingsPush(fundings=data.fundings, snapshot=data.isSnapshot)
-
-
-def _ledger(data: _Ledger) -> AccountEvent:
-    return LedgerPush(rows=data.nonFundingLedgerUpdates, snapshot=data.isSnapshot)
-
-
-def _mids(data: _Mids) -> AccountEvent:
-    return MidsPush(mids=data.mids)
-
-
-_envelope: Final = msgspec.json.Decoder(_Envelope)
-_READERS: Final[dict[str, tuple[msgspec.json.Decoder[Any], Callable[[Any], AccountEvent]]]] = {
-    "webData2": (msgspec.json.Decoder(_State), _state),
-    "userFills": (msgspec.json.Decoder(_Fills), _fills),
-    "orderUpdates": (msgspec.json.Decoder(tuple[OrderChange, ...]), _orders),
-    "userFundings": (msgspec.json.Decoder(_Fundings), _fundings),
-    "userNonFundingLedgerUpdates": (msgspec.json.Decoder(_Ledger), _ledger),
-    "allMids": (msgspec.json.Decoder(_Mids), _mids),
-}
 
 
 class AccountStream:
@@ -149,20 +72,6 @@ class AccountStream:
     async def close(self) -> None:
         """End it."""
         await self._socket.close()
-
-
-def read_message(data: bytes) -> Sequence[AccountEvent]:
-    """Read a message; nothing where it carries none, as a pong.
-
-    Raises:
-        msgspec.DecodeError: it is not of the shape that its channel has.
-    """
-    message = _envelope.decode(data)
-    reader = _READERS.get(message.channel)
-    if reader is None:
-        return ()
-    decoder, make = reader
-    return (make(decoder.decode(message.data)),)
 
 
 class AccountFeed:

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from strategy_agent.application.account_events import FundingPayment, StatePush
 from strategy_agent.application.ports import DurableIntent
+from suite.account.events import FundingPayment, StatePush
 from suite.contracts.clock import ClockState
 from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.contracts.venue import (

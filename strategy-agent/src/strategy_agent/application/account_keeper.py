@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from strategy_agent.application.account_events import AccountEvent, MidsPush
-from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.live_mids import LiveMids
 from strategy_agent.application.ports import AccountReads, AccountStream
 from strategy_agent.application.presence import Presence
 from strategy_agent.application.venue_world import WorldChanged
+from suite.account.events import AccountEvent, MidsPush
+from suite.account.state import AccountStateCache
 from suite.errors import SuiteError
 
 CONNECT: Final = "connect"

@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from strategy_agent.application.account_events import AccountChange
-from strategy_agent.application.account_state import AccountStateCache
 from strategy_agent.application.live_mids import LiveMids
 from strategy_agent.application.ports import Delivery, Kept, MarketData
 from strategy_agent.application.venue_time import VenueTime
 from strategy_agent.application.venue_world import WorldChanged
 from strategy_core.orders.memory import fill_key
+from suite.account.events import AccountChange
+from suite.account.state import AccountStateCache
 from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts.clock import JoinRequest, PriceCross, WaitReply, WaitRequest, WakeOn, Want
 from suite.contracts.hyperliquid_info import FillLiquidation, UserFill

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from strategy_agent.application.account_events import FundingPayment
+from suite.account.events import FundingPayment
 from suite.contracts.hyperliquid_info import UserFill
 from suite.fixed import parse_decimal
 

@@ -5,10 +5,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from strategy_agent.application.account_events import AccountEvent, FundingPayment, StatePush
 from strategy_core.memory import TraderMemory
 from strategy_core.replaying import KeptDecision
 from strategy_core.risk.commands import Command
+from suite.account.events import AccountEvent, FundingPayment, StatePush
 from suite.contracts.clock import ClockState, JoinRequest, WaitReply, WaitRequest
 from suite.contracts.hyperliquid_info import LedgerRow, UserFill
 from suite.contracts.venue import Action, ActionReply

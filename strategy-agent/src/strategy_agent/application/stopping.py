@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from strategy_agent.application.account_events import StatePush
 from strategy_agent.application.parts import Parts
 from strategy_core.memory import TraderMemory
+from suite.account.events import StatePush
 from suite.contracts.hyperliquid_info import OpenOrder
 from suite.contracts.venue import CancelOrder
 

@@ -9,8 +9,6 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from strategy_agent.application.account_events import StatePush
-from strategy_agent.application.account_view import view_of
 from strategy_agent.application.alerts import Alerts
 from strategy_agent.application.command_queue import CommandQueue
 from strategy_agent.application.memory_keeper import MemoryKeeper, Scene
@@ -26,6 +24,8 @@ from strategy_core.orders.memory import fill_key
 from strategy_core.port import Decision, Observation
 from strategy_core.risk.commands import Command, Pause, Resume
 from strategy_core.risk.status import StatusChange, StatusMachine
+from suite.account.events import StatePush
+from suite.account.view import view_of
 from suite.contracts.clock import AccountView, WaitReply
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import Action

@@ -31,8 +31,11 @@ _advance = msgspec.json.Decoder(AdvanceRequest)
 async def clock(call: Call) -> Answer:
     """`GET /clock`."""
     session, name = call.session, call.grant.account if call.grant else ""
-    known = name if AccountId(name) in session.world.by_id else ""
-    return answer(msgspec.structs.replace(session.clock_state(), account=known))
+    account = session.world.by_id.get(AccountId(name))
+    state = session.clock_state()
+    if account is not None:
+        state = msgspec.structs.replace(state, account=name, address=account.address)
+    return answer(state)
 
 
 async def join(call: Call) -> Answer:

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 
 from suite.contracts.hyperliquid_exchange import Envelope
 from suite.errors import one_line
+from suite.info_weights import items_of, weight
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.info.request import (
@@ -15,7 +16,6 @@ from virtual_exchange.application.info.request import (
     Unsupported,
     read_body,
 )
-from virtual_exchange.application.info.weights import items_of, weight
 from virtual_exchange.domain.rate_limits import action_weight
 from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, answer, unprocessable
 

@@ -6,11 +6,11 @@ import msgspec
 
 from suite.contracts import hyperliquid_ws as ws
 from suite.errors import SuiteError, one_line
+from suite.info_weights import items_of, weight
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.answers import Answer as ActionAnswer
 from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.info.request import UnknownRequest, Unsupported, read_body
-from virtual_exchange.application.info.weights import items_of, weight
 from virtual_exchange.application.latency_queue import Delivery
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.feeds import message

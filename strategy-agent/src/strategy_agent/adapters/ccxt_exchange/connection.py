@@ -24,8 +24,8 @@ from strategy_agent.adapters.ccxt_exchange.values import (
     oid_of,
     order_status,
 )
-from strategy_agent.application.account_events import FundingPayment, StatePush
 from strategy_agent.application.ports import DurableIntent
+from suite.account.events import FundingPayment, StatePush
 from suite.clock import Clock
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import (

@@ -15,7 +15,7 @@ from strategy_agent.adapters.ccxt_exchange.values import (
     open_order,
     text,
 )
-from strategy_agent.application.account_events import FundingPayment, StatePush
+from suite.account.events import FundingPayment, StatePush
 from suite.clock import Clock
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
 from suite.contracts.venue import CancelOrder, ModifyOrder

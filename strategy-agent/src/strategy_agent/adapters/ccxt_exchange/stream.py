@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
 from strategy_agent.adapters.ccxt_exchange.values import ZERO, number, open_order, status_of, text
-from strategy_agent.application.account_events import (
+from strategy_agent.application.ports import AccountListener
+from suite.account.events import (
     AccountEvent,
     FillsPush,
     LedgerPush,
@@ -25,7 +26,6 @@ from strategy_agent.application.account_events import (
     OrdersPush,
     StatePush,
 )
-from strategy_agent.application.ports import AccountListener
 from suite.clock import Clock
 from suite.contracts.hyperliquid_info import LedgerRow, OpenOrder
 from suite.errors import one_line

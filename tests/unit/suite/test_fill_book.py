@@ -4,7 +4,7 @@ import pytest
 from tests.support.account_wire import fill
 from tests.support.fill_replay import replay
 
-from strategy_agent.application.fill_book import FillBook
+from suite.account.fill_book import FillBook
 
 FILLS = 30_000
 """`tests/chaos/test_account.py` has a million."""

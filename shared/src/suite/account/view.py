@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from strategy_agent.application.account_events import signed_size
-from strategy_agent.application.account_picture import ZERO
+from suite.account.events import signed_size
+from suite.account.picture import ZERO
 from suite.contracts.clock import AccountView, PositionView
 from suite.contracts.hyperliquid_info import (
     AssetPosition,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-from strategy_agent.application.account_events import (
+from suite.account.events import (
     FundingPayment,
     OrderChange,
     StatePush,

@@ -17,8 +17,9 @@ from typing import Final
 
 import msgspec
 
-from strategy_agent.application.account_ahead import FillsAhead
-from strategy_agent.application.account_events import (
+from suite.account.ahead import FillsAhead
+from suite.account.discrepancies import Discrepancies
+from suite.account.events import (
     AccountChange,
     AccountEvent,
     FillsPush,
@@ -29,10 +30,9 @@ from strategy_agent.application.account_events import (
     OrdersPush,
     StatePush,
 )
-from strategy_agent.application.account_picture import ZERO, AccountPicture, check_numbers
-from strategy_agent.application.account_view import view_of
-from strategy_agent.application.discrepancies import Discrepancies
-from strategy_agent.application.fill_book import FillBook
+from suite.account.fill_book import FillBook
+from suite.account.picture import ZERO, AccountPicture, check_numbers
+from suite.account.view import view_of
 from suite.account_ledger import AccountLedger
 from suite.clock import Clock
 from suite.contracts.clock import AccountView

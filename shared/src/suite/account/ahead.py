@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from strategy_agent.application.account_events import StatePush, signed_size
-from strategy_agent.application.account_picture import ZERO, held_in
-from strategy_agent.application.account_view import state_with
+from suite.account.events import StatePush, signed_size
+from suite.account.picture import ZERO, held_in
+from suite.account.view import state_with
 from suite.contracts.hyperliquid_info import ClearinghouseState, UserFill
 
 

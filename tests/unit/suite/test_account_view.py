@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from tests.support.account_wire import fill, position, state
 
-from strategy_agent.application.account_view import state_with
+from suite.account.view import state_with
 from suite.contracts.hyperliquid_info import AssetPosition, UserFill
 
 LONG = position("ETH", "2.0")

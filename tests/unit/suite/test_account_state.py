@@ -17,8 +17,8 @@ from tests.support.account_wire import (
     state,
 )
 
-from strategy_agent.application.account_events import AccountChange, AccountEvent, FillsPush
-from strategy_agent.application.account_state import AccountStateCache, StateLimits
+from suite.account.events import AccountChange, AccountEvent, FillsPush
+from suite.account.state import AccountStateCache, StateLimits
 from suite.clock import ManualClock
 
 ME = "0xme"
