@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import data_collector.settings
+import hyperliquid_exchange.settings
 import strategy_agent.settings
 import trader_manager.settings
 import virtual_exchange.settings
@@ -16,6 +17,7 @@ SERVICES: dict[str, type[ServiceSettings]] = {
     "agent": strategy_agent.settings.Settings,
     "backtest": virtual_exchange.settings.Settings,
     "collector": data_collector.settings.Settings,
+    "hyperliquid-exchange": hyperliquid_exchange.settings.Settings,
     "trader-manager": trader_manager.settings.Settings,
 }
 
