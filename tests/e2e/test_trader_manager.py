@@ -59,6 +59,9 @@ def test_a_fleet_outlives_its_manager_and_each_trader_its_own_death(
         told = manager.ask("POST", "/run-once", reason="now").json()
         assert ({"anna", "carl"}, {}) == (set(told["done"]), told["refused"])
         assert manager.ask("GET", "/traders/carl/decisions").json()["decisions"]
+        told = manager.ask("POST", "/traders/carl/allocate", usd="2500.5", reason="less").json()
+        assert "taken" == told["state"]
+        eventually(lambda: manager.traders()["carl"]["status"]["allocation"] == "2500.5")
         done = manager.ask("POST", "/stop-all").json()["done"]
         assert {"anna", "carl"} == set(done)
         eventually(lambda: not any(map(lives, pids.values())), limit_s=60)

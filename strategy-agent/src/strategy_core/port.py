@@ -92,6 +92,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         verdicts, results: what the guard and then the venue made of the last decision; a verdict
             for each action and then for each wrong plan, a result for each action that was sent.
         status: what the trader may do at present.
+        allocation: what the trader may use of its account, USD; None for all of it.
     """
 
     now_ms: int
@@ -106,6 +107,13 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     results: tuple[ActionReply, ...] = ()
     status: TraderStatus = TraderStatus.LIVE
+    allocation: Decimal | None = None
+
+    @property
+    def capital(self) -> Decimal:
+        """What sizes are shares of, USD, not below 0: equity, or less where less is allotted."""
+        least = self.equity if self.allocation is None else min(self.equity, self.allocation)
+        return max(ZERO, least)
 
     def size_of(self, coin: str) -> Decimal:
         """Signed size of the position in a coin, 0 when flat."""

@@ -146,6 +146,8 @@ class TraderTurns:
             )
             self._changes += (change,)
             self._answered(command, change)
+        if (allocation := self._memory.risk.allocation) is not None:
+            seen = replace(seen, allocation=allocation)
         if self._run.account is not None:
             self._review = self._exits.review(
                 seen,

@@ -83,7 +83,7 @@ async def test_every_write_needs_the_operator(tmp_path: Path) -> None:
     async with controlled(tmp_path, ScriptedVenue()) as (_, client):
         for method, path in (
             *(("POST", f"/{name}") for name in
-              ("start", "pause", "resume", "stop", "flatten", "run-once", "instances")),
+              ("start", "pause", "resume", "stop", "flatten", "run-once", "allocate", "instances")),
             ("DELETE", "/instances/a"),
             ("PUT", "/instances/a/symbol"),
             ("POST", "/instances/a/adopt"),
@@ -124,6 +124,26 @@ async def test_commands_reach_the_trader_with_actor_and_reason(tmp_path: Path) -
         unreasoned = await client.post("/stop", json={})
         assert (400, True) == (unreasoned.status_code, "say why" in unreasoned.text)
         assert 422 == (await client.post("/stop", json={"reson": "x"})).status_code
+
+
+async def test_an_allocation_is_taken_by_a_turn_and_remembered(tmp_path: Path) -> None:
+    """To the micro-USDC, and over a restart; nonsense changes nothing."""
+    venue = ScriptedVenue(sleeps=True)
+    async with controlled(tmp_path, venue) as (alpha, client):
+        alpha.instance("a").start()
+        await until(lambda: venue.asleep("a"))
+        body = {"instance": "a", "usd": "1234.567891", "reason": "rebalance"}
+        told = (await client.post("/allocate", json=body)).json()
+        assert ("taken", ["a"]) == (told["state"], told["accepted"])
+        assert "1234.567891" == alpha.instance("a").status.allocation
+        for wrong in ("-1", "nan", "1e400", "0.0000001"):
+            assert 422 == (await client.post("/allocate", json=body | {"usd": wrong})).status_code
+        await alpha.instance("a").stop()
+        alpha.instance("a").start()
+        await until(lambda: venue.asleep("a"))
+        assert "1234.567891" == alpha.instance("a").status.allocation
+        assert 200 == (await client.post("/allocate", json={"instance": "a"})).status_code
+        assert "" == alpha.instance("a").status.allocation
 
 
 async def test_instances_come_change_and_go(tmp_path: Path) -> None:

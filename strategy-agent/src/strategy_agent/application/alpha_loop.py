@@ -12,7 +12,7 @@ from strategy_agent.application.instance import StrategyInstance
 from strategy_agent.application.parts import ProcessContext
 from strategy_agent.application.status import Alert
 from strategy_core.registry import problems
-from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
+from strategy_core.risk.commands import Allocate, Command, Flatten, Pause, Resume, Stop
 from suite.contracts.trader import TradersFileError, TraderSpec, near, parse_traders
 from suite.enums import TraderStatus
 from suite.errors import ConfigError, Conflict, NotFound, SuiteError
@@ -340,6 +340,17 @@ class AlphaLoop:
     ) -> CommandResult:
         """Close the positions of one, or of all."""
         return self._tell(strategy_id, Flatten(actor=actor, reason=reason))
+
+    def allocate(
+        self,
+        strategy_id: str | None = None,
+        *,
+        usd: Decimal | None,
+        actor: str = OPERATOR,
+        reason: str = "",
+    ) -> CommandResult:
+        """Let one, or all, use this much of its account; all of it where none is given."""
+        return self._tell(strategy_id, Allocate(actor=actor, reason=reason, usd=usd))
 
     def run_once(
         self, strategy_id: str | None = None, *, actor: str = OPERATOR, reason: str = ""

@@ -47,6 +47,7 @@ class Status:
         now_ms: the venue's time of the last turn, 0 before it.
         equity: USD then, as text.
         positions: signed sizes by coin, as text.
+        allocation: what it may use of its account, USD, as text; empty for all of it.
         turn: number of the last turn in the journal, over all restarts.
         decisions, faults: how many questions to the strategy came to their end, and how many of
             them without a decision; both since the process began.
@@ -75,6 +76,7 @@ class Status:
     now_ms: int = 0
     equity: str = ""
     positions: Mapping[str, str] = field(default_factory=dict)
+    allocation: str = ""
     open_orders: int = 0
     turn: int = 0
     decisions: int = 0

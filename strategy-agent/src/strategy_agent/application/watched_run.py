@@ -350,6 +350,8 @@ class WatchedRun:
         state, status = memory.risk.state, self._status
         before, known = status.status, status.causes
         status.causes = {name: cause.reason for name, cause in state.causes.items()}
+        allocation = memory.risk.allocation
+        status.allocation = "" if allocation is None else f"{allocation:f}"
         status.status = StatusMachine(state, symbols=status.symbols).status.value
         new = {name: why for name, why in status.causes.items() if name not in known}
         if status.status != before:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -22,6 +23,16 @@ class CommandBody(Body):
 
     reason: Reason = ""
     instance: str | None = None
+
+
+class AllocateBody(Body):
+    """How much of its account a trader may use."""
+
+    instance: str
+    usd: Annotated[Decimal, Field(strict=False, ge=0, max_digits=18, decimal_places=6)] | None = (
+        None
+    )
+    reason: Reason = ""
 
 
 class TellBody(Body):
@@ -50,6 +61,16 @@ def command_routes(controlled: Controlled) -> APIRouter:
             summary=summary,
         )
     several = {name: act for name, (_, act) in acts.items()} | {"run-once": alpha.run_once}
+
+    @router.post("/allocate", summary="Let a trader use so much of its account, or all of it")
+    async def allocate(grant: Operator, body: AllocateBody) -> dict[str, Any]:
+        async def told() -> dict[str, Any]:
+            result = alpha.allocate(
+                body.instance, usd=body.usd, actor=grant.name, reason=body.reason
+            )
+            return await answer_of(alpha, result)
+
+        return await controlled.within(told)
 
     @router.post("/tell", summary="Tell several traders one thing; the answer is that of each")
     async def tell(grant: Operator, body: TellBody) -> dict[str, Any]:

@@ -307,7 +307,7 @@ class Maker:
         memory, snapshot = self._coins[coin], seen.snapshots.get(coin)
         memory.stamps.see(snapshot)
         market = self._market(coin, seen, snapshot)
-        limit = self._settings.inventory.usd(seen.equity)
+        limit = self._settings.inventory.usd(seen.capital)
         if market is None or limit <= 0:
             turn.cancels.extend(_all_of(coin, resting))
             turn.notes.append(f"{coin} has no {'equity' if market else 'fresh book'}")
@@ -332,7 +332,7 @@ class Maker:
             self._settings.terms,
             market,
             Inventory(size=size, limit=limit / market.mid, target=view.target),
-            base=self._settings.order.usd(seen.equity) / market.mid,
+            base=self._settings.order.usd(seen.capital) / market.mid,
             lean=view.lean,
         )
         self._refresh(

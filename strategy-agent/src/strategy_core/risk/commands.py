@@ -1,5 +1,6 @@
 """What a person or another program may tell a trader."""
 
+from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -48,4 +49,16 @@ class Flatten(_Command, frozen=True, kw_only=True, tag="flatten"):
     """Close the positions, and take no new risk until someone resumes it."""
 
 
-Command: TypeAlias = Pause | Resume | Stop | Flatten
+class Allocate(_Command, frozen=True, kw_only=True, tag="allocate"):
+    """Let limits that are shares of the equity be shares of this much at most.
+
+    Less than is in use closes nothing: it leaves no room for new risk until positions run off.
+
+    Attributes:
+        usd: not negative; None for the whole account.
+    """
+
+    usd: Annotated[Decimal, msgspec.Meta(ge=0)] | None = None
+
+
+Command: TypeAlias = Pause | Resume | Stop | Flatten | Allocate

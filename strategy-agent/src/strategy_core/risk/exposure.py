@@ -83,7 +83,7 @@ class Exposure:
         self._seen = observation
         self._limits = limits
         self._instruments = instruments
-        self._equity = max(ZERO, observation.equity)
+        self._capital = observation.capital
         self._free = observation.available
         self._leverage: dict[str, int] = {}
         self._coins: dict[str, _Coin] = {}
@@ -147,7 +147,7 @@ class Exposure:
             ZERO,
         )  # fmt: skip
         ahead = coin.ahead(is_buy=order.is_buy)
-        of_account = exact(self._limits.max_leverage) * self._equity - elsewhere
+        of_account = exact(self._limits.max_leverage) * self._capital - elsewhere
         rooms = (
             Room(
                 "max_coin_exposure",
@@ -242,7 +242,7 @@ class Exposure:
         return price / self.leverage(coin) + price * FEE_MARGIN
 
     def _share(self, limit: str) -> Decimal:
-        return exact(getattr(self._limits, limit)) * self._equity
+        return exact(getattr(self._limits, limit)) * self._capital
 
     def _worth(self, coin: str) -> Decimal:
         """Price of another coin: its mid, else what was paid or is bid for it."""

@@ -16,7 +16,7 @@ from strategy_core.lattice import exact
 from strategy_core.numbers import is_number
 from strategy_core.port import ZERO, Instruments, Observation, Verdict
 from strategy_core.risk.closing import actions_for, flatten
-from strategy_core.risk.commands import Command, Flatten, Pause, Resume, Stop
+from strategy_core.risk.commands import Allocate, Command, Flatten, Pause, Resume, Stop
 from strategy_core.risk.judge import Judge
 from strategy_core.risk.limits import DAY_MS, RiskLimits
 from strategy_core.risk.memory import RiskMemory
@@ -181,6 +181,8 @@ class RiskGate:
         )
         was_stopped = memory.state.stopped
         change = self._machine.apply(event)
+        if isinstance(command, Allocate):
+            memory.allocation = command.usd
         if isinstance(command, Resume) and change.changed:
             memory.executions = 0
             memory.pause_high_water = memory.equity
@@ -283,4 +285,5 @@ _EVENT_OF = {
     Resume: EventKind.RESUME,
     Stop: EventKind.STOP,
     Flatten: EventKind.FLATTEN,
+    Allocate: EventKind.ALLOCATE,
 }

@@ -33,6 +33,7 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         losses: losing trades in a row, by coin.
         executions: fills that opened or added since a person last started or resumed the trader.
         fills: the latest ones counted, oldest first.
+        allocation: what the trader may use of its account, USD; None for all of it.
     """
 
     day: int = -1
@@ -48,6 +49,7 @@ class RiskMemory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     losses: dict[str, int] = msgspec.field(default_factory=dict)
     executions: int = 0
     fills: list[str] = msgspec.field(default_factory=list)
+    allocation: Decimal | None = None
     state: StatusState = msgspec.field(default_factory=StatusState)
 
     def rebase(self, equity: Decimal, net_deposits: Decimal | None) -> None:

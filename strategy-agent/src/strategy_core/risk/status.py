@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     TROUBLE = "trouble"
     HEALED = "healed"
     FLAT = "flat"
+    ALLOCATE = "allocate"
 
 
 class CauseKind(StrEnum):
@@ -135,6 +136,7 @@ class StatusMachine:
             EventKind.TROUBLE: self._trouble,
             EventKind.HEALED: self._healed,
             EventKind.FLAT: self._flat,
+            EventKind.ALLOCATE: lambda _event: "",
         }
 
     @property

@@ -54,7 +54,7 @@ class Hodl:
         if not self._waiting:
             return Decision(reasoning="holding")
         if self._budget is None:
-            self._budget = observation.equity * self._share
+            self._budget = observation.capital * self._share
         actions: list[Action] = []
         notes: list[str] = []
         for coin in self._waiting:

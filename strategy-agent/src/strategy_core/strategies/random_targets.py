@@ -81,7 +81,7 @@ class RandomTargets:
                 continue
             # Six digits: enough for any size, and no float reaches the order.
             wish = Decimal(round(1_000_000 * size) * (1 if side < 0.5 else -1)).scaleb(-6)
-            target = wish * self._share * max(ZERO, observation.equity) / price
+            target = wish * self._share * observation.capital / price
             held = observation.size_of(coin)
             instrument = self._setup.instruments[coin]
             plan = plan_target(instrument, held=held, target=target, price=price)

@@ -129,7 +129,7 @@ class SmaCross:
         if side < 0 and not self._params.short:
             return actions
         instrument = self._setup.instruments[coin]
-        notional = self._share * max(ZERO, seen.equity)
+        notional = self._share * seen.capital
         size = size_for(instrument, notional=notional * side, price=price)
         if abs(size) * price >= MIN_NOTIONAL:
             protection = self._protection(instrument, side, price)

@@ -202,6 +202,28 @@ def test_what_is_left_to_close_of_an_entry_has_no_legs() -> None:
     assert (None, None) == (sent.stop_loss, sent.take_profit)
 
 
+@pytest.mark.parametrize(
+    ("allotted", "verdict"),
+    [
+        ("500", f"clamped(15 -> 7.50000): {COIN}"),
+        ("1000", "accepted"),
+        ("9999", "accepted"),
+        ("0", f"rejected({COIN})"),
+    ],
+)
+def test_limits_are_shares_of_what_is_allotted(allotted: str, verdict: str) -> None:
+    """Half of the account is half the room; more than there is, is all there is."""
+    _, verdicts = judge(replace(see(), allocation=Decimal(allotted)), order("15"))
+    assert [verdict] == verdicts
+
+
+def test_less_than_is_in_use_closes_nothing_and_opens_nothing() -> None:
+    held = replace(see({"BTC": "10"}), allocation=Decimal(100))
+    _, verdicts = judge(held, order("1"), order("-4"), order("-4", reduce=True))
+    assert ["accepted", "accepted"] == verdicts[1:]
+    assert verdicts[0].startswith("rejected")
+
+
 def test_a_canceled_order_makes_room() -> None:
     """What is taken down in the same decision no longer counts; a modified one counts once."""
     seen = see(orders=(resting("15", oid=7),))

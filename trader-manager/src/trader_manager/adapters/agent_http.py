@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -194,6 +195,14 @@ class AgentHttp:
         if "refused" in shown:
             raise Conflict(f"{trader_id}: {shown['refused']}")
         return shown
+
+    async def allocate(
+        self, trader_id: str, sighting: Sighting, usd: Decimal | None, *, reason: str
+    ) -> Mapping[str, Any]:
+        """Let it use so much of its account, or all of it; the answer is what became of it."""
+        told = None if usd is None else f"{usd:f}"
+        body = {"instance": trader_id, "usd": told, "reason": reason}
+        return await self._ask(_Object, "POST", "/allocate", trader_id, sighting, json=body)
 
     async def execute(
         self,

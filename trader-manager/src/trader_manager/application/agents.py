@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from trader_manager.application.runtime import Launch, Sighting
@@ -65,6 +66,16 @@ class AgentControl(Protocol):
         self, trader_id: str, sighting: Sighting, command: Command, *, reason: str
     ) -> Mapping[str, Any]:
         """Give a command; the answer is what became of it.
+
+        Raises:
+            Conflict: the trader refuses, with its reason.
+        """
+        ...
+
+    async def allocate(
+        self, trader_id: str, sighting: Sighting, usd: Decimal | None, *, reason: str
+    ) -> Mapping[str, Any]:
+        """Let it use so much of its account, USD, or all of it; the answer is what became of it.
 
         Raises:
             Conflict: the trader refuses, with its reason.

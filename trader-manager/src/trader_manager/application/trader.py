@@ -10,6 +10,7 @@ guards.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from suite.contracts.leaderboard import LeaderboardRow
@@ -53,6 +54,17 @@ class Trader:
             UpstreamUnavailable: it does not run, or does not answer.
         """
         return await self.agents.preview(self.trader_id, self.condition.sighting)
+
+    async def allocate(self, usd: Decimal | None, *, reason: str) -> Mapping[str, Any]:
+        """Let it use so much of its account, USD, or all of it; the answer is what became of it.
+
+        Raises:
+            Conflict: it refuses, with its reason.
+            UpstreamUnavailable: it does not run, or cannot be reached: it has not taken it.
+            UpstreamTimeout: it was told and did not answer in time: it may have taken it.
+        """
+        sighting = self.condition.sighting
+        return await self.agents.allocate(self.trader_id, sighting, usd, reason=reason)
 
     async def execute_decision(
         self, decision: Mapping[str, Any], *, reason: str

@@ -1,5 +1,6 @@
 """`/traders`: the fleet as its operator sees and steers it."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
@@ -49,6 +50,15 @@ class ChangedTrader(_Body):
     generation: int
 
 
+class Allocation(_Body):
+    """How much of its account a trader may use, USD; all of it where none is given."""
+
+    usd: Annotated[Decimal, Field(strict=False, ge=0, max_digits=18, decimal_places=6)] | None = (
+        None
+    )
+    reason: Reason = ""
+
+
 class Told(_Body):
     """Why a command is given."""
 
@@ -96,6 +106,11 @@ def make_router(manager: TraderManager, supervisor: Supervisor, venue_url: str) 
     ) -> dict[str, Any]:
         await manager.remove_trader(trader_id, force=force)
         return {"removed": trader_id}
+
+    @router.post("/traders/{trader_id}/allocate", summary="Let a trader use so much of its account")
+    async def allocate(trader_id: str, body: Allocation) -> dict[str, Any]:
+        trader = await manager.get_trader(trader_id)
+        return dict(await trader.allocate(body.usd, reason=body.reason))
 
     @router.get("/traders/{trader_id}/decisions", summary="Decisions, newest first")
     async def decisions(
