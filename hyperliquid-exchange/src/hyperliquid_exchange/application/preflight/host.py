@@ -158,23 +158,22 @@ def check_privileges(host: Host) -> Line:
 
 def check_key_files(files: Sequence[KeyFile]) -> Line:
     """9: only the process may read them."""
-    faults = []
+    faults, loose = [], []
     for file in files:
         if file.mode is None:
             faults.append(f"{file.path} is not there")
-        elif file.mode & 0o377:
+        elif file.mode not in {0o400, 0o600}:
             faults.append(f"{file.path} has mode {file.mode:04o}")
         elif not file.is_own:
             faults.append(f"{file.path} belongs to another user")
         elif file.signer is None:
             faults.append(f"{file.path} holds no key")
-    return judged(
-        9,
-        "key files",
-        faults,
-        f"{len(files)} of mode 0400",
-        "chmod 0400 the file, as the user that runs the service",
-    )
+        elif file.mode == 0o600:
+            loose.append(f"{file.path} may be written")
+    fix = "chmod 0400 the file, as the user that runs the service"
+    if loose and not faults:
+        return warned(9, "key files", "; ".join(loose), fix)
+    return judged(9, "key files", faults, f"{len(files)} of mode 0400", fix)
 
 
 def check_leaks(host: Host) -> Line:
@@ -226,8 +225,6 @@ def check_limits(accounts: Sequence[LiveAccount], overall: GlobalLimits) -> Line
             faults.append(f"{account.trader_id}: order <= position <= account does not hold")
         if limits.max_account_usd > overall.max_gross_usd:
             faults.append(f"{account.trader_id}: account is above the limit over all")
-        if limits.max_orders_per_s * 60 < limits.max_orders_per_minute:
-            faults.append(f"{account.trader_id}: the minute's orders cannot come at the second's")
         numbers = [getattr(limits, name) for name in type(limits).__slots__]
         if not all(isinstance(number, (int, float)) and number > 0 for number in numbers):
             faults.append(f"{account.trader_id}: a limit is not above zero")
