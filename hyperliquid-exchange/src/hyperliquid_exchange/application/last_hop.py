@@ -1,0 +1,486 @@
+"""The one way out: what leaves was decided, is allowed now, and is never lost or done twice.
+
+Every action is a durable intent before its first byte leaves. Only the venue's own answer tells
+what became of it; without one its fate is unknown, the caller is told so, and a resolution finds it
+out (`resolving.py`). Until then the coin takes no new risk; what reduces risk passes.
+
+A key belongs to one request of one trader. Whoever brings it again is told what became of that.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from hyperliquid_exchange.application import answers
+from hyperliquid_exchange.application.evidence import Evidence, action_of
+from hyperliquid_exchange.application.flights import (
+    Flight,
+    Flights,
+    Name,
+    check_same,
+    unknown_fate,
+)
+from hyperliquid_exchange.application.ports import (
+    FactsSource,
+    Gate,
+    IntentLog,
+    Nonces,
+    Ownership,
+    Safety,
+    Signer,
+    Upstream,
+)
+from hyperliquid_exchange.application.requests import Counts, Request, Told
+from hyperliquid_exchange.application.resolving import Resolver, ResolveTimes, about
+from hyperliquid_exchange.application.unknown_rate import UnknownRate
+from hyperliquid_exchange.domain.accounts import LiveAccount
+from hyperliquid_exchange.domain.actions import (
+    Allowed,
+    assets_of,
+    forbidden,
+    may_add_risk,
+    name_of,
+)
+from hyperliquid_exchange.domain.intents import Intent, Settled
+from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
+from hyperliquid_exchange.domain.verdicts import Verdict
+from suite.clock import Clock
+from suite.contracts import hyperliquid_exchange as wire
+from suite.errors import Forbidden, NotOwner, StorageError, SuiteError, UpstreamTimeout
+from suite.ids import TraderId
+
+EXPIRES_MS: Final = 15_000
+"""How long the venue may take an action whose caller says nothing about it."""
+BY: Final = "last_hop"
+
+
+class Warn(Protocol):
+    """Writes down what an operator should know."""
+
+    def __call__(self, event: str, /, **values: object) -> object:
+        """Write an event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What stands between a decision and the venue; see `ports.py`."""
+
+    upstream: Upstream
+    signer: Signer
+    ownership: Ownership
+    nonces: Nonces
+    log: IntentLog
+    gate: Gate
+    safety: Safety
+    facts: FactsSource
+
+
+class LastHop:
+    """The only sender of actions.
+
+    Args:
+        parts: what stands between a decision and the venue.
+        clock: wall time.
+        jitter: source of the random part of pauses.
+        warn: told of what an operator should know.
+        times: of resolutions.
+
+    Attributes:
+        counts: what went out.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        clock: Clock,
+        jitter: random.Random,
+        warn: Warn,
+        times: ResolveTimes | None = None,
+    ) -> None:
+        self.counts = Counts()
+        self._parts = parts
+        self._clock = clock
+        self._warn = warn
+        self._flights = Flights()
+        self._left: set[Name] = set()
+        self._recovering: dict[str, int] = {}
+        self._rate = UnknownRate()
+        self._resolver = Resolver(
+            Evidence(parts.upstream),
+            _Ways(self),
+            facts=parts.facts,
+            clock=clock,
+            jitter=jitter,
+            contradicted=self._contradicted,
+            times=times,
+        )
+
+    # for callers
+
+    async def submit(self, account: LiveAccount, request: Request) -> Told:
+        """Carry a request out, unless its key was used: then tell what became of that.
+
+        Args:
+            account: of the trader who asks.
+            request: what it asks for.
+
+        Returns:
+            The venue's answer, or a refusal in its shape.
+
+        Raises:
+            Conflict: another request, or a noop, has used the key; nothing was done.
+            UpstreamTimeout: what became of it is unknown, and is being found out.
+            NotOwner, StorageError, UpstreamUnavailable: nothing has left.
+        """
+        name = (account.trader_id, request.key)
+        flight = self._flights.get(name)
+        if flight is not None:
+            check_same(request, flight.fingerprint)
+            return self._flights.told_again(request, name, await flight.fate())
+        found = self._parts.log.find(*name)
+        if isinstance(found, Settled):
+            return self._flights.told_again(request, name, found)
+        if found is not None:
+            raise unknown_fate()
+        flight = Flight(name, request.fingerprint)
+        self._flights.begin(flight, self._carry_out(account, request, flight))
+        settled = await flight.first()
+        return Told(reply=settled.reply or answers.DONE, replayed=False)
+
+    async def noop(self, account: LiveAccount, key: str) -> Told:
+        """Use a key up, so that no request that still comes is carried out.
+
+        Returns:
+            What became of the request that used the key before; if there is none there never will
+            be, and `replayed` is false.
+
+        Raises:
+            UpstreamTimeout: what became of it is unknown, and is being found out.
+            StorageError: it could not be written down.
+        """
+        name = (account.trader_id, key)
+        while (flight := self._flights.get(name)) is not None:
+            try:
+                return _of_noop(await flight.fate())
+            except UpstreamTimeout:
+                raise
+            except SuiteError:  # it ended before anything was written down: the key is free
+                continue
+        found = self._parts.log.find(*name)
+        if isinstance(found, Intent):
+            raise unknown_fate()
+        if found is None:
+            flight = Flight(name, "", adds_risk=False)
+            found = await self._flights.begin(flight, self._use_up(name)).fate()
+        return _of_noop(found)
+
+    def unknown(self, trader_id: str) -> tuple[int, ...]:
+        """List the assets of which the fate of an action is unknown."""
+        return tuple(
+            {asset for flight in self._flights.unknown(trader_id) for asset in flight.assets}
+        )
+
+    async def quiet(self, trader_id: str | None = None) -> None:
+        """Wait until nothing that may add risk is on its way that was when this was called.
+
+        Args:
+            trader_id: of whom; None for all.
+        """
+        on_their_way = [
+            flight.known.wait()
+            for flight in self._flights
+            if flight.leaving and flight.adds_risk and trader_id in {None, flight.trader_id}
+        ]
+        await asyncio.gather(*on_their_way)
+
+    def recover(self, accounts: Mapping[TraderId, LiveAccount]) -> None:
+        """Begin to find out what became of intents of an earlier life.
+
+        No new risk leaves for their traders before that is known.
+        """
+        for intent in self._parts.log.open_intents():
+            account = accounts.get(TraderId(intent.trader_id))
+            if account is None:
+                self._warn("intent_of_nobody", trader_id=intent.trader_id, key=intent.key)
+                continue
+            action = action_of(intent)
+            flight = Flight((intent.trader_id, intent.key), intent.fingerprint, assets_of(action))
+            flight.unknown = True
+            flight.known.set()
+            self._recovering[intent.trader_id] = self._recovering.get(intent.trader_id, 0) + 1
+            self._flights.begin(flight, self._recovered(account, intent))
+
+    async def close(self) -> None:
+        """Stop; what is open stays so in the log, and is found out in the next life."""
+        await self._flights.close()
+
+    # one request
+
+    async def _carry_out(self, account: LiveAccount, request: Request, flight: Flight) -> Settled:
+        if request.expires_ms is not None and self._clock.now_ms() > request.expires_ms:
+            return await self._refused(account, request, answers.err(answers.EXPIRED))
+        action = await request.action()
+        if isinstance(action, dict):
+            return await self._refused(account, request, action)
+        flight.assets, flight.adds_risk = assets_of(action), may_add_risk(action)
+        why = self._forbidden(account, action, request)
+        if why is not None:
+            return await self._refused(account, request, answers.err(why))
+        verdict = self._parts.gate.judge(account.trader_id, action)
+        if verdict.refusal is not None:
+            return await self._refused(account, request, answers.err(verdict.refusal))
+        try:
+            intent = self._signed(account, request, action, verdict)
+            await self._parts.log.begin(intent)
+            self.counts.decided += 1
+            # what was forbidden while it was written down does not leave
+            why = self._forbidden(account, action, request)
+            if why is not None:
+                return await self._refused(account, request, answers.err(why))
+            return await self._sent(account, intent, flight)
+        finally:
+            self._left.discard(flight.name)
+            self._parts.gate.settled(account.trader_id, verdict)
+
+    async def _sent(self, account: LiveAccount, intent: Intent, flight: Flight) -> Settled:
+        told: Mapping[str, Any] | None = None
+        try:
+            told = await self._leave(account, intent, flight)
+        except NotOwner:
+            await self._settle(_ended(intent), durable=True)
+            raise
+        except UpstreamTimeout:
+            pass
+        finally:
+            flight.leaving = False
+        if told is not None and about(told) == "answer":
+            settled = _answered(intent, dict(told))
+            await self._settle(settled)
+            return settled
+        flight.unknown = True
+        flight.known.set()
+        self._lost(intent)
+        return await self._found_out(account, intent, told)
+
+    async def _found_out(
+        self, account: LiveAccount, intent: Intent, told: Mapping[str, Any] | None
+    ) -> Settled:
+        settled = await self._resolver.resolve(account, intent, told)
+        if settled.outcome == "never":
+            self.counts.never += 1
+        else:
+            self.counts.resolved += 1
+        self._warn(
+            "fate_found", trader_id=intent.trader_id, key=intent.key, outcome=settled.outcome
+        )
+        await self._settle(settled, durable=True)
+        return settled
+
+    async def _recovered(self, account: LiveAccount, intent: Intent) -> Settled:
+        settled = await self._found_out(account, intent, None)
+        left = self._recovering.pop(intent.trader_id) - 1
+        if left:
+            self._recovering[intent.trader_id] = left
+        return settled
+
+    async def _refused(
+        self, account: LiveAccount, request: Request, reply: answers.Reply
+    ) -> Settled:
+        """Answer without the venue; the answer belongs to the key."""
+        self.counts.refused += 1
+        settled = Settled(
+            trader_id=account.trader_id,
+            key=request.key,
+            fingerprint=request.fingerprint,
+            outcome="answered",
+            reply=reply,
+        )
+        await self._settle(settled)
+        return settled
+
+    async def _use_up(self, name: Name) -> Settled:
+        settled = Settled(trader_id=name[0], key=name[1], fingerprint="", outcome="never")
+        await self._parts.log.settle(settled, durable=True)
+        return settled
+
+    async def _settle(self, settled: Settled, *, durable: bool = False) -> None:
+        """Note what is known; where that fails it is found out again in the next life."""
+        try:
+            await self._parts.log.settle(settled, durable=durable)
+        except StorageError as fault:
+            self._warn("fate_not_noted", key=settled.key, reason=str(fault))
+
+    # whether it may leave
+
+    def _forbidden(self, account: LiveAccount, action: Allowed, request: Request) -> str | None:
+        """Tell why an action may not leave now, `rule: reason`."""
+        reason = forbidden(action)
+        if reason is not None:
+            return f"action: {reason}"
+        trader_id, adds_risk = account.trader_id, may_add_risk(action)
+        level = self._parts.safety.level(trader_id)
+        is_killed = level is Level.KILLED and not request.by_operator
+        if is_killed or (adds_risk and level is not Level.LIVE):
+            return f"safety: {self._why(trader_id, level)}"
+        if not adds_risk:
+            return None
+        if trader_id in self._recovering:
+            return "unresolved: what became of actions of an earlier life is being found out"
+        mine = set(assets_of(action))
+        if any(mine.intersection(flight.assets) for flight in self._flights.unknown(trader_id)):
+            return "unknown: what became of an earlier action on this coin is being found out"
+        return None
+
+    def _why(self, trader_id: TraderId, level: Level) -> str:
+        for cause in self._parts.safety.causes:
+            if cause.level is level and cause.scope in {EVERYBODY, trader_id}:
+                return f"{level.name} by {cause.by}: {cause.reason}"
+        return level.name
+
+    def _signed(
+        self, account: LiveAccount, request: Request, action: Allowed, verdict: Verdict
+    ) -> Intent:
+        parts, signed = self._parts, request.signed
+        if signed is not None:
+            signer, nonce, payload = signed.signer, signed.nonce, signed.payload
+            expires_ms = request.expires_ms
+        else:
+            expires_ms = request.expires_ms
+            if expires_ms is None and not isinstance(action, wire.Noop):
+                expires_ms = self._clock.now_ms() + EXPIRES_MS
+            signer = account.signer
+            parts.ownership.check(signer)
+            nonce = parts.nonces.next(signer)
+            payload = parts.signer.sign(
+                account.trader_id, action, nonce=nonce, expires_ms=expires_ms
+            )
+        return Intent(
+            trader_id=account.trader_id,
+            key=request.key,
+            fingerprint=request.fingerprint,
+            kind=name_of(action),
+            coins=verdict.coins,
+            adds_risk=verdict.adds_risk,
+            signer=signer,
+            nonce=nonce,
+            expires_ms=expires_ms,
+            payload=payload,
+        )
+
+    # what leaves
+
+    async def _leave(
+        self, account: LiveAccount, intent: Intent, flight: Flight
+    ) -> Mapping[str, Any]:
+        if flight.name in self._left:
+            raise self._mismatch(intent, "it has left before")
+        self._left.add(flight.name)
+        self.counts.left += 1
+        if self.counts.left > self.counts.decided:
+            raise self._mismatch(intent, "more has left than was decided")
+        flight.leaving = True
+        self._rate.left(asyncio.get_running_loop().time())
+        return await self._post(account, intent, intent.payload)
+
+    async def resend(self, account: LiveAccount, intent: Intent) -> Mapping[str, Any]:
+        """Send the bytes of an open intent once more.
+
+        Raises:
+            Forbidden: a kill lets nothing out but what an operator asks for.
+            UpstreamTimeout: nobody can say what became of them.
+        """
+        if self._parts.safety.level(account.trader_id) is Level.KILLED:
+            raise Forbidden("safety: KILLED")
+        self.counts.again += 1
+        return await self._post(account, intent, intent.payload)
+
+    async def end_nonce(
+        self, account: LiveAccount, intent: Intent
+    ) -> tuple[int, Mapping[str, Any]]:
+        """Send a noop with the nonce of an open intent; the count of those before, the answer."""
+        parts = self._parts
+        parts.ownership.check(intent.signer)
+        before = await parts.log.count_noop(intent)
+        payload = parts.signer.sign(
+            account.trader_id, wire.Noop(), nonce=intent.nonce, expires_ms=None
+        )
+        self.counts.noops += 1
+        return before, await self._post(account, intent, payload)
+
+    async def _post(
+        self, account: LiveAccount, intent: Intent, payload: bytes
+    ) -> Mapping[str, Any]:
+        """Let bytes leave that belong to an open intent; nothing else ever does."""
+        if intent.signer == account.signer:
+            self._parts.ownership.check(intent.signer)
+        if not self._parts.log.holds(intent):
+            raise self._mismatch(intent, "it was not written down")
+        try:
+            return await self._parts.upstream.exchange(payload)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the bytes may have left
+            raise UpstreamTimeout(f"{type(fault).__name__}: {fault}") from None
+
+    def _mismatch(self, intent: Intent, why: str) -> Forbidden:
+        """Stop everything: something was about to leave that nobody has decided."""
+        reason = f"{intent.kind} of {intent.trader_id} was about to leave: {why}"
+        self._engage(EVERYBODY, Level.KILLED, reason)
+        return Forbidden(f"safety: KILLED by {BY}: {reason}")
+
+    def _lost(self, intent: Intent) -> None:
+        """Take note of an answer that was lost."""
+        self.counts.unknown += 1
+        self._warn("answer_lost", trader_id=intent.trader_id, key=intent.key, kind=intent.kind)
+        too_many = self._rate.lost(asyncio.get_running_loop().time())
+        if too_many and not any(cause.by == BY for cause in self._parts.safety.causes):
+            self._engage(EVERYBODY, Level.PAUSED, "the venue loses more than 2 % of answers")
+
+    def _contradicted(self, account: LiveAccount, intent: Intent) -> None:
+        reason = f"{intent.kind} {intent.key}: the venue shows it and says that it never was"
+        self._engage(account.trader_id, Level.PAUSED, reason)
+
+    def _engage(self, scope: str, level: Level, reason: str) -> None:
+        cause = Cause(scope=scope, level=level, by=BY, reason=reason, since_ms=self._clock.now_ms())
+        self._parts.safety.engage(cause)
+        self._warn("safety_engaged", scope=scope, level=level.name, reason=reason)
+
+
+class _Ways:
+    """The ways of a resolution, through the last hop."""
+
+    def __init__(self, hop: LastHop) -> None:
+        self._hop = hop
+
+    async def again(self, account: LiveAccount, intent: Intent) -> Mapping[str, Any]:
+        return await self._hop.resend(account, intent)
+
+    async def end(self, account: LiveAccount, intent: Intent) -> tuple[int, Mapping[str, Any]]:
+        return await self._hop.end_nonce(account, intent)
+
+
+def _of_noop(found: Settled) -> Told:
+    if found.outcome == "never":
+        return Told(reply=answers.DONE, replayed=False)
+    return Told(reply=found.reply or answers.DONE, replayed=True)
+
+
+def _answered(intent: Intent, reply: dict[str, Any]) -> Settled:
+    return Settled(
+        trader_id=intent.trader_id,
+        key=intent.key,
+        fingerprint=intent.fingerprint,
+        outcome="answered",
+        reply=reply,
+    )
+
+
+def _ended(intent: Intent) -> Settled:
+    return Settled(
+        trader_id=intent.trader_id,
+        key=intent.key,
+        fingerprint=intent.fingerprint,
+        outcome="never",
+    )
