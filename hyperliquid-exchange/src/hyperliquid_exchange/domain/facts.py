@@ -50,7 +50,7 @@ class AccountFacts:
         instruments: of the universe, in its order; an asset id is an index into it.
         age_s: since the account's stream, and the prices', last told anything; the larger.
         trouble: why nothing that may add risk should leave at present; empty when all is well.
-        executions: fills since the last allowance by a person.
+        executions: fills since the account was first seen by this process.
         net_deposits_usd: money moved in less money moved out since the account was first seen,
             micro-USD: a withdrawal is no loss.
         state_age_s: since the venue last told the whole account, positions and orders together:
