@@ -1,6 +1,7 @@
 """An HTTP proxy that does to requests and answers what networks, gateways and venues do.
 
-A process-local server in front of a venue. What is not about orders passes untouched.
+A process-local server in front of a venue. What is not about orders passes untouched, and so do
+WebSockets.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Final, Self
 
 import aiohttp
 
-_ORDERS: Final = "/exchange/"
+_ORDERS: Final = "/exchange"
 _DROPPED: Final = frozenset({"host", "connection", "content-length", "transfer-encoding", "date"})
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
@@ -121,7 +122,7 @@ class HttpFaults:
         self._writers.add(writer)
         try:
             while (request := await _read(reader)) is not None:
-                if not await self._serve(request, writer):
+                if not await self._serve(request, reader, writer):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -129,8 +130,12 @@ class HttpFaults:
             self._writers.discard(writer)
             writer.close()
 
-    async def _serve(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+    async def _serve(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Answer one request; say whether the connection goes on."""
+        if "upgrade" in request.headers:
+            return await self._tunnel(request, reader, writer)
         name = self._chosen(request)
         if name is None:
             reply = await self.forward(request)
@@ -139,6 +144,29 @@ class HttpFaults:
         self.done[name] += 1
         self.hit.setdefault(name, set()).add(request.headers.get("idempotency-key", ""))
         return await FAULTS[name](self, request, writer)
+
+    async def _tunnel(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Carry a WebSocket byte for byte until an end closes."""
+        host, _, port = self._upstream.rpartition("/")[2].partition(":")
+        from_venue, to_venue = await asyncio.open_connection(host, int(port))
+        self._writers.add(to_venue)
+        lines = [f"{request.method} {request.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        to_venue.write("\r\n".join([*lines, "", ""]).encode())
+        ways = [
+            asyncio.ensure_future(_carry(reader, to_venue)),
+            asyncio.ensure_future(_carry(from_venue, writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            self._writers.discard(to_venue)
+            to_venue.close()
+        return False
 
     def _chosen(self, request: Request) -> str | None:
         if not request.path.startswith(_ORDERS):
@@ -373,6 +401,13 @@ IN_AN_OUTAGE: Final = (
     "timeout after accept",
     "503 before",
 )
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
