@@ -11,6 +11,7 @@ from tests.support.sdk import IOC, one, trigger
 
 from hyperliquid_exchange.adapters.venue_history import InfoHistory
 from hyperliquid_exchange.adapters.venue_probe import VenueProbe, reached
+from suite.service.clock import SystemClock
 
 pytestmark = [pytest.mark.process]
 
@@ -45,7 +46,7 @@ def test_venue_of_the_stack_takes_what_mainnet_takes(stack: LiveStack) -> None:
 
 async def test_probe_tells_who_is_who(stack: LiveStack) -> None:
     """A master, its agent, a sub-account; and what the account may and pays."""
-    probe = VenueProbe(stack.venue.url)
+    probe = VenueProbe(stack.venue.url, SystemClock())
     alice, bob = stack.traders["alice"], stack.traders["bob"]
     for trader in (alice, bob):
         told = await probe.role(trader.agent.address)
@@ -62,7 +63,7 @@ async def test_probe_tells_who_is_who(stack: LiveStack) -> None:
 
 async def test_probe_tells_what_an_account_has(stack: LiveStack) -> None:
     """Positions, orders with their triggers, prices on the lattice, leverage."""
-    probe, history = VenueProbe(stack.venue.url), InfoHistory(stack.venue.url)
+    probe, history = VenueProbe(stack.venue.url, SystemClock()), InfoHistory(stack.venue.url)
     alice = stack.traders["alice"]
     universe = await history.universe()
     facts, leverages = await probe.facts(alice.address, universe)
@@ -81,7 +82,7 @@ async def test_probe_tells_what_an_account_has(stack: LiveStack) -> None:
 
 
 async def test_probe_reaches_the_venue_by_both_ways(stack: LiveStack) -> None:
-    probe = VenueProbe(stack.venue.url)
+    probe = VenueProbe(stack.venue.url, SystemClock())
     took, _, special, fault = await reached(probe)
     assert took is not None
     assert (None, "") == (special, fault)
@@ -92,7 +93,7 @@ async def test_probe_reaches_the_venue_by_both_ways(stack: LiveStack) -> None:
 
 
 async def test_venue_that_is_away_is_told(stack: LiveStack) -> None:
-    probe = VenueProbe("http://127.0.0.1:9")
+    probe = VenueProbe("http://127.0.0.1:9", SystemClock())
     took, _, _, fault = await reached(probe)
     assert took is None
     assert "cannot be reached" in fault

@@ -18,6 +18,7 @@ import httpx
 import msgspec
 
 from hyperliquid_exchange.domain.facts import AccountFacts, RestingOrder
+from suite.clock import Clock
 from suite.contracts.hyperliquid_info import ClearinghouseState
 from suite.errors import SuiteError, UpstreamRefused
 from suite.fixed import USD_DECIMALS, Price, Size, Usd, parse_fixed
@@ -121,10 +122,12 @@ class VenueProbe:
 
     Args:
         url: of it.
+        clock: wall time, which the venue's is held against.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock) -> None:
         self._url = url
+        self._clock = clock
         self._upstream = Upstream("the venue", url, attempts=2, timeout_s=10.0)
 
     @property
@@ -146,7 +149,7 @@ class VenueProbe:
         Raises:
             SuiteError: it does not answer.
         """
-        begun, before = time.perf_counter(), time.time_ns() // 1_000_000
+        begun, before = time.perf_counter(), self._clock.now_ms()
         told = await self._ask(_Status, type="exchangeStatus")
         took = int((time.perf_counter() - begun) * 1000)
         special = None if not told.specialStatuses else str(told.specialStatuses)
@@ -161,7 +164,7 @@ class VenueProbe:
             except (httpx.HTTPError, KeyError, ValueError, TypeError):
                 return None
         # it is cut to a second, so half of one is the best guess
-        skew = int((told + 0.5 - time.time_ns() / 1e9) * 1000)
+        skew = int((told + 0.5) * 1000) - self._clock.now_ms()
         return 0 if abs(skew) <= 500 else skew
 
     async def role(self, address: str) -> tuple[str, str | None]:
