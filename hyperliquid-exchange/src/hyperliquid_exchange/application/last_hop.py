@@ -178,6 +178,11 @@ class LastHop:
             found = await self._flights.begin(flight, self._use_up(name)).fate()
         return _of_noop(found)
 
+    def knows(self, account: LiveAccount, key: str) -> bool:
+        """Whether a key was used."""
+        name = (account.trader_id, key)
+        return self._flights.get(name) is not None or self._parts.log.find(*name) is not None
+
     def unknown(self, trader_id: str) -> tuple[int, ...]:
         """List the assets of which the fate of an action is unknown."""
         return tuple(

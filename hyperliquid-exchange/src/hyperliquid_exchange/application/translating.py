@@ -6,6 +6,8 @@ most `MARKET_SLIPPAGE` beyond the mid.
 """
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -22,8 +24,9 @@ from suite.contracts.venue import (
     ModifyOrder,
     PlaceOrder,
     SetLeverage,
+    TriggerType,
 )
-from suite.enums import Tpsl
+from suite.enums import Tif, Tpsl
 from suite.errors import UpstreamUnavailable
 from suite.fixed import RATE_ONE, USD_DECIMALS, Price, Rate, parse_fixed
 from suite.ids import TraderId
@@ -37,6 +40,14 @@ account whose collar is tighter has that instead."""
 TRIGGER_SLIPPAGE: Final = Rate(100_000_000)
 """How far beyond its trigger price a market trigger may fill, 10^-9 of it: 10 %, as on the venue's
 own page."""
+
+
+_TIFS: Final[Mapping[Tif, Literal["Gtc", "Ioc", "Alo"]]] = {
+    Tif.GTC: "Gtc",
+    Tif.IOC: "Ioc",
+    Tif.ALO: "Alo",
+}
+_TPSLS: Final[Mapping[Tpsl, Literal["tp", "sl"]]] = {Tpsl.TAKE_PROFIT: "tp", Tpsl.STOP_LOSS: "sl"}
 
 
 class Refused(Exception):
@@ -73,7 +84,13 @@ class Translator:
         self._facts = facts
 
     def translate(
-        self, account: LiveAccount, key: str, action: Action, *, old_cloid: str | None = None
+        self,
+        account: LiveAccount,
+        key: str,
+        action: Action,
+        *,
+        old_cloid: str | None = None,
+        mid: Price | None = None,
     ) -> Allowed:
         """Write an action as the venue takes it.
 
@@ -82,19 +99,22 @@ class Translator:
             key: of the request.
             action: what it asks for.
             old_cloid: of the order that a modification replaces, where it is known.
+            mid: of its coin, where none was pushed yet.
 
         Raises:
             Refused: its form is wrong.
             UpstreamUnavailable: what is needed for it is not known yet.
         """
         asset, instrument = self._listed(action.coin)
+        if mid is None:
+            mid = self._mid(account.trader_id, asset)
         match action:
             case PlaceOrder():
-                return self._order(account, key, action, asset, instrument)
+                return _order(_Item(account, asset, instrument, mid), key, action)
             case CancelOrder():
                 return _cancel(action, asset)
             case ModifyOrder():
-                return self._modify(account, key, action, asset, instrument, old_cloid)
+                return _modify(_Item(account, asset, instrument, mid), key, action, old_cloid)
             case SetLeverage():
                 return wire.UpdateLeverage(
                     asset=asset, isCross=action.is_cross, leverage=action.leverage
@@ -123,99 +143,116 @@ class Translator:
                 return asset, instrument
         raise Refused(answers.err(f"Unknown coin {coin[:20]!r}."))
 
-    def _order(
-        self,
-        account: LiveAccount,
-        key: str,
-        action: PlaceOrder,
-        asset: int,
-        instrument: Instrument,
-    ) -> wire.Order:
-        entry = self._item(account, action, asset, instrument)
-        entry.c = cloid_of(account.trader_id, key, 0) if action.cloid is None else action.cloid
-        items = [entry]
-        legs = (("tp", action.take_profit), ("sl", action.stop_loss))
-        for tpsl, leg in legs:
-            if leg is not None:
-                price = _price(instrument, leg.price)
-                child = _child(entry, instrument, price, "tp" if tpsl == "tp" else "sl")
-                child.c = cloid_of(account.trader_id, key, len(items))
-                items.append(child)
-        order = wire.Order(orders=items, grouping="na" if len(items) == 1 else "normalTpsl")
-        wire.canonical(order)
-        return order
+    def instrument(self, coin: str) -> Instrument:
+        """Find what a coin is traded as.
 
-    def _modify(
-        self,
-        account: LiveAccount,
-        key: str,
-        action: ModifyOrder,
-        asset: int,
-        instrument: Instrument,
-        old_cloid: str | None,
-    ) -> wire.BatchModify:
-        item = self._item(account, action, asset, instrument)
-        item.c = old_cloid or cloid_of(account.trader_id, key, 0)
-        if action.cloid is not None:
-            named: int | str = action.cloid
-        elif action.oid is not None and 0 < action.oid < LARGEST:
-            named = action.oid
-        else:
-            raise Refused(answers.err(answers.CANNOT_MODIFY))
-        change = wire.BatchModify(modifies=[wire.ModifyItem(oid=named, order=item)])
-        wire.canonical(change)
-        return change
+        Raises:
+            Refused: it is not listed.
+            UpstreamUnavailable: nothing is known yet.
+        """
+        return self._listed(coin)[1]
 
-    def _item(
-        self,
-        account: LiveAccount,
-        action: PlaceOrder | ModifyOrder,
-        asset: int,
-        instrument: Instrument,
-    ) -> wire.OrderItem:
+    def lacks_mid(self, trader_id: TraderId, action: PlaceOrder | ModifyOrder) -> bool:
+        """Whether an order is a market order of a coin whose price was not pushed yet."""
+        if not action.limit_px.is_zero() or action.order_type.trigger is not None:
+            return False
+        return self._mid(trader_id, self._listed(action.coin)[0]) is None
+
+    def _mid(self, trader_id: TraderId, asset: int) -> Price | None:
+        facts = self._facts.facts(trader_id)
+        return None if facts is None else facts.mids.get(asset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One order to be written.
+
+    Attributes:
+        account: whose it is.
+        asset: what it is about.
+        instrument: its lattice.
+        mid: its price, None where it is not known.
+    """
+
+    account: LiveAccount
+    asset: int
+    instrument: Instrument
+    mid: Price | None
+
+    def write(self, action: PlaceOrder | ModifyOrder) -> wire.OrderItem:
+        """Write the order itself, without a client id."""
+        instrument = self.instrument
         size = _size(instrument, action.sz)
-        kind, market = action.order_type, action.limit_px.is_zero()
-        trigger = kind.trigger
-        if trigger is not None:
-            trigger_price = _price(instrument, trigger.triggerPx)
-            if not market:
-                limit = _price(instrument, action.limit_px)
-            elif trigger.isMarket:
-                limit = beyond(instrument, trigger_price, TRIGGER_SLIPPAGE, up=action.is_buy)
-            else:
-                raise _refused(answers.INVALID_PRICE)
-            sent = wire.Kind(
-                trigger=wire.TriggerKind(
-                    isMarket=trigger.isMarket,
-                    triggerPx=instrument.format_price(trigger_price),
-                    tpsl="tp" if trigger.tpsl is Tpsl.TAKE_PROFIT else "sl",
-                )
-            )
-        elif market:
-            limit = self._market_price(account, asset, instrument, is_buy=action.is_buy)
-            sent = wire.Kind(limit=wire.LimitKind(tif="Ioc"))
+        if action.order_type.trigger is not None:
+            limit, kind = self._trigger(action, action.order_type.trigger)
+        elif action.limit_px.is_zero():
+            limit, kind = self._market(action), wire.Kind(limit=wire.LimitKind(tif="Ioc"))
         else:
             limit = _price(instrument, action.limit_px)
-            tif = kind.limit.tif if kind.limit is not None else "Gtc"
-            sent = wire.Kind(limit=wire.LimitKind(tif=_tif(str(tif))))
+            tif = Tif.GTC if action.order_type.limit is None else action.order_type.limit.tif
+            kind = wire.Kind(limit=wire.LimitKind(tif=_TIFS[tif]))
         return wire.OrderItem(
-            a=asset,
+            a=self.asset,
             b=action.is_buy,
             p=instrument.format_price(limit),
             s=instrument.format_size(size),
             r=action.reduce_only,
-            t=sent,
+            t=kind,
         )
 
-    def _market_price(
-        self, account: LiveAccount, asset: int, instrument: Instrument, *, is_buy: bool
-    ) -> Price:
-        facts = self._facts.facts(account.trader_id)
-        mid = None if facts is None else facts.mids.get(asset)
-        if mid is None:
-            raise UpstreamUnavailable(f"no price of {instrument.coin} is known yet")
-        reach = Rate(min(MARKET_SLIPPAGE, account.limits.price_collar))
-        return beyond(instrument, mid, reach, up=is_buy)
+    def _trigger(
+        self, action: PlaceOrder | ModifyOrder, trigger: TriggerType
+    ) -> tuple[Price, wire.Kind]:
+        instrument = self.instrument
+        price = _price(instrument, trigger.triggerPx)
+        if not action.limit_px.is_zero():
+            limit = _price(instrument, action.limit_px)
+        elif trigger.isMarket:
+            limit = beyond(instrument, price, TRIGGER_SLIPPAGE, up=action.is_buy)
+        else:
+            raise _refused(answers.INVALID_PRICE)
+        sent = wire.TriggerKind(
+            isMarket=trigger.isMarket,
+            triggerPx=instrument.format_price(price),
+            tpsl=_TPSLS[trigger.tpsl],
+        )
+        return limit, wire.Kind(trigger=sent)
+
+    def _market(self, action: PlaceOrder | ModifyOrder) -> Price:
+        if self.mid is None:
+            raise UpstreamUnavailable(f"no price of {self.instrument.coin} is known yet")
+        reach = Rate(min(MARKET_SLIPPAGE, self.account.limits.price_collar))
+        return beyond(self.instrument, self.mid, reach, up=action.is_buy)
+
+
+def _order(one: _Item, key: str, action: PlaceOrder) -> wire.Order:
+    trader_id = one.account.trader_id
+    entry = one.write(action)
+    entry.c = cloid_of(trader_id, key, 0) if action.cloid is None else action.cloid
+    items = [entry]
+    for tpsl, leg in ((Tpsl.TAKE_PROFIT, action.take_profit), (Tpsl.STOP_LOSS, action.stop_loss)):
+        if leg is not None:
+            child = _child(entry, one.instrument, _price(one.instrument, leg.price), _TPSLS[tpsl])
+            child.c = cloid_of(trader_id, key, len(items))
+            items.append(child)
+    order = wire.Order(orders=items, grouping="na" if len(items) == 1 else "normalTpsl")
+    wire.canonical(order)
+    return order
+
+
+def _modify(one: _Item, key: str, action: ModifyOrder, old_cloid: str | None) -> wire.BatchModify:
+    """Write it as a batch of one, which is answered with what became of the new order."""
+    item = one.write(action)
+    item.c = old_cloid or cloid_of(one.account.trader_id, key, 0)
+    if action.cloid is not None:
+        named: int | str = action.cloid
+    elif action.oid is not None and 0 < action.oid < LARGEST:
+        named = action.oid
+    else:
+        raise Refused(answers.err(answers.CANNOT_MODIFY))
+    change = wire.BatchModify(modifies=[wire.ModifyItem(oid=named, order=item)])
+    wire.canonical(change)
+    return change
 
 
 def beyond(instrument: Instrument, price: Price, reach: Rate, *, up: bool) -> Price:
@@ -274,10 +311,6 @@ def _margin(action: AdjustMargin, asset: int) -> wire.UpdateIsolatedMargin:
     except ValueError as error:
         raise Refused(answers.err(f"margin: {error}")) from None
     return wire.UpdateIsolatedMargin(asset=asset, isBuy=True, ntli=usd)
-
-
-def _tif(name: str) -> Literal["Gtc", "Ioc", "Alo"]:
-    return "Ioc" if name == "Ioc" else "Alo" if name == "Alo" else "Gtc"
 
 
 def _refused(text: str) -> Refused:

@@ -1,0 +1,43 @@
+"""What the routes work with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hyperliquid_exchange.application.native import Native
+from hyperliquid_exchange.application.simple import SimpleRest
+from hyperliquid_exchange.domain.accounts import LiveAccount
+from suite.clock import Clock
+from suite.errors import Forbidden
+from suite.ids import TraderId
+from suite.service.tokens import Grant, TokenStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts behind the routes, made by `bootstrap`.
+
+    Attributes:
+        accounts: by trader id.
+        simple, native: the two doors to an account.
+        tokens: accepted.
+        clock: wall time.
+        new_key: makes the key of a request that brings none.
+    """
+
+    accounts: Mapping[TraderId, LiveAccount]
+    simple: SimpleRest
+    native: Native
+    tokens: TokenStore
+    clock: Clock
+    new_key: Callable[[], str]
+
+    def account(self, grant: Grant | None) -> LiveAccount:
+        """The one account that a token acts for.
+
+        Raises:
+            Forbidden: it acts for none.
+        """
+        account = None if grant is None else self.accounts.get(TraderId(grant.account))
+        if account is None:
+            raise Forbidden("this token acts for no account of this venue")
+        return account
