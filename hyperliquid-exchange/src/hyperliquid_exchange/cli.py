@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hyperliquid_exchange.key_commands import add_key_commands
 from hyperliquid_exchange.settings import Settings
 from suite.service.cli import run_command
 
@@ -28,6 +29,9 @@ def serve(
     settings = Settings.load(host=host, port=port)
     configure_logging(level=settings.log_level, style=settings.log_format)
     run(create_app(settings), settings)
+
+
+add_key_commands(cli)
 
 
 def main() -> None:

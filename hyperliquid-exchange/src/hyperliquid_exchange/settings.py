@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from suite.service.settings import ServiceSettings, settings_config
+from pydantic import Field, SecretStr
+
+from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
 
 
 class Settings(ServiceSettings):
@@ -12,6 +14,10 @@ class Settings(ServiceSettings):
     Attributes:
         accounts: the file of traders, keys and limits; nothing is signed without it.
         network: that is signed for; the accounts file must name the same.
+        upstream_url: of the venue: Hyperliquid's own for the network, or a stand-in.
+        database_url: `DATABASE_URL`, where other machines could sign too: it says who may. Empty
+            where this machine is the only one.
+        journal_reserve_mb: of the disk, set aside for what takes risk away when it is full.
     """
 
     model_config = settings_config("HYPERLIQUID_EXCHANGE_")
@@ -19,3 +25,8 @@ class Settings(ServiceSettings):
     port: int = 8200
     accounts: Path | None = None
     network: Literal["testnet", "mainnet"] = "testnet"
+    upstream_url: BaseUrl | None = None
+    database_url: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("DATABASE_URL")
+    )
+    journal_reserve_mb: int = Field(default=64, ge=1, le=65536)

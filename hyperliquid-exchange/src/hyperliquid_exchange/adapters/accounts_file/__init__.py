@@ -8,12 +8,14 @@ from hyperliquid_exchange.adapters.accounts_file.file import (
     parse_accounts,
     read_accounts_file,
 )
+from hyperliquid_exchange.adapters.accounts_file.schema import accounts_schema
 
 __all__ = [
     "AccountsFileError",
     "KeySource",
     "WrittenAccount",
     "WrittenAccounts",
+    "accounts_schema",
     "parse_accounts",
     "read_accounts_file",
 ]

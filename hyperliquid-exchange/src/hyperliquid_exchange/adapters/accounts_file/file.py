@@ -36,7 +36,7 @@ from suite.ids import TraderId
 from suite.instrument import coin_of
 
 NETWORKS: Final = ("testnet", "mainnet")
-_NATIVE: Final = ("forward", "resign")
+NATIVE: Final = ("forward", "resign")
 _MOST_USD: Final = 10**9 * USD_ONE
 _MOST_BYTES: Final = 1 << 20
 _RESERVED: Final = frozenset({"operator", "watchdog"})
@@ -46,7 +46,7 @@ _HEX_64: Final = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
 _SETTINGS: Final = "HYPERLIQUID_EXCHANGE_"
 
 _KEYS: Final = ("network", "limits", "accounts")
-_ACCOUNT_KEYS: Final = (
+ACCOUNT_KEYS: Final = (
     "trader_id",
     "address",
     "master",
@@ -245,13 +245,13 @@ def _account(
     section: Section, folder: Path, over_all: GlobalLimits | None
 ) -> WrittenAccount | None:
     """Read one entry; None where something in it is wrong."""
-    section.only(_ACCOUNT_KEYS, _HINTS)
+    section.only(ACCOUNT_KEYS, _HINTS)
     trader_id = section.read("trader_id", _trader_id)
     address = section.read("address", _address)
     master = section.optional("master", _address) if "master" in section else address
     key = _key_source(section, folder, "key", is_needed=True)
     watchdog_key = _key_source(section, folder, "watchdog_key", is_needed=False)
-    native = section.optional("native", one_of(*_NATIVE)) if "native" in section else "forward"
+    native = section.optional("native", one_of(*NATIVE)) if "native" in section else "forward"
     signers = _client_signers(section, native)
     symbols = _distinct(section, "symbols", section.texts("symbols", _coin))
     limits = _trader_limits(section.section("limits"), over_all)
