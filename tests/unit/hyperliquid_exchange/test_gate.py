@@ -7,6 +7,7 @@ import pytest
 from tests.support.gate_setting import (
     ANNA,
     BERT,
+    NOW_MS,
     OVERALL,
     USD,
     Setting,
@@ -18,6 +19,7 @@ from tests.support.gate_setting import (
 )
 
 from hyperliquid_exchange.domain.gate import RULES
+from hyperliquid_exchange.domain.safety import Cause, Level
 from suite.contracts.hyperliquid_exchange import (
     Cancel,
     CancelItem,
@@ -108,20 +110,25 @@ def test_a_short_position_with_sells(beyond: int) -> None:
     assert ("position" if beyond > 0 else None) == one.rule(order(item("0.01", is_buy=False)))
 
 
-def test_an_order_against_a_position_counts_for_what_it_turns_it_into() -> None:
+def test_an_order_against_a_position_does_not_rely_on_it() -> None:
+    """It may be gone by the time the order fills."""
     one = setting(max_position_usd=Usd(1_000 * USD))
     one.tell(positions={0: Size(2_000)})
 
-    assert one.rule(order(item("0.04", is_buy=False))) is None  # short by 0.02, as long before
-    assert one.rule(order(item("0.0401", is_buy=False, price="50001"))) == "position"
+    assert one.rule(order(item("0.02", is_buy=False))) is None
+    one = setting(max_position_usd=Usd(1_000 * USD))
+    one.tell(positions={0: Size(2_000)})
+    assert one.rule(order(item("0.0201", is_buy=False))) == "position"
 
 
-def test_a_position_that_has_grown_beyond_its_limit_may_be_closed_but_not_added_to() -> None:
-    one = setting(max_position_usd=Usd(1_000 * USD), max_account_usd=Usd(1_000 * USD))
+def test_a_position_that_has_grown_beyond_its_limit_takes_reduce_only_orders_alone() -> None:
+    one = setting(max_position_usd=Usd(1_000 * USD))
     one.tell(positions={0: Size(3_000)})
 
-    assert one.rule(order(item("0.03", is_buy=False))) is None
+    assert one.rule(order(item("0.03", is_buy=False, reduce_only=True))) is None
+    assert one.rule(order(item("0.0001", is_buy=False))) == "position"
     assert one.rule(order(item("0.00001"))) == "position"
+    assert one.rule(order(item("0.1", "2000", asset=1))) is None
 
 
 @AROUND
@@ -286,7 +293,10 @@ def test_a_reduce_only_order_larger_than_all_it_could_reduce_is_judged_by_size()
 
     assert one.rule(order(item("0.01", is_buy=False, reduce_only=True))) is None
     assert one.rule(order(item("0.02", is_buy=False, reduce_only=True))) == "order_size"
-    assert one.judge(order(item("0.0101", is_buy=False, reduce_only=True))).adds_risk
+    assert not one.judge(order(item("0.0101", is_buy=False, reduce_only=True))).adds_risk
+
+    one.tell(trouble=("reconciling",))
+    assert one.rule(order(item("0.02", is_buy=False, reduce_only=True))) is None
 
 
 def test_an_entry_with_its_stop_and_target_is_one_group() -> None:
@@ -396,9 +406,23 @@ def test_below_the_reserve_of_requests_only_what_reduces_leaves() -> None:
 
     assert one.rule(order(item("0.001", "40001"))) == "budget"
     assert one.rule(Cancel(cancels=[CancelItem(a=0, o=1)])) is None
-    assert one.rule(order(item("0.001", reduce_only=True))) == "budget"  # there is no short
-    one.tell(positions={0: Size(1_000)})
     assert one.rule(order(item("0.001", is_buy=False, reduce_only=True))) is None
+
+
+def test_a_level_forbids_what_adds_risk_by_what_it_replaces() -> None:
+    one = setting()
+    one.tell(
+        positions={0: Size(1_000)},
+        orders=(resting(9, 1_000, 450_000, is_buy=False, reduce_only=True, stop=450_000),),
+    )
+    one.ladder.engage(
+        Cause(scope=ANNA, level=Level.PAUSED, by="operator", reason="why", since_ms=NOW_MS)
+    )
+
+    assert one.rule(Modify(oid=9, order=trigger("0.01", "44000"))) == "safety"
+    assert one.rule(Modify(oid=9, order=trigger("0.01", "46000"))) is None
+    assert one.rule(order(item("0.01", is_buy=False, reduce_only=True))) is None
+    assert one.rule(order(item("0.001"))) == "safety"
 
 
 def test_numbers_finer_than_the_lattice_are_judged_as_larger() -> None:

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from hyperliquid_exchange.application.budgets import Budgets
@@ -43,6 +43,8 @@ from suite.ids import TraderId
 GATE: Final = "gate"
 SURE_S: Final = 1.0
 """By how much a full state must be younger than an answer to have what was answered."""
+MOST_LEFT: Final = 1_000
+"""Actions whose effect is not seen yet, from which on settled exits are not waited for."""
 _SECOND_S, _MINUTE_S = 1.0, 60.0
 
 
@@ -145,6 +147,10 @@ class RiskGate:
         self.observe(trader_id)
         trader, now_s = self._traders[trader_id], self._now_s()
         found = judge(action, self._situation(trader, action, now_s))
+        level = self._safety.level(trader_id)
+        if found.adds_risk and found.refusal is None and level is not Level.LIVE:
+            # also what adds risk by what it replaces, which its form alone does not tell
+            found = replace(found, refusal=f"safety: {level.name}")
         self._number += 1
         number = 0
         if found.refusal is None:
@@ -264,8 +270,9 @@ class RiskGate:
             trader.departures.append((now_s, len(found.orders)))
         elif found.adds_risk:
             trader.departures.append((now_s, 1))
-        if found.adds_risk:
+        if found.orders:
             trader.left[number] = _Left(found.orders)
+        if found.adds_risk:
             trader.contents.extend((now_s, one.content) for one in found.orders)
 
     def _others_usd(self, name: TraderId) -> Usd:
@@ -282,6 +289,10 @@ class RiskGate:
         return Usd(total)
 
     def _forget_what_shows(self, trader: _Trader, facts: AccountFacts) -> None:
+        if len(trader.left) > MOST_LEFT:  # a flood of exits while nothing can be seen of them
+            for number, left in list(trader.left.items()):
+                if left.settled_s is not None and all(one.reduce_only for one in left.orders):
+                    del trader.left[number]
         if facts.trouble or not trader.left:
             return
         told_s = self._now_s() - facts.state_age_s

@@ -2,13 +2,14 @@
 
 Of one coin, with a signed position and orders of which any may fill:
 
-    long  =   position * mid + sum of buys
-    short = - position * mid + sum of sells
-    exposure = max(long, short, 0)
+    long  = max(position, 0) * mid + sum of buys
+    short = max(-position, 0) * mid + sum of sells
+    exposure = max(long, short)
 
 where an order is worth its size times the larger of its price and the mid, since it may fill at the
-one and is worth the other. Reduce-only orders add nothing. All of it is integers: price times size
-is micro-USD.
+one and is worth the other. A sell is not taken off a long position: by the time it fills the
+position may be gone, by a stop that nobody has told of yet. Reduce-only orders add nothing. All of
+it is integers: price times size is micro-USD.
 """
 
 from collections import defaultdict
@@ -38,7 +39,7 @@ def coin_usd(position: int, mid: int, buys_usd: int, sells_usd: int) -> Usd:
         mid: in the instrument's units.
         buys_usd, sells_usd: orders that may fill, micro-USD.
     """
-    return Usd(max(position * mid + buys_usd, sells_usd - position * mid, 0))
+    return Usd(max(max(position, 0) * mid + buys_usd, max(-position, 0) * mid + sells_usd))
 
 
 def exposures(

@@ -1,7 +1,8 @@
 """Hard limits: whether an action may leave, as the last thing before a signature.
 
 Pure: everything that a judgement depends on is in `Situation`. What can only reduce passes always:
-cancels, a noop, margin added to a position, reduce-only orders that find something to reduce.
+cancels, a noop, margin added to a position, reduce-only orders that find something to reduce. A
+reduce-only order that is larger than anything it could reduce is held against the size of an order.
 Everything else passes all rules, in the order of `RULES`; the first that refuses is told, and one
 refused item refuses the whole action.
 
@@ -30,7 +31,7 @@ from hyperliquid_exchange.domain.exposure import (
 from hyperliquid_exchange.domain.facts import AccountFacts, RestingOrder
 from hyperliquid_exchange.domain.wanted import WantedOrder, coin_name, wanted_orders
 from suite.contracts.hyperliquid_exchange import L1Action, UpdateLeverage
-from suite.fixed import RATE_DECIMALS, RATE_ONE, USD_DECIMALS, Usd, format_fixed
+from suite.fixed import RATE_DECIMALS, RATE_ONE, USD_DECIMALS, Price, Usd, format_fixed
 from suite.instrument import Instrument
 
 TRIGGER_REACH: Final = 2
@@ -98,8 +99,7 @@ class _Asked:
         adding: those that may add, or worsen a stop.
         facts: of the account.
         now: the situation.
-        before, after: exposure by asset without the action and with it, micro-USD; None where a
-            price is not known.
+        exposure: by asset, with the action, micro-USD; None where a price is not known.
     """
 
     action: Allowed
@@ -107,8 +107,7 @@ class _Asked:
     adding: tuple[WantedOrder, ...]
     facts: AccountFacts
     now: Situation
-    before: dict[int, Usd | None]
-    after: dict[int, Usd | None]
+    exposure: dict[int, Usd | None]
 
     def coin(self, asset: int) -> str:
         return coin_name(asset, self.now.universe)
@@ -126,9 +125,11 @@ def judge(action: L1Action, now: Situation) -> Judgement:
         return Judgement(coins=(), orders=(), adds_risk=True, refusal=f"action: {reason}")
     orders = wanted_orders(action, now.universe)
     coins = tuple(coin_name(asset, now.universe) for asset in assets_of(action))
-    adding = tuple(one for one in orders if _may_add(one, orders, now))
+    adding = tuple(one for one in orders if _may_add(one, now))
     adds_risk = bool(adding) or may_add_risk(action)
     refusal = _refused(action, orders, adding, now) if adds_risk else None
+    if refusal is None:
+        refusal = _oversized(orders, now)
     return Judgement(coins=coins, orders=orders, adds_risk=adds_risk, refusal=refusal)
 
 
@@ -142,10 +143,9 @@ def _refused(
         return "stale: nothing is known of the account yet"
     unseen = weighing_unseen(now.left, now.facts)
     # a stop that moves away is judged, but makes no position larger
-    weighing = [one for one in adding if not one.reduce_only or _flips(one, orders, now.facts, now)]
-    before = exposures(now.facts, unseen)
-    after = exposures(now.facts, unseen, weighing) if weighing else before
-    asked = _Asked(action, orders, adding, now.facts, now, before, after)
+    weighing = [one for one in adding if not one.reduce_only]
+    exposure = exposures(now.facts, unseen, weighing)
+    asked = _Asked(action, orders, adding, now.facts, now, exposure)
     for name, rule in RULES:
         found = next(rule(asked), None)
         if found is not None:
@@ -153,16 +153,30 @@ def _refused(
     return None
 
 
-def _may_add(order: WantedOrder, orders: tuple[WantedOrder, ...], now: Situation) -> bool:
+def _may_add(order: WantedOrder, now: Situation) -> bool:
     """Whether an order may make a position larger, or takes the place of a better stop."""
     if not order.reduce_only:
         return True
-    facts = now.facts
-    if order.replaces is not None and not _keeps_protection(order, facts):
-        return True
-    if facts is None or is_stale(facts, now.account.limits.facts_age_s):
-        return False  # the venue trims it; whether it finds a position cannot be told here
-    return _flips(order, orders, facts, now)
+    return order.replaces is not None and not _keeps_protection(order, now.facts)
+
+
+def _oversized(orders: tuple[WantedOrder, ...], now: Situation) -> str | None:
+    """Refuse reduce-only orders that find less than their size, where they are large.
+
+    The venue trims them; that it does is not all that stands between an order and a position.
+    Where facts are stale, what an order finds cannot be told, and the way out stays open.
+    """
+    facts, limits = now.facts, now.account.limits
+    if facts is None or is_stale(facts, limits.facts_age_s):
+        return None
+    for order in orders:
+        if order.reduce_only and _flips(order, orders, facts, now):
+            usd = worth(order, facts.mids.get(order.asset, Price(0)))
+            if usd > limits.max_order_usd:
+                coin = coin_name(order.asset, now.universe)
+                most = _usd(limits.max_order_usd)
+                return f"order_size: {_usd(usd)} in {coin}, more than is held and than {most}"
+    return None
 
 
 def _flips(
@@ -283,29 +297,29 @@ def _open_orders(asked: _Asked) -> Iterator[str]:
 
 
 def _position(asked: _Asked) -> Iterator[str]:
+    """What has grown beyond its limit by itself takes reduce-only orders, and no others.
+
+    A plain order against it relies on a position that may be gone when it fills.
+    """
     most = asked.now.account.limits.max_position_usd
-    for asset, usd in asked.after.items():
-        was = asked.before.get(asset, Usd(0))
-        if usd is not None and was is not None and usd > max(most, was):
+    for asset in {order.asset for order in asked.adding}:
+        usd = asked.exposure.get(asset)
+        if usd is not None and usd > most:
             yield f"{_usd(usd)} in {asked.coin(asset)} is more than {_usd(most)}"
 
 
 def _account(asked: _Asked) -> Iterator[str]:
-    most = asked.now.account.limits.max_account_usd
-    if asked.after is asked.before:
-        return
-    before, after = total_usd(asked.before), total_usd(asked.after)
-    if before is None or after is None:
+    most, total = asked.now.account.limits.max_account_usd, total_usd(asked.exposure)
+    if asked.adding and total is None:
         yield "the price of a coin that is held is not known"
-    elif after > max(most, before):
-        yield f"{_usd(after)} is more than {_usd(most)}"
+    elif asked.adding and total is not None and total > most:
+        yield f"{_usd(total)} is more than {_usd(most)}"
 
 
 def _gross(asked: _Asked) -> Iterator[str]:
-    most, others = asked.now.overall.max_gross_usd, asked.now.others_usd
-    before, after = total_usd(asked.before), total_usd(asked.after)
-    if before is not None and after is not None and others + after > max(most, others + before):
-        yield f"{_usd(others + after)} of all traders is more than {_usd(most)}"
+    most, total = asked.now.overall.max_gross_usd, total_usd(asked.exposure)
+    if asked.adding and total is not None and asked.now.others_usd + total > most:
+        yield f"{_usd(asked.now.others_usd + total)} of all traders is more than {_usd(most)}"
 
 
 def weighing_unseen(left: tuple[WantedOrder, ...], facts: AccountFacts) -> tuple[WantedOrder, ...]:
