@@ -20,10 +20,12 @@ import msgspec
 import structlog
 
 from hyperliquid_exchange.adapters import host_probes
+from hyperliquid_exchange.adapters.accounts_file import read_accounts_file
 from hyperliquid_exchange.adapters.collected_bars import CollectorBars
 from hyperliquid_exchange.adapters.intent_journal import IntentJournal, JournalRules
 from hyperliquid_exchange.adapters.order_log import OrderLog
 from hyperliquid_exchange.adapters.preflight_file import kept_result
+from hyperliquid_exchange.adapters.safety_files import SafetyFiles
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.venue_history import InfoHistory
 from hyperliquid_exchange.adapters.venue_probe import VenueProbe, reached
@@ -41,14 +43,18 @@ from hyperliquid_exchange.application.preflight.lines import (
     skipped,
 )
 from hyperliquid_exchange.application.preflight.venue import Reached, Seen
-from hyperliquid_exchange.custody import Custody
+from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
-from hyperliquid_exchange.domain.safety import Cause
+from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
+from hyperliquid_exchange.places import intents_of, orders_of, signers_of
 from hyperliquid_exchange.settings import Settings
+from hyperliquid_exchange.upstreams import is_stand_in
 from suite.bars import DAY_MS, HOUR_MS
 from suite.clock import Clock
-from suite.errors import InUse, StorageError, SuiteError
+from suite.errors import ConfigError, InUse, StorageError, SuiteError
+from suite.ids import TraderId
 from suite.instrument import Instrument
+from suite.service.clock import SystemClock
 from suite.service.logging import hide_secrets, redact
 from suite.service.tokens import PREFIX
 
@@ -107,6 +113,65 @@ class Surroundings:
             build_hash=host_probes.build_hash(*PACKAGES),
             accounts={account.trader_id: account.address for account in self.accounts},
         )
+
+
+def surroundings(settings: Settings) -> Surroundings:
+    """Read the accounts and the keys of a service.
+
+    Raises:
+        ConfigError: no accounts file is named, or something in it, a key or an address is wrong.
+    """
+    if settings.accounts is None:
+        raise ConfigError("HYPERLIQUID_EXCHANGE_ACCOUNTS is not set: the file of traders and keys")
+    stand_in, environment = is_stand_in(settings), dict(os.environ)
+    custody = open_custody(
+        settings.accounts,
+        network=settings.network,
+        is_stand_in=stand_in,
+        environment=dict(environment),
+    )
+    written = read_accounts_file(settings.accounts, network=settings.network)
+    key_paths: dict[str, Path] = {}
+    for entry in written.accounts:
+        if entry.key.file is not None:
+            key_paths[custody.accounts[entry.trader_id].signer] = entry.key.file
+        elif entry.key.env is not None:
+            environment.pop(entry.key.env, None)  # named on purpose, on the testnet
+    state, clock = settings.state_dir, SystemClock()
+    return Surroundings(
+        settings=settings,
+        accounts_path=settings.accounts,
+        custody=custody,
+        key_paths=key_paths,
+        upstream_url=settings.upstream_url or "",
+        data_url=settings.data_service_url or "",
+        is_stand_in=stand_in,
+        journal=intents_of(state),
+        owners=signers_of(state),
+        orders=orders_of(state),
+        causes=lambda: _causes(state, clock, list(custody.accounts)),
+        beat=lambda: (None, None),
+        clock=clock,
+        environment=environment,
+    )
+
+
+def _causes(state: Path, clock: Clock, traders: Sequence[TraderId]) -> Sequence[Cause]:
+    """Tell everything that is stopped, by the ladder and by files; nothing is written.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    files = SafetyFiles(state, clock)
+    is_new = not (state / "safety.json").exists() and not (state / "safety.log").exists()
+    found = [] if is_new else list(files.load())
+    for scope in (EVERYBODY, *traders):
+        reason = files.sentinel(scope)
+        if reason is not None:
+            found.append(
+                Cause(scope=scope, level=Level.KILLED, by="sentinel", reason=reason, since_ms=0)
+            )
+    return found
 
 
 def config_hash(settings: Settings, accounts_path: Path) -> str:
@@ -255,12 +320,17 @@ def _owner(around: Surroundings) -> str:
     return ""
 
 
+def journal_files(folder: Path) -> list[Path]:
+    """List the segments of a journal."""
+    return sorted(folder.glob("*.intents"))
+
+
 async def _journal(around: Surroundings) -> tuple[Line, int]:
     """Verify a copy of the journal; tell how many intents are open."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         try:
-            for path in sorted(around.journal.glob("*.intents")):
+            for path in journal_files(around.journal):
                 shutil.copyfile(path, copy / path.name)
             journal = IntentJournal(copy, around.clock, rules=JournalRules(reserve_bytes=0))
         except (StorageError, OSError) as error:
@@ -268,7 +338,7 @@ async def _journal(around: Surroundings) -> tuple[Line, int]:
             return on_safety.check_journal(None, text), 0
         unknown = len(journal.open_intents())
         await journal.close()
-        count = sum(name.endswith(".intents") for name in os.listdir(copy))
+        count = len(journal_files(copy))
     return on_safety.check_journal(count, ""), unknown
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hyperliquid_exchange.check_commands import add_check_commands
 from hyperliquid_exchange.key_commands import add_key_commands
 from hyperliquid_exchange.settings import Settings
 from suite.service.cli import run_command
@@ -32,6 +33,7 @@ def serve(
 
 
 add_key_commands(cli)
+add_check_commands(cli)
 
 
 def main() -> None:

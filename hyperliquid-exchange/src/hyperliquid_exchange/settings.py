@@ -17,6 +17,8 @@ class Settings(ServiceSettings):
         upstream_url: of the venue: Hyperliquid's own for the network, or a stand-in.
         database_url: `DATABASE_URL`, where other machines could sign too: it says who may. Empty
             where this machine is the only one.
+        data_service_url: `DATA_SERVICE_URL`, a data-collector: whether it is up to date is checked,
+            and live orders are played again on its bars.
         journal_reserve_mb: of the disk, set aside for what takes risk away when it is full.
     """
 
@@ -28,5 +30,8 @@ class Settings(ServiceSettings):
     upstream_url: BaseUrl | None = None
     database_url: SecretStr = Field(
         default=SecretStr(""), validation_alias=shared_name("DATABASE_URL")
+    )
+    data_service_url: BaseUrl | None = Field(
+        default=None, validation_alias=shared_name("DATA_SERVICE_URL")
     )
     journal_reserve_mb: int = Field(default=64, ge=1, le=65536)

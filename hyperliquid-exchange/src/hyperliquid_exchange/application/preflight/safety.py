@@ -11,12 +11,12 @@ MUST_REFUSE: Final = ("oversize", "off_collar", "wrong_symbol", "duplicate", "fl
 """Orders that the gate is tried with."""
 
 
-def check_journal(records: int | None, fault: str) -> Line:
+def check_journal(files: int | None, fault: str) -> Line:
     """24: the journal of intents is whole from end to end."""
     fix = "keep the file, look at docs/runbooks/incident.md; never edit it"
-    if records is None:
+    if files is None:
         return failed(24, "journal", fault, fix)
-    return passed(24, "journal", f"whole from end to end, {records} files")
+    return passed(24, "journal", f"whole from end to end, {files} files")
 
 
 def check_latch(causes: Sequence[Cause]) -> Line:

@@ -1,0 +1,23 @@
+"""Where the service keeps what it writes, below the state folder."""
+
+from pathlib import Path
+
+
+def intents_of(state: Path) -> Path:
+    """Folder of the journal of intents."""
+    return state / "intents"
+
+
+def signers_of(state: Path) -> Path:
+    """Folder of the locks that say who has a signer."""
+    return state / "signers"
+
+
+def orders_of(state: Path) -> Path:
+    """Folder of the orders that were sent, a file a day."""
+    return state / "orders"
+
+
+def drift_of(state: Path) -> Path:
+    """Folder of the last drift report."""
+    return state / "drift"
