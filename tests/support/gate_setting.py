@@ -105,6 +105,9 @@ class Ladder:
     def engage(self, cause: Cause) -> None:
         self.causes.append(cause)
 
+    def release(self, scope: str, by: str) -> None:
+        self.causes = [one for one in self.causes if (one.scope, one.by) != (scope, by)]
+
 
 @dataclass
 class Setting:

@@ -242,6 +242,9 @@ class MemoryGate:
         del trader_id, verdict
         self.under_way -= 1
 
+    def restore(self, trader_id: TraderId, action: wire.L1Action) -> Verdict:
+        return self.judge(trader_id, action)
+
 
 @dataclass
 class MemorySafety:
@@ -252,6 +255,9 @@ class MemorySafety:
 
     def engage(self, cause: Cause) -> None:
         self.set.append(cause)
+
+    def release(self, scope: TraderId | str, by: str) -> None:
+        self.set = [one for one in self.set if (one.scope, one.by) != (scope, by)]
 
     @property
     def causes(self) -> Sequence[Cause]:
@@ -269,7 +275,6 @@ class Hop:
     gate: MemoryGate = field(default_factory=MemoryGate)
     safety: MemorySafety = field(default_factory=MemorySafety)
     facts: MemoryFacts = field(default_factory=lambda: MemoryFacts(known_facts()))
-    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.upstream = MemoryUpstream(self.venue, self.clock)
@@ -286,12 +291,7 @@ class Hop:
         )
 
     def open(self, chance: random.Random | None = None) -> LastHop:
-        return LastHop(
-            self.parts, clock=self.clock, jitter=chance or random.Random(1), warn=self.warn
-        )
-
-    def warn(self, event: str, /, **values: object) -> None:
-        self.events.append((event, values))
+        return LastHop(self.parts, clock=self.clock, jitter=chance or random.Random(1))
 
 
 def request(action: Allowed, key: str = "k1", **more: Any) -> Request:

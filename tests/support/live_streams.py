@@ -65,6 +65,9 @@ class Ladder:
     def engage(self, cause: Cause) -> None:
         self.set.append(cause)
 
+    def release(self, scope: str, by: str) -> None:
+        self.set = [one for one in self.set if (one.scope, one.by) != (scope, by)]
+
     @property
     def causes(self) -> Sequence[Cause]:
         return self.set

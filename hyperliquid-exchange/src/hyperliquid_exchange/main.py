@@ -1,13 +1,31 @@
 """The HTTP face of the hyperliquid-exchange."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
+from hyperliquid_exchange.bootstrap import Container, build
+from hyperliquid_exchange.entrypoint.routes import add_routes
 from hyperliquid_exchange.settings import Settings
 from suite.service.app import install_chassis
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application; opens nothing until it is served."""
-    app = FastAPI(title="hyperliquid-exchange")
-    install_chassis(app, settings or Settings.load())
+def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
+    """Build the application; opens nothing until the lifespan runs."""
+    settings = settings or Settings.load()
+    live = container or build(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await live.open()
+        try:
+            yield
+        finally:
+            await live.close()
+
+    app = FastAPI(title="hyperliquid-exchange", version="0.1.0", lifespan=lifespan)
+    chassis = install_chassis(app, settings, health=live.health, tokens=live.tokens)
+    live.on_bug = chassis.fail
+    add_routes(app, live.tokens, live.services)
     return app

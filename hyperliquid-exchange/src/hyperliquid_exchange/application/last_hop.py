@@ -11,7 +11,9 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
+
+import structlog
 
 from hyperliquid_exchange.application import answers
 from hyperliquid_exchange.application.evidence import Evidence, action_of
@@ -22,6 +24,7 @@ from hyperliquid_exchange.application.flights import (
     check_same,
     unknown_fate,
 )
+from hyperliquid_exchange.application.losses import LossWatch
 from hyperliquid_exchange.application.ports import (
     FactsSource,
     Gate,
@@ -34,7 +37,6 @@ from hyperliquid_exchange.application.ports import (
 )
 from hyperliquid_exchange.application.requests import Counts, Request, Told
 from hyperliquid_exchange.application.resolving import Resolver, ResolveTimes, about
-from hyperliquid_exchange.application.unknown_rate import UnknownRate
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.actions import (
     Allowed,
@@ -55,13 +57,7 @@ EXPIRES_MS: Final = 15_000
 """How long the venue may take an action whose caller says nothing about it."""
 BY: Final = "last_hop"
 
-
-class Warn(Protocol):
-    """Writes down what an operator should know."""
-
-    def __call__(self, event: str, /, **values: object) -> object:
-        """Write an event."""
-        ...
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +81,6 @@ class LastHop:
         parts: what stands between a decision and the venue.
         clock: wall time.
         jitter: source of the random part of pauses.
-        warn: told of what an operator should know.
         times: of resolutions.
 
     Attributes:
@@ -98,17 +93,17 @@ class LastHop:
         *,
         clock: Clock,
         jitter: random.Random,
-        warn: Warn,
         times: ResolveTimes | None = None,
     ) -> None:
         self.counts = Counts()
         self._parts = parts
         self._clock = clock
-        self._warn = warn
         self._flights = Flights()
         self._left: set[Name] = set()
         self._recovering: dict[str, int] = {}
-        self._rate = UnknownRate()
+        self._losses = LossWatch(
+            parts.safety, clock, by=BY, is_clear=lambda: not any(f.unknown for f in self._flights)
+        )
         self._resolver = Resolver(
             Evidence(parts.upstream),
             _Ways(self),
@@ -189,6 +184,19 @@ class LastHop:
             {asset for flight in self._flights.unknown(trader_id) for asset in flight.assets}
         )
 
+    def in_flight(self, trader_id: str) -> bool:
+        """Whether something of a trader is on its way, or its fate is not known."""
+        return any(flight.trader_id == trader_id for flight in self._flights)
+
+    def unsettled(self, trader_id: str) -> bool:
+        """Whether something that may add risk has left and its fate is not known."""
+        return any(
+            flight.trader_id == trader_id
+            and flight.adds_risk
+            and (flight.leaving or flight.unknown)
+            for flight in self._flights
+        )
+
     async def quiet(self, trader_id: str | None = None) -> None:
         """Wait until nothing that may add risk is on its way that was when this was called.
 
@@ -210,17 +218,20 @@ class LastHop:
         for intent in self._parts.log.open_intents():
             account = accounts.get(TraderId(intent.trader_id))
             if account is None:
-                self._warn("intent_of_nobody", trader_id=intent.trader_id, key=intent.key)
+                _log.warning("intent_of_nobody", trader_id=intent.trader_id, key=intent.key)
                 continue
             action = action_of(intent)
             flight = Flight((intent.trader_id, intent.key), intent.fingerprint, assets_of(action))
+            flight.adds_risk = intent.adds_risk
             flight.unknown = True
             flight.known.set()
             self._recovering[intent.trader_id] = self._recovering.get(intent.trader_id, 0) + 1
-            self._flights.begin(flight, self._recovered(account, intent))
+            verdict = self._parts.gate.restore(account.trader_id, action)
+            self._flights.begin(flight, self._recovered(account, intent, verdict))
 
     async def close(self) -> None:
         """Stop; what is open stays so in the log, and is found out in the next life."""
+        self._losses.close()
         await self._flights.close()
 
     # one request
@@ -279,14 +290,15 @@ class LastHop:
             self.counts.never += 1
         else:
             self.counts.resolved += 1
-        self._warn(
+        _log.warning(
             "fate_found", trader_id=intent.trader_id, key=intent.key, outcome=settled.outcome
         )
         await self._settle(settled, durable=True)
         return settled
 
-    async def _recovered(self, account: LiveAccount, intent: Intent) -> Settled:
+    async def _recovered(self, account: LiveAccount, intent: Intent, verdict: Verdict) -> Settled:
         settled = await self._found_out(account, intent, None)
+        self._parts.gate.settled(account.trader_id, verdict)
         left = self._recovering.pop(intent.trader_id) - 1
         if left:
             self._recovering[intent.trader_id] = left
@@ -317,7 +329,7 @@ class LastHop:
         try:
             await self._parts.log.settle(settled, durable=durable)
         except StorageError as fault:
-            self._warn("fate_not_noted", key=settled.key, reason=str(fault))
+            _log.warning("fate_not_noted", key=settled.key, reason=str(fault))
 
     # whether it may leave
 
@@ -388,7 +400,7 @@ class LastHop:
         if self.counts.left > self.counts.decided:
             raise self._mismatch(intent, "more has left than was decided")
         flight.leaving = True
-        self._rate.left(asyncio.get_running_loop().time())
+        self._losses.left()
         return await self._post(account, intent, intent.payload)
 
     async def resend(self, account: LiveAccount, intent: Intent) -> Mapping[str, Any]:
@@ -438,10 +450,8 @@ class LastHop:
     def _lost(self, intent: Intent) -> None:
         """Take note of an answer that was lost."""
         self.counts.unknown += 1
-        self._warn("answer_lost", trader_id=intent.trader_id, key=intent.key, kind=intent.kind)
-        too_many = self._rate.lost(asyncio.get_running_loop().time())
-        if too_many and not any(cause.by == BY for cause in self._parts.safety.causes):
-            self._engage(EVERYBODY, Level.PAUSED, "the venue loses more than 2 % of answers")
+        _log.warning("answer_lost", trader_id=intent.trader_id, key=intent.key, kind=intent.kind)
+        self._losses.lost()
 
     def _contradicted(self, account: LiveAccount, intent: Intent) -> None:
         reason = f"{intent.kind} {intent.key}: the venue shows it and says that it never was"
@@ -450,7 +460,6 @@ class LastHop:
     def _engage(self, scope: str, level: Level, reason: str) -> None:
         cause = Cause(scope=scope, level=level, by=BY, reason=reason, since_ms=self._clock.now_ms())
         self._parts.safety.engage(cause)
-        self._warn("safety_engaged", scope=scope, level=level.name, reason=reason)
 
 
 class _Ways:

@@ -160,6 +160,10 @@ class Gate(Protocol):
         """Take note that the fate of an action that was let through is known."""
         ...
 
+    def restore(self, trader_id: TraderId, action: L1Action) -> Verdict:
+        """Count an action whose fate an earlier process did not learn, without judging it."""
+        ...
+
 
 class Safety(Protocol):
     """The kill ladder."""
@@ -170,6 +174,15 @@ class Safety(Protocol):
 
     def engage(self, cause: Cause) -> None:
         """Forbid, from this moment on; durable before this returns, as far as the disk allows."""
+        ...
+
+    def release(self, scope: TraderId | str, by: str) -> None:
+        """Let a component take back its own PAUSED; nothing where it has set none.
+
+        Raises:
+            Conflict: it has set more than that.
+            StorageError: it could not be written down.
+        """
         ...
 
     @property

@@ -9,7 +9,7 @@ from hyperliquid_exchange.domain.accounts import LiveAccount
 from suite.clock import Clock
 from suite.errors import Forbidden
 from suite.ids import TraderId
-from suite.service.tokens import Grant, TokenStore
+from suite.service.tokens import Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,6 @@ class Services:
     Attributes:
         accounts: by trader id.
         simple, native: the two doors to an account.
-        tokens: accepted.
         clock: wall time.
         new_key: makes the key of a request that brings none.
     """
@@ -27,7 +26,6 @@ class Services:
     accounts: Mapping[TraderId, LiveAccount]
     simple: SimpleRest
     native: Native
-    tokens: TokenStore
     clock: Clock
     new_key: Callable[[], str]
 

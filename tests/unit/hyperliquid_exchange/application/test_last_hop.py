@@ -369,6 +369,10 @@ async def test_many_lost_answers_pause_everybody(hop: Hop) -> None:
             break
     (found,) = hop.safety.causes
     assert (EVERYBODY, Level.PAUSED, "last_hop") == (found.scope, found.level, found.by)
+    await asyncio.sleep(50)
+    assert hop.safety.causes
+    await asyncio.sleep(12)
+    assert () == hop.safety.causes
 
 
 @virtually

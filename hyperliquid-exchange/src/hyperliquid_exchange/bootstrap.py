@@ -1,0 +1,293 @@
+"""The one place that sees every part: settings in, container out."""
+
+import asyncio
+import os
+import random
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from hyperliquid_exchange.adapters.hyperliquid_http import HyperliquidHttp
+from hyperliquid_exchange.adapters.hyperliquid_ws import VenueLines
+from hyperliquid_exchange.adapters.intent_journal.journal import IntentJournal, JournalRules
+from hyperliquid_exchange.adapters.keystore import hide_process
+from hyperliquid_exchange.adapters.nonce_file import NonceFiles
+from hyperliquid_exchange.adapters.safety_files import MarksFile, SafetyFiles
+from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
+from hyperliquid_exchange.adapters.signing import AgentSigner
+from hyperliquid_exchange.application.account_watch import AccountWatch
+from hyperliquid_exchange.application.flattening import SafetyWork
+from hyperliquid_exchange.application.gate import RiskGate
+from hyperliquid_exchange.application.last_hop import LastHop, Parts
+from hyperliquid_exchange.application.native import Native
+from hyperliquid_exchange.application.operator_path import OperatorPath
+from hyperliquid_exchange.application.safety import KillLadder
+from hyperliquid_exchange.application.simple import SimpleRest
+from hyperliquid_exchange.application.streams import Streams
+from hyperliquid_exchange.application.translating import Translator
+from hyperliquid_exchange.application.venue_desk import VenueDesk
+from hyperliquid_exchange.custody import Custody, open_custody
+from hyperliquid_exchange.entrypoint.services import Services
+from hyperliquid_exchange.settings import Settings
+from hyperliquid_exchange.upstreams import is_stand_in
+from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable
+from suite.service.clock import SystemClock
+from suite.service.health import Health
+from suite.service.tokens import ADMIN, Grant, TokenStore, account_grant
+
+OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
+_SAVE_S: Final = 1.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Live:
+    """Everything that lives while the service runs.
+
+    Attributes:
+        custody: accounts and keys.
+        ownership: of the signers.
+        journal: of intents.
+        upstream, streams: the venue.
+        watch: what it pushes of the accounts.
+        ladder, work: what is forbidden, and what that means at the venue.
+        gate: hard limits.
+        hop: the way out.
+    """
+
+    custody: Custody
+    ownership: SignerOwnership
+    journal: IntentJournal
+    upstream: HyperliquidHttp
+    streams: Streams
+    watch: AccountWatch
+    ladder: KillLadder
+    work: SafetyWork
+    gate: RiskGate
+    hop: LastHop
+
+
+@dataclass(slots=True)
+class Container:
+    """The service: its parts exist once it is open.
+
+    Attributes:
+        tokens: accepted.
+        token_files: where they were written, by trader id, and that of the operator.
+        on_bug: told of a background task that ended.
+    """
+
+    settings: Settings
+    tokens: TokenStore
+    clock: SystemClock = field(default_factory=SystemClock)
+    token_files: dict[str, Path] = field(default_factory=dict)
+    on_bug: Callable[[BaseException], None] | None = None
+    live: Live | None = None
+    _services: Services | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def services(self) -> Services:
+        """What the routes work with.
+
+        Raises:
+            UpstreamUnavailable: the service is not open.
+        """
+        if self._services is None:
+            raise UpstreamUnavailable("the service is starting or stopping")
+        return self._services
+
+    async def open(self) -> None:
+        """Read keys, take the signers, and begin to follow the accounts.
+
+        Raises:
+            ConfigError: a setting, a file or a key is wrong.
+            InUse: another process signs with one of the keys.
+            StorageError: what was written down before cannot be read.
+        """
+        live = self.live = _build(self.settings, self.clock)
+        accounts = live.custody.accounts
+        self._write_tokens()
+        self._services = Services(
+            accounts=accounts,
+            simple=SimpleRest(live.hop, Translator(live.watch), live.upstream),
+            native=Native(live.hop, network=live.custody.network, clock=self.clock),
+            clock=self.clock,
+            new_key=new_key,
+        )
+        live.hop.recover(accounts)
+        for name, work in (
+            ("streams", live.streams.run()),
+            ("accounts", _after_a_turn(live.watch.run())),
+            ("safety", live.work.run()),
+            ("marks", _keep_marks(live.gate)),
+        ):
+            self._tasks.append(asyncio.create_task(self._supervised(name, work)))
+
+    def _write_tokens(self) -> None:
+        """Accept the tokens in files, written at the first start: one a trader, the operator's."""
+        folder = self.settings.state_dir / "tokens"
+        self.token_files[OPERATOR.name] = self.tokens.ensure_file(folder, OPERATOR)
+        for trader_id in self.live.custody.accounts if self.live else ():
+            path = self.tokens.ensure_file(
+                folder / Path(trader_id).parent, account_grant(trader_id)
+            )
+            self.token_files[trader_id] = path
+
+    async def _supervised(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part; where it ends, the process does, and what it held is found again."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the supervisor: the process stops
+            _log.critical("part_failed", part=name, reason=f"{type(error).__name__}: {error}")
+            if self.on_bug is not None:
+                self.on_bug(error)
+
+    async def close(self) -> None:
+        """Stop; what is open stays so in the journal."""
+        self._services = None
+        live = self.live
+        if live is None:
+            return
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await live.hop.close()
+        await live.upstream.close()
+        try:
+            live.gate.save()
+        except StorageError as fault:
+            _log.warning("marks_not_saved", reason=str(fault))
+        await live.journal.close()
+        live.ownership.close()
+
+    def health(self) -> Health:
+        """Whether all parts run; what the venue does is told, and no failure of this process."""
+        live = self.live
+        if live is None:
+            return Health(ok=False, detail={"reason": "starting"})
+        counts = live.hop.counts
+        detail: dict[str, str | int] = {
+            "traders": len(live.custody.accounts),
+            "network": live.custody.network,
+            "decided": counts.decided,
+            "left": counts.left,
+            "unknown": sum(len(live.hop.unknown(name)) for name in live.custody.accounts),
+        }
+        if live.journal.trouble:
+            detail["journal"] = live.journal.trouble
+        ended = any(task.done() for task in self._tasks)
+        return Health(ok=not ended, detail=detail)
+
+
+def build(settings: Settings) -> Container:
+    """Wire the service; opens nothing."""
+    return Container(settings, TokenStore(SystemClock()))
+
+
+def new_key() -> str:
+    """Make the key of a request that brings none."""
+    return secrets.token_hex(16)
+
+
+def _build(settings: Settings, clock: SystemClock) -> Live:
+    if settings.accounts is None:
+        raise ConfigError(
+            "HYPERLIQUID_EXCHANGE_ACCOUNTS is not set: the file of traders, keys and limits"
+        )
+    stand_in = is_stand_in(settings)
+    url = str(settings.upstream_url).rstrip("/")
+    custody = open_custody(
+        settings.accounts,
+        network=settings.network,
+        is_stand_in=stand_in,
+        environment=os.environ,
+    )
+    trouble = hide_process()
+    if trouble:
+        _log.warning("keys_could_be_seen", reason=trouble)
+    ownership = SignerOwnership(settings.state_dir / "signers", this_process(clock))
+    ownership.take(account.signer for account in custody.accounts.values())
+    try:
+        return _wire(settings, clock, custody, ownership, url)
+    except BaseException:
+        ownership.close()
+        raise
+
+
+def _wire(
+    settings: Settings, clock: SystemClock, custody: Custody, ownership: SignerOwnership, url: str
+) -> Live:
+    folder, accounts, traders = settings.state_dir, custody.accounts, tuple(custody.accounts)
+    nonces = NonceFiles(folder / "nonces", clock)
+    for account in accounts.values():
+        nonces.open(account.signer)
+    rules = JournalRules(reserve_bytes=settings.journal_reserve_mb << 20)
+    journal = IntentJournal(folder / "intents", clock, rules=rules)
+    ladder = KillLadder(SafetyFiles(folder / "safety", clock), traders, clock)
+    upstream = HyperliquidHttp(url)
+    streams = Streams(VenueLines(f"ws{url.removeprefix('http')}/ws", chance=random.SystemRandom()))
+    watch = AccountWatch(accounts, streams=streams, upstream=upstream, safety=ladder, clock=clock)
+    gate = RiskGate(
+        accounts=tuple(accounts.values()),
+        overall=custody.limits,
+        facts=watch,
+        safety=ladder,
+        marks=MarksFile(folder / "safety"),
+        clock=clock,
+    )
+    signer = AgentSigner(accounts, custody.wallets, network=custody.network, ownership=ownership)
+    parts = Parts(
+        upstream=upstream,
+        signer=signer,
+        ownership=ownership,
+        nonces=nonces,
+        log=journal,
+        gate=gate,
+        safety=ladder,
+        facts=watch,
+    )
+    hop = LastHop(parts, clock=clock, jitter=random.SystemRandom())
+    watch.in_flight = hop.in_flight
+    work = SafetyWork(
+        ladder=ladder,
+        desk=VenueDesk(upstream, accounts),
+        path=OperatorPath(hop, accounts, new_key),
+        traders=traders,
+        clock=clock,
+        unsettled=hop.unsettled,
+    )
+    return Live(
+        custody=custody,
+        ownership=ownership,
+        journal=journal,
+        upstream=upstream,
+        streams=streams,
+        watch=watch,
+        ladder=ladder,
+        work=work,
+        gate=gate,
+        hop=hop,
+    )
+
+
+async def _after_a_turn(work: Coroutine[Any, Any, None]) -> None:
+    """Run once what was started before has begun."""
+    await asyncio.sleep(0)
+    await work
+
+
+async def _keep_marks(gate: RiskGate) -> None:
+    """Write down where the traders stand, now and then."""
+    while True:
+        await asyncio.sleep(_SAVE_S)
+        try:
+            gate.save()
+        except SuiteError as fault:
+            _log.warning("marks_not_saved", reason=str(fault))
