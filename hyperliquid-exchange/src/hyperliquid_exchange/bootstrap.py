@@ -16,8 +16,8 @@ from hyperliquid_exchange.adapters.hyperliquid_ws import VenueLines
 from hyperliquid_exchange.adapters.intent_journal.journal import IntentJournal, JournalRules
 from hyperliquid_exchange.adapters.keystore import hide_process
 from hyperliquid_exchange.adapters.nonce_file import NonceFiles
-from hyperliquid_exchange.adapters.safety_files import MarksFile, SafetyFiles
-from hyperliquid_exchange.adapters.signer_lease import SignerLease
+from hyperliquid_exchange.adapters.preflight_file import NAME as PREFLIGHT
+from hyperliquid_exchange.adapters.safety_files import MarksFile, PreflightFile, SafetyFiles
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.signing import AgentSigner
 from hyperliquid_exchange.application.account_watch import AccountWatch
@@ -27,18 +27,20 @@ from hyperliquid_exchange.application.last_hop import LastHop, Parts
 from hyperliquid_exchange.application.native import Native
 from hyperliquid_exchange.application.operator_path import OperatorPath
 from hyperliquid_exchange.application.safety import KillLadder
+from hyperliquid_exchange.application.safety_control import SafetyControl
 from hyperliquid_exchange.application.simple import SimpleRest
 from hyperliquid_exchange.application.streams import Streams
 from hyperliquid_exchange.application.translating import Translator
 from hyperliquid_exchange.application.venue_desk import VenueDesk
 from hyperliquid_exchange.custody import Custody, open_custody
+from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
 from hyperliquid_exchange.entrypoint.services import Services
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable
 from suite.service.clock import SystemClock
 from suite.service.health import Health
-from suite.service.tokens import ADMIN, Grant, TokenStore, account_grant
+from suite.service.tokens import ADMIN, Grant, TokenStore
 
 OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
 _SAVE_S: Final = 1.0
@@ -52,18 +54,17 @@ class Live:
     Attributes:
         custody: accounts and keys.
         ownership: of the signers.
-        lease: of them, between machines; None where this one is the only one.
         journal: of intents.
         upstream, streams: the venue.
         watch: what it pushes of the accounts.
         ladder, work: what is forbidden, and what that means at the venue.
         gate: hard limits.
         hop: the way out.
+        control: the ladder as people use it.
     """
 
     custody: Custody
     ownership: SignerOwnership
-    lease: SignerLease | None
     journal: IntentJournal
     upstream: HyperliquidHttp
     streams: Streams
@@ -72,6 +73,7 @@ class Live:
     work: SafetyWork
     gate: RiskGate
     hop: LastHop
+    control: SafetyControl
 
 
 @dataclass(slots=True)
@@ -103,6 +105,16 @@ class Container:
             raise UpstreamUnavailable("the service is starting or stopping")
         return self._services
 
+    def control(self) -> SafetyControl:
+        """The ladder as people use it.
+
+        Raises:
+            UpstreamUnavailable: the service is not open.
+        """
+        if self.live is None:
+            raise UpstreamUnavailable("the service is starting or stopping")
+        return self.live.control
+
     async def open(self) -> None:
         """Read keys, take the signers, and begin to follow the accounts.
 
@@ -113,8 +125,6 @@ class Container:
         """
         live = self.live = _build(self.settings, self.clock)
         accounts = live.custody.accounts
-        if live.lease is not None:
-            await live.lease.take(account.signer for account in accounts.values())
         self._write_tokens()
         self._services = Services(
             accounts=accounts,
@@ -133,13 +143,15 @@ class Container:
             self._tasks.append(asyncio.create_task(self._supervised(name, work)))
 
     def _write_tokens(self) -> None:
-        """Accept the tokens in files, written at the first start: one a trader, the operator's."""
+        """Accept the tokens in files, written at the first start.
+
+        One a trader, the operator's, one that only forbids and one that ends kills.
+        """
         folder = self.settings.state_dir / "tokens"
-        self.token_files[OPERATOR.name] = self.tokens.ensure_file(folder, OPERATOR)
+        for grant in (OPERATOR, PAUSER, RESUMER):
+            self.token_files[grant.name] = self.tokens.ensure_file(folder, grant)
         for trader_id in self.live.custody.accounts if self.live else ():
-            path = self.tokens.ensure_file(
-                folder / Path(trader_id).parent, account_grant(trader_id)
-            )
+            path = self.tokens.ensure_file(folder / Path(trader_id).parent, trader_grant(trader_id))
             self.token_files[trader_id] = path
 
     async def _supervised(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -163,6 +175,7 @@ class Container:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await live.control.close()
         await live.hop.close()
         await live.upstream.close()
         try:
@@ -170,8 +183,6 @@ class Container:
         except StorageError as fault:
             _log.warning("marks_not_saved", reason=str(fault))
         await live.journal.close()
-        if live.lease is not None:
-            await live.lease.close()
         live.ownership.close()
 
     def health(self) -> Health:
@@ -210,34 +221,27 @@ def _build(settings: Settings, clock: SystemClock) -> Live:
         )
     stand_in = is_stand_in(settings)
     url = str(settings.upstream_url).rstrip("/")
-    trouble = hide_process()
-    if trouble:
-        _log.warning("keys_could_be_seen", reason=trouble)
     custody = open_custody(
         settings.accounts,
         network=settings.network,
         is_stand_in=stand_in,
         environment=os.environ,
     )
-    me, database = this_process(clock), settings.database_url.get_secret_value()
-    lease = SignerLease(database, me) if database else None
-    ownership = SignerOwnership(settings.state_dir / "signers", me, lease=lease)
+    trouble = hide_process()
+    if trouble:
+        _log.warning("keys_could_be_seen", reason=trouble)
+    ownership = SignerOwnership(settings.state_dir / "signers", this_process(clock))
     ownership.take(account.signer for account in custody.accounts.values())
     try:
-        return _wire(settings, clock, custody, (ownership, lease), url)
+        return _wire(settings, clock, custody, ownership, url)
     except BaseException:
         ownership.close()
         raise
 
 
 def _wire(
-    settings: Settings,
-    clock: SystemClock,
-    custody: Custody,
-    owned: tuple[SignerOwnership, SignerLease | None],
-    url: str,
+    settings: Settings, clock: SystemClock, custody: Custody, ownership: SignerOwnership, url: str
 ) -> Live:
-    ownership, lease = owned
     folder, accounts, traders = settings.state_dir, custody.accounts, tuple(custody.accounts)
     nonces = NonceFiles(folder / "nonces", clock)
     for account in accounts.values():
@@ -277,10 +281,18 @@ def _wire(
         clock=clock,
         unsettled=hop.unsettled,
     )
+    control = SafetyControl(
+        ladder=ladder,
+        work=work,
+        preflight=PreflightFile(folder / PREFLIGHT),
+        losses=gate,
+        traders=traders,
+        clock=clock,
+        quiet=hop.quiet,
+    )
     return Live(
         custody=custody,
         ownership=ownership,
-        lease=lease,
         journal=journal,
         upstream=upstream,
         streams=streams,
@@ -289,6 +301,7 @@ def _wire(
         work=work,
         gate=gate,
         hop=hop,
+        control=control,
     )
 
 
