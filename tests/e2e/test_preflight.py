@@ -109,7 +109,8 @@ def test_damaged_journal_and_a_kill_are_found(stack: LiveStack) -> None:
     state = stack.folder / "var"
     (state / "intents").mkdir(parents=True, exist_ok=True)
     (state / "intents" / "00000001.intents").write_text("nothing of ours\n")
-    (state / "KILL").touch()
+    (state / "safety").mkdir(exist_ok=True)
+    (state / "safety" / "KILL").touch()
     try:
         _, lines = lines_of(stack, "doctor")
         assert {24, 37, 38} <= failed(lines), lines
@@ -117,7 +118,7 @@ def test_damaged_journal_and_a_kill_are_found(stack: LiveStack) -> None:
         assert "damaged" in lines[24]["reason"]
         assert "/tmp" not in lines[24]["reason"].replace(str(stack.folder), "")
     finally:
-        (state / "KILL").unlink()
+        (state / "safety" / "KILL").unlink()
         (state / "intents" / "00000001.intents").unlink()
 
 

@@ -46,7 +46,7 @@ from hyperliquid_exchange.application.preflight.venue import Reached, Seen
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
-from hyperliquid_exchange.places import intents_of, orders_of, signers_of
+from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.bars import DAY_MS, HOUR_MS
@@ -162,8 +162,11 @@ def _causes(state: Path, clock: Clock, traders: Sequence[TraderId]) -> Sequence[
     Raises:
         StorageError: it cannot be read.
     """
-    files = SafetyFiles(state, clock)
-    is_new = not (state / "safety.json").exists() and not (state / "safety.log").exists()
+    folder = safety_of(state)
+    if not folder.exists():
+        return ()
+    files = SafetyFiles(folder, clock)
+    is_new = not (folder / "safety.json").exists() and not (folder / "safety.log").exists()
     found = [] if is_new else list(files.load())
     for scope in (EVERYBODY, *traders):
         reason = files.sentinel(scope)

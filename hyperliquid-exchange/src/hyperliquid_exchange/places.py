@@ -13,6 +13,11 @@ def signers_of(state: Path) -> Path:
     return state / "signers"
 
 
+def safety_of(state: Path) -> Path:
+    """Folder of the kill ladder, and of the files by which anybody forbids."""
+    return state / "safety"
+
+
 def orders_of(state: Path) -> Path:
     """Folder of the orders that were sent, a file a day."""
     return state / "orders"
