@@ -48,6 +48,9 @@ def options(target: VenueUnderTest, wallet: LocalAccount | None) -> dict[str, An
     """What a user of ccxt writes down: where the venue is, who he is, and no pauses."""
     urls = {"api": {"public": target.url, "private": target.url, "ws": {"public": target.ws_url}}}
     chosen: dict[str, Any] = {"urls": urls, "enableRateLimit": False}
+    if headers := target.headers(wallet):
+        chosen["headers"] = headers
+        chosen["options"] = {"ws": {"options": {"headers": headers}}}
     if wallet is not None:
         chosen["walletAddress"] = wallet.address
         chosen["privateKey"] = "0x" + bytes(wallet.key).hex()

@@ -7,6 +7,7 @@ from eth_account.signers.local import LocalAccount
 from hyperliquid.exchange import Exchange  # noqa: TID253 - nothing here without it
 from hyperliquid.info import Info  # noqa: TID253
 from hyperliquid.utils.types import Cloid  # noqa: TID253
+from hyperliquid.websocket_manager import WebsocketManager  # noqa: TID253
 from tests.support.venue_process import VenueUnderTest
 
 GTC: dict[str, Any] = {"limit": {"tif": "Gtc"}}
@@ -57,11 +58,43 @@ class Sdk:
 def set_up(target: VenueUnderTest, wallet: LocalAccount | None = None, **options: Any) -> Sdk:
     """Do what `example_utils.setup` does: both halves, and a look at the account."""
     wallet = wallet or target.wallet()
-    info = Info(target.url, skip_ws=True)
-    exchange = Exchange(wallet, target.url, account_address=wallet.address, **options)
+    info = open_info(target, wallet)
+    exchange = open_exchange(target, wallet, account_address=wallet.address, **options)
     state = info.user_state(wallet.address)
     assert float(state["marginSummary"]["accountValue"]) > 0
     return Sdk(target, wallet, info, exchange)
+
+
+def open_info(target: VenueUnderTest, wallet: LocalAccount, *, ws: bool = False) -> Any:
+    """Make the reading half; at a venue with tokens its session and its WebSocket carry one.
+
+    The client reads the market while it is made, so there it is given it: an option of its own.
+    """
+    headers = target.headers(wallet)
+    if not headers:
+        return Info(target.url, skip_ws=not ws)
+    info = Info(target.url, skip_ws=True, **_market(target))
+    info.session.headers.update(headers)
+    if ws:
+        info.ws_manager = WebsocketManager(target.url)
+        info.ws_manager.ws.header = headers
+        info.ws_manager.start()
+    return info
+
+
+def open_exchange(target: VenueUnderTest, wallet: LocalAccount, **options: Any) -> Any:
+    """Make the acting half, likewise."""
+    headers = target.headers(wallet)
+    if not headers:
+        return Exchange(wallet, target.url, **options)
+    exchange = Exchange(wallet, target.url, **_market(target), **options)
+    for half in (exchange, exchange.info):
+        half.session.headers.update(headers)
+    return exchange
+
+
+def _market(target: VenueUnderTest) -> dict[str, Any]:
+    return {"meta": target.info("meta"), "spot_meta": target.info("spotMeta")}
 
 
 def many(reply: Any) -> list[Any]:

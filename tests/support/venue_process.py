@@ -49,6 +49,11 @@ class VenueUnderTest:
     key: str | None = None
     keys: Iterator[int] = field(default_factory=lambda: count(1))
 
+    def headers(self, wallet: LocalAccount | None = None) -> dict[str, str]:
+        """What a request of a wallet's owner carries besides; nothing at a venue without tokens."""
+        del wallet
+        return {}
+
     @property
     def ws_url(self) -> str:
         return "ws" + self.url.removeprefix("http") + "/ws"
@@ -66,7 +71,7 @@ class VenueUnderTest:
         return self.post("/info", {"type": kind, **more})
 
     def post(self, path: str, body: Any, token: str | None = None) -> Any:
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", **self.headers()}
         if token is not None:
             headers["authorization"] = f"Bearer {self.token(token)}"
         request = urllib.request.Request(
@@ -76,7 +81,8 @@ class VenueUnderTest:
             return json.load(reply)
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=LIMIT_S) as reply:
+        request = urllib.request.Request(self.url + path, headers=self.headers())
+        with urllib.request.urlopen(request, timeout=LIMIT_S) as reply:
             return json.load(reply)
 
     def token(self, name: str) -> str:
