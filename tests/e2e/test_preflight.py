@@ -124,3 +124,35 @@ def test_damaged_journal_and_a_kill_are_found(stack: LiveStack) -> None:
 
 def _meta(stack: LiveStack) -> Any:
     return stack.venue.info("meta")
+
+
+def test_real_mainnet_is_paused_until_the_preflight_is_green(tmp_path: Path) -> None:
+    """The address is Hyperliquid's own; nothing of it is reached from here, and nothing leaves."""
+    from tests.support.live_stack import fetch
+    from tests.support.venue_process import VenueUnderTest
+
+    trader = LiveTrader("alice", symbols=("BTC",))
+    trader.address = trader.master.address
+    (tmp_path / "proxy").mkdir()
+    stack = LiveStack(
+        venue=VenueUnderTest("hyperliquid", "https://api.hyperliquid.xyz"),
+        upstream_url="https://api.hyperliquid.xyz",
+        folder=tmp_path / "proxy",
+        traders={"alice": trader},
+        settings={
+            "HYPERLIQUID_EXCHANGE_NETWORK": "mainnet",
+            "HYPERLIQUID_EXCHANGE_ACCOUNTS": "accounts.yaml",
+            "HYPERLIQUID_EXCHANGE_UPSTREAM_URL": "https://api.hyperliquid.xyz",
+        },
+    )
+    stack.write_accounts()
+    stack.start()
+    try:
+        causes = json.loads((stack.folder / "var" / "safety" / "safety.json").read_text())
+        assert [("preflight", 1)] == [(cause["by"], cause["level"]) for cause in causes]
+        assert "there is no preflight" in causes[0]["reason"]
+        cancel = {"coin": "BTC", "oid": 1}
+        status, text = fetch(f"{stack.url}/exchange/cancel", cancel, stack.headers("alice"))
+        assert "preflight" not in text, (status, text)
+    finally:
+        stack.kill()

@@ -140,14 +140,15 @@ class LiveStack:
     def start(self, *options: str) -> str:
         """Start the proxy, on its old port where it had one; its address."""
         port = self.url.rpartition(":")[2] or "0"
-        self.process = subprocess.Popen(
-            [command(), "serve", "--port", port, *options],
-            cwd=self.folder,
-            env=os.environ | self.settings,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "proxy.log").open("a"),
-            text=True,
-        )
+        with (self.folder / "proxy.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [command(), "serve", "--port", port, *options],
+                cwd=self.folder,
+                env=os.environ | self.settings,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, (self.folder / "proxy.log").read_text()[-3000:]

@@ -16,6 +16,7 @@ from hyperliquid_exchange.adapters.hyperliquid_ws import VenueLines
 from hyperliquid_exchange.adapters.intent_journal.journal import IntentJournal, JournalRules
 from hyperliquid_exchange.adapters.keystore import hide_process
 from hyperliquid_exchange.adapters.nonce_file import NonceFiles
+from hyperliquid_exchange.adapters.order_log import LoggedIntents, OrderLog
 from hyperliquid_exchange.adapters.preflight_file import NAME as PREFLIGHT
 from hyperliquid_exchange.adapters.safety_files import MarksFile, PreflightFile, SafetyFiles
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
@@ -35,6 +36,8 @@ from hyperliquid_exchange.application.venue_desk import VenueDesk
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
 from hyperliquid_exchange.entrypoint.services import Services
+from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
+from hyperliquid_exchange.running import PreflightGate, running_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable
@@ -44,6 +47,7 @@ from suite.service.tokens import ADMIN, Grant, TokenStore
 
 OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
 _SAVE_S: Final = 1.0
+_LOOK_S: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -133,14 +137,28 @@ class Container:
             clock=self.clock,
             new_key=new_key,
         )
+        preflight = self._preflight_gate(live)
+        preflight.look()
         live.hop.recover(accounts)
         for name, work in (
             ("streams", live.streams.run()),
             ("accounts", _after_a_turn(live.watch.run())),
             ("safety", live.work.run()),
             ("marks", _keep_marks(live.gate)),
+            ("preflight", _await_preflight(preflight)),
         ):
             self._tasks.append(asyncio.create_task(self._supervised(name, work)))
+
+    def _preflight_gate(self, live: Live) -> PreflightGate:
+        """Make what keeps new risk from real money until the checklist is green."""
+        settings, custody = self.settings, live.custody
+        return PreflightGate(
+            running_of(settings, settings.accounts or Path(), custody),
+            settings.state_dir,
+            live.ladder,
+            self.clock,
+            is_needed=custody.network == "mainnet" and not is_stand_in(settings),
+        )
 
     def _write_tokens(self) -> None:
         """Accept the tokens in files, written at the first start.
@@ -230,7 +248,7 @@ def _build(settings: Settings, clock: SystemClock) -> Live:
     trouble = hide_process()
     if trouble:
         _log.warning("keys_could_be_seen", reason=trouble)
-    ownership = SignerOwnership(settings.state_dir / "signers", this_process(clock))
+    ownership = SignerOwnership(signers_of(settings.state_dir), this_process(clock))
     ownership.take(account.signer for account in custody.accounts.values())
     try:
         return _wire(settings, clock, custody, ownership, url)
@@ -247,8 +265,8 @@ def _wire(
     for account in accounts.values():
         nonces.open(account.signer)
     rules = JournalRules(reserve_bytes=settings.journal_reserve_mb << 20)
-    journal = IntentJournal(folder / "intents", clock, rules=rules)
-    ladder = KillLadder(SafetyFiles(folder / "safety", clock), traders, clock)
+    journal = IntentJournal(intents_of(folder), clock, rules=rules)
+    ladder = KillLadder(SafetyFiles(safety_of(folder), clock), traders, clock)
     upstream = HyperliquidHttp(url)
     streams = Streams(VenueLines(f"ws{url.removeprefix('http')}/ws", chance=random.SystemRandom()))
     watch = AccountWatch(accounts, streams=streams, upstream=upstream, safety=ladder, clock=clock)
@@ -257,7 +275,7 @@ def _wire(
         overall=custody.limits,
         facts=watch,
         safety=ladder,
-        marks=MarksFile(folder / "safety"),
+        marks=MarksFile(safety_of(folder)),
         clock=clock,
     )
     signer = AgentSigner(accounts, custody.wallets, network=custody.network, ownership=ownership)
@@ -266,7 +284,7 @@ def _wire(
         signer=signer,
         ownership=ownership,
         nonces=nonces,
-        log=journal,
+        log=LoggedIntents(journal, OrderLog(orders_of(folder), clock)),
         gate=gate,
         safety=ladder,
         facts=watch,
@@ -309,6 +327,17 @@ async def _after_a_turn(work: Coroutine[Any, Any, None]) -> None:
     """Run once what was started before has begun."""
     await asyncio.sleep(0)
     await work
+
+
+async def _await_preflight(gate: PreflightGate) -> None:
+    """Take a green checklist that comes later."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        try:
+            if not gate.is_open and gate.look():
+                _log.info("preflight_green")
+        except SuiteError as fault:
+            _log.warning("preflight_not_taken", reason=str(fault))
 
 
 async def _keep_marks(gate: RiskGate) -> None:

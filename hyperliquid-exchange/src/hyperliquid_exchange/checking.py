@@ -5,7 +5,6 @@ journal is verified on a copy, the gate and the list of actions are tried dry.
 """
 
 import asyncio
-import hashlib
 import io
 import os
 import secrets
@@ -16,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import structlog
 
 from hyperliquid_exchange.adapters import host_probes
@@ -24,7 +22,6 @@ from hyperliquid_exchange.adapters.accounts_file import read_accounts_file
 from hyperliquid_exchange.adapters.collected_bars import CollectorBars
 from hyperliquid_exchange.adapters.intent_journal import IntentJournal, JournalRules
 from hyperliquid_exchange.adapters.order_log import OrderLog
-from hyperliquid_exchange.adapters.preflight_file import kept_result
 from hyperliquid_exchange.adapters.safety_files import SafetyFiles
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.venue_history import InfoHistory
@@ -39,7 +36,6 @@ from hyperliquid_exchange.application.preflight.lines import (
     Result,
     Running,
     failed,
-    refusal,
     skipped,
 )
 from hyperliquid_exchange.application.preflight.venue import Reached, Seen
@@ -47,6 +43,7 @@ from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
+from hyperliquid_exchange.running import running_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.bars import DAY_MS, HOUR_MS
@@ -58,8 +55,6 @@ from suite.service.clock import SystemClock
 from suite.service.logging import hide_secrets, redact
 from suite.service.tokens import PREFIX
 
-PACKAGES: Final = ("hyperliquid_exchange", "suite")
-"""Whose code is the build."""
 _STAND_IN_SKEW_MS: Final = DAY_MS
 
 
@@ -107,12 +102,7 @@ class Surroundings:
     @property
     def running(self) -> Running:
         """What is about to trade."""
-        return Running(
-            network=self.custody.network,
-            config_hash=config_hash(self.settings, self.accounts_path),
-            build_hash=host_probes.build_hash(*PACKAGES),
-            accounts={account.trader_id: account.address for account in self.accounts},
-        )
+        return running_of(self.settings, self.accounts_path, self.custody)
 
 
 def surroundings(settings: Settings) -> Surroundings:
@@ -175,20 +165,6 @@ def _causes(state: Path, clock: Clock, traders: Sequence[TraderId]) -> Sequence[
                 Cause(scope=scope, level=Level.KILLED, by="sentinel", reason=reason, since_ms=0)
             )
     return found
-
-
-def config_hash(settings: Settings, accounts_path: Path) -> str:
-    """Hash everything that was decided: settings, but for those of logs, and the accounts file."""
-    told = settings.model_dump(mode="json", exclude={"log_level", "log_format"})
-    digest = hashlib.sha256(msgspec.json.encode(told, order="deterministic"))
-    digest.update(accounts_path.read_bytes())
-    return digest.hexdigest()
-
-
-def trouble_of(around: Surroundings) -> str | None:
-    """Tell why the kept result does not let live trading begin; None where it does."""
-    kept = kept_result(around.settings.state_dir)
-    return refusal(kept, around.running, around.clock.now_ms())
 
 
 def examine(around: Surroundings) -> Result:
