@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from suite.clock import ManualClock
+from suite.service.conversation import SocketTimeouts
 from suite.service.websocket import WIRE, Gone, Stalled
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.subscriber import ConnectionLimits
 from virtual_exchange.domain.rate_limits import WeightLimits
-from virtual_exchange.entrypoint.ws import SocketEndpoint, SocketTimeouts
+from virtual_exchange.entrypoint.ws import SocketEndpoint
 
 TURNS = 50
 """Turns of the event loop after which nothing more happens by itself."""

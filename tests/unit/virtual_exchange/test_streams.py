@@ -14,10 +14,10 @@ from tests.support.worlds import open_memory_world, random_source
 from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
 from suite.contracts.hyperliquid_ws import SUBSCRIPTIONS
+from suite.service.conversation import SocketTimeouts
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.subscriber import ConnectionLimits
 from virtual_exchange.domain.rate_limits import WeightLimits
-from virtual_exchange.entrypoint.ws import SocketTimeouts
 
 NOW_MS = 1_790_000_000_000
 MALFORMED = "Error parsing JSON into valid websocket request: "

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from suite.service.app import install_chassis
+from suite.service.conversation import SocketTimeouts
 from virtual_exchange.bootstrap import Container, build
 from virtual_exchange.entrypoint.routes import add_routes
-from virtual_exchange.entrypoint.ws import SocketTimeouts, add_sockets
+from virtual_exchange.entrypoint.ws import add_sockets
 from virtual_exchange.settings import Settings
 
 

@@ -14,10 +14,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from suite.addresses import normal_address
+from suite.bodies import decode_first
 from suite.contracts import hyperliquid_exchange as wire
 from suite.contracts.hyperliquid_signing import Source, l1_digest, recover, user_digest
 from suite.errors import RejectReason
-from virtual_exchange.application.bodies import decode_first
 from virtual_exchange.application.book import AccountBook
 from virtual_exchange.application.exchange.answers import DONE, Answer, data, err
 from virtual_exchange.application.exchange.identity import Identity

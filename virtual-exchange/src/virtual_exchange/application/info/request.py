@@ -7,8 +7,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from suite.bodies import decode_first
 from suite.contracts.hyperliquid_info import InfoRequest
-from virtual_exchange.application.bodies import decode_first
 
 T = TypeVar("T")
 _LAST: Final = 1 << 62

@@ -1,0 +1,107 @@
+"""`/clock`: wall time. The agent sleeps by its own clock, and nobody waits for it."""
+
+from typing import Final
+
+import msgspec
+
+from hyperliquid_exchange.entrypoint.reading import ReadServices, reader_of, trader_of
+from suite.contracts.clock import ClockState, JoinRequest, WaitReply
+from suite.errors import Conflict
+from suite.service.raw_routes import Answer, Call, Doc, Route, answer
+
+_join: Final = msgspec.json.Decoder(JoinRequest)
+
+
+def _state(call: Call[ReadServices]) -> ClockState:
+    services, grant = call.services, call.grant
+    reader = reader_of(grant, services.readers)
+    return ClockState(
+        mode="wall",
+        now_ms=services.clock.now_ms(),
+        speed=1.0,
+        wakes=False,
+        account="" if grant is None or reader.is_operator else grant.account,
+        address=reader.address,
+    )
+
+
+async def clock(call: Call[ReadServices]) -> Answer:
+    """`GET /clock`."""
+    return answer(_state(call))
+
+
+async def join(call: Call[ReadServices]) -> Answer:
+    """`POST /clock/join`: step 0, with the account as the venue has it at this moment."""
+    services = call.services
+    trader_id = trader_of(call.grant, services.readers)
+    request = call.decode(_join) if call.body else JoinRequest()
+    want = request.want
+    account, mids = None, None
+    if want.account or want.mids:
+        account, mids = await services.reads.account(services.readers[trader_id], want)
+    return answer(
+        WaitReply(
+            now_ms=services.clock.now_ms(),
+            step_seq=0,
+            account=account if want.account else None,
+            mids=mids if want.mids else None,
+        )
+    )
+
+
+async def wait(call: Call[ReadServices]) -> Answer:
+    """`POST /clock/wait`: there is no such thing here.
+
+    Raises:
+        Conflict: always.
+    """
+    trader_of(call.grant, call.services.readers)
+    raise Conflict("this venue wakes nobody (`wakes` of GET /clock is false): sleep until then")
+
+
+async def nothing(call: Call[ReadServices]) -> Answer:
+    """`POST /clock/heartbeat|wake|leave`: nobody waits for anybody, so nothing changes."""
+    trader_of(call.grant, call.services.readers)
+    return answer(_state(call))
+
+
+def _unused(path: str, summary: str) -> Route[Call[ReadServices]]:
+    return Route(
+        method="POST",
+        path=path,
+        handler=nothing,
+        scope="trade",
+        doc=Doc(summary=summary, response=ClockState),
+    )
+
+
+ROUTES: Final[tuple[Route[Call[ReadServices]], ...]] = (
+    Route(
+        method="GET",
+        path="/clock",
+        handler=clock,
+        scope="read:account",
+        doc=Doc(summary="What time it is: wall time", response=ClockState),
+    ),
+    Route(
+        method="POST",
+        path="/clock/join",
+        handler=join,
+        scope="trade",
+        doc=Doc(
+            summary="Read the account as the venue has it now",
+            request=JoinRequest,
+            response=WaitReply,
+        ),
+    ),
+    Route(
+        method="POST",
+        path="/clock/wait",
+        handler=wait,
+        scope="trade",
+        doc=Doc(summary="Not here: the agent sleeps by its own clock"),
+    ),
+    _unused("/clock/heartbeat", "Nothing: no lease is kept"),
+    _unused("/clock/wake", "Nothing: nobody sleeps here"),
+    _unused("/clock/leave", "Nothing: time waits for nobody"),
+)
