@@ -22,7 +22,8 @@ from hyperliquid_exchange.domain.intents import Intent
 from suite.contracts import hyperliquid_exchange as wire
 from suite.errors import SuiteError
 
-LOST: Final = "the venue's answer was lost: whether it was carried out or refused is not known"
+LOST: Final = "the venue's answer was lost: whether it was carried out is not known"
+USED: Final = "the venue's answer was lost: it was carried out, or refused as it stood"
 _OK: Final = 200
 _envelope = msgspec.json.Decoder(wire.Envelope)
 _encode = msgspec.json.Encoder().encode
@@ -35,14 +36,16 @@ class Seen:
     Attributes:
         reply: what the venue must have answered, as far as it shows; None where nothing does.
         absent: nothing of the action is at the venue: it was not executed so far.
+        mute: what is there tells neither way, and will not later.
     """
 
     reply: Reply | None = None
     absent: bool = False
+    mute: bool = False
 
 
 NOTHING: Final = Seen()
-"""Nobody answered, or what was found tells neither way."""
+"""Nobody has answered."""
 
 
 def action_of(intent: Intent) -> Allowed:
@@ -83,14 +86,14 @@ class Evidence:
                     return await self._leverage(account, intent, action)
         except (SuiteError, msgspec.MsgspecError, LookupError, TypeError, ValueError):
             return NOTHING
-        return NOTHING
+        return Seen(mute=True)
 
     async def _orders(self, account: LiveAccount, intent: Intent, action: Allowed) -> Seen:
         legs = legs_of(action)
         rows: list[Mapping[str, Any] | None] = []
         for leg in legs:
             if leg.cloid is None:
-                return NOTHING
+                return Seen(mute=True)
             row = await self._order(account, leg.cloid)
             own = cloid_of(intent.trader_id, intent.key, leg.place)
             if row is not None and leg.cloid != own and not _is_like(row, leg):
@@ -132,7 +135,7 @@ class Evidence:
         wanted = ("cross" if action.isCross else "isolated", action.leverage)
         if (has["type"], has["value"]) == wanted:
             return Seen(reply=answers.DONE)
-        return Seen(absent=True)
+        return Seen(mute=True)  # a later choice may have followed on it
 
     async def _order(self, account: LiveAccount, name: int | str) -> Mapping[str, Any] | None:
         """Ask for one order; None when the venue has none of that name."""

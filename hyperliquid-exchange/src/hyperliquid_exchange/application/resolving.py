@@ -7,9 +7,9 @@ signed anew.
 
 What counts as proof
 - A noop that was accepted: the action never ran, and never can.
-- A nonce that is used, told to the very first noop: it was consumed. What the venue shows then is
-  the end of it. After a noop of unknown fate "used" may speak of that noop, and proves nothing; the
-  count of noops is durable for that reason.
+- A nonce that is used, told to the very first noop: the action has used it. After a noop of unknown
+  fate "used" may speak of that noop, and proves no more than that the action cannot run any more;
+  the count of noops is durable for that reason. What the venue shows then is the end of it.
 - A nonce below the venue's window, or the action's end and some seconds: it cannot run any more.
   What the venue shows then is the end of it.
 - "Not among the open orders" is none, and "unknown order" only after one of the above.
@@ -21,11 +21,12 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from hyperliquid_exchange.application import answers
 from hyperliquid_exchange.application.evidence import (
     LOST,
+    USED,
     Evidence,
     Seen,
     action_of,
@@ -36,16 +37,11 @@ from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.actions import Allowed, legs_of
 from hyperliquid_exchange.domain.intents import Intent, Settled
 from suite.clock import Clock
-from suite.contracts import hyperliquid_exchange as wire
 from suite.errors import SuiteError
 
 About = Literal["answer", "used", "too_old", "copy"]
 """`answer`: it is about the action. `used`: its nonce was consumed. `too_old`: its nonce cannot be
 consumed any more. `copy`: it is only about these bytes; others may have come before."""
-
-
-_SILENT: Final = (wire.UpdateIsolatedMargin, wire.ScheduleCancel, wire.Noop)
-"""Actions that leave nothing at the venue by which they could be known again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +180,10 @@ class Resolver:
             return _settled(case.intent, seen.reply)
         if not ended:
             return None
+        if seen.mute:
+            return _settled(case.intent, answers.err(USED if case.consumed else LOST))
         if not seen.absent:
-            # what never shows
-            silent = isinstance(case.action, _SILENT)
-            return _settled(case.intent, answers.err(LOST)) if silent else None
+            return None
         now_s = asyncio.get_running_loop().time()
         if case.absent_since_s is None:
             case.absent_since_s = now_s
@@ -237,7 +233,7 @@ class Resolver:
         if reply.get("status") == "ok":
             return self._never(account, case)
         found = about(reply)
-        case.dead = case.dead or found == "too_old"
+        case.dead = case.dead or found in {"used", "too_old"}
         case.consumed = case.consumed or (found == "used" and before == 0)
         return None
 
