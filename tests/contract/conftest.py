@@ -10,10 +10,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.support.live_refusals import REFUSED_STEPS
+from tests.support.live_target import live_target
 from tests.support.peers import is_installed
 from tests.support.venue_process import VenueUnderTest, running_venue
 
 URL, KEY = os.environ.get("HYPERLIQUID_TEST_URL", ""), os.environ.get("HYPERLIQUID_TEST_KEY", "")
+
+THROUGH_THE_PROXY = {
+    "test_sdk_orders",
+    "test_sdk_reads",
+    "test_sdk_accounts",
+    "test_sdk_streams",
+    "test_ccxt_trading",
+    "test_ccxt_reads",
+    "test_ccxt_pro",
+    "test_typed_client",
+}
+"""Suites that are run at the live proxy too, with a venue as strict as mainnet behind it."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -21,6 +35,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     step = metafunc.definition.get_closest_marker("step")
     venues: list[Any] = ["virtual-exchange"]
+    through = metafunc.module.__name__.rpartition(".")[2] in THROUGH_THE_PROXY
+    if through and step is not None and step.args[0] not in REFUSED_STEPS:
+        venues.append("hyperliquid-exchange")
     if step is not None and step.kwargs.get("elsewhere"):
         venues.append(pytest.param("testnet", marks=pytest.mark.testnet))
     metafunc.parametrize("target", venues, indirect=True, scope="module")
@@ -48,6 +65,11 @@ def target(
 ) -> Iterator[VenueUnderTest]:
     if request.param == "testnet":
         yield VenueUnderTest("testnet", URL.rstrip("/"), key=KEY)
+        return
+    if request.param == "hyperliquid-exchange":
+        native = "forward" if "ccxt" in request.module.__name__ else "resign"
+        with live_target(tmp_path_factory.mktemp("live"), native=native) as live:
+            yield live
         return
     with running_venue(tmp_path_factory.mktemp("venue")) as running:
         yield running

@@ -84,7 +84,11 @@ class Verdict:
 
 
 def judge(
-    beliefs: Mapping[str, Belief], rows: Iterable[Mapping[str, Any]], positions: Mapping[str, str]
+    beliefs: Mapping[str, Belief],
+    rows: Iterable[Mapping[str, Any]],
+    positions: Mapping[str, str],
+    *,
+    others_cancel: bool = False,
 ) -> Verdict:
     """Compare beliefs with the venue's own record.
 
@@ -92,6 +96,7 @@ def judge(
         beliefs: of one account, by key.
         rows: of `GET /exchange/orders`, all of them.
         positions: signed size of each coin by the venue.
+        others_cancel: resting entries may be canceled by somebody else, as a pause does.
     """
     verdict = Verdict()
     by_cloid: dict[str, list[Mapping[str, Any]]] = {}
@@ -116,7 +121,10 @@ def judge(
         )  # fmt: skip
         if isinstance(action, PlaceOrder):
             found = by_cloid.pop(str(action.cloid), [])
-            _judge_order(verdict, key, belief, found, was_canceled=action.cloid in canceled)
+            is_over = action.cloid in canceled
+            if others_cancel and found and found[0]["status"] == "canceled":
+                is_over = True
+            _judge_order(verdict, key, belief, found, was_canceled=is_over)
             if isinstance(belief.status, dict) and "filled" in belief.status:
                 size = Decimal(belief.status["filled"]["totalSz"])
                 held[action.coin] += size if action.is_buy else -size  # type: ignore[assignment]

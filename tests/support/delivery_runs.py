@@ -226,12 +226,12 @@ async def deliver(
             for name in accounts
         ]
         each = -(-intents // len(clients))
-        outages = asyncio.ensure_future(_outages(proxy, chance))
+        trouble = asyncio.ensure_future(outages(proxy, chance))
         await asyncio.gather(*(client.run(each, crash_share) for client in clients))
-        outages.cancel()
+        trouble.cancel()
         proxy.heal()
         recovering = [asyncio.ensure_future(client.delivery.recover()) for client in clients]
-        outcome.healed_s, outcome.left_unknown = await _healed(clients)
+        outcome.healed_s, outcome.left_unknown = await healed(clients)
         await proxy.settle()
         for client, recovery in zip(clients, recovering, strict=True):
             recovery.cancel()
@@ -247,7 +247,7 @@ async def deliver(
     return outcome
 
 
-async def _outages(proxy: HttpFaults, chance: random.Random) -> None:
+async def outages(proxy: HttpFaults, chance: random.Random) -> None:
     """Now and then nothing works for a while; some of it is executed nevertheless."""
     while proxy.shares:
         await asyncio.sleep(4 + 4 * chance.random())
@@ -256,11 +256,11 @@ async def _outages(proxy: HttpFaults, chance: random.Random) -> None:
         proxy.outage = False
 
 
-async def _healed(clients: list[Client]) -> tuple[float, int]:
+async def healed(clients: list[Client], limit_s: float = HEALED_S) -> tuple[float, int]:
     """Wait until every fate is known; say how long it took, and how many are not after all."""
     loop = asyncio.get_running_loop()
     since = loop.time()
-    while loop.time() - since < HEALED_S:
+    while loop.time() - since < limit_s:
         left = sum(len(client.delivery.unknown) for client in clients)
         if not left:
             break

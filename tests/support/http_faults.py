@@ -42,6 +42,11 @@ class Reply:
         return "\r\n".join([*lines, "", ""]).encode()
 
 
+def key_of(request: Request) -> str:
+    """The key that a request carries."""
+    return request.headers.get("idempotency-key", "")
+
+
 def _plain(status: int, text: str = "", **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(status, {"content-type": "text/html", **named}, text.encode())
@@ -69,6 +74,7 @@ class HttpFaults:
         shares: how often what is done to a request about orders, 0 to 1, by the names of `FAULTS`.
         late_s: longest time by which a request comes later than its sender was told that it failed.
         hold_s: how long an answer that never comes is kept back, at most.
+        name_of: by which a request is known in `hit`.
 
     Attributes:
         url: where it listens.
@@ -85,6 +91,7 @@ class HttpFaults:
         *,
         late_s: float,
         hold_s: float,
+        name_of: Callable[[Request], str],
     ) -> None:
         self.url = ""
         self.done: Counter[str] = Counter()
@@ -95,6 +102,7 @@ class HttpFaults:
         self.shares = dict(shares)
         self._late_s = late_s
         self._hold_s = hold_s
+        self._name_of = name_of
         self._session: aiohttp.ClientSession | None = None
         self._late: set[asyncio.Task[object]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -142,7 +150,7 @@ class HttpFaults:
             self._before = reply
             return await _write(writer, reply)
         self.done[name] += 1
-        self.hit.setdefault(name, set()).add(request.headers.get("idempotency-key", ""))
+        self.hit.setdefault(name, set()).add(self._name_of(request))
         return await FAULTS[name](self, request, writer)
 
     async def _tunnel(
@@ -434,9 +442,11 @@ async def http_faults(
     seed: int = 1,
     late_s: float = 4.0,
     hold_s: float = 2.0,
+    name_of: Callable[[Request], str] = key_of,
 ) -> AsyncIterator[HttpFaults]:
     """Run a proxy."""
-    proxy = HttpFaults(upstream, random.Random(seed), shares, late_s=late_s, hold_s=hold_s)
+    chance = random.Random(seed)
+    proxy = HttpFaults(upstream, chance, shares, late_s=late_s, hold_s=hold_s, name_of=name_of)
     async with proxy:
         server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
