@@ -14,7 +14,6 @@ from tests.support.waiting import until
 from hyperliquid_exchange.application.listener import ClientLimits
 from hyperliquid_exchange.application.streams import VenueLimits
 from suite.addresses import account_address
-from suite.ids import TraderId
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -303,10 +302,7 @@ async def test_slow_client_is_closed_and_holds_up_nobody(venue: VenueUnderTest) 
 async def test_posts_are_answered_over_the_connection(venue: VenueUnderTest) -> None:
     """Reads as /info has them; actions as whoever carries them out has them."""
 
-    async def carry_out(trader_id: TraderId, body: bytes) -> Any:
-        return {"status": "ok", "response": {"type": "default", "of": trader_id, "n": len(body)}}
-
-    async with live_app(venue.url, venue.ws_url, *NAMES, act=carry_out) as live:
+    async with live_app(venue.url, venue.ws_url, *NAMES) as live:
         async with live.socket() as client:
 
             async def post(number: int, kind: str, **payload: Any) -> Any:

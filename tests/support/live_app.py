@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -15,31 +15,33 @@ from tests.support.live_streams import QUICK, Watched, live_account, watching
 from hyperliquid_exchange.adapters.hyperliquid_ws import StreamLimits
 from hyperliquid_exchange.application.budgets import Budgets
 from hyperliquid_exchange.application.listener import ClientLimits
+from hyperliquid_exchange.application.native import Native
 from hyperliquid_exchange.application.ports import Upstream
 from hyperliquid_exchange.application.reads import Reads
 from hyperliquid_exchange.domain.accounts import LiveAccount
-from hyperliquid_exchange.domain.reading import Reader, readers
+from hyperliquid_exchange.domain.reading import readers
 from hyperliquid_exchange.entrypoint import clock, info
-from hyperliquid_exchange.entrypoint.ws import Act, SocketEndpoint, add_sockets
+from hyperliquid_exchange.entrypoint.routes import add_routes
+from hyperliquid_exchange.entrypoint.services import Services
+from hyperliquid_exchange.entrypoint.ws import SocketEndpoint, add_sockets
 from suite.ids import TraderId
 from suite.service.app import install_chassis
 from suite.service.clock import SystemClock
 from suite.service.conversation import SocketTimeouts
-from suite.service.raw_routes import Call, Endpoint, Shortcut, mount
 from suite.service.settings import ServiceSettings
 from suite.service.tokens import ADMIN, Grant, TokenStore, account_grant
 from suite.service.websocket import WebSocketProtocol
 
 
-@dataclass
-class LiveServices:
-    """What the routes need."""
+class OnlyReads(Native):
+    """Carries out nothing; says who would have been asked to do what."""
 
-    reads: Reads
-    readers: dict[TraderId, Reader]
-    streams: Any
-    tokens: TokenStore
-    clock: SystemClock = field(default_factory=SystemClock)
+    def __init__(self) -> None:
+        pass
+
+    async def post(self, account: LiveAccount, body: bytes) -> dict[str, Any]:
+        told = {"type": "default", "of": account.trader_id, "bytes": len(body)}
+        return {"status": "ok", "response": told}
 
 
 @dataclass
@@ -54,7 +56,7 @@ class LiveApp:
 
     url: str
     tokens: dict[str, str]
-    services: LiveServices
+    services: Services
     watched: Watched
     session: aiohttp.ClientSession
 
@@ -156,7 +158,6 @@ async def live_app(
     *names: str,
     accounts: dict[TraderId, LiveAccount] | None = None,
     upstream: Callable[[Upstream], Upstream] = lambda there: there,
-    act: Act | None = None,
     limits: ClientLimits | None = None,
     timeouts: SocketTimeouts | None = None,
     auth_s: float = 5.0,
@@ -170,7 +171,6 @@ async def live_app(
         names: of the traders.
         accounts: theirs, where they are not those that the venue knows by their names.
         upstream: puts something in front of the venue's HTTP.
-        act: carries out what comes as a post.
         limits: of each client.
         timeouts: with each.
         auth_s: for the token.
@@ -180,30 +180,26 @@ async def live_app(
     known = accounts or {TraderId(name): live_account(name) for name in names}
     async with watching(url, ws_url, *names, limits=limits_of_lines, **options) as watched:
         tokens = TokenStore()
-        services = LiveServices(
+        services = Services(
+            accounts=known,
+            simple=None,  # type: ignore[arg-type]
+            native=OnlyReads(),
             reads=Reads(upstream(watched.upstream), Budgets()),
             readers=readers(known),
             streams=watched.streams,
-            tokens=tokens,
+            clock=SystemClock(),
+            new_key=str,
         )
         services.reads._budget.weight.limit = 1 << 40  # type: ignore[attr-defined]
         issued = {str(name): tokens.issue(account_grant(name)) for name in known}
         issued["operator"] = tokens.issue(Grant(name="operator", scopes=frozenset({ADMIN})))
         app = FastAPI(title="hyperliquid-exchange")
         install_chassis(app, ServiceSettings(), tokens=tokens)
-        shortcut = Shortcut()
-        app.router.routes.append(shortcut)
-        for route in (*info.ROUTES, *clock.ROUTES):
-            endpoint: Endpoint[Any] = Endpoint(
-                route,
-                tokens,
-                lambda scope, body, grant, receive: Call(scope, services, body, grant, receive),
-            )
-            mount(app, shortcut, route, endpoint, "")
-        add_sockets(
-            app,
-            SocketEndpoint(services, act=act, limits=limits, timeouts=timeouts, auth_s=auth_s),
+        add_routes(app, tokens, lambda: services, (*info.ROUTES, *clock.ROUTES))
+        endpoint = SocketEndpoint(
+            lambda: services, tokens, limits=limits, timeouts=timeouts, auth_s=auth_s
         )
+        add_sockets(app, endpoint)
         async with _serving(app) as port, aiohttp.ClientSession() as session:
             yield LiveApp(f"http://127.0.0.1:{port}", issued, services, watched, session)
 

@@ -301,6 +301,7 @@ def _stack(
             "HYPERLIQUID_EXCHANGE_NETWORK": "mainnet",
             "HYPERLIQUID_EXCHANGE_ACCOUNTS": "accounts.yaml",
             "HYPERLIQUID_EXCHANGE_UPSTREAM_URL": upstream_url or venue.url,
+            "HYPERLIQUID_EXCHANGE_WEIGHT_PER_MINUTE": "10000000",
             **settings,
         },
     )

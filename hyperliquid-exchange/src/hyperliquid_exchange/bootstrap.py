@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from hyperliquid_exchange.adapters.hyperliquid_http import HyperliquidHttp
-from hyperliquid_exchange.adapters.hyperliquid_ws import VenueLines
+from hyperliquid_exchange.adapters.hyperliquid_ws import StreamLimits, VenueLines
 from hyperliquid_exchange.adapters.intent_journal.journal import IntentJournal, JournalRules
 from hyperliquid_exchange.adapters.keystore import hide_process
 from hyperliquid_exchange.adapters.nonce_file import NonceFiles
@@ -22,11 +22,13 @@ from hyperliquid_exchange.adapters.safety_files import MarksFile, PreflightFile,
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.signing import AgentSigner
 from hyperliquid_exchange.application.account_watch import AccountWatch
+from hyperliquid_exchange.application.budgets import Budgets
 from hyperliquid_exchange.application.flattening import SafetyWork
 from hyperliquid_exchange.application.gate import RiskGate
 from hyperliquid_exchange.application.last_hop import LastHop, Parts
 from hyperliquid_exchange.application.native import Native
 from hyperliquid_exchange.application.operator_path import OperatorPath
+from hyperliquid_exchange.application.reads import Reads
 from hyperliquid_exchange.application.safety import KillLadder
 from hyperliquid_exchange.application.safety_control import SafetyControl
 from hyperliquid_exchange.application.simple import SimpleRest
@@ -34,6 +36,9 @@ from hyperliquid_exchange.application.streams import Streams
 from hyperliquid_exchange.application.translating import Translator
 from hyperliquid_exchange.application.venue_desk import VenueDesk
 from hyperliquid_exchange.custody import Custody, open_custody
+from hyperliquid_exchange.domain.accounts import LiveAccount
+from hyperliquid_exchange.domain.budgets import RESERVED_SHARE, WEIGHT_A_MINUTE
+from hyperliquid_exchange.domain.reading import readers
 from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
 from hyperliquid_exchange.entrypoint.services import Services
 from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
@@ -41,6 +46,7 @@ from hyperliquid_exchange.running import PreflightGate, running_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable
+from suite.ids import TraderId
 from suite.service.clock import SystemClock
 from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore
@@ -60,6 +66,7 @@ class Live:
         ownership: of the signers.
         journal: of intents.
         upstream, streams: the venue.
+        reads: of it, for traders.
         watch: what it pushes of the accounts.
         ladder, work: what is forbidden, and what that means at the venue.
         gate: hard limits.
@@ -72,6 +79,7 @@ class Live:
     journal: IntentJournal
     upstream: HyperliquidHttp
     streams: Streams
+    reads: Reads
     watch: AccountWatch
     ladder: KillLadder
     work: SafetyWork
@@ -134,6 +142,9 @@ class Container:
             accounts=accounts,
             simple=SimpleRest(live.hop, Translator(live.watch), live.upstream),
             native=Native(live.hop, network=live.custody.network, clock=self.clock),
+            reads=live.reads,
+            streams=live.streams,
+            readers=readers(accounts),
             clock=self.clock,
             new_key=new_key,
         )
@@ -268,7 +279,8 @@ def _wire(
     journal = IntentJournal(intents_of(folder), clock, rules=rules)
     ladder = KillLadder(SafetyFiles(safety_of(folder), clock), traders, clock)
     upstream = HyperliquidHttp(url)
-    streams = Streams(VenueLines(f"ws{url.removeprefix('http')}/ws", chance=random.SystemRandom()))
+    streams = _streams(settings, url)
+    budgets = _budgets(settings)
     watch = AccountWatch(accounts, streams=streams, upstream=upstream, safety=ladder, clock=clock)
     gate = RiskGate(
         accounts=tuple(accounts.values()),
@@ -277,6 +289,7 @@ def _wire(
         safety=ladder,
         marks=MarksFile(safety_of(folder)),
         clock=clock,
+        budgets=budgets,
     )
     signer = AgentSigner(accounts, custody.wallets, network=custody.network, ownership=ownership)
     parts = Parts(
@@ -291,14 +304,7 @@ def _wire(
     )
     hop = LastHop(parts, clock=clock, jitter=random.SystemRandom())
     watch.in_flight = hop.in_flight
-    work = SafetyWork(
-        ladder=ladder,
-        desk=VenueDesk(upstream, accounts),
-        path=OperatorPath(hop, accounts, new_key),
-        traders=traders,
-        clock=clock,
-        unsettled=hop.unsettled,
-    )
+    work = _safety_work(ladder, hop, upstream, accounts, clock)
     control = SafetyControl(
         ladder=ladder,
         work=work,
@@ -314,6 +320,7 @@ def _wire(
         journal=journal,
         upstream=upstream,
         streams=streams,
+        reads=Reads(upstream, budgets),
         watch=watch,
         ladder=ladder,
         work=work,
@@ -321,6 +328,41 @@ def _wire(
         hop=hop,
         control=control,
     )
+
+
+def _safety_work(
+    ladder: KillLadder,
+    hop: LastHop,
+    upstream: HyperliquidHttp,
+    accounts: Mapping[TraderId, LiveAccount],
+    clock: SystemClock,
+) -> SafetyWork:
+    return SafetyWork(
+        ladder=ladder,
+        desk=VenueDesk(upstream, accounts),
+        path=OperatorPath(hop, accounts, new_key),
+        traders=tuple(accounts),
+        clock=clock,
+        unsettled=hop.unsettled,
+    )
+
+
+def _streams(settings: Settings, url: str) -> Streams:
+    return Streams(
+        VenueLines(
+            f"ws{url.removeprefix('http')}/ws",
+            chance=random.SystemRandom(),
+            limits=StreamLimits(silence_s=settings.stream_silence_s),
+        )
+    )
+
+
+def _budgets(settings: Settings) -> Budgets:
+    """Count what the venue takes of this address; no setting makes that more than it does."""
+    budgets, limit = Budgets(), settings.weight_per_minute
+    budgets.weight.limit = limit if is_stand_in(settings) else min(limit, WEIGHT_A_MINUTE)
+    budgets.weight.reserve = budgets.weight.limit // RESERVED_SHARE
+    return budgets
 
 
 async def _after_a_turn(work: Coroutine[Any, Any, None]) -> None:

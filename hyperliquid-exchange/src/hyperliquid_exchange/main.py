@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from hyperliquid_exchange.bootstrap import Container, build
 from hyperliquid_exchange.entrypoint.routes import add_routes
 from hyperliquid_exchange.entrypoint.safety import safety_routes
+from hyperliquid_exchange.entrypoint.ws import SocketEndpoint, add_sockets
 from hyperliquid_exchange.settings import Settings
 from suite.service.app import install_chassis
 
@@ -29,5 +30,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     chassis = install_chassis(app, settings, health=live.health, tokens=live.tokens)
     live.on_bug = chassis.fail
     add_routes(app, live.tokens, live.services)
+    add_sockets(app, SocketEndpoint(live.services, live.tokens))
     app.include_router(safety_routes(live.control))
     return app

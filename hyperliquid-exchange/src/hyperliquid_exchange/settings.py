@@ -19,6 +19,9 @@ class Settings(ServiceSettings):
             where this machine is the only one.
         data_service_url: `DATA_SERVICE_URL`, a data-collector: whether it is up to date is checked,
             and live orders are played again on its bars.
+        weight_per_minute: requests that the venue takes of this address, in its own weight; more
+            than its limit only at a stand-in.
+        stream_silence_s: after which a connection that tells nothing is replaced, pongs or not.
         journal_reserve_mb: of the disk, set aside for what takes risk away when it is full.
     """
 
@@ -34,4 +37,6 @@ class Settings(ServiceSettings):
     data_service_url: BaseUrl | None = Field(
         default=None, validation_alias=shared_name("DATA_SERVICE_URL")
     )
+    weight_per_minute: int = Field(default=1200, ge=100, le=10_000_000)
+    stream_silence_s: float = Field(default=20.0, gt=0, le=3600)
     journal_reserve_mb: int = Field(default=64, ge=1, le=65536)

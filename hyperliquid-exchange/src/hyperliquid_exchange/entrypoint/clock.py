@@ -4,17 +4,17 @@ from typing import Final
 
 import msgspec
 
-from hyperliquid_exchange.entrypoint.reading import ReadServices, reader_of, trader_of
+from hyperliquid_exchange.entrypoint.asgi import Call, Route
 from suite.contracts.clock import ClockState, JoinRequest, WaitReply
 from suite.errors import Conflict
-from suite.service.raw_routes import Answer, Call, Doc, Route, answer
+from suite.service.raw_routes import Answer, Doc, answer
 
 _join: Final = msgspec.json.Decoder(JoinRequest)
 
 
-def _state(call: Call[ReadServices]) -> ClockState:
+def _state(call: Call) -> ClockState:
     services, grant = call.services, call.grant
-    reader = reader_of(grant, services.readers)
+    reader = services.reader(grant)
     return ClockState(
         mode="wall",
         now_ms=services.clock.now_ms(),
@@ -25,15 +25,15 @@ def _state(call: Call[ReadServices]) -> ClockState:
     )
 
 
-async def clock(call: Call[ReadServices]) -> Answer:
+async def clock(call: Call) -> Answer:
     """`GET /clock`."""
     return answer(_state(call))
 
 
-async def join(call: Call[ReadServices]) -> Answer:
+async def join(call: Call) -> Answer:
     """`POST /clock/join`: step 0, with the account as the venue has it at this moment."""
     services = call.services
-    trader_id = trader_of(call.grant, services.readers)
+    trader_id = call.account.trader_id
     request = call.decode(_join) if call.body else JoinRequest()
     want = request.want
     account, mids = None, None
@@ -49,23 +49,23 @@ async def join(call: Call[ReadServices]) -> Answer:
     )
 
 
-async def wait(call: Call[ReadServices]) -> Answer:
+async def wait(call: Call) -> Answer:
     """`POST /clock/wait`: there is no such thing here.
 
     Raises:
         Conflict: always.
     """
-    trader_of(call.grant, call.services.readers)
+    _ = call.account  # a token that acts for nobody is refused
     raise Conflict("this venue wakes nobody (`wakes` of GET /clock is false): sleep until then")
 
 
-async def nothing(call: Call[ReadServices]) -> Answer:
+async def nothing(call: Call) -> Answer:
     """`POST /clock/heartbeat|wake|leave`: nobody waits for anybody, so nothing changes."""
-    trader_of(call.grant, call.services.readers)
+    _ = call.account  # a token that acts for nobody is refused
     return answer(_state(call))
 
 
-def _unused(path: str, summary: str) -> Route[Call[ReadServices]]:
+def _unused(path: str, summary: str) -> Route:
     return Route(
         method="POST",
         path=path,
@@ -75,7 +75,7 @@ def _unused(path: str, summary: str) -> Route[Call[ReadServices]]:
     )
 
 
-ROUTES: Final[tuple[Route[Call[ReadServices]], ...]] = (
+ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
         path="/clock",

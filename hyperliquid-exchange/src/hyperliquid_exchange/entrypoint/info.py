@@ -6,19 +6,19 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 
 from hyperliquid_exchange.application.reads import Malformed
-from hyperliquid_exchange.entrypoint.reading import ReadServices, reader_of
+from hyperliquid_exchange.entrypoint.asgi import Call, Route
 from suite.contracts.hyperliquid_info import InfoRequest
 from suite.errors import one_line
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
-from suite.service.raw_routes import JSON, Answer, Call, Doc, Route, unprocessable
+from suite.service.raw_routes import JSON, Answer, Doc, unprocessable
 
 _TEXT: Final = b"text/plain; charset=utf-8"
 
 
-async def info(call: Call[ReadServices]) -> Answer:
+async def info(call: Call) -> Answer:
     """`POST /info`: status and body are the venue's."""
     services = call.services
-    reader = reader_of(call.grant, services.readers)
+    reader = services.reader(call.grant)
     try:
         told = await services.reads.info(reader, call.body)
     except Malformed as error:
@@ -39,7 +39,7 @@ async def info(call: Call[ReadServices]) -> Answer:
     )
 
 
-ROUTES: Final[tuple[Route[Call[ReadServices]], ...]] = (
+ROUTES: tuple[Route, ...] = (
     Route(
         method="POST",
         path="/info",

@@ -4,13 +4,18 @@ from collections.abc import Callable, Iterable
 
 from fastapi import FastAPI
 
-from hyperliquid_exchange.entrypoint import exchange, simple_rest
+from hyperliquid_exchange.entrypoint import clock, exchange, info, simple_rest
 from hyperliquid_exchange.entrypoint.asgi import Call, Route
 from hyperliquid_exchange.entrypoint.services import Services
 from suite.service.raw_routes import Endpoint, Shortcut, mount
 from suite.service.tokens import TokenStore
 
-ROUTES: tuple[Route, ...] = (*simple_rest.ROUTES, *exchange.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *simple_rest.ROUTES,
+    *exchange.ROUTES,
+    *info.ROUTES,
+    *clock.ROUTES,
+)
 
 
 def add_routes(

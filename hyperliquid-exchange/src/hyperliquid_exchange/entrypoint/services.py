@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hyperliquid_exchange.application.native import Native
+from hyperliquid_exchange.application.reads import Reads
 from hyperliquid_exchange.application.simple import SimpleRest
+from hyperliquid_exchange.application.streams import Streams
 from hyperliquid_exchange.domain.accounts import LiveAccount
+from hyperliquid_exchange.domain.reading import OPERATOR, Reader
 from suite.clock import Clock
 from suite.errors import Forbidden
 from suite.ids import TraderId
-from suite.service.tokens import Grant
+from suite.service.tokens import ADMIN, Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,8 @@ class Services:
     Attributes:
         accounts: by trader id.
         simple, native: the two doors to an account.
+        reads, streams: what the venue is asked, and what it pushes.
+        readers: what each trader may read of it.
         clock: wall time.
         new_key: makes the key of a request that brings none.
     """
@@ -26,6 +31,9 @@ class Services:
     accounts: Mapping[TraderId, LiveAccount]
     simple: SimpleRest
     native: Native
+    reads: Reads
+    streams: Streams
+    readers: Mapping[TraderId, Reader]
     clock: Clock
     new_key: Callable[[], str]
 
@@ -39,3 +47,17 @@ class Services:
         if account is None:
             raise Forbidden("this token acts for no account of this venue")
         return account
+
+    def reader(self, grant: Grant | None) -> Reader:
+        """What a token may read; everything, where it is the operator's.
+
+        Raises:
+            Forbidden: it is of no trader here.
+        """
+        if grant is not None:
+            reader = self.readers.get(TraderId(grant.account))
+            if reader is not None:
+                return reader
+            if ADMIN in grant.scopes and not grant.account:
+                return OPERATOR
+        raise Forbidden("this token acts for no account of this venue")

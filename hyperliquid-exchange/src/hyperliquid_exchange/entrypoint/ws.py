@@ -11,8 +11,8 @@ it must begin anew, with fresh snapshots, as it would have to with the venue its
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 import msgspec
 import structlog
@@ -21,13 +21,12 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from hyperliquid_exchange.application.listener import ClientLimits, Listener, written
-from hyperliquid_exchange.application.reads import Malformed, Reads
-from hyperliquid_exchange.application.streams import Streams
+from hyperliquid_exchange.application.native import Malformed as MalformedAction
+from hyperliquid_exchange.application.reads import Malformed
 from hyperliquid_exchange.domain.reading import Reader
-from hyperliquid_exchange.entrypoint.reading import reader_of
+from hyperliquid_exchange.entrypoint.services import Services
 from suite.contracts import hyperliquid_ws as ws
 from suite.errors import BadRequest, Forbidden, SuiteError, Unauthorized, one_line
-from suite.ids import TraderId
 from suite.service.conversation import Conversation, SocketTimeouts, refuse, wire_of
 from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from suite.service.statuses import status_of
@@ -48,12 +47,6 @@ _REASON: Final = 100
 """Characters of a reason in a close frame."""
 _TEXTS: Final = {429: "429 Too Many Requests", 500: "500 Internal Server Error"}
 
-Act = Callable[[TraderId, bytes], Awaitable[Any]]
-"""Carries out a native action: the trader, and the body that `/exchange` would have had.
-
-Returns what the venue answers. Raises SuiteError where there is no answer.
-"""
-
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="auth"):
     """What a client says first that has shown no token."""
@@ -64,36 +57,12 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="a
 _auth: Final = msgspec.json.Decoder(Auth)
 
 
-class SocketServices(Protocol):
-    """The parts behind the sockets."""
-
-    @property
-    def streams(self) -> Streams:
-        """What the venue pushes."""
-        ...
-
-    @property
-    def reads(self) -> Reads:
-        """What it is asked."""
-        ...
-
-    @property
-    def readers(self) -> Mapping[TraderId, Reader]:
-        """What each trader may read."""
-        ...
-
-    @property
-    def tokens(self) -> TokenStore:
-        """Accepted tokens."""
-        ...
-
-
 class SocketEndpoint:
     """`/ws` as an ASGI application.
 
     Args:
-        services: of this process.
-        act: carries out actions that come as a `post`; None where nothing can be.
+        services: tells the parts behind it, with each connection.
+        tokens: accepted.
         limits: of each client.
         timeouts: with each connection.
         auth_s: how long a client may take to show its token.
@@ -101,15 +70,15 @@ class SocketEndpoint:
 
     def __init__(
         self,
-        services: SocketServices,
+        services: Callable[[], Services],
+        tokens: TokenStore,
         *,
-        act: Act | None = None,
         limits: ClientLimits | None = None,
         timeouts: SocketTimeouts | None = None,
         auth_s: float = AUTH_S,
     ) -> None:
         self._services = services
-        self._act = act
+        self._tokens = tokens
         self._limits = limits
         self._timeouts = timeouts or SocketTimeouts()
         self._auth_s = auth_s
@@ -119,11 +88,12 @@ class SocketEndpoint:
         await receive()
         grant: Grant | None = None
         try:
+            services = self._services()
             if scope["query_string"]:
                 raise BadRequest("/ws takes nothing in its address: addresses end up in logs")
             if any(name == b"authorization" for name, _ in scope["headers"]):
-                grant = self._services.tokens.authorize(scope, SCOPE)
-                reader_of(grant, self._services.readers)
+                grant = self._tokens.authorize(scope, SCOPE)
+                services.reader(grant)
         except SuiteError as fault:
             text = one_line(str(fault))
             await refuse(scope, send, status=status_of(fault), code=fault.code, text=text)
@@ -134,7 +104,7 @@ class SocketEndpoint:
             self._timeouts,
             on_stall=lambda: _log.warning("ws_dropped", reason="stalled"),
         )
-        talk = _Talk(self._services, self._act, conversation, self._limits)
+        talk = _Talk(services, self._tokens, conversation, self._limits)
         if grant is not None:
             talk.begin(grant)
         timer = asyncio.get_running_loop().call_later(self._auth_s, talk.too_late)
@@ -155,13 +125,13 @@ class _Talk:
 
     def __init__(
         self,
-        services: SocketServices,
-        act: Act | None,
+        services: Services,
+        tokens: TokenStore,
         conversation: Conversation,
         limits: ClientLimits | None,
     ) -> None:
         self._services = services
-        self._act = act
+        self._tokens = tokens
         self._conversation = conversation
         self._limits = limits
         self._listener: Listener | None = None
@@ -176,7 +146,7 @@ class _Talk:
         Raises:
             Forbidden: the token is of no trader here.
         """
-        reader = reader_of(grant, self._services.readers)
+        reader = self._services.reader(grant)
         self._grant, self._reader = grant, reader
         self._listener = Listener(
             self._services.streams,
@@ -257,7 +227,7 @@ class _Talk:
             self._listener.reply(written("auth", {"account": grant.account}))
 
     def _verified(self, token: str) -> Grant:
-        grant = self._services.tokens.verify(token)
+        grant = self._tokens.verify(token)
         if not grant.covers(SCOPE):
             raise Forbidden(f"the token of {grant.name} does not cover {SCOPE}")
         return grant
@@ -292,11 +262,13 @@ class _Talk:
         if kind == "info":
             return await self._info(body)
         grant = self._grant
-        if self._act is None or grant is None or not grant.account:
-            return _failed("this token carries out nothing")
-        if not grant.covers("trade"):
-            return _failed(f"the token of {grant.name} does not cover trade")
-        return {"type": "action", "payload": await self._act(TraderId(grant.account), body)}
+        if grant is None or not grant.covers("trade"):
+            return _failed("this token does not cover trade")
+        try:
+            told = await self._services.native.post(self._services.account(grant), body)
+        except MalformedAction as error:
+            return _failed(f"{WRONG_SHAPE}: {error}" if error.is_json else NOT_JSON)
+        return {"type": "action", "payload": told}
 
     async def _info(self, body: bytes) -> dict[str, Any]:
         if self._reader is None:
