@@ -76,13 +76,31 @@ class _Left:
     settled_s: float | None = None
 
 
+class _Window:
+    """How many orders left within a time."""
+
+    def __init__(self, within_s: float) -> None:
+        self._within_s = within_s
+        self._departures: deque[tuple[float, int]] = deque()
+        self._sum = 0
+
+    def add(self, now_s: float, count: int) -> None:
+        self._departures.append((now_s, count))
+        self._sum += count
+
+    def count(self, now_s: float) -> int:
+        while self._departures and self._departures[0][0] <= now_s - self._within_s:
+            self._sum -= self._departures.popleft()[1]
+        return self._sum
+
+
 @dataclass(slots=True)
 class _Trader:
     """What is remembered of one trader; times of a clock that never goes back.
 
     Attributes:
         left: by number of the verdict.
-        departures: time and count of orders of the last minute.
+        second, minute: orders that left within them.
         contents: of orders that may add, with their time.
         known: the last facts.
         loss: why a loss forbids more risk.
@@ -90,7 +108,8 @@ class _Trader:
 
     account: LiveAccount
     left: dict[int, _Left] = field(default_factory=dict)
-    departures: deque[tuple[float, int]] = field(default_factory=deque)
+    second: _Window = field(default_factory=lambda: _Window(_SECOND_S))
+    minute: _Window = field(default_factory=lambda: _Window(_MINUTE_S))
     contents: deque[tuple[float, tuple[object, ...]]] = field(default_factory=deque)
     known: AccountFacts | None = None
     loss: str = ""
@@ -256,9 +275,9 @@ class RiskGate:
             universe=self._facts.universe(),
             left=trader.orders,
             others_usd=self._others_usd(name),
-            second=_count(trader, now_s, _SECOND_S),
-            minute=_count(trader, now_s, _MINUTE_S),
-            all_second=sum(_count(one, now_s, _SECOND_S) for one in self._traders.values()),
+            second=trader.second.count(now_s),
+            minute=trader.minute.count(now_s),
+            all_second=sum(one.second.count(now_s) for one in self._traders.values()),
             recent=[content for _, content in trader.contents],
             executions=0 if marks is None else marks.executions,
             loss=trader.loss or self._all_loss,
@@ -266,10 +285,10 @@ class RiskGate:
         )
 
     def _let_through(self, trader: _Trader, number: int, found: Judgement, now_s: float) -> None:
-        if found.orders:
-            trader.departures.append((now_s, len(found.orders)))
-        elif found.adds_risk:
-            trader.departures.append((now_s, 1))
+        count = len(found.orders) or int(found.adds_risk)
+        if count:
+            trader.second.add(now_s, count)
+            trader.minute.add(now_s, count)
         if found.orders:
             trader.left[number] = _Left(found.orders)
         if found.adds_risk:
@@ -325,12 +344,6 @@ class RiskGate:
 
     def _names(self, scope: TraderId | str) -> list[TraderId]:
         return [name for name in self._traders if scope in {EVERYBODY, name}]
-
-
-def _count(trader: _Trader, now_s: float, within_s: float) -> int:
-    while trader.departures and trader.departures[0][0] <= now_s - _MINUTE_S:
-        trader.departures.popleft()
-    return sum(count for at_s, count in trader.departures if at_s > now_s - within_s)
 
 
 def _usd(value: int) -> str:

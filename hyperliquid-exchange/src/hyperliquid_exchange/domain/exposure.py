@@ -103,7 +103,10 @@ def not_shown(left: Iterable[WantedOrder], facts: AccountFacts) -> tuple[WantedO
     found = []
     for order in left:
         key = (order.cloid, order.asset, order.is_buy, order.price)
-        shown = min(order.size, rests[key])
+        shown = min(order.size, rests.get(key, 0))
+        if not shown:
+            found.append(order)
+            continue
         rests[key] -= shown
         if order.size > shown:
             found.append(replace(order, size=Size(order.size - shown)))
