@@ -76,6 +76,7 @@ class MemoryUpstream:
         answers_lost: the next requests that arrive, and whose answer does not come back.
         held: while set, requests wait here before they arrive.
         info_down: reads fail.
+        again_fails: bytes that came once are lost when they are sent again.
     """
 
     venue: ModelVenue
@@ -83,6 +84,7 @@ class MemoryUpstream:
     lost: int = 0
     answers_lost: int = 0
     info_down: bool = False
+    again_fails: bool = False
     asked: int = 0
     held: asyncio.Event | None = None
 
@@ -92,6 +94,8 @@ class MemoryUpstream:
         await asyncio.sleep(0)
         if self.lost:
             self.lost -= 1
+            raise UpstreamTimeout("lost")
+        if self.again_fails and payload in self.venue.arrived:
             raise UpstreamTimeout("lost")
         reply = self.venue.arrive(payload, self.clock.now_ms())
         if self.answers_lost:
@@ -145,6 +149,7 @@ class MemoryLog:
     begun: dict[tuple[str, str], Intent] = field(default_factory=dict)
     broken: bool = False
     forgetful: bool = False
+    noops_fail: bool = False
     gate: asyncio.Event | None = None
 
     async def begin(self, intent: Intent) -> None:
@@ -159,6 +164,8 @@ class MemoryLog:
 
     async def count_noop(self, intent: Intent) -> int:
         await asyncio.sleep(0)
+        if self.noops_fail:
+            raise StorageError("disk full")
         name = (intent.trader_id, intent.key)
         before = self.noops.get(name, 0)
         self.noops[name] = before + 1
