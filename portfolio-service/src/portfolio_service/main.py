@@ -1,13 +1,82 @@
 """The HTTP face of the portfolio-service."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
+from portfolio_service.bootstrap import Container, build
+from portfolio_service.entrypoint import allocation, portfolio, system
+from portfolio_service.entrypoint.access import OPERATOR, VIEWER, Sessions, make_access_router
+from portfolio_service.entrypoint.openapi import describe_with
 from portfolio_service.settings import Settings
 from suite.service.app import install_chassis
+from suite.service.health import Health
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application; opens nothing until it is served."""
-    app = FastAPI(title="portfolio-service")
-    install_chassis(app, settings or Settings.load())
+def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
+    """Build the application; opens nothing until it is served.
+
+    Raises:
+        ConfigError: no manager is named, or tokens cannot be kept.
+    """
+    settings = settings or Settings.load()
+    parts = container or build(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await parts.store.open()
+        try:
+            await parts.sync.begin()
+            following = asyncio.create_task(parts.sync.run())
+            following.add_done_callback(bug_of)
+            try:
+                yield
+            finally:
+                parts.broadcast.end()
+                following.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await following
+        finally:
+            await parts.manager.close()
+            await parts.reads.close()
+            await parts.store.close()
+
+    def bug_of(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            chassis.fail(bug)
+
+    app = FastAPI(title="portfolio-service", version="0.1.0", lifespan=lifespan)
+    chassis = install_chassis(app, settings, ready=lambda: _health(parts))
+    for grant in (OPERATOR, VIEWER):
+        chassis.tokens.ensure_file(settings.state_dir / "tokens", grant)
+    _add_routes(app, parts, Sessions(chassis.tokens, parts.wall, settings.session_hours))
+    describe_with(app, {**portfolio.ANSWERS, **allocation.ANSWERS, **system.ANSWERS})
     return app
+
+
+def _add_routes(app: FastAPI, parts: Container, sessions: Sessions) -> None:
+    app.include_router(make_access_router(sessions))
+    app.include_router(
+        portfolio.make_portfolio_router(parts.sync, parts.portfolio, parts.services, parts.records)
+    )
+    app.include_router(portfolio.make_stream_router(parts.broadcast))
+    app.include_router(
+        allocation.make_allocation_router(
+            parts.sync, parts.portfolio, parts.capital, parts.rebalancer, parts.store
+        )
+    )
+    app.include_router(allocation.make_commands_router(parts.manager))
+    app.include_router(
+        system.make_system_router(parts.sync, parts.services, parts.reads, parts.wall)
+    )
+
+
+def _health(parts: Container) -> Health:
+    """Say whether the manager is followed; without it what is shown is as last known."""
+    trouble = parts.sync.trouble or parts.rebalancer.trouble
+    detail: dict[str, str | float] = {"trouble": trouble} if trouble else {}
+    counted = {"traders": len(parts.portfolio.present), "watching": parts.broadcast.listeners}
+    return Health(ok=not parts.sync.trouble, detail={**detail, **counted})

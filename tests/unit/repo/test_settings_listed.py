@@ -7,6 +7,7 @@ import pytest
 
 import data_collector.settings
 import hyperliquid_exchange.settings
+import portfolio_service.settings
 import strategy_agent.settings
 import trader_manager.settings
 import virtual_exchange.settings
@@ -18,6 +19,7 @@ SERVICES: dict[str, type[ServiceSettings]] = {
     "backtest": virtual_exchange.settings.Settings,
     "collector": data_collector.settings.Settings,
     "hyperliquid-exchange": hyperliquid_exchange.settings.Settings,
+    "portfolio-service": portfolio_service.settings.Settings,
     "trader-manager": trader_manager.settings.Settings,
 }
 

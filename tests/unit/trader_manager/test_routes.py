@@ -15,6 +15,8 @@ from trader_manager.entrypoint.board import ANSWERS, make_board_router
 from trader_manager.entrypoint.claims import make_router as make_claims_router
 from trader_manager.entrypoint.exports import make_export_router
 from trader_manager.entrypoint.openapi import describe_with
+from trader_manager.entrypoint.records import ANSWERS as RECORDS_ANSWERS
+from trader_manager.entrypoint.records import make_records_router
 from trader_manager.entrypoint.report import make_report_router
 from trader_manager.entrypoint.scheduler import make_scheduler_router
 from trader_manager.entrypoint.traders import make_router
@@ -61,7 +63,8 @@ def test_every_route_says_how_it_refuses_and_what_a_query_means(manager: Any) ->
     app.include_router(make_scheduler_router(manager, manager))
     app.include_router(make_claims_router(manager))
     app.include_router(make_report_router(manager))
-    describe_with(app, ANSWERS)
+    app.include_router(make_records_router(manager))
+    describe_with(app, {**ANSWERS, **RECORDS_ANSWERS})
     for path, operations in app.openapi()["paths"].items():
         for method, told in operations.items():
             place, statuses = f"{method} {path}", set(told["responses"])

@@ -21,6 +21,8 @@ from trader_manager.entrypoint.claims import make_router as make_claims_router
 from trader_manager.entrypoint.exports import make_export_router
 from trader_manager.entrypoint.openapi import describe_with
 from trader_manager.entrypoint.readiness import fleet_detail
+from trader_manager.entrypoint.records import ANSWERS as RECORDS_ANSWERS
+from trader_manager.entrypoint.records import make_records_router
 from trader_manager.entrypoint.report import make_report_router
 from trader_manager.entrypoint.scheduler import make_scheduler_router, shown_round
 from trader_manager.entrypoint.traders import OPERATOR, make_router
@@ -87,7 +89,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     chassis.tokens.ensure_file(settings.state_dir / "tokens", AGENT)
     parts.scheduler.on_round, parts.scheduler.on_end = _tell_round, bug_of
     _add_routes(app, parts)
-    describe_with(app, ANSWERS)
+    describe_with(app, {**ANSWERS, **RECORDS_ANSWERS})
     return app
 
 
@@ -96,6 +98,7 @@ def _add_routes(app: FastAPI, parts: Container) -> None:
     app.include_router(make_claims_router(parts.claims))
     app.include_router(make_scheduler_router(parts.scheduler, parts.manager))
     app.include_router(make_board_router(parts.manager))
+    app.include_router(make_records_router(parts.manager.board))
     app.include_router(make_export_router(parts.manager.board, parts.files))
     app.include_router(make_report_router(parts.report))
 

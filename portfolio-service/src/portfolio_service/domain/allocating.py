@@ -109,7 +109,11 @@ def allocate(total_usd: Usd, shares: Mapping[str, float]) -> Allocation:
 
 
 def plan_rebalance(
-    before: Allocation, target: Allocation, *, leaving: frozenset[str] = frozenset()
+    before: Allocation,
+    target: Allocation,
+    *,
+    leaving: frozenset[str] = frozenset(),
+    direct: bool = False,
 ) -> Plan:
     """Think a rebalance through.
 
@@ -117,12 +121,13 @@ def plan_rebalance(
         before: as it is; who is not in it has nothing.
         target: where it shall lead in the end; who is not in it gets nothing.
         leaving: traders that are no more: they give up all at once.
+        direct: all the way at once, however near: a person has said where to.
     """
     check(before.total_usd == target.total_usd, "before and after are of different totals")
     total, after, left = before.total_usd, dict(before.by_trader), {}
     for name in sorted({*before.by_trader, *target.by_trader}):
         now, wanted = before.by_trader.get(name, Usd(0)), target.by_trader.get(name, Usd(0))
-        whole = name in leaving or 0 in {now, wanted}
+        whole = direct or name in leaving or 0 in {now, wanted}
         if now != wanted and not whole and (why := _near(now, wanted, total)):
             left[name] = why
             continue
@@ -141,6 +146,39 @@ def plan_rebalance(
         for n, (name, now, to) in enumerate(moves, 1)
     )
     return Plan(plan_id=plan_id, before=before, after=result, steps=steps, left=left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Money that somebody has to move, so that limits can be used: nothing here moves it."""
+
+    from_trader: str
+    to_trader: str
+    usd: Usd
+
+
+def transfers_for(after: Mapping[str, Usd], equity: Mapping[str, int]) -> tuple[Transfer, ...]:
+    """Say which transfers would give each account at least its allocation, the largest first.
+
+    Args:
+        after: allocations, micro-USD.
+        equity: of accounts that are known, micro-USD; one that lacks more than others can spare
+            gets what they can.
+    """
+    spare = {name: usd - after.get(name, 0) for name, usd in equity.items()}
+    lacking = sorted((gap, name) for name, gap in spare.items() if gap < 0 and name in after)
+    givers = sorted(((gap, name) for name, gap in spare.items() if gap > 0), reverse=True)
+    found = []
+    left = {name: gap for gap, name in givers}
+    for gap, name in lacking:
+        needed = -gap
+        for giver, can in left.items():
+            usd = min(needed, can)
+            if usd > 0:
+                found.append(Transfer(from_trader=giver, to_trader=name, usd=Usd(usd)))
+                left[giver] -= usd
+                needed -= usd
+    return tuple(found)
 
 
 def _near(now: int, wanted: int, total: int) -> str:

@@ -16,7 +16,14 @@ from suite.ids import TraderId, WorldId
 from trader_manager.application.collecting import world_of
 from trader_manager.application.comparing import ComparedStore, Comparison, best_of
 from trader_manager.application.venue_reads import VenueReads
-from trader_manager.domain.records import EquitySeries, Moment, Positions, Trade
+from trader_manager.domain.records import (
+    EquitySeries,
+    Moment,
+    News,
+    Positions,
+    Reached,
+    Trade,
+)
 
 _Asked: TypeAlias = tuple[WorldId, int | None, int | None, tuple[TraderId, ...] | None]
 _REST: Final = 9.0
@@ -172,6 +179,23 @@ class Board:
         moment, name = await self._of(trader_id)
         found: Mapping[TraderId, Positions] = await self._store.get_positions(moment.world)
         return moment, found.get(name)
+
+    async def read_on(
+        self, world: str, after: Mapping[TraderId, Reached]
+    ) -> tuple[Moment, Mapping[TraderId, News], Mapping[TraderId, Positions]]:
+        """Read all traders on from where they were read, and the latest positions.
+
+        Args:
+            world: that they were read in; in another one all is new.
+            after: how far; those that are not among them are read as a whole.
+
+        Raises:
+            SuiteError: the venue or the database is away.
+        """
+        moment = await self.moment()
+        known = after if moment.world == world else {}
+        news = await self._store.read_on(moment.world, known)
+        return moment, news, await self._store.get_positions(moment.world)
 
     async def recorded(self, trader_id: str | None = None) -> tuple[Moment, tuple[TraderId, ...]]:
         """Tell whose records there may be: of one trader, or of all, removed ones too.

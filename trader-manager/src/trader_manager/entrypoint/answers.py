@@ -103,3 +103,35 @@ class PositionsAnswer(OfMoment, frozen=True, kw_only=True):
     trader_id: str
     time_ms: int | None
     positions: tuple[OpenPosition, ...] | None
+
+
+class RecordsRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What is new of one trader: samples as columns, as those of `HistoryAnswer`.
+
+    Attributes:
+        trades: of the time that was reached last, or after it, oldest first.
+        positions_ms, positions: the latest, new or not; null where none are recorded.
+    """
+
+    time_ms: list[int]
+    equity_usd: list[int]
+    net_deposits_usd: list[int]
+    fees_usd: list[int]
+    funding_usd: list[int]
+    llm_cost_usd: list[int]
+    notional_usd: list[int]
+    llm_tokens: list[int]
+    trades: list[TradeRow]
+    positions_ms: int | None
+    positions: tuple[OpenPosition, ...] | None
+
+
+class RecordsAnswer(OfMoment, frozen=True, kw_only=True):
+    """What is new of all traders of the world, those that were removed too.
+
+    Attributes:
+        more: there are more fills than were asked for: read on at once.
+    """
+
+    more: bool
+    traders: dict[str, RecordsRow]

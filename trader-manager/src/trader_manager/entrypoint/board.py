@@ -104,7 +104,7 @@ def _add_records(router: APIRouter, board: Board) -> None:
     ) -> Response:
         since_ms, until_ms = _range(since, until)
         moment, found = await board.get_trades(trader_id, since_ms=since_ms, until_ms=until_ms)
-        rows = [_trade(one) for one in found[-limit:]]
+        rows = [shown_trade(one) for one in found[-limit:]]
         return _said(
             TradesAnswer(**_of(moment), trader_id=trader_id, fills=len(found), trades=rows)
         )
@@ -150,7 +150,8 @@ def _columns(series: EquitySeries, points: int) -> dict[str, Any]:
     }
 
 
-def _trade(one: Trade) -> TradeRow:
+def shown_trade(one: Trade) -> TradeRow:
+    """Write a fill as answers have it."""
     same = {name: getattr(one, name) for name in TradeRow.__struct_fields__ if name != "side"}
     return TradeRow(**same, side=one.side.name.lower())
 

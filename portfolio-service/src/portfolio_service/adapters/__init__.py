@@ -1,0 +1,1 @@
+"""The outside: the manager, the database, other services, files."""

@@ -1,0 +1,1 @@
+"""What the service does: follow the money, share it out, tell."""

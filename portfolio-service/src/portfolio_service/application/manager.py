@@ -1,0 +1,150 @@
+"""What the trader-manager says, as far as it is of use here; the rest of its answers is ignored."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+
+class Strategy(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an entry of `traders.yaml`."""
+
+    kind: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `traders.yaml`, as far as it is shown."""
+
+    name: str = ""
+    strategy: Strategy = Strategy()
+    symbols: tuple[str, ...] = ()
+    interval: str = ""
+
+
+class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process of a trader says of it; times are the machine's where not of the venue.
+
+    Attributes:
+        allocation: what it may use of its account, USD; empty for all of it.
+        equity: USD; empty before it is known.
+    """
+
+    state: str = ""
+    status: str = ""
+    causes: dict[str, str] = {}
+    now_ms: int = 0
+    equity: str = ""
+    allocation: str = ""
+    connection: str = ""
+    lost_reason: str = ""
+    open_orders: int = 0
+    turn: int = 0
+    decisions: int = 0
+    faults: int = 0
+    retries: int = 0
+    deciding_since_ms: int = 0
+    last_verdict: str = ""
+    last_fault: str = ""
+    error: str = ""
+    alert: str = ""
+    alert_ms: int = 0
+
+
+class ManagedTrader(msgspec.Struct, frozen=True, kw_only=True):
+    """One trader of the fleet; `status` is None where its process does not answer."""
+
+    trader_id: str
+    entry: Entry = Entry()
+    account: str = ""
+    desired: str = ""
+    actual: str = ""
+    problem: str = ""
+    reason: str = ""
+    since_ms: int = 0
+    status: ProcessStatus | None = None
+
+
+class Fleet(msgspec.Struct, frozen=True, kw_only=True):
+    """All traders.
+
+    Attributes:
+        trouble: why nobody looks after them at present; empty where somebody does.
+        venue: its address, for people.
+    """
+
+    traders: tuple[ManagedTrader, ...]
+    trouble: str = ""
+    venue: str = ""
+
+
+class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as it was last read; USD."""
+
+    coin: str
+    size: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealized_pnl_usd: Decimal
+    margin_used_usd: Decimal
+    leverage: int
+    liquidation_price: Decimal | None = None
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One fill; exact numbers, USD and coin."""
+
+    tid: int
+    oid: int
+    time_ms: int
+    coin: str
+    side: str
+    price: Decimal
+    size: Decimal
+    start_position: Decimal
+    closed_pnl_usd: Decimal
+    fee_usd: Decimal
+    is_taker: bool
+    direction: str
+    cloid: str | None = None
+
+
+class NewOfTrader(msgspec.Struct, frozen=True, kw_only=True):
+    """What is new of one trader: samples as columns, micro-USD; fills; its latest positions."""
+
+    time_ms: list[int] = []
+    equity_usd: list[int] = []
+    net_deposits_usd: list[int] = []
+    fees_usd: list[int] = []
+    funding_usd: list[int] = []
+    llm_cost_usd: list[int] = []
+    notional_usd: list[int] = []
+    trades: tuple[Fill, ...] = ()
+    positions_ms: int | None = None
+    positions: tuple[HeldPosition, ...] | None = None
+
+
+class Records(msgspec.Struct, frozen=True, kw_only=True):
+    """What is new of all traders.
+
+    Attributes:
+        world: of the venue.
+        now_ms: the venue's time.
+        trouble: why that is no later; empty where it is the present.
+        more: read on at once.
+    """
+
+    world: str
+    now_ms: int
+    trouble: str = ""
+    more: bool = False
+    traders: dict[str, NewOfTrader] = {}
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the records of a trader were read: the latest times, -1 before any."""
+
+    equity_ms: int = -1
+    trade_ms: int = -1
+
+
+Plain = dict[str, Any]

@@ -1,0 +1,20 @@
+"""Answers as JSON: exact numbers are numbers, with the digits that they have."""
+
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+JSON: Final = "application/json"
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_KEPT_BY_NOBODY: Final = {"cache-control": "no-store"}
+
+
+def reply(body: object) -> Response:
+    """Answer with a value."""
+    return Response(_encode(body), media_type=JSON, headers=_KEPT_BY_NOBODY)
+
+
+def raw(body: bytes) -> Response:
+    """Answer with what another service has answered."""
+    return Response(body, media_type=JSON, headers=_KEPT_BY_NOBODY)
