@@ -23,7 +23,7 @@ from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this
 from hyperliquid_exchange.adapters.signing import AgentSigner
 from hyperliquid_exchange.application.account_watch import AccountWatch
 from hyperliquid_exchange.application.budgets import Budgets
-from hyperliquid_exchange.application.flattening import SafetyWork
+from hyperliquid_exchange.application.flattening import SafetyWork, WorkRules
 from hyperliquid_exchange.application.gate import RiskGate
 from hyperliquid_exchange.application.last_hop import LastHop, Parts
 from hyperliquid_exchange.application.native import Native
@@ -38,9 +38,11 @@ from hyperliquid_exchange.application.venue_desk import VenueDesk
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.budgets import RESERVED_SHARE, WEIGHT_A_MINUTE
+from hyperliquid_exchange.domain.progress import Beat
 from hyperliquid_exchange.domain.reading import readers
 from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
 from hyperliquid_exchange.entrypoint.services import Services
+from hyperliquid_exchange.guarding import Guards, guards_of
 from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
 from hyperliquid_exchange.running import PreflightGate, running_of
 from hyperliquid_exchange.settings import Settings
@@ -72,6 +74,7 @@ class Live:
         gate: hard limits.
         hop: the way out.
         control: the ladder as people use it.
+        guards: what watches over the service from inside.
     """
 
     custody: Custody
@@ -86,6 +89,7 @@ class Live:
     gate: RiskGate
     hop: LastHop
     control: SafetyControl
+    guards: Guards
 
 
 @dataclass(slots=True)
@@ -127,6 +131,16 @@ class Container:
             raise UpstreamUnavailable("the service is starting or stopping")
         return self.live.control
 
+    def beat(self) -> Beat:
+        """The last beat.
+
+        Raises:
+            UpstreamUnavailable: the service is not open.
+        """
+        if self.live is None:
+            raise UpstreamUnavailable("the service is starting or stopping")
+        return self.live.guards.pulse.beat
+
     async def open(self) -> None:
         """Read keys, take the signers, and begin to follow the accounts.
 
@@ -157,6 +171,7 @@ class Container:
             ("safety", live.work.run()),
             ("marks", _keep_marks(live.gate)),
             ("preflight", _await_preflight(preflight)),
+            *live.guards.parts(),
         ):
             self._tasks.append(asyncio.create_task(self._supervised(name, work)))
 
@@ -304,7 +319,7 @@ def _wire(
     )
     hop = LastHop(parts, clock=clock, jitter=random.SystemRandom())
     watch.in_flight = hop.in_flight
-    work = _safety_work(ladder, hop, upstream, accounts, clock)
+    work = _safety_work(settings, ladder, hop, upstream, accounts)
     control = SafetyControl(
         ladder=ladder,
         work=work,
@@ -327,23 +342,25 @@ def _wire(
         gate=gate,
         hop=hop,
         control=control,
+        guards=guards_of(settings, ladder=ladder, facts=watch, traders=traders, clock=clock),
     )
 
 
 def _safety_work(
+    settings: Settings,
     ladder: KillLadder,
     hop: LastHop,
     upstream: HyperliquidHttp,
     accounts: Mapping[TraderId, LiveAccount],
-    clock: SystemClock,
 ) -> SafetyWork:
     return SafetyWork(
         ladder=ladder,
         desk=VenueDesk(upstream, accounts),
         path=OperatorPath(hop, accounts, new_key),
         traders=tuple(accounts),
-        clock=clock,
+        clock=SystemClock(),
         unsettled=hop.unsettled,
+        rules=WorkRules(keep_paused=settings.keep_paused_entries),
     )
 
 

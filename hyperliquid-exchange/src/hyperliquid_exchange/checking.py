@@ -19,6 +19,7 @@ import structlog
 
 from hyperliquid_exchange.adapters import host_probes
 from hyperliquid_exchange.adapters.accounts_file import read_accounts_file
+from hyperliquid_exchange.adapters.beat_file import BeatFile
 from hyperliquid_exchange.adapters.collected_bars import CollectorBars
 from hyperliquid_exchange.adapters.intent_journal import IntentJournal, JournalRules
 from hyperliquid_exchange.adapters.order_log import OrderLog
@@ -42,7 +43,13 @@ from hyperliquid_exchange.application.preflight.venue import Reached, Seen
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
-from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
+from hyperliquid_exchange.places import (
+    intents_of,
+    orders_of,
+    safety_of,
+    signers_of,
+    watchdog_beat_of,
+)
 from hyperliquid_exchange.running import running_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
@@ -140,10 +147,20 @@ def surroundings(settings: Settings) -> Surroundings:
         owners=signers_of(state),
         orders=orders_of(state),
         causes=lambda: _causes(state, clock, list(custody.accounts)),
-        beat=lambda: (None, None),
+        beat=lambda: _beat(state, clock, custody),
         clock=clock,
         environment=environment,
     )
+
+
+def _beat(state: Path, clock: Clock, custody: Custody) -> tuple[int | None, bool | None]:
+    """Tell how old the watchdog's last beat is, ms, and whether its keys are its own."""
+    beat = BeatFile(watchdog_beat_of(state)).read()
+    if beat is None:
+        return None, None
+    theirs = set(beat.signers)
+    mine = {account.signer for account in custody.accounts.values()}
+    return max(0, clock.now_ms() - beat.at_ms), None if not theirs else not theirs & mine
 
 
 def _causes(state: Path, clock: Clock, traders: Sequence[TraderId]) -> Sequence[Cause]:

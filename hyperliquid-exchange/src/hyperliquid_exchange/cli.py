@@ -6,6 +6,7 @@ import typer
 
 from hyperliquid_exchange.check_commands import add_check_commands
 from hyperliquid_exchange.key_commands import add_key_commands
+from hyperliquid_exchange.safety_commands import add_safety_commands
 from hyperliquid_exchange.settings import Settings
 from suite.service.cli import run_command
 
@@ -33,6 +34,7 @@ def serve(
 
 
 add_key_commands(cli)
+add_safety_commands(cli)
 add_check_commands(cli)
 
 

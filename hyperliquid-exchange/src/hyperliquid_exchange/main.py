@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from hyperliquid_exchange.bootstrap import Container, build
 from hyperliquid_exchange.entrypoint.routes import add_routes
-from hyperliquid_exchange.entrypoint.safety import safety_routes
+from hyperliquid_exchange.entrypoint.safety import progress_routes, safety_routes
 from hyperliquid_exchange.entrypoint.ws import SocketEndpoint, add_sockets
 from hyperliquid_exchange.settings import Settings
 from suite.service.app import install_chassis
@@ -32,4 +32,5 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     add_routes(app, live.tokens, live.services)
     add_sockets(app, SocketEndpoint(live.services, live.tokens))
     app.include_router(safety_routes(live.control))
+    app.include_router(progress_routes(live.beat))
     return app

@@ -26,3 +26,28 @@ def orders_of(state: Path) -> Path:
 def drift_of(state: Path) -> Path:
     """Folder of the last drift report."""
     return state / "drift"
+
+
+def proxy_beat_of(state: Path) -> Path:
+    """File of the service's beat."""
+    return safety_of(state) / "proxy.beat"
+
+
+def watchdog_beat_of(state: Path) -> Path:
+    """File of the watchdog's beat."""
+    return safety_of(state) / "watchdog.beat"
+
+
+def operator_token_of(state: Path) -> Path:
+    """File of the token that may do everything but end a kill."""
+    return state / "tokens" / "operator.token"
+
+
+def pauser_token_of(state: Path) -> Path:
+    """File of the token that forbids and looks."""
+    return state / "tokens" / "risk-pause.token"
+
+
+def resumer_token_of(state: Path) -> Path:
+    """File of the token that ends kills."""
+    return state / "tokens" / "risk-resume.token"

@@ -23,6 +23,11 @@ class Settings(ServiceSettings):
             than its limit only at a stand-in.
         stream_silence_s: after which a connection that tells nothing is replaced, pongs or not.
         journal_reserve_mb: of the disk, set aside for what takes risk away when it is full.
+        watchdog_limit_s: how long the service, or its watchdog, may show no progress before the
+            other acts, seconds.
+        watchdog_required: nothing may add risk before a watchdog was seen; on mainnet when not set.
+        alert_webhook_url: takes alerts as JSON; a secret.
+        keep_paused_entries: entries of a trader that is only PAUSED stay at the venue.
     """
 
     model_config = settings_config("HYPERLIQUID_EXCHANGE_")
@@ -40,3 +45,7 @@ class Settings(ServiceSettings):
     weight_per_minute: int = Field(default=1200, ge=100, le=10_000_000)
     stream_silence_s: float = Field(default=20.0, gt=0, le=3600)
     journal_reserve_mb: int = Field(default=64, ge=1, le=65536)
+    watchdog_limit_s: float = Field(default=60.0, gt=0)
+    watchdog_required: bool | None = None
+    alert_webhook_url: SecretStr = Field(default=SecretStr(""))
+    keep_paused_entries: bool = False

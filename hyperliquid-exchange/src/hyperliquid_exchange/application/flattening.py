@@ -14,7 +14,6 @@ from typing import Final, Protocol
 
 import structlog
 
-from hyperliquid_exchange.application.safety import KillLadder
 from hyperliquid_exchange.application.safety_ports import RiskPath
 from hyperliquid_exchange.domain.facts import RestingOrder
 from hyperliquid_exchange.domain.flattening import FlattenRules, entries, slice_of
@@ -31,6 +30,20 @@ LOOKS: Final = 6
 """How often in a row the venue is asked whether orders are gone, before a longer pause."""
 
 _log = structlog.get_logger(__name__)
+
+
+class Levels(Protocol):
+    """What is forbidden to whom."""
+
+    on_engage: list[Callable[[Cause], None]]
+
+    def level(self, trader_id: TraderId) -> Level:
+        """Tell what is forbidden to a trader now."""
+        ...
+
+    def look(self) -> None:
+        """Look at what others may have set."""
+        ...
 
 
 class Desk(Protocol):
@@ -120,7 +133,7 @@ class SafetyWork:
     def __init__(
         self,
         *,
-        ladder: KillLadder,
+        ladder: Levels,
         desk: Desk,
         path: RiskPath,
         traders: Sequence[TraderId],

@@ -7,11 +7,13 @@ already: nothing that may add risk leaves after it.
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from hyperliquid_exchange.application.safety_control import Done, SafetyControl
 from hyperliquid_exchange.domain.clearing import ALL, scope_name
+from hyperliquid_exchange.domain.progress import Beat
 from hyperliquid_exchange.domain.safety import Level
 from suite.errors import Forbidden, one_line
 from suite.ids import TraderId
@@ -55,6 +57,23 @@ class Allow(BaseModel):
 
 May = Annotated[Grant, Depends(require(PAUSE))]
 MayResume = Annotated[Grant, Depends(require(RESUME))]
+
+
+def progress_routes(beat: Callable[[], Beat]) -> APIRouter:
+    """Make the route that the watchdog asks.
+
+    Args:
+        beat: tells the last one.
+    """
+    router = APIRouter()
+
+    @router.get("/progress", summary="Proof of progress: a beat, and how far it lags")
+    async def progress(grant: May) -> dict[str, Any]:
+        del grant
+        told: dict[str, Any] = msgspec.to_builtins(beat())
+        return told
+
+    return router
 
 
 def safety_routes(control: Callable[[], SafetyControl]) -> APIRouter:
