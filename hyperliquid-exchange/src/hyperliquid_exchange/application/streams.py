@@ -115,7 +115,7 @@ class Seat:
         if snapshot is not None:
             self.member.told(snapshot)
             if not self.topic.is_log:
-                self._floor_ms = topics.time_of(topics.read(snapshot))
+                self._floor_ms = _time_in(snapshot)
         held, self.held = self.held, []
         for message, data in held:
             self.tell(message, data)
@@ -359,23 +359,18 @@ class Streams:
         """
         topic = seat.topic
         try:
-            snapshot = None
-            for _ in range(1 if topic.is_log else _TRIES):
-                if not topic.is_log:
-                    seat.held.clear()
-                snapshot = await self._snapshots.take(topic.wanted)
-                if not seat.held or snapshot is None or topics.time_of(topics.read(snapshot)):
+            snapshot = await self._snapshots.take(topic.wanted)
+            for _ in range(_TRIES - 1):
+                if topic.is_log or snapshot is None or not seat.held or _time_in(snapshot):
                     break
+                seat.held.clear()
+                snapshot = await self._snapshots.take(topic.wanted)
         except SuiteError as fault:
             if seat in topic.seats and seat.phase is _Phase.JOINING:
                 seat.member.lost(str(fault))
             return
         if seat in topic.seats and seat.phase is _Phase.JOINING:
-            if (
-                snapshot is not None
-                and not topic.is_log
-                and not topics.time_of(topics.read(snapshot))
-            ):
+            if snapshot is not None and not topic.is_log and not _time_in(snapshot):
                 seat.held.clear()
             seat.begin(snapshot)
 
@@ -430,3 +425,8 @@ class Streams:
             since_s, count = now_s, 0
         self._minute = (since_s, count + 1)
         return count + 1
+
+
+def _time_in(snapshot: bytes) -> int:
+    """The venue's time of a state, epoch ms; 0 where it does not say."""
+    return topics.time_of(topics.read(snapshot))

@@ -1,0 +1,125 @@
+"""The very same agent at the simulated venue and at the live one: two addresses differ, no more."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.support.agent_process import running_agent
+from tests.support.live_stack import LiveStack, LiveTrader, running_stack
+from tests.support.present_market import SPEED, present_store
+from tests.support.venue_process import VenueUnderTest, eventually, running_venue
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
+
+TRADERS = """
+traders:
+  - {trader_id: alice, strategy: {kind: "plugin:mine:Rests"}, symbols: [BTC], interval: 1m}
+"""
+PLUGIN = '''
+from decimal import Decimal
+from strategy_core import building
+from strategy_core.port import Decision, Needs
+from suite.contracts.venue import Leg, PlaceOrder
+
+
+class Rests:
+    """Buys a little once, with a stop, and leaves a bid far below the market."""
+
+    class Params(building.Params, frozen=True, kw_only=True):
+        pass
+
+    def __init__(self, setup, params):
+        self.needs = Needs(snapshots=("BTC",), intervals=("1",))
+
+    def decide(self, observation):
+        if observation.open_orders or observation.positions:
+            return Decision(reasoning="waits")
+        mid = observation.mids["BTC"]
+        low = Decimal(int(mid * Decimal("0.99")))
+        stop = Leg(price=Decimal(int(mid * Decimal("0.9"))))
+        size = Decimal("0.01")
+        return Decision(actions=(
+            PlaceOrder(coin="BTC", is_buy=True, sz=size, stop_loss=stop),
+            PlaceOrder(coin="BTC", is_buy=True, sz=size, limit_px=low),
+        ))
+'''
+ORDER = ("coin", "side", "origSz", "reduceOnly", "orderType", "triggerPx")
+
+
+def info(url: str, token: str, kind: str) -> Any:
+    headers = {"authorization": f"Bearer {token}"}
+    reply = httpx.post(f"{url}/info", json={"type": kind}, headers=headers, trust_env=False)
+    assert 200 == reply.status_code, reply.text
+    return reply.json()
+
+
+def at_the_venue(url: str, token: str) -> tuple[Any, Any]:
+    """Orders and positions, as the venue shows them.
+
+    Of a stop at the market the price that it may cost at worst is the venue's affair.
+    """
+    rows = info(url, token, "frontendOpenOrders")
+    orders = [
+        [*(row[key] for key in ORDER), "" if row["isTrigger"] else row["limitPx"]] for row in rows
+    ]
+    held = info(url, token, "clearinghouseState")["assetPositions"]
+    sizes = [(row["position"]["coin"], row["position"]["szi"]) for row in held]
+    return sorted(map(str, orders)), sizes
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> tuple[str, ...]:
+    store, begin_ms = present_store(tmp_path / "present", "BTC")
+    return ("--data", str(store), "--from", str(begin_ms))
+
+
+@pytest.fixture
+def stack(tmp_path: Path, market: tuple[str, ...]) -> Iterator[LiveStack]:
+    with running_stack(
+        tmp_path / "stack",
+        LiveTrader("alice"),
+        venue_options=market,
+        coins=("BTC",),
+        minutes=10,
+        speed=SPEED,
+        settings={"HYPERLIQUID_EXCHANGE_STREAM_SILENCE_S": "300"},
+    ) as found:
+        yield found
+
+
+def run(folder: Path, url: str, token: str, data_url: str) -> tuple[Any, Any, Any]:
+    """Have the agent trade until it has done all; what the venue has then, and after its end."""
+    folder.mkdir()
+    (folder / "mine.py").write_text(PLUGIN)
+    place = replace(VenueUnderTest("venue", url), folder=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATA_SERVICE_URL", data_url)
+        with running_agent(folder, place, TRADERS, "alice", tokens={"alice": token}) as agent:
+            eventually(lambda: agent.status("alice")["positions"], limit_s=90)
+            eventually(lambda: len(at_the_venue(url, token)[0]) == 2, limit_s=30)
+            during = at_the_venue(url, token)
+            shown = agent.status("alice")
+            assert ("running", "LIVE", "connected") == (
+                shown["state"], shown["status"], shown["connection"]
+            )  # fmt: skip
+            code, _, errors = agent.stop()
+            assert (0, "") == (code, errors)
+    return during[0], during[1], at_the_venue(url, token)
+
+
+def test_same_agent_gives_the_same_orders_at_both_venues(
+    tmp_path: Path, market: tuple[str, ...], stack: LiveStack
+) -> None:
+    """Entry, stop and bid, canceled alike at its end; only TRADING_URL and the token differ."""
+    live = run(tmp_path / "live", stack.url, stack.token("alice"), stack.venue.url)
+    options = ("--accounts", "alice", *market)
+    with running_venue(
+        tmp_path / "simulated", *options, coins=("BTC",), minutes=10, speed=SPEED
+    ) as venue:
+        simulated = run(tmp_path / "agent", venue.url, venue.token("alice"), venue.url)
+    assert live == simulated
+    assert [("BTC", "0.01")] == live[1]
+    assert 1 == len(live[2][0]), "the stop stays"
