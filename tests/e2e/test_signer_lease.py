@@ -36,11 +36,12 @@ class Machine:
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
-    def until(self, word: str) -> list[str]:
-        """Read lines up to one that begins with a word; all of them."""
+    def until(self, word: str, most: int = 500) -> list[str]:
+        """Read lines up to one that begins with a word; all of them, and not too many."""
         lines = [self.line()]
         while not lines[-1].startswith(word):
             assert lines[-1], lines[-5:]
+            assert len(lines) < most, f"still {lines[-1]}"
             lines.append(self.line())
         return lines
 

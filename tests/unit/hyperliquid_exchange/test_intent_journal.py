@@ -401,6 +401,21 @@ async def test_no_room_for_a_reserve_lets_out_exits_alone(folder: Path, disk: Di
     assert await reopened(folder) == [2, 3, 4]
 
 
+async def test_bug_while_writing_lets_nobody_wait_for_ever(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(folder) as journal:
+        await journal.begin(intent(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(Segments, "append", lambda *_, **__: 1 // 0)
+            with pytest.raises(StorageError, match="ZeroDivisionError"):
+                await journal.begin(intent(2))
+        with pytest.raises(StorageError, match="has failed"):
+            await journal.begin(intent(3))
+        await journal.begin(intent(4, adds_risk=False))
+    assert await reopened(folder) == [1, 4]
+
+
 def test_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot open"):

@@ -31,7 +31,7 @@ from hyperliquid_exchange.adapters.intent_journal.records import Record, encoded
 from hyperliquid_exchange.adapters.intent_journal.segments import Segments
 from hyperliquid_exchange.domain.intents import Intent, Settled
 from suite.clock import Clock
-from suite.errors import Conflict, RateLimited, StorageError
+from suite.errors import Conflict, RateLimited, StorageError, one_line
 
 T = TypeVar("T")
 _SEGMENTS_MAX: Final = 64
@@ -259,11 +259,30 @@ class IntentJournal:
         try:
             while True:
                 batch, self._queue = self._queue, []
-                await self._write_batch(batch)
+                try:
+                    await self._write_batch(batch)
+                except BaseException as error:
+                    self._give_up(batch, error)
+                    raise
                 if not self._queue:
                     return
         finally:
             self._writer = None
+
+    def _give_up(self, batch: list[_Waiting], error: BaseException) -> None:
+        """Let nobody wait for what will not be written; nothing that adds risk begins again."""
+        why = one_line(f"{type(error).__name__}: {error}")
+        self.trouble = f"the journal of intents has failed: {why}"
+        self._is_torn = True
+        self._segments.back_to(self._mark)
+        _log.critical("journal_failed", folder=str(self._folder), reason=self.trouble)
+        self._leave_out([it for it in batch if it.owner is not None or it.if_full == "refuse"])
+        for waiting in (*batch, *self._queue):
+            if waiting.owner is not None:
+                self._pending.pop((waiting.owner.trader_id, waiting.owner.key), None)
+            if waiting.synced is not None and not waiting.synced.done():
+                waiting.synced.set_exception(StorageError(self.trouble))
+        self._queue.clear()
 
     async def _write_batch(self, batch: list[_Waiting]) -> None:
         contents = [waiting.content for waiting in batch]
@@ -308,8 +327,7 @@ class IntentJournal:
     async def _go_on(self, batch: list[_Waiting]) -> None:
         """Go on in a new segment with all that is not safe yet, without what may add risk."""
         refused = [waiting for waiting in batch if waiting.if_full == "refuse"]
-        gone = {id(waiting.content) for waiting in refused}
-        self._loose = [content for content in self._loose if id(content) not in gone]
+        self._leave_out(refused)
         fault = StorageError(self.trouble)
         for waiting in refused:
             if waiting.owner is not None:
@@ -326,6 +344,11 @@ class IntentJournal:
                 is_held = is_written or waiting.owner is not None
                 segment = self._segments.newest if is_written else 0
                 self._done(waiting, segment, fault=None if is_held else fault)
+
+    def _leave_out(self, refused: list[_Waiting]) -> None:
+        """Write nothing of what was refused, whatever of it has reached the disk."""
+        gone = {id(waiting.content) for waiting in refused}
+        self._loose = [content for content in self._loose if id(content) not in gone]
 
     def _begun(self, beginning: tuple[list[bytes], int, int]) -> bool:
         """Begin a segment, with the space of the reserve where needed; whether it worked."""
