@@ -11,8 +11,9 @@ SIGNS = {"adapters/signing.py"}
 """Imports what makes a signature of the venue."""
 HOLDS_KEYS = SIGNS | {"adapters/keystore.py"}
 """Touches the library of keys."""
-SENDS = {"application/last_hop.py"}
-"""Asks for a signature, and lets signed bytes leave."""
+SENDS = {"application/last_hop.py", "application/watchdog.py"}
+"""Ask for a signature, and let signed bytes leave; the watchdog is a process of its own, with keys
+of its own, and sends cancels alone."""
 SIGNATURES = ("hyperliquid.utils", "hyperliquid.exchange", "eth_keys")
 KEYS = ("eth_account",)
 
@@ -49,7 +50,7 @@ def test_two_modules_touch_keys() -> None:
     assert HOLDS_KEYS == importers(*KEYS)
 
 
-def test_one_module_asks_for_signatures_and_lets_them_leave() -> None:
+def test_one_module_a_process_asks_for_signatures_and_lets_them_leave() -> None:
     """`Signer.sign` and `Upstream.exchange`, wherever they are called."""
     assert SENDS == {path for path, tree in trees() if calls(tree, "exchange", "sign")}
 
