@@ -22,7 +22,7 @@ from hyperliquid_exchange.domain.facts import AccountFacts
 from hyperliquid_exchange.domain.safety import Cause, Level
 from suite.account.events import MidsPush
 from suite.account.pushes import read_message
-from suite.account.state import AccountStateCache
+from suite.account.state import AccountStateCache, StateLimits
 from suite.clock import Clock
 from suite.contracts import hyperliquid_ws as ws
 from suite.errors import SuiteError, one_line
@@ -97,7 +97,13 @@ class AccountWatch:
         }
 
     def _watched(self, trader_id: TraderId, account: LiveAccount) -> WatchedAccount:
-        cache = AccountStateCache(clock=self._clock, user=account.address, now_s=self._now_s)
+        age_s = account.limits.facts_age_s
+        cache = AccountStateCache(
+            clock=self._clock,
+            user=account.address,
+            limits=StateLimits(silence_s=age_s, push_s=3 * age_s),
+            now_s=self._now_s,
+        )
         cache.in_flight = lambda: self.in_flight(trader_id)
         return WatchedAccount(
             account,

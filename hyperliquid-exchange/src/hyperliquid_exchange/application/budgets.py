@@ -8,8 +8,8 @@ from hyperliquid_exchange.domain.budgets import (
     AddressBudget,
     WeightBudget,
     action_weight,
-    read_weight,
 )
+from suite.info_weights import weight
 
 
 class Budgets:
@@ -52,18 +52,18 @@ class Budgets:
 
     def read_refusal(self, kind: str) -> str:
         """Tell why a read does not fit; empty where it does. Not for what a resolver must know."""
-        return self.weight.refusal(read_weight(kind), self._now_s())
+        return self.weight.refusal(weight(kind), self._now_s())
 
     def read_wait_s(self, kind: str) -> float:
         """Tell in how many seconds a read fits; 0 for now."""
-        return self.weight.wait_s(read_weight(kind), self._now_s())
+        return self.weight.wait_s(weight(kind), self._now_s())
 
     def read_left(self, kind: str) -> None:
         """Count a read that leaves."""
-        self.weight.spend(read_weight(kind), self._now_s())
+        self.weight.spend(weight(kind), self._now_s())
 
     def read_answered(self, kind: str, items: int) -> None:
         """Count what the rows of an answer cost beyond the read itself."""
-        beyond = read_weight(kind, items) - read_weight(kind)
+        beyond = weight(kind, items) - weight(kind)
         if beyond:
             self.weight.spend(beyond, self._now_s())

@@ -19,35 +19,6 @@ RESERVED_SHARE: Final = 5
 _WINDOW_S: Final = 60.0
 _ITEMS_A_WEIGHT: Final = 40
 
-_LIGHT: Final = frozenset(
-    {
-        "l2Book",
-        "allMids",
-        "clearinghouseState",
-        "orderStatus",
-        "spotClearinghouseState",
-        "exchangeStatus",
-    }
-)
-_LIGHT_WEIGHT, _HEAVY_WEIGHT, _WEIGHT = 2, 60, 20
-_BY_ROWS: Final = frozenset(
-    {
-        "recentTrades",
-        "historicalOrders",
-        "userFills",
-        "userFillsByTime",
-        "fundingHistory",
-        "userFunding",
-        "userNonFundingLedgerUpdates",
-        "twapHistory",
-        "userTwapSliceFills",
-        "userTwapSliceFillsByTime",
-        "delegatorHistory",
-        "delegatorRewards",
-    }
-)
-_ROWS, _CANDLES = 20, 60
-
 
 def action_weight(items: int) -> int:
     """Weight of an action.
@@ -56,22 +27,6 @@ def action_weight(items: int) -> int:
         items: orders or cancels in it.
     """
     return 1 + items // _ITEMS_A_WEIGHT
-
-
-def read_weight(kind: str, items: int = 0) -> int:
-    """Weight of a read.
-
-    Args:
-        kind: type of the request.
-        items: rows that were told, where they cost.
-    """
-    if kind in _LIGHT:
-        return _LIGHT_WEIGHT
-    if kind == "userRole":
-        return _HEAVY_WEIGHT
-    if kind == "candleSnapshot":
-        return _WEIGHT + items // _CANDLES
-    return _WEIGHT + (items // _ROWS if kind in _BY_ROWS else 0)
 
 
 @dataclass(slots=True)
