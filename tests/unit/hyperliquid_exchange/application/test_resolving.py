@@ -93,11 +93,23 @@ async def test_name_that_a_caller_chose_is_believed_after_a_used_nonce_alone(hop
 
 @virtually
 async def test_older_order_of_the_same_name_is_no_evidence(hop: Hop) -> None:
+    """Even where the nonce is used: a noop whose answer was lost has used it."""
     last = hop.open()
     await last.submit(ALICE, request(order(cloid=OWN, size="0.5"), key="k0"))
-    hop.upstream.lost = 1
+    hop.upstream.lost = hop.upstream.answers_lost = 1
     await lose(last, order(cloid=OWN))
     assert "never" == (await fate(hop)).outcome
+    assert 1 < hop.log.noops["alice", "k1"]
+
+
+@virtually
+async def test_used_nonce_proves_nothing_after_a_noop_of_unknown_fate(hop: Hop) -> None:
+    """The noop may have used it: nobody says that the action was consumed."""
+    last = hop.open()
+    hop.upstream.lost = hop.upstream.answers_lost = 1
+    await lose(last, wire.UpdateIsolatedMargin(asset=0, isBuy=True, ntli=-5))
+    assert answers.err(LOST) == (await fate(hop)).reply
+    assert {} == hop.venue.done
 
 
 @virtually
