@@ -64,6 +64,17 @@ def names_itself(intent: Intent, action: Allowed) -> bool:
     )
 
 
+def is_to(action: Allowed, reply: Mapping[str, Any]) -> bool:
+    """Whether an answer can be the one to an action: it names no order of another."""
+    cloids = [leg.cloid for leg in legs_of(action)]
+    for place, status in enumerate(answers.statuses_of(reply) if cloids else ()):
+        match status:
+            case {"resting": {"cloid": str(cloid)}} | {"filled": {"cloid": str(cloid)}}:
+                if place < len(cloids) and cloids[place] not in {None, cloid.lower()}:
+                    return False
+    return True
+
+
 class Evidence:
     """Asks the venue.
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from hyperliquid_exchange.application import answers
-from hyperliquid_exchange.application.evidence import Evidence, action_of
+from hyperliquid_exchange.application.evidence import Evidence, action_of, is_to
 from hyperliquid_exchange.application.flights import (
     Flight,
     Flights,
@@ -234,8 +234,6 @@ class LastHop:
         self._losses.close()
         await self._flights.close()
 
-    # one request
-
     async def _carry_out(self, account: LiveAccount, request: Request, flight: Flight) -> Settled:
         if request.expires_ms is not None and self._clock.now_ms() > request.expires_ms:
             return await self._refused(account, request, answers.err(answers.EXPIRED))
@@ -257,12 +255,14 @@ class LastHop:
             why = self._forbidden(account, action, request)
             if why is not None:
                 return await self._refused(account, request, answers.err(why))
-            return await self._sent(account, intent, flight)
+            return await self._sent(account, intent, action, flight)
         finally:
             self._left.discard(flight.name)
             self._parts.gate.settled(account.trader_id, verdict)
 
-    async def _sent(self, account: LiveAccount, intent: Intent, flight: Flight) -> Settled:
+    async def _sent(
+        self, account: LiveAccount, intent: Intent, action: Allowed, flight: Flight
+    ) -> Settled:
         told: Mapping[str, Any] | None = None
         try:
             told = await self._leave(account, intent, flight)
@@ -273,7 +273,7 @@ class LastHop:
             pass
         finally:
             flight.leaving = False
-        if told is not None and about(told) == "answer":
+        if told is not None and about(told) == "answer" and is_to(action, told):
             settled = _answered(intent, dict(told))
             await self._settle(settled)
             return settled

@@ -30,6 +30,7 @@ from hyperliquid_exchange.application.evidence import (
     Evidence,
     Seen,
     action_of,
+    is_to,
     names_itself,
 )
 from hyperliquid_exchange.application.ports import FactsSource
@@ -220,7 +221,7 @@ class Resolver:
             reply = await self._ways.again(account, case.intent)
         except SuiteError:
             return None
-        if about(reply) == "answer":
+        if about(reply) == "answer" and is_to(case.action, reply):
             return _settled(case.intent, dict(reply))
         self._learn(case, reply)
         return None

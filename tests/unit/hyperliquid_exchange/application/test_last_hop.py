@@ -390,3 +390,23 @@ async def test_bug_below_leaves_the_fate_unknown(hop: Hop) -> None:
         await last.submit(ALICE, request(order()))
     hop.upstream.exchange = send  # type: ignore[method-assign]
     assert (await last.noop(ALICE, "k1")).replayed
+
+
+@virtually
+async def test_answer_that_names_another_order_is_not_believed(hop: Hop) -> None:
+    """Somebody between has mixed two answers up: what became of this one is asked."""
+    last = hop.open()
+    send = hop.upstream.exchange
+    await last.submit(ALICE, request(order("k0"), key="k0"))
+    other = {"resting": {"oid": 99, "cloid": "0x" + "9" * 32}}
+
+    async def mixed_up(payload: bytes) -> Any:
+        await send(payload)
+        hop.upstream.exchange = send  # type: ignore[method-assign]
+        return {"status": "ok", "response": {"type": "order", "data": {"statuses": [other]}}}
+
+    hop.upstream.exchange = mixed_up  # type: ignore[method-assign]
+    with pytest.raises(UpstreamTimeout):
+        await last.submit(ALICE, request(order()))
+    told = await last.submit(ALICE, request(order()))
+    assert "99" not in str(told.reply)
