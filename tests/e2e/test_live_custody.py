@@ -115,6 +115,14 @@ def serve(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def test_service_that_cannot_ask_who_signs_does_not_start(tmp_path: Path) -> None:
+    """Where a database says so, and is away."""
+    write_accounts(tmp_path, [anna()])
+    done = serve(tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:9/nothing")
+    assert done.returncode != 0
+    assert "the database cannot be used at present" in done.stderr
+
+
 def no_limits(folder: Path) -> None:
     text = (folder / "accounts.yaml").read_text()
     (folder / "accounts.yaml").write_text(text.replace("    max_day_loss_usd: '1000'\n", ""))

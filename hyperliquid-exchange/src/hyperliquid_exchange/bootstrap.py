@@ -19,6 +19,7 @@ from hyperliquid_exchange.adapters.nonce_file import NonceFiles
 from hyperliquid_exchange.adapters.order_log import LoggedIntents, OrderLog
 from hyperliquid_exchange.adapters.preflight_file import NAME as PREFLIGHT
 from hyperliquid_exchange.adapters.safety_files import MarksFile, PreflightFile, SafetyFiles
+from hyperliquid_exchange.adapters.signer_lease import SignerLease
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.signing import AgentSigner
 from hyperliquid_exchange.application.account_watch import AccountWatch
@@ -66,6 +67,7 @@ class Live:
     Attributes:
         custody: accounts and keys.
         ownership: of the signers.
+        lease: of them, between machines; None where this one is the only one.
         journal: of intents.
         upstream, streams: the venue.
         reads: of it, for traders.
@@ -79,6 +81,7 @@ class Live:
 
     custody: Custody
     ownership: SignerOwnership
+    lease: SignerLease | None
     journal: IntentJournal
     upstream: HyperliquidHttp
     streams: Streams
@@ -151,6 +154,8 @@ class Container:
         """
         live = self.live = _build(self.settings, self.clock)
         accounts = live.custody.accounts
+        if live.lease is not None:
+            await live.lease.take(account.signer for account in accounts.values())
         self._write_tokens()
         self._services = Services(
             accounts=accounts,
@@ -227,6 +232,8 @@ class Container:
         except StorageError as fault:
             _log.warning("marks_not_saved", reason=str(fault))
         await live.journal.close()
+        if live.lease is not None:
+            await live.lease.close()
         live.ownership.close()
 
     def health(self) -> Health:
@@ -265,27 +272,34 @@ def _build(settings: Settings, clock: SystemClock) -> Live:
         )
     stand_in = is_stand_in(settings)
     url = str(settings.upstream_url).rstrip("/")
+    trouble = hide_process()
+    if trouble:
+        _log.warning("keys_could_be_seen", reason=trouble)
     custody = open_custody(
         settings.accounts,
         network=settings.network,
         is_stand_in=stand_in,
         environment=os.environ,
     )
-    trouble = hide_process()
-    if trouble:
-        _log.warning("keys_could_be_seen", reason=trouble)
-    ownership = SignerOwnership(signers_of(settings.state_dir), this_process(clock))
+    me, database = this_process(clock), settings.database_url.get_secret_value()
+    lease = SignerLease(database, me) if database else None
+    ownership = SignerOwnership(signers_of(settings.state_dir), me, lease=lease)
     ownership.take(account.signer for account in custody.accounts.values())
     try:
-        return _wire(settings, clock, custody, ownership, url)
+        return _wire(settings, clock, custody, (ownership, lease), url)
     except BaseException:
         ownership.close()
         raise
 
 
 def _wire(
-    settings: Settings, clock: SystemClock, custody: Custody, ownership: SignerOwnership, url: str
+    settings: Settings,
+    clock: SystemClock,
+    custody: Custody,
+    owned: tuple[SignerOwnership, SignerLease | None],
+    url: str,
 ) -> Live:
+    ownership, lease = owned
     folder, accounts, traders = settings.state_dir, custody.accounts, tuple(custody.accounts)
     nonces = NonceFiles(folder / "nonces", clock)
     for account in accounts.values():
@@ -332,6 +346,7 @@ def _wire(
     return Live(
         custody=custody,
         ownership=ownership,
+        lease=lease,
         journal=journal,
         upstream=upstream,
         streams=streams,

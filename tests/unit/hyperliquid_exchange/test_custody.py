@@ -243,7 +243,7 @@ def test_copy_of_a_key_is_found_by_its_address(tmp_path: Path) -> None:
 
 def test_names_of_others_are_refused(tmp_path: Path) -> None:
     """Each is the name of a token."""
-    for name in ("operator", "Operator", "watchdog"):
+    for name in ("operator", "Operator", "watchdog", "risk-pause", "Risk-Resume"):
         (found,) = problems(write_accounts(tmp_path, [WrittenTrader(name, 0x30)]))
         assert "is the name of somebody else here" in found
 
