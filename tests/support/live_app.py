@@ -18,6 +18,7 @@ from hyperliquid_exchange.application.listener import ClientLimits
 from hyperliquid_exchange.application.native import Native
 from hyperliquid_exchange.application.ports import Upstream
 from hyperliquid_exchange.application.reads import Reads
+from hyperliquid_exchange.application.venue_time import VenueTime
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.reading import readers
 from hyperliquid_exchange.entrypoint import clock, info
@@ -188,6 +189,7 @@ async def live_app(
             readers=readers(known),
             streams=watched.streams,
             clock=SystemClock(),
+            time=VenueTime(SystemClock()),
             new_key=str,
         )
         services.reads._budget.weight.limit = 1 << 40  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from suite.addresses import account_address
 from suite.contracts.clock import ClockState
 from suite.contracts.hyperliquid_info import (
     ClearinghouseState,
@@ -82,6 +83,9 @@ class ScriptedVenue:
         self._answer("clock")
         await asyncio.sleep(0)
         return ClockState(mode="paced", now_ms=self.now_ms, speed=60.0, world=self.world)
+
+    async def address(self, trader_id: str, account: str) -> str:
+        return account_address(account)
 
     async def state(self, user: str) -> ClearinghouseState:
         self._answer(f"state {user}")

@@ -36,13 +36,14 @@ from hyperliquid_exchange.application.simple import SimpleRest
 from hyperliquid_exchange.application.streams import Streams
 from hyperliquid_exchange.application.translating import Translator
 from hyperliquid_exchange.application.venue_desk import VenueDesk
+from hyperliquid_exchange.application.venue_time import VenueTime
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.budgets import RESERVED_SHARE, WEIGHT_A_MINUTE
 from hyperliquid_exchange.domain.progress import Beat
 from hyperliquid_exchange.domain.reading import readers
 from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
-from hyperliquid_exchange.entrypoint.services import Services
+from hyperliquid_exchange.entrypoint.services import READ_ALL, Services
 from hyperliquid_exchange.guarding import Guards, guards_of
 from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
 from hyperliquid_exchange.running import PreflightGate, running_of
@@ -55,6 +56,8 @@ from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore
 
 OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
+READER: Final = Grant(name="reader", scopes=frozenset({READ_ALL}))
+"""Sees all accounts and can do nothing: for who compares and shows them."""
 _SAVE_S: Final = 1.0
 _LOOK_S: Final = 5.0
 _log = structlog.get_logger(__name__)
@@ -165,6 +168,7 @@ class Container:
             streams=live.streams,
             readers=readers(accounts),
             clock=self.clock,
+            time=VenueTime(self.clock, live.upstream if is_stand_in(self.settings) else None),
             new_key=new_key,
         )
         preflight = self._preflight_gate(live)
@@ -194,10 +198,11 @@ class Container:
     def _write_tokens(self) -> None:
         """Accept the tokens in files, written at the first start.
 
-        One a trader, the operator's, one that only forbids and one that ends kills.
+        One a trader, the operator's, one that only reads, one that only forbids and one that ends
+        kills.
         """
         folder = self.settings.state_dir / "tokens"
-        for grant in (OPERATOR, PAUSER, RESUMER):
+        for grant in (OPERATOR, READER, PAUSER, RESUMER):
             self.token_files[grant.name] = self.tokens.ensure_file(folder, grant)
         for trader_id in self.live.custody.accounts if self.live else ():
             path = self.tokens.ensure_file(folder / Path(trader_id).parent, trader_grant(trader_id))

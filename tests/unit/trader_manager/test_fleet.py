@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.unit.trader_manager.test_supervisor import Bench, stored
 
-from suite.addresses import account_address
+from suite.addresses import account_address, is_address
 from suite.contracts.clock import ClockState
 from suite.contracts.hyperliquid_info import ClearinghouseState
 from suite.errors import (
@@ -120,6 +120,11 @@ class HoldingVenue:
         if self.is_away:
             raise UpstreamUnavailable("the venue does not answer")
         return ClockState(mode="paced", now_ms=1, speed=1.0, world=self.world)
+
+    async def address(self, trader_id: str, account: str) -> str:
+        if not is_address(account) and not (await self.clock()).world:
+            raise Conflict(f"{account} is no address, and a real venue knows accounts by theirs")
+        return account_address(account)
 
     async def state(self, user: str) -> ClearinghouseState:
         if self.is_away:

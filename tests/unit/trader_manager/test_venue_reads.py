@@ -1,13 +1,18 @@
 """Histories at the venue are read to their end, page by page."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
+from pydantic import SecretStr
 from tests.support.scripted_venue import fill
 
-from suite.errors import UpstreamRefused
+from suite.addresses import account_address
+from suite.errors import Conflict, UpstreamRefused
 from trader_manager.adapters.venue_reads import VenueReadsHttp
 
 
@@ -68,3 +73,52 @@ async def test_money_that_is_no_number_is_refused() -> None:
     venue, _ = reads([funding(1, "A", usdc="nan")], 500)
     with pytest.raises(UpstreamRefused, match="not a number"):
         await venue.funding("0x0", from_ms=0, to_ms=5)
+
+
+@asynccontextmanager
+async def telling(**clock: object) -> AsyncIterator[tuple[str, list[str]]]:
+    """A venue that tells its time, and by which tokens it was asked."""
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("authorization", ""))
+        told = {"mode": "wall", "now_ms": 1, "speed": 1.0, **clock}
+        if seen[-1] != "Bearer of-anna":
+            told |= {"address": ""}
+        return web.json_response(told)
+
+    app = web.Application()
+    app.router.add_get("/clock", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+    finally:
+        await runner.cleanup()
+
+
+def tokens(trader_id: str) -> SecretStr | None:
+    return SecretStr("of-anna") if trader_id == "anna" else None
+
+
+async def test_a_real_venue_is_asked_which_address_a_trader_has() -> None:
+    """With the trader's own token, once; an address is one; without either nobody knows."""
+    async with telling(address="0x" + "AB" * 20) as (url, seen):
+        venue = VenueReadsHttp(url, token="of-reader", token_of=tokens)
+        for _ in range(2):
+            assert "0x" + "ab" * 20 == await venue.address("anna", "anna")
+        assert ["Bearer of-anna"] == seen
+        assert "0x" + "cd" * 20 == await venue.address("bert", "0x" + "CD" * 20)
+        with pytest.raises(Conflict, match="bert is no address"):
+            await venue.address("bert", "bert")
+        assert ["Bearer of-anna", "Bearer of-reader"] == seen
+        await venue.close()
+
+
+async def test_an_account_of_a_simulated_venue_has_the_address_of_its_name() -> None:
+    async with telling(world="w") as (url, _):
+        venue = VenueReadsHttp(url, token_of=tokens)
+        assert account_address("anna") == await venue.address("anna", "anna")
+        assert account_address("bert") == await venue.address("bert", "bert")
+        await venue.close()

@@ -80,7 +80,10 @@ def build(
         )
     clock = SystemClock()
     store = _store(settings)
-    agents, venue = AgentHttp(), VenueReadsHttp(settings.trading_url)
+    agents = AgentHttp()
+    venue = VenueReadsHttp(
+        settings.trading_url, token=settings.reader_token(), token_of=settings.token_of
+    )
     access = _access(settings, settings.trading_url, venue)
     claims = Claims(store=store, access=access, wall=clock, ttl_s=settings.lease_ttl_s)
     places = open_places(settings, agents, clock, claims)

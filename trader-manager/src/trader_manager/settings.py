@@ -34,6 +34,8 @@ class Settings(ServiceSettings):
             token is not among those: the `var/tokens` of the live venue.
         venue_operator_token: `VENUE_OPERATOR_TOKEN`, of a simulated venue: accounts of traders that
             have no token are opened with it.
+        venue_reader_token: `VENUE_READER_TOKEN`, of a live venue, which lets nobody read without
+            one; `reader.token` of the folder above when not given.
         seed: of what traders draw at random.
         runtime: where traders run that do not say so: `process`, `fleet`, `docker`, `kubernetes`.
         fleet_plugins: take plugins into the one process of `fleet` too, beside all its traders.
@@ -83,6 +85,9 @@ class Settings(ServiceSettings):
     venue_operator_token: SecretStr = Field(
         default=SecretStr(""), validation_alias=shared_name("VENUE_OPERATOR_TOKEN")
     )
+    venue_reader_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("VENUE_READER_TOKEN")
+    )
     seed: int = Field(default=0, ge=0)
     runtime: str = "process"
     fleet_plugins: bool = False
@@ -109,6 +114,17 @@ class Settings(ServiceSettings):
     collecting_pause_s: float = Field(default=1.0, gt=0)
     collecting_rows_max: int = Field(default=100_000, ge=1)
     collecting_decisions_s: float = Field(default=5.0, gt=0)
+
+    def reader_token(self) -> str:
+        """Find the token that reads all accounts; empty where the venue wants none.
+
+        Raises:
+            ConfigError: others may read its file, or this process may not.
+        """
+        given = self.venue_reader_token.get_secret_value()
+        if given or self.trader_tokens_dir is None:
+            return given
+        return read_token(self.trader_tokens_dir, "reader")
 
     def token_of(self, trader_id: str) -> SecretStr | None:
         """Find the token of a trader at the venue; None where none is named.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
+from suite.contracts.clock import ClockState
 from suite.errors import UpstreamTimeout, UpstreamUnavailable, one_line
 from suite.service.http import shown
 
@@ -76,6 +77,7 @@ class _Request(msgspec.Struct):
 
 
 _request: Final = msgspec.json.Decoder(_Request)
+_clock: Final = msgspec.json.Decoder(ClockState)
 
 
 class HyperliquidHttp:
@@ -126,6 +128,26 @@ class HyperliquidHttp:
         """
         limits = self._limits
         return await self._post("info", body, limit_s=limits.info_s, limit_bytes=limits.info_bytes)
+
+    async def clock(self) -> ClockState | None:
+        """`GET /clock` of a stand-in; None where it has none.
+
+        Raises:
+            UpstreamTimeout: there is no answer in time.
+            UpstreamUnavailable: there is no connection, or the answer is not whole.
+        """
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=self._limits.connect_s)
+        try:
+            async with self._opened().get(f"{self._url}/clock", timeout=timeout) as answer:
+                body = await self._whole(answer, _PIECE)
+                return _clock.decode(body) if answer.status == 200 else None
+        except TimeoutError:
+            raise UpstreamTimeout(f"the venue at {self._shown} does not tell its time") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            text = f"the time of the venue at {self._shown}: {error}"
+            raise UpstreamUnavailable(one_line(text)) from None
 
     async def close(self) -> None:
         """Close the connections."""

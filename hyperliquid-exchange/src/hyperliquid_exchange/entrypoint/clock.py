@@ -1,4 +1,4 @@
-"""`/clock`: wall time. The agent sleeps by its own clock, and nobody waits for it."""
+"""`/clock`: the venue's time. The agent sleeps by its own clock, and nobody waits for it."""
 
 from typing import Final
 
@@ -12,14 +12,11 @@ from suite.service.raw_routes import Answer, Doc, answer
 _join: Final = msgspec.json.Decoder(JoinRequest)
 
 
-def _state(call: Call) -> ClockState:
+async def _state(call: Call) -> ClockState:
     services, grant = call.services, call.grant
     reader = services.reader(grant)
-    return ClockState(
-        mode="wall",
-        now_ms=services.clock.now_ms(),
-        speed=1.0,
-        wakes=False,
+    return msgspec.structs.replace(
+        await services.time.state(),
         account="" if grant is None or reader.is_operator else grant.account,
         address=reader.address,
     )
@@ -27,7 +24,7 @@ def _state(call: Call) -> ClockState:
 
 async def clock(call: Call) -> Answer:
     """`GET /clock`."""
-    return answer(_state(call))
+    return answer(await _state(call))
 
 
 async def join(call: Call) -> Answer:
@@ -41,7 +38,7 @@ async def join(call: Call) -> Answer:
         account, mids = await services.reads.account(services.readers[trader_id], want)
     return answer(
         WaitReply(
-            now_ms=services.clock.now_ms(),
+            now_ms=(await services.time.state()).now_ms,
             step_seq=0,
             account=account if want.account else None,
             mids=mids if want.mids else None,
@@ -62,7 +59,7 @@ async def wait(call: Call) -> Answer:
 async def nothing(call: Call) -> Answer:
     """`POST /clock/heartbeat|wake|leave`: nobody waits for anybody, so nothing changes."""
     _ = call.account  # a token that acts for nobody is refused
-    return answer(_state(call))
+    return answer(await _state(call))
 
 
 def _unused(path: str, summary: str) -> Route:
@@ -81,7 +78,9 @@ ROUTES: tuple[Route, ...] = (
         path="/clock",
         handler=clock,
         scope="read:account",
-        doc=Doc(summary="What time it is: wall time", response=ClockState),
+        doc=Doc(
+            summary="What time it is: wall time, or that of a simulated venue", response=ClockState
+        ),
     ),
     Route(
         method="POST",

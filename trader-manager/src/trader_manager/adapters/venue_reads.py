@@ -2,17 +2,22 @@
 
 import random
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
+from pydantic import SecretStr
 
+from suite.addresses import account_address, is_address
 from suite.contracts.clock import ClockState
 from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, UserFill
-from suite.errors import UpstreamRefused
+from suite.errors import Conflict, UpstreamRefused
 from suite.fixed import parse_decimal
 from suite.service.calls import ServiceCalls
 from suite.service.http import shown, step_session
 from trader_manager.application.venue_reads import FundingReceipt
+
+if TYPE_CHECKING:
+    import aiohttp
 
 T = TypeVar("T")
 
@@ -20,6 +25,7 @@ _TIMEOUT_S: Final = 10.0
 _WINDOW_S: Final = 5.0
 """How long one read is tried; the next round tries again anyway."""
 _CONNECTIONS: Final = 8
+_HINT: Final = "the live venue wants a token for reads: VENUE_READER_TOKEN"
 _SHORT: Final = 100
 """Rows of a page that is surely not the most a venue tells at once."""
 _encode = msgspec.json.Encoder().encode
@@ -48,13 +54,24 @@ class VenueReadsHttp:
 
     Args:
         url: of the venue, or of one world of it.
+        token: that reads all accounts, where the venue wants one.
+        token_of: tells the token of a trader; None where none is named.
 
     Attributes:
         url: the same.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        token_of: Callable[[str], SecretStr | None] = lambda _: None,
+    ) -> None:
         self.url = url
+        self._token = token
+        self._token_of = token_of
+        self._addresses: dict[tuple[str, str], str] = {}
         self._opened: ServiceCalls | None = None
         self._clock = msgspec.json.Decoder(ClockState)
         self._mids = msgspec.json.Decoder(dict[str, str])
@@ -72,6 +89,33 @@ class VenueReadsHttp:
     async def clock(self) -> ClockState:
         """`GET /clock`."""
         return await self._calls.read("GET", "clock", None, self._clock, reason="clock")
+
+    async def address(self, trader_id: str, account: str) -> str:
+        """Ask with the trader's own token, where one is named; a simulated venue's follows."""
+        if is_address(account):
+            return account_address(account)
+        known = (trader_id, account)
+        if known not in self._addresses:
+            token = self._token_of(trader_id)
+            clock = await (self.clock() if token is None else self._clock_of(token))
+            if not (clock.address or clock.world):
+                raise Conflict(
+                    f"{account} is no address, and a real venue knows accounts by theirs"
+                )
+            self._addresses[known] = account_address(clock.address or account)
+        return self._addresses[known]
+
+    async def _clock_of(self, token: SecretStr) -> ClockState:
+        """Ask which account a token acts for."""
+        calls = self._through(
+            step_session(
+                self.url, token=token.get_secret_value(), timeout_s=_TIMEOUT_S, connections=1
+            )
+        )
+        try:
+            return await calls.read("GET", "clock", None, self._clock, reason="clock")
+        finally:
+            await calls.close()
 
     async def mids(self) -> dict[str, str]:
         """`POST /info` of type `allMids`."""
@@ -124,16 +168,26 @@ class VenueReadsHttp:
     @property
     def _calls(self) -> ServiceCalls:
         if self._opened is None:
-            self._opened = ServiceCalls(
-                step_session(self.url, timeout_s=_TIMEOUT_S, connections=_CONNECTIONS),
-                shown(self.url),
-                name="the venue",
-                hints={},
-                connect_window_s=_WINDOW_S,
-                retry_window_s=_WINDOW_S,
-                jitter=random.Random(),  # noqa: S311 - pauses only
+            self._opened = self._through(
+                step_session(
+                    self.url,
+                    token=self._token or None,
+                    timeout_s=_TIMEOUT_S,
+                    connections=_CONNECTIONS,
+                )
             )
         return self._opened
+
+    def _through(self, session: "aiohttp.ClientSession") -> ServiceCalls:
+        return ServiceCalls(
+            session,
+            shown(self.url),
+            name="the venue",
+            hints={401: _HINT, 403: _HINT},
+            connect_window_s=_WINDOW_S,
+            retry_window_s=_WINDOW_S,
+            jitter=random.Random(),  # noqa: S311 - pauses only
+        )
 
     async def _pages(
         self,

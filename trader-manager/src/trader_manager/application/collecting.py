@@ -20,7 +20,6 @@ from decimal import Decimal
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
-from suite.addresses import account_address
 from suite.contracts.clock import ClockState
 from suite.errors import BadRequest, Conflict, SuiteError, one_line, trouble_of
 from suite.ids import TraderId, WorldId
@@ -255,7 +254,7 @@ class Collector:
                     account=AccountReader(
                         world,
                         name,
-                        account_address(trader.account_id),
+                        await self._venue.address(name, trader.account_id),
                         await self._recorded(world, name, reached),
                     ),
                     decisions=DecisionReader(world, name, reached.last_decision or 0),

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from suite.addresses import account_address, is_address
 from suite.errors import Conflict, SuiteError
 from suite.fixed import is_decimal
 from trader_manager.application.venue_reads import VenueReads
@@ -17,11 +16,8 @@ async def held_coins(venue: VenueReads, trader: StoredTrader) -> tuple[str, ...]
     """
     if trader.generation == 1 and trader.desired is DesiredState.STOPPED:
         return ()  # nobody ever wanted it to run
-    account = trader.account_id
     try:
-        if not is_address(account) and not (await venue.clock()).world:
-            raise Conflict(f"{account} is no address, and a real venue knows accounts by theirs")
-        state = await venue.state(account_address(account))
+        state = await venue.state(await venue.address(trader.trader_id, trader.account_id))
     except SuiteError as error:
         raise Conflict(
             f"whether {trader.trader_id} holds a position is not known: {error}"

@@ -23,7 +23,7 @@ class FundingReceipt:
 
 
 class VenueReads(Protocol):
-    """Reads a venue, whose reads are open to all.
+    """Reads a venue: accounts of all traders.
 
     Every call may raise `SuiteError`: the venue is away, too slow or answers something else.
     Ranges of time include both ends; whatever they hold is told, oldest first.
@@ -31,6 +31,18 @@ class VenueReads(Protocol):
 
     async def clock(self) -> ClockState:
         """Read the venue's time."""
+        ...
+
+    async def address(self, trader_id: str, account: str) -> str:
+        """Find the address of a trader's account.
+
+        Args:
+            trader_id: whose token may be asked with; a real venue knows accounts by address alone.
+            account: its name, or its address.
+
+        Raises:
+            Conflict: a real venue does not know it.
+        """
         ...
 
     async def state(self, user: str) -> ClearinghouseState:

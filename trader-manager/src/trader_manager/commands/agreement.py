@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Final
 
 from suite.account_ledger import AccountLedger
-from suite.addresses import account_address
 from suite.fixed import parse_decimal
 from suite.ids import WorldId
 from suite.instrument import is_perp
@@ -59,7 +58,8 @@ async def _recorded(
     """Say what differs of all that happened before the last sample; empty where nothing does."""
     if reached_ms is None:
         return ""
-    user, name = account_address(trader.account_id), trader.trader_id
+    name = trader.trader_id
+    user = await venue.address(name, trader.account_id)
     told = [
         row for row in await venue.fills(user, from_ms=0, to_ms=reached_ms - 1) if is_perp(row.coin)
     ]
@@ -84,7 +84,8 @@ async def _present(
     store: PostgresStore, venue: VenueReadsHttp, trader: StoredTrader, world: WorldId
 ) -> str | None:
     """Say what differs at present; None where the trader traded whenever it was looked at."""
-    user, name = account_address(trader.account_id), trader.trader_id
+    name = trader.trader_id
+    user = await venue.address(name, trader.account_id)
     before: tuple[Decimal, dict[str, Decimal]] | None = None
     since_ms = 0
     for number in range(_TRIES):

@@ -186,7 +186,7 @@ def _venue(settings: Settings, config: FleetConfig | None) -> Iterator[Check]:
         return
     url = shown(settings.trading_url)
     try:
-        clock, coins = asyncio.run(_asked(settings.trading_url))
+        clock, coins = asyncio.run(_asked(settings.trading_url, settings.reader_token()))
     except (SuiteError, TimeoutError) as error:
         why = str(error) or f"no answer within {_VENUE_S:g} s"
         yield Check(name="venue", problem=f"{url}: {why}; start it, or correct TRADING_URL")
@@ -206,12 +206,12 @@ def _venue(settings: Settings, config: FleetConfig | None) -> Iterator[Check]:
     yield _accounts(settings, traders, is_simulated=bool(clock.world))
 
 
-async def _asked(url: str) -> tuple[Any, set[str]]:
-    reads = VenueReadsHttp(url)
+async def _asked(url: str, token: str) -> tuple[Any, set[str]]:
+    reads = VenueReadsHttp(url, token=token)
     try:
         async with asyncio.timeout(_VENUE_S):
             clock = await reads.clock()
-            async with admin_client(url, timeout_s=_VENUE_S) as client:
+            async with admin_client(url, token=token or None, timeout_s=_VENUE_S) as client:
                 meta = (await client.post("/info", json={"type": "meta"})).json()
     finally:
         await reads.close()

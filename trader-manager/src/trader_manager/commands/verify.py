@@ -252,7 +252,7 @@ async def _stored(
     client: FleetClient, settings: Settings, secrets: Mapping[str, str], venue_url: str
 ) -> Sequence[Check]:
     store = PostgresStore(settings.database_url.get_secret_value(), connections=2)
-    venue = VenueReadsHttp(venue_url)
+    venue = VenueReadsHttp(venue_url, token=settings.reader_token(), token_of=settings.token_of)
     try:
         await store.open()
         traders = await store.list_traders()
