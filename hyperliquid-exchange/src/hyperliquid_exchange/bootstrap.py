@@ -5,7 +5,7 @@ import os
 import random
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ from hyperliquid_exchange.application.venue_time import VenueTime
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.budgets import RESERVED_SHARE, WEIGHT_A_MINUTE
+from hyperliquid_exchange.domain.flattening import FlattenRules
 from hyperliquid_exchange.domain.progress import Beat
 from hyperliquid_exchange.domain.reading import readers
 from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
@@ -50,6 +51,7 @@ from hyperliquid_exchange.running import PreflightGate, running_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable
+from suite.fixed import Usd
 from suite.ids import TraderId
 from suite.service.clock import SystemClock
 from suite.service.health import Health
@@ -373,6 +375,10 @@ def _safety_work(
     upstream: HyperliquidHttp,
     accounts: Mapping[TraderId, LiveAccount],
 ) -> SafetyWork:
+    rules = FlattenRules()
+    # an order that closes fits below the limit of an entry, at the far end of its collar too
+    most = min((one.limits.max_order_usd for one in accounts.values()), default=rules.slice_usd)
+    rules = replace(rules, slice_usd=Usd(min(rules.slice_usd, most * 100 // 103)))
     return SafetyWork(
         ladder=ladder,
         desk=VenueDesk(upstream, accounts),
@@ -380,7 +386,7 @@ def _safety_work(
         traders=tuple(accounts),
         clock=SystemClock(),
         unsettled=hop.unsettled,
-        rules=WorkRules(keep_paused=settings.keep_paused_entries),
+        rules=WorkRules(flatten=rules, keep_paused=settings.keep_paused_entries),
     )
 
 
