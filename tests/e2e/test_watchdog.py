@@ -16,21 +16,9 @@ def watched(tmp_path: Path) -> Iterator[WatchedStack]:
         yield one
 
 
-def position_with_stop_and_entry(one: WatchedStack) -> None:
-    """Buy, protect it, and leave an entry at the venue."""
-    mid = one.mid()
-    until(lambda: isinstance(one.order(order_type={"limit": {"tif": "Ioc"}}), list))
-    stop = {"trigger": {"isMarket": True, "triggerPx": str(mid // 2), "tpsl": "sl"}}
-    placed = one.order(is_buy=False, limit_px=str(mid // 2), order_type=stop, reduce_only=True)
-    assert isinstance(placed, list), placed
-    entry = one.order(limit_px=str(mid * 9 // 10))
-    assert isinstance(entry, list), entry
-    until(lambda: len(one.orders()) == 2)
-
-
 def test_a_frozen_service_is_killed_and_one_that_gets_on_is_not(watched: WatchedStack) -> None:
     one = watched
-    position_with_stop_and_entry(one)
+    one.protect_and_enter()
     seen = one.beats()
     until(lambda: one.beats() > seen + 60)  # three times the limit
     assert not one.kill_file.exists()
@@ -80,6 +68,27 @@ def test_a_kill_by_command_goes_without_the_service(watched: WatchedStack) -> No
     assert "alice  KILLED" in told.stdout
     refused = one.stack.run("resume", "alice", "--url", one.stack.url, "--confirm", "please")
     assert (1, True) == (refused.returncode, "type exactly" in refused.stderr)
+
+
+def test_a_kill_cancels_and_closes_at_the_venue(watched: WatchedStack) -> None:
+    """By the command, with the words of its answer, and verified at the venue itself."""
+    one = watched
+    one.protect_and_enter()
+    held = one.positions()
+    assert list(held) == ["BTC"]
+
+    stopped = one.stack.run("stop", "alice", "--url", one.stack.url)
+    assert (stopped.returncode, "1 canceled, 0 entries and 1 stops" in stopped.stdout) == (0, True)
+    assert [order["reduceOnly"] for order in one.orders()] == [True]
+    assert one.positions() == held
+    assert "STOPPED by operator" in str(one.order())
+    closing = one.order(is_buy=False, sz="0.001", reduce_only=True)
+    assert isinstance(closing, list), closing
+
+    killed = one.stack.run("kill", "--flatten", "--url", one.stack.url)
+    assert killed.returncode == 0, killed.stdout + killed.stderr
+    assert "0 entries and 0 stops rest, positions none" in killed.stdout
+    assert ({}, []) == (one.positions(), one.orders())
 
 
 def test_a_watchdog_without_a_service_only_says_so(tmp_path: Path) -> None:

@@ -110,6 +110,23 @@ class WatchedStack:
         found: list[dict[str, Any]] = self.stack.venue.info("frontendOpenOrders", user=address)
         return found
 
+    def positions(self) -> dict[str, str]:
+        """Tell signed sizes by coin, as the venue has them."""
+        address = self.stack.traders[TRADER].address
+        found = self.stack.venue.info("clearinghouseState", user=address)["assetPositions"]
+        return {one["position"]["coin"]: one["position"]["szi"] for one in found}
+
+    def protect_and_enter(self) -> None:
+        """Buy, protect it, and leave an entry at the venue."""
+        mid = self.mid()
+        until(lambda: isinstance(self.order(order_type={"limit": {"tif": "Ioc"}}), list))
+        stop = {"trigger": {"isMarket": True, "triggerPx": str(mid // 2), "tpsl": "sl"}}
+        placed = self.order(is_buy=False, limit_px=str(mid // 2), order_type=stop, reduce_only=True)
+        assert isinstance(placed, list), placed
+        entry = self.order(limit_px=str(mid * 9 // 10))
+        assert isinstance(entry, list), entry
+        until(lambda: len(self.orders()) == 2)
+
     def log(self) -> str:
         return (self.stack.folder / "watchdog.log").read_text()
 
