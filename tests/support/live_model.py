@@ -39,7 +39,7 @@ class ModelVenue:
         executed: how often each order came to the book.
         done: the answer to the one action, not noop, that used a nonce and had not expired.
         arrived: every payload that came, in order.
-        leverage: by coin.
+        leverage, mids: by coin.
     """
 
     coins: tuple[str, ...] = ("BTC", "ETH")
@@ -49,6 +49,7 @@ class ModelVenue:
     arrived: list[bytes] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
     leverage: dict[str, int] = field(default_factory=dict)
+    mids: dict[str, str] = field(default_factory=dict)
     _nonces: dict[str, set[int]] = field(default_factory=dict)
     _oid: int = 0
 
@@ -83,6 +84,8 @@ class ModelVenue:
                     told = {"status": "order", "order": row}
             case "userFills":
                 told = self.fills
+            case "allMids":
+                told = self.mids
             case "activeAssetData":
                 value = self.leverage.get(asked["coin"], 20)
                 told = {"leverage": {"type": "cross", "value": value}}
