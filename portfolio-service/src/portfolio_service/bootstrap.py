@@ -7,7 +7,9 @@ from portfolio_service.adapters.exports import PortfolioExports
 from portfolio_service.adapters.manager_http import ManagerHttp
 from portfolio_service.adapters.postgres_store import PostgresStore
 from portfolio_service.adapters.services_http import ServicesHttp
+from portfolio_service.adapters.venue_http import VenueHttp
 from portfolio_service.application.answers import TraderRow
+from portfolio_service.application.backtests import Backtests
 from portfolio_service.application.broadcasting import Broadcast
 from portfolio_service.application.capital import Capital
 from portfolio_service.application.portfolio import Age, Portfolio
@@ -37,6 +39,8 @@ class Container:
     broadcast: Broadcast
     sync: Sync
     records: TradersRecords
+    venue: VenueHttp
+    backtests: Backtests
 
 
 def build(settings: Settings) -> Container:
@@ -57,6 +61,7 @@ def build(settings: Settings) -> Container:
         timeout_s=settings.database_timeout_s,
     )
     reads = _services(settings, settings.manager_url)
+    venue = VenueHttp(settings.trading_url, settings.venue_secret())
     portfolio = Portfolio(stale_after_s=settings.stale_after_s)
     capital = Capital(portfolio, store, wall)
     services, broadcast = Services(reads, wall), Broadcast()
@@ -100,6 +105,8 @@ def build(settings: Settings) -> Container:
         services=services,
         broadcast=broadcast,
         sync=sync,
+        venue=venue,
+        backtests=Backtests(venue, wall),
         records=TradersRecords(manager, portfolio, PortfolioExports(), rows),
     )
 

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from portfolio_service.bootstrap import Container, build
-from portfolio_service.entrypoint import allocation, portfolio, system
+from portfolio_service.entrypoint import allocation, backtests, portfolio, safety, system
 from portfolio_service.entrypoint.access import OPERATOR, VIEWER, Sessions, make_access_router
 from portfolio_service.entrypoint.openapi import describe_with
+from portfolio_service.entrypoint.web import add_web
 from portfolio_service.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.health import Health
@@ -36,12 +37,14 @@ def create_app(settings: Settings | None = None, container: Container | None = N
                 yield
             finally:
                 parts.broadcast.end()
+                await parts.backtests.end()
                 following.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await following
         finally:
             await parts.manager.close()
             await parts.reads.close()
+            await parts.venue.close()
             await parts.store.close()
 
     def bug_of(task: asyncio.Task[None]) -> None:
@@ -53,7 +56,13 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     for grant in (OPERATOR, VIEWER):
         chassis.tokens.ensure_file(settings.state_dir / "tokens", grant)
     _add_routes(app, parts, Sessions(chassis.tokens, parts.wall, settings.session_hours))
-    describe_with(app, {**portfolio.ANSWERS, **allocation.ANSWERS, **system.ANSWERS})
+    switch = safety.make_safety_router(
+        parts.portfolio, parts.manager, parts.venue, live=settings.live
+    )
+    app.include_router(switch)
+    add_web(app)
+    modules = (portfolio, allocation, system, backtests)
+    describe_with(app, {key: kind for one in modules for key, kind in one.ANSWERS.items()})
     return app
 
 
@@ -72,6 +81,7 @@ def _add_routes(app: FastAPI, parts: Container, sessions: Sessions) -> None:
     app.include_router(
         system.make_system_router(parts.sync, parts.services, parts.reads, parts.wall)
     )
+    app.include_router(backtests.make_backtests_router(parts.backtests))
 
 
 def _health(parts: Container) -> Health:

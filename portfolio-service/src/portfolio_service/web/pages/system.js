@@ -1,0 +1,96 @@
+// System: is everything there, what should a person know, and the switch that stops it all.
+
+import { complain, card, confirm, grid, h, put, say, seldom, setPill } from "../ui.js";
+import { get, post, session } from "../api.js";
+import { state } from "../live.js";
+import { clock, named, t } from "../i18n.js";
+
+const STATES = { up: "good", degraded: "warn", failing: "bad", down: "bad" };
+const WORDS = { pause: "", stop: "STOP", kill: "KILL", resume: "RESUME" };
+
+export function open(room) {
+  let closed = false, told = null;
+  const detail = (r) => {
+    const known = told?.services.find((one) => one.name === r.name);
+    return Object.entries(known?.detail ?? {}).filter(([, value]) => typeof value !== "object").slice(0, 6).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(" · ");
+  };
+  const services = grid(t("system.services"), [
+    { title: t("system.service"), cls: "left", write: (r) => named("service", r.name) },
+    { title: t("state"), cls: "left", write: (r, cell) => { const pill = cell.firstChild ?? h("span"); setPill(pill, named("health", r.state), STATES[r.state] ?? "off"); return pill; } },
+    { title: t("system.address"), cls: "left wide", write: (r) => r.url }, { title: t("system.took"), write: (r) => { const one = told?.services.find((known) => known.name === r.name); return one?.took_ms ? `${one.took_ms} ms` : "–"; } },
+    { title: t("system.says"), cls: "left wrap", write: (r) => r.reason || detail(r) },
+  ], { key: (r) => r.name, empty: t("system.noservices") });
+  const alerts = h("ul", { class: "alerts", "aria-live": "polite" });
+  const noAlerts = h("p", { class: "empty good", text: t("system.noalerts") });
+  const showAlerts = () => {
+    const list = state.alerts ?? [];
+    alerts.replaceChildren(...list.map((one) => h("li", { class: one.level }, h("b", { text: named("alert", one.level) }), h("span", {}, h("b", { text: `${one.source}: ` }), one.text), one.at_ms ? h("time", { class: "soft small", text: `${clock(one.at_ms)} UTC` }) : null)));
+    noAlerts.hidden = list.length > 0;
+  };
+  const budgets = h("div", {});
+  const showBudgets = () => {
+    const rows = Object.entries(told?.budgets ?? {}).flatMap(([service, values]) => Object.entries(values).flatMap(([name, value]) => (value !== null && typeof value === "object" ? Object.entries(value).map(([part, left]) => [`${service} · ${name} · ${part}`, left]) : [[`${service} · ${name}`, value]])));
+    budgets.replaceChildren(rows.length ? h("dl", { class: "pairs" }, rows.map(([name, value]) => h("div", {}, h("dt", { text: name.replaceAll("_", " ") }), h("dd", { text: typeof value === "object" ? JSON.stringify(value) : String(value) })))) : h("p", { class: "empty", text: t("system.nobudgets") }));
+  };
+
+  // the switch
+
+  const level = h("span", { class: "pill off", id: "safety-level" }), why = h("p", { class: "soft", id: "safety-why" });
+  const outcome = h("ul", { class: "note", id: "safety-outcome", "aria-live": "polite" });
+  const press = (command) => async () => {
+    const live = Boolean(state.safety);
+    const done = await confirm({
+      title: t(`safety.${command}.title`), text: `${t(`safety.${command}.text`)} ${t(live ? "safety.by.proxy" : "safety.by.manager")}`, label: t(`safety.${command}`), word: WORDS[command], danger: command === "kill" || command === "stop", reason: true,
+      act: (reason) => post(`/api/safety/${command}`, { reason, confirmation: WORDS[command] }),
+    });
+    if (!done) return;
+    say(t("safety.done", { command: t(`safety.${command}`) }));
+    const rows = Object.entries(done.traders ?? {});
+    outcome.replaceChildren(...rows.map(([id, text]) => h("li", { class: text === "ok" ? "" : "bad", text: `${id}: ${text === "ok" ? t("safety.ok") : text}` })));
+  };
+  const kill = h("div", { class: "switch", id: "switch" }, ["pause", "resume", "stop", "kill"].map((command) => h("button", { type: "button", id: `safety-${command}`, class: command === "kill" ? "danger" : command === "stop" ? "risky" : "", onclick: press(command), text: t(`safety.${command}`) })));
+  const showSafety = () => {
+    const safety = state.safety;
+    if (safety) {
+      const worst = safety.level ?? safety.all?.level ?? "unknown";
+      setPill(level, named("safety.level", worst), /live|ok|none/i.test(worst) ? "good" : /unknown/i.test(worst) ? "bad" : "warn");
+      put(why, safety.reason ?? t("safety.proxy"));
+      return;
+    }
+    const all = Object.values(state.traders).filter((one) => !one.removed), live = all.filter((one) => one.status === "LIVE").length;
+    setPill(level, t("safety.trading", { n: live, all: all.length }), live ? "good" : "off");
+    put(why, t("safety.manager"));
+  };
+  const sums = h("dl", { class: "pairs" });
+  const showSums = () => {
+    const checked = state.portfolio.sums;
+    if (!checked) return;
+    const rows = [[t("sums.traders"), `${checked.traders_usd} USD`], [t("sums.accounts"), `${checked.accounts_usd} USD`], [t("sums.difference"), `${checked.difference_usd} USD`], [t("sums.compared"), String(checked.compared)], [t("sums.not"), checked.not_compared.join(", ") || "–"]];
+    sums.replaceChildren(...rows.map(([name, value], i) => h("div", {}, h("dt", { text: name }), h("dd", { text: value, class: i === 2 ? (checked.ok ? "good" : "bad") : "" }))));
+  };
+
+  const look = seldom(async () => {
+    try {
+      told = await get("/api/system");
+    } catch (error) { complain(error); return; }
+    if (closed) return;
+    services.show(state.services.length ? state.services : told.services);
+    showBudgets();
+  }, 5000);
+  const all = () => { services.show(state.services ?? []); showAlerts(); showSafety(); showSums(); look(); };
+  room.append(h("div", { class: "two even" },
+    h("div", {}, card(t("system.services"), { id: "services" }, services.node), card(t("system.alerts"), { id: "alerts" }, alerts, noAlerts)),
+    h("div", {}, card(t("safety"), { id: "safety", cls: "grave", side: [level], lead: t("safety.lead") }, why, session.may_change ? kill : h("p", { class: "soft", text: t("viewer") }), outcome),
+      card(t("system.budgets"), { id: "budgets" }, budgets), card(t("sums"), { id: "sums", lead: t("sums.lead") }, sums))));
+  all();
+  return {
+    update: (what) => {
+      if (what.whole) { all(); return; }
+      if (what.sections.has("services")) { services.show(state.services); look(); }
+      if (what.sections.has("alerts")) showAlerts();
+      if (what.sections.has("safety") || what.traders.size) showSafety();
+      if (what.sections.has("portfolio")) showSums();
+    },
+    close: () => { closed = true; look.stop(); },
+  };
+}

@@ -1,0 +1,137 @@
+"""Backtests that are begun here: how far they are is told, whatever becomes of the venue."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from portfolio_service.application.backtests import Backtests, summary
+from suite.clock import ManualClock
+from suite.errors import NotFound, SuiteError, UpstreamUnavailable
+
+REQUEST = {"symbols": ["BTC"], "traders": [{"trader_id": "a", "strategy": {"kind": "hodl"}}]}
+
+
+class Venue:
+    """Runs nothing; tells what it is given to tell."""
+
+    def __init__(self, states: list[Mapping[str, Any]], trouble: SuiteError | None = None) -> None:
+        self.unset = ""
+        self.states = states
+        self.trouble = trouble
+        self.requests: list[Mapping[str, Any]] = []
+        self.canceled: list[str] = []
+
+    async def start(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.requests.append(request)
+        return {"job_id": f"j{len(self.requests)}", "status": "running", "percent": 0.0}
+
+    async def watch(self, job_id: str) -> AsyncIterator[Mapping[str, Any]]:
+        for one in self.states:
+            yield {"job_id": job_id, **one}
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def report(self, job_id: str) -> bytes:
+        return msgspec.json.encode(REPORT)
+
+    async def cancel(self, job_id: str) -> Mapping[str, Any]:
+        self.canceled.append(job_id)
+        return {"job_id": job_id, "status": "canceled", "percent": 40.0}
+
+
+REPORT: dict[str, Any] = {
+    "result": {
+        "period": {"from_ms": 0, "to_ms": 120_000, "interval_ms": 60_000},
+        "coins": ["BTC"],
+        "traders": {
+            "a": {
+                "strategy": {"kind": "hodl"},
+                "total_return": "0.01",
+                "total_pnl": "100",
+                "final_equity": "10100",
+                "max_drawdown": "0",
+                "win_rate": None,
+                "total_trades": 1,
+                "portfolio_metrics": {"ratios": {"sharpe": "1.5"}},
+                "bridge": {"net": "100"},
+                "equity_curve": [[at, str(10000 + at / 600)] for at in range(0, 6_000_000, 1000)],
+                "completed_trades": [{"entry_time": 1, "exit_time": 2, "pnl": "100", "extra": 1}],
+            }
+        },
+    },
+    "sha256": "5d" * 32,
+}
+
+
+async def ended(backtests: Backtests) -> str:
+    async for told in backtests.listen(quiet_s=5):
+        assert told is not None
+        if told.jobs and told.jobs[0].status != "running":
+            return told.jobs[0].status
+    return ""
+
+
+async def test_progress_is_told_until_the_end() -> None:
+    venue = Venue([{"status": "running", "percent": 50.0}, {"status": "done", "percent": 100.0}])
+    backtests = Backtests(venue, ManualClock(7))
+    begun = await backtests.start("first", REQUEST)
+    assert ("first", "hodl · BTC", 7, "running") == (
+        begun.name, begun.what, begun.begun_ms, begun.status,
+    )  # fmt: skip
+    assert "done" == await ended(backtests)
+    assert 100.0 == backtests.answer().jobs[0].percent
+
+
+@pytest.mark.parametrize("trouble", [None, UpstreamUnavailable("the venue is away")])
+async def test_a_venue_that_is_lost_ends_a_run_as_failed(trouble: SuiteError | None) -> None:
+    backtests = Backtests(Venue([{"status": "running", "percent": 5.0}], trouble), ManualClock(0))
+    await backtests.start("first", REQUEST)
+    assert "failed" == await ended(backtests)
+    assert "the venue" in backtests.answer().jobs[0].error
+
+
+async def test_newest_runs_come_first_and_old_ones_are_forgotten() -> None:
+    backtests = Backtests(Venue([{"status": "done"}]), ManualClock(0))
+    for number in range(105):
+        await backtests.start(f"run-{number}", REQUEST)
+    jobs = backtests.answer().jobs
+    assert 100 == len(jobs)
+    assert ("run-104", "run-5") == (jobs[0].name, jobs[-1].name)
+    with pytest.raises(NotFound):
+        await backtests.report("j1")
+
+
+async def test_a_run_is_canceled_where_it_runs() -> None:
+    venue = Venue([])
+    backtests = Backtests(venue, ManualClock(0))
+    job = await backtests.start("first", REQUEST)
+    assert "canceled" == (await backtests.cancel(job.job_id)).status
+    assert ["j1"] == venue.canceled
+    with pytest.raises(NotFound):
+        await backtests.cancel("another")
+
+
+async def test_an_end_lets_go_who_watches() -> None:
+    backtests = Backtests(Venue([]), ManualClock(0))
+
+    async def watch() -> int:
+        return len([told async for told in backtests.listen(quiet_s=60)])
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    await backtests.end()
+    assert await watching >= 1
+
+
+def test_a_report_is_thinned_to_a_screen_with_its_ends_kept() -> None:
+    told = summary(msgspec.json.encode(REPORT))
+    trader = told["traders"]["a"]
+    assert len(trader["curve"]["time_ms"]) <= 800
+    assert (0, 5_999_000) == (trader["curve"]["time_ms"][0], trader["curve"]["time_ms"][-1])
+    assert ("hodl", "1.5", "100") == (
+        trader["kind"], trader["metrics"]["sharpe"], trader["metrics"]["total_pnl"],
+    )  # fmt: skip
+    assert {"entry_time", "exit_time", "coin", "side", "pnl"} == set(trader["trades"][0])
