@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.support.agent_process import Agent, running_agent
 from tests.support.manager_process import managing
+from tests.support.portfolio_process import serving_portfolio
 from tests.support.postgres_servers import open_folder
 from tests.support.stores import make_store
 from tests.support.venue_process import running_venue
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.process
 
 CONTROL = "http://127.0.0.1:8300"
 FLEET = "http://127.0.0.1:8400"
+PORTFOLIO = "http://127.0.0.1:8500"
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md")))
 LINES = [
@@ -91,6 +93,14 @@ def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
 
 
 @pytest.fixture(scope="module")
+def portfolio(manager: tuple[Path, str]) -> Iterator[tuple[Path, str]]:
+    """The portfolio of that manager: its folder and its address."""
+    token = (manager[0] / "var/tokens/operator.token").read_text().strip()
+    with serving_portfolio(manager[0] / "portfolio", manager[1], token) as running:
+        yield running.folder, running.url
+
+
+@pytest.fixture(scope="module")
 def served_by_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The venue of the README's client: its time moves by itself, and a faucet opens accounts."""
     folder = tmp_path_factory.mktemp("paced")
@@ -132,6 +142,8 @@ def test_documented_call_is_answered(
         folder, bases[CONTROL] = running.folder, running.url
     if FLEET in line:
         folder, bases[FLEET] = request.getfixturevalue("manager")
+    if PORTFOLIO in line:
+        folder, bases[PORTFOLIO] = request.getfixturevalue("portfolio")
     words = iter(shlex.split(expand(line, folder))[1:])
     headers: dict[str, str] = {}
     body, url = None, ""

@@ -1,0 +1,109 @@
+"""Measure a portfolio whose traders all change each second, with pages that watch.
+
+    python tests/bench/bench_portfolio.py --traders 50 --pages 3
+
+The manager is a scripted one that speaks its API: what is measured is the portfolio-service alone.
+"""
+
+import argparse
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
+from tests.support.postgres_servers import open_folder
+from tests.support.scripted_manager import TOKEN
+from tests.support.venue_process import eventually
+
+BUDGET = 0.05
+"""Of one core, with 50 traders."""
+
+
+@contextmanager
+def scripted(count: int, every_s: float) -> Iterator[str]:
+    command = [sys.executable, "-m", "tests.support.scripted_manager"]
+    options = ["--traders", str(count), "--every", f"{every_s:g}"]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
+
+
+class Page(threading.Thread):
+    """Somebody who watches: counts bytes and messages."""
+
+    def __init__(self, portfolio: PortfolioUnderTest) -> None:
+        super().__init__(daemon=True)
+        self._portfolio = portfolio
+        self.bytes = self.messages = 0
+
+    def run(self) -> None:
+        headers = {"authorization": f"Bearer {self._portfolio.token('viewer')}"}
+        url = self._portfolio.url + "/api/stream"
+        try:
+            with httpx.stream("GET", url, headers=headers, timeout=30) as reply:
+                for piece in reply.iter_raw():
+                    self.bytes += len(piece)
+                    self.messages += piece.count(b"\nevent: ")
+        except httpx.HTTPError:
+            return
+
+
+def measure(count: int, pages: int, seconds: float) -> float:
+    """Measure; which part of a core it took."""
+    with ExitStack() as running:
+        url = running.enter_context(scripted(count, 1.0))
+        folder = running.enter_context(open_folder())
+        begun = time.monotonic()
+        portfolio = running.enter_context(serving_portfolio(folder, url, TOKEN))
+        eventually(
+            lambda: portfolio.get("/api/portfolio")["sums"]["compared"] == count, limit_s=120
+        )
+        ready_s = time.monotonic() - begun
+        watching = [Page(portfolio) for _ in range(pages)]
+        for page in watching:
+            page.start()
+        eventually(lambda: all(page.messages > 2 for page in watching), limit_s=30)
+        before_s, before_b, at = portfolio.cpu_s(), watching[0].bytes, time.monotonic()
+        messages = watching[0].messages
+        time.sleep(seconds)
+        took_s = time.monotonic() - at
+        used = (portfolio.cpu_s() - before_s) / took_s
+        told = portfolio.get("/api/portfolio")
+        size = httpx.get(
+            portfolio.url + "/api/equity?points=500",
+            headers={"authorization": f"Bearer {portfolio.token()}"},
+            timeout=60,
+        )
+        memory = next(
+            line for line in Path(f"/proc/{portfolio.process.pid}/status").read_text().splitlines()
+            if line.startswith("VmRSS")
+        )  # fmt: skip
+        print(
+            f"{count} traders, {pages} pages: {used:.1%} of a core, budget"
+            f" {BUDGET:.0%} for 50; first picture after {ready_s:.1f} s;"
+            f" {(watching[0].messages - messages) / took_s:.2f} messages/s,"
+            f" {(watching[0].bytes - before_b) / took_s / 1000:.1f} kB/s a page;"
+            f" {len(size.content) / 1000:.0f} kB of curves; {memory.split()[1]} kB;"
+            f" sums agree: {told['sums']['ok']} over {told['sums']['compared']}"
+        )
+        return used
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--traders", type=int, nargs="*", default=[50, 500])
+    parser.add_argument("--pages", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20)
+    chosen = parser.parse_args()
+    for number in chosen.traders:
+        measure(number, chosen.pages, chosen.seconds)
