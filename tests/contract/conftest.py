@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.live_refusals import REFUSED_STEPS
+from tests.support.live_refusals import REFUSED_STEPS, REFUSED_TESTS
 from tests.support.live_target import live_target
 from tests.support.peers import is_installed
 from tests.support.venue_process import VenueUnderTest, running_venue
@@ -20,14 +20,11 @@ URL, KEY = os.environ.get("HYPERLIQUID_TEST_URL", ""), os.environ.get("HYPERLIQU
 THROUGH_THE_PROXY = {
     "test_sdk_orders",
     "test_sdk_reads",
-    "test_sdk_accounts",
     "test_sdk_streams",
-    "test_ccxt_trading",
-    "test_ccxt_reads",
-    "test_ccxt_pro",
-    "test_typed_client",
 }
 """Suites that are run at the live proxy too, with a venue as strict as mainnet behind it."""
+SIGN_FOR_MAINNET = {"test_ccxt_trading", "test_ccxt_pro"}
+"""Of them, those whose client signs for mainnet at any address: their bytes are sent on."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -36,7 +33,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     step = metafunc.definition.get_closest_marker("step")
     venues: list[Any] = ["virtual-exchange"]
     through = metafunc.module.__name__.rpartition(".")[2] in THROUGH_THE_PROXY
-    if through and step is not None and step.args[0] not in REFUSED_STEPS:
+    is_refused = metafunc.definition.originalname in REFUSED_TESTS
+    if through and step is not None and step.args[0] not in REFUSED_STEPS and not is_refused:
         venues.append("hyperliquid-exchange")
     if step is not None and step.kwargs.get("elsewhere"):
         venues.append(pytest.param("testnet", marks=pytest.mark.testnet))
@@ -67,7 +65,8 @@ def target(
         yield VenueUnderTest("testnet", URL.rstrip("/"), key=KEY)
         return
     if request.param == "hyperliquid-exchange":
-        native = "forward" if "ccxt" in request.module.__name__ else "resign"
+        forwards = request.module.__name__.rpartition(".")[2] in SIGN_FOR_MAINNET
+        native = "forward" if forwards else "resign"
         with live_target(tmp_path_factory.mktemp("live"), native=native) as live:
             yield live
         return

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hyperliquid.info import Info  # noqa: TID253 - the client under test
-from tests.support.sdk import ALO, Sdk, guarded, one, set_up
+from tests.support.sdk import ALO, Sdk, guarded, move_to_spot, one, open_info, set_up
 from tests.support.venue_process import VenueUnderTest, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.client("SDK")]
@@ -36,7 +35,7 @@ class Heard:
 def sdk(target: VenueUnderTest) -> Iterator[Sdk]:
     """A user whose `Info` has a WebSocket, as `Info(base_url)` makes one."""
     plain = set_up(target)
-    plain.info = Info(target.url)
+    plain.info = open_info(target, plain.wallet, ws=True)
     yield plain
     plain.info.disconnect_websocket()
 
@@ -73,7 +72,7 @@ def test_basic_ws(sdk: Sdk, heard: Heard) -> None:
         first = heard.wait(snapshot)[0]
         assert (True, address.lower()) == (first["isSnapshot"], first["user"])
     one(sdk.exchange.market_open("ETH", True, 0.05))["filled"]
-    sdk.exchange.usd_class_transfer(1, False)
+    move_to_spot(sdk, 1)
     for channel in (
         "allMids",
         "l2Book",

@@ -25,3 +25,5 @@ async def test_no_intent_is_lost_duplicated_or_believed_wrongly(
     assert 300 <= outcome.intents
     assert outcome.kills
     assert len(LIVE_FAULTS) // 2 <= len(outcome.done)
+    fates = [fate for v in outcome.verdicts.values() for fate in v.outcome.values()]
+    assert len(fates) // 5 < fates.count("executed")

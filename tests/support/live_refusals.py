@@ -19,3 +19,40 @@ REFUSED_STEPS: Final[dict[str, str]] = {
     "what is not simulated is refused in words": BEYOND,
 }
 """Steps of the client suites, and why they are not run through the proxy."""
+
+REFUSED_TESTS: Final[dict[str, str]] = {
+    "test_user_state": "it reads the account of somebody else too: a token reads its own alone",
+}
+"""Single tests of other steps, likewise."""
+
+NATIVE_ACTIONS: Final[dict[str, tuple[dict[str, object], str]]] = {
+    "createSubAccount": ({"name": "x"}, RIGHTS),
+    "subAccountTransfer": (
+        {"subAccountUser": "0x" + "1" * 40, "isDeposit": True, "usd": 1},
+        MONEY,
+    ),
+    "vaultTransfer": ({"vaultAddress": "0x" + "1" * 40, "isDeposit": True, "usd": 1}, MONEY),
+    "setReferrer": ({"code": "X"}, BEYOND),
+    "twapOrder": (
+        {"twap": {"a": 1, "b": True, "s": "1", "r": False, "m": 5, "t": False}},
+        BEYOND,
+    ),
+    "twapCancel": ({"a": 1, "t": 1}, BEYOND),
+    "reserveRequestWeight": ({"weight": 1}, MONEY),
+    "createVault": ({"name": "x"}, BEYOND),
+    "spotDeploy": ({}, BEYOND),
+    "multiSig": ({}, RIGHTS),
+}
+"""L1 actions with what they consist of, and why they are refused."""
+
+USER_ACTIONS: Final[dict[str, str]] = {
+    "usdSend": MONEY,
+    "spotSend": MONEY,
+    "withdraw3": MONEY,
+    "usdClassTransfer": MONEY,
+    "sendAsset": MONEY,
+    "approveAgent": RIGHTS,
+    "approveBuilderFee": MONEY,
+    "userSetAbstraction": RIGHTS,
+}
+"""Actions that a wallet signs in readable form, and why they are refused."""

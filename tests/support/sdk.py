@@ -6,6 +6,10 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 from hyperliquid.exchange import Exchange  # noqa: TID253 - nothing here without it
 from hyperliquid.info import Info  # noqa: TID253
+from hyperliquid.utils.signing import (  # noqa: TID253
+    get_timestamp_ms,
+    sign_usd_class_transfer_action,
+)
 from hyperliquid.utils.types import Cloid  # noqa: TID253
 from hyperliquid.websocket_manager import WebsocketManager  # noqa: TID253
 from tests.support.venue_process import VenueUnderTest
@@ -95,6 +99,19 @@ def open_exchange(target: VenueUnderTest, wallet: LocalAccount, **options: Any) 
 
 def _market(target: VenueUnderTest) -> dict[str, Any]:
     return {"meta": target.info("meta"), "spot_meta": target.info("spotMeta")}
+
+
+def move_to_spot(sdk: Sdk, usd: int) -> None:
+    """Move money to the spot wallet; past a proxy that moves none, at the venue itself."""
+    stack = getattr(sdk.target, "stack", None)
+    if stack is None:
+        sdk.exchange.usd_class_transfer(usd, False)
+        return
+    stamp = get_timestamp_ms()
+    action = {"type": "usdClassTransfer", "amount": str(usd), "toPerp": False, "nonce": stamp}
+    signature = sign_usd_class_transfer_action(sdk.wallet, action, True)
+    signed = {"action": action, "nonce": stamp, "signature": signature}
+    assert stack.venue.post("/exchange", signed)["status"] == "ok"
 
 
 def many(reply: Any) -> list[Any]:
