@@ -77,6 +77,7 @@ def test_sums_are_those_of_the_accounts_to_the_micro_usdc(
         assert fees == exact(next(row for row in rows if row["id"] == "anna")["fees_usd"])
         looked_at(portfolio)
         told_and_steered(portfolio, manager)
+        assert 0 == portfolio.stop_while_watched()
 
 
 def looked_at(portfolio: PortfolioUnderTest) -> None:

@@ -130,6 +130,9 @@ class NoServices:
     async def data(self, path: str, query: Mapping[str, str]) -> bytes:
         raise UpstreamUnavailable(f"{path} {query}")
 
+    async def budget(self, account: str) -> Mapping[str, int] | None:
+        return {"requests_used": len(account), "requests_cap": 10_000}
+
     async def safety(self) -> Mapping[str, Any] | None:
         return None
 

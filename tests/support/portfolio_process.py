@@ -55,6 +55,17 @@ class PortfolioUnderTest:
                     break
         return found
 
+    def stop_while_watched(self) -> int:
+        """Tell it to end while somebody watches, who is let go in order; its exit code."""
+        headers = {"authorization": f"Bearer {self.token()}"}
+        with httpx.stream("GET", self.url + "/api/stream", headers=headers, timeout=30) as reply:
+            lines = reply.iter_lines()
+            next(lines)
+            self.process.send_signal(signal.SIGTERM)
+            for _ in lines:
+                continue
+        return self.process.wait(30)
+
     def cpu_s(self) -> float:
         """Processor time it has used, seconds."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()

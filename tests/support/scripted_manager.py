@@ -39,13 +39,13 @@ class Scripted:
     Attributes:
         samples: time, equity, net deposits, fees, funding, models' bill, notional; micro-USD.
         tells: what its process says of its allocation; silent: it says nothing at all.
-        deaf: it takes no allocation.
+        deaf: it takes no allocation; hangs: until then it does not answer that.
     """
 
     name: str
     deposits: int = 10_000 * MICRO
     size: Decimal = Decimal(0)
-    entry: Decimal = Decimal(100)
+    cost: Decimal = Decimal(0)
     mark: Decimal = Decimal(100)
     realized: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
@@ -60,21 +60,22 @@ class Scripted:
     tells: str = ""
     silent: bool = False
     deaf: bool = False
+    hangs: asyncio.Event | None = None
     turn: int = 0
     told: list[str] = field(default_factory=list)
 
     def trade(self, time_ms: int, size: Decimal, fee: Decimal = Decimal("0.045")) -> None:
         """Fill at the mark; a reduction realizes."""
-        closed = Decimal(0)
-        if self.size * size < 0:
-            part = min(abs(self.size), abs(size)) * (1 if self.size > 0 else -1)
-            closed = part * (self.mark - self.entry)
-        before, self.size = self.size, self.size + size
-        if before * size >= 0 and self.size:
-            value = before * self.entry + size * self.mark
-            self.entry = value / self.size
-        elif before * self.size < 0:
-            self.entry = self.mark
+        closed, before = Decimal(0), self.size
+        self.size = before + size
+        if before * size < 0:
+            # As the engine: the part of the cost that leaves is rounded, the rest stays.
+            part = size if abs(size) < abs(before) else -before
+            cost = (self.cost * -part / before).quantize(Decimal("0.000001"))
+            closed = -part * self.mark - cost
+            self.cost -= cost
+            size -= part
+        self.cost += size * self.mark
         self.realized += closed
         self.fees += fee
         tid = len(self.fills) + 1
@@ -84,9 +85,9 @@ class Scripted:
                 oid=tid,
                 time_ms=time_ms,
                 coin="BTC",
-                side="buy" if size > 0 else "sell",
+                side="buy" if self.size > before else "sell",
                 price=self.mark,
-                size=abs(size),
+                size=abs(self.size - before),
                 start_position=before,
                 closed_pnl_usd=closed,
                 fee_usd=fee,
@@ -113,7 +114,7 @@ class Scripted:
 
     @property
     def unrealized(self) -> Decimal:
-        return self.size * (self.mark - self.entry)
+        return self.size * self.mark - self.cost
 
     def positions(self) -> tuple[HeldPosition, ...]:
         if not self.size:
@@ -122,7 +123,7 @@ class Scripted:
             HeldPosition(
                 coin="BTC",
                 size=self.size,
-                entry_price=self.entry,
+                entry_price=self.cost / self.size,
                 mark_price=self.mark,
                 unrealized_pnl_usd=self.unrealized,
                 margin_used_usd=abs(self.size) * self.mark / 10,
@@ -219,6 +220,8 @@ class ScriptedManager:
 
     async def allocate(self, trader_id: str, usd: Decimal, *, reason: str) -> Mapping[str, Any]:
         one = self._named(trader_id, f"allocate {usd:f}")
+        if one.hangs is not None:
+            await one.hangs.wait()
         if one.deaf:
             raise UpstreamUnavailable(f"{trader_id} does not answer")
         if one.actual != "running":

@@ -36,7 +36,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
             try:
                 yield
             finally:
-                parts.broadcast.end()
                 await parts.backtests.end()
                 following.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -53,6 +52,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
 
     app = FastAPI(title="portfolio-service", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=lambda: _health(parts))
+    chassis.on_stop.append(parts.broadcast.end)
     for grant in (OPERATOR, VIEWER):
         chassis.tokens.ensure_file(settings.state_dir / "tokens", grant)
     _add_routes(app, parts, Sessions(chassis.tokens, parts.wall, settings.session_hours))

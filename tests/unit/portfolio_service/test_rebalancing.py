@@ -1,5 +1,6 @@
 """Plans: thought through, carried out once, gone on with, refused where they are outdated."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -81,6 +82,46 @@ async def test_one_that_says_something_else_is_told_again() -> None:
     await follower.look()
     await follower.rebalancer.turn()
     assert Decimal(told(follower)["anna"]) * MICRO == follower.capital.allotments["anna"]
+
+
+async def test_one_that_hangs_holds_up_no_other_plan_and_no_other_trader() -> None:
+    follower = await following("anna", "bert", "carl")
+    await follower.rebalance(await plan_of(follower, shares=FIRST))
+    anna, bert = (follower.manager.traders[name] for name in ("anna", "bert"))
+    anna.tells = bert.tells = ""
+    anna.hangs = asyncio.Event()
+    await follower.look()
+    await follower.rebalancer.turn()
+    assert Decimal(bert.tells) * MICRO == follower.capital.allotments["bert"]
+    assert "" == anna.tells
+    plan_id = await plan_of(follower, shares=SECOND)
+    assert "running" == await follower.rebalance(plan_id, turns=1)
+    note = (await follower.rebalancer.look(plan_id)).note
+    assert "anna is being told something else yet" == note
+    anna.hangs.set()
+    for _ in range(4):
+        await follower.rebalancer.turn()
+        await follower.sync.look_at_fleet()
+    assert "done" == (await follower.rebalancer.look(plan_id)).status
+    await follower.rebalancer.close()
+
+
+async def test_a_step_waits_for_a_manager_that_has_not_answered_yet() -> None:
+    """Who runs is not known then, so nobody is taken for one that is told later."""
+    first = await following("anna", "bert", "carl")
+    await first.rebalance(await plan_of(first, shares=FIRST))
+    first.manager.traders["anna"].deaf = True
+    plan_id = await plan_of(first, shares=SECOND)
+    assert "running" == await first.rebalance(plan_id)
+    await first.plans.remember(first.portfolio.known())
+    again = Follower(first.manager, first.plans)
+    first.manager.away = "the manager is away"
+    await again.sync.begin()
+    await again.rebalancer.turn()
+    await again.sync.look_at_fleet()
+    await again.rebalancer.turn()
+    stored = await again.rebalancer.look(plan_id)
+    assert ("running", "the manager has not answered yet") == (stored.status, stored.note)
 
 
 @given(dies_after=st.integers(0, 12), deaf=st.booleans())

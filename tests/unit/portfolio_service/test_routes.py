@@ -283,6 +283,9 @@ async def test_the_system_tells_what_is_wrong(served: Served) -> None:
     assert [("bert", "unknown: its process does not answer")] == [
         (one["source"], one["text"]) for one in told["alerts"]
     ]
+    await served.follower.sync._look_at_budgets()
+    told = (await served.ask("GET", "/api/system")).json()
+    assert {"requests_used": 4, "requests_cap": 10_000} == told["budgets"]["venue"]["anna"]
     assert 503 == (await served.ask("GET", "/api/data/coverage")).status_code
     assert 503 == (await served.ask("GET", "/api/funding-rates")).status_code
     await served.follower.services.look()

@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _READ_S: Final = 20.0
 """One trader that hangs makes the manager wait for it that long, and not the money's reads."""
+_RECORDS_S: Final = 10.0
 _COMMAND_S: Final = 40.0
 _FATE: Final = "whether it was done is not known: look at the trader before asking again"
 _encode = msgspec.json.Encoder().encode
@@ -69,7 +70,7 @@ class ManagerHttp:
         """`POST /records`."""
         body = _encode({"world": world, "after": after})
         return _decoded(
-            self._records, await self._ask("POST", "records", _READ_S, body, reads=True)
+            self._records, await self._ask("POST", "records", _RECORDS_S, body, reads=True)
         )
 
     async def passed_on(self, path: str, query: Mapping[str, str]) -> bytes:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from pydantic import SecretStr
 
+from suite.addresses import account_address
 from suite.errors import UpstreamRefused, UpstreamUnavailable, one_line
 from suite.service.http import bearer, shown, step_session
 from suite.service.statuses import fault_of
@@ -31,6 +32,12 @@ class _Context(msgspec.Struct):
     markPx: str | None = None  # noqa: N815 - the wire's own name
 
 
+class _Limit(msgspec.Struct):
+    nRequestsUsed: int  # noqa: N815 - the wire's own names
+    nRequestsCap: int  # noqa: N815
+
+
+_limit = msgspec.json.Decoder(_Limit)
 _market = msgspec.json.Decoder(tuple[_Meta, list[_Context]])
 
 
@@ -95,6 +102,20 @@ class ServicesHttp:
         if status != 200:
             raise fault_of(status)(one_line(raw.decode(errors="replace")))
         return raw
+
+    async def budget(self, account: str) -> Mapping[str, int] | None:
+        """`POST /info` of type `userRateLimit`; not of the live venue, where each costs weight."""
+        if self._has_safety or "venue" not in self._urls:
+            return None
+        body = {"type": "userRateLimit", "user": account_address(account)}
+        status, raw = await self._ask("venue", "POST", "info", body)
+        if status != 200:
+            raise fault_of(status)(one_line(raw.decode(errors="replace")))
+        try:
+            told = _limit.decode(raw)
+        except msgspec.DecodeError:
+            raise UpstreamRefused("the venue tells a rate limit in another shape") from None
+        return {"requests_used": told.nRequestsUsed, "requests_cap": told.nRequestsCap}
 
     async def safety(self) -> Mapping[str, Any] | None:
         """`GET /safety` of the live proxy."""

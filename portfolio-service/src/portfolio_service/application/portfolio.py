@@ -62,13 +62,13 @@ class Portfolio:
         self._before: dict[str, tuple[int, int]] = {}
         self._deposits = 0
         self._reread_s: dict[str, float] = {}
-        self._is_whole = False
+        self._is_whole = self._knows_fleet = False
 
     # what is new
 
     def take_fleet(self, fleet: Fleet) -> None:
         """Take in who there is; who is not among them any more is removed."""
-        self.trouble, self.venue_url = fleet.trouble, fleet.venue
+        self.trouble, self.venue_url, self._knows_fleet = fleet.trouble, fleet.venue, True
         present = set()
         for row in fleet.traders:
             present.add(row.trader_id)
@@ -118,7 +118,9 @@ class Portfolio:
         self.venue_ms, self.venue_trouble = records.now_ms, records.trouble
         fills, self.new_fills = 0, {}
         for name, new in records.traders.items():
-            one = self.of(name)
+            is_new, one = name not in self.traders, self.of(name)
+            if is_new and self._knows_fleet:
+                one.remove()  # until the manager names it
             count = one.take_records(new, now_s, now_ms, records.now_ms)
             fills += count
             if count and self._is_whole:

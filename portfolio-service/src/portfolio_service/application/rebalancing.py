@@ -27,6 +27,8 @@ from suite.fixed import Usd
 
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
+_MOMENT_S: Final = 0.5
+"""How long those that are told are waited for, before other things are done."""
 _AT_ONCE: Final = 16
 """Traders that are told at a time."""
 
@@ -77,6 +79,7 @@ class Rebalancer:
         self._age = age
         self._telling: dict[str, _Telling] = {}
         self._told_s: dict[str, float] = {}
+        self._tasks: dict[str, asyncio.Task[str]] = {}
         self._beginning, self._advancing = asyncio.Lock(), asyncio.Lock()
         self.due = asyncio.Event()
         self.running: StoredPlan | None = None
@@ -178,9 +181,11 @@ class Rebalancer:
 
     async def _arrive(self, step: Step) -> str:
         """Bring a limit to its trader; why it is not there yet, empty where it is."""
-        one = self._portfolio.traders.get(step.trader_id)
-        if one is None and self._age().fleet_s is None:
+        if self._age().fleet_s is None:
             return "the manager has not answered yet"
+        one = self._portfolio.traders.get(step.trader_id)
+        if step.trader_id in self._tasks:
+            return f"{step.trader_id} is being told something else yet"
         if one is None or not needs_telling(one):
             return ""  # it is told when it runs
         return "" if self._says(one, step.to_usd) else await self._tell(one, step.to_usd)
@@ -192,24 +197,26 @@ class Rebalancer:
         return is_newer and one.told_allocation == usd
 
     async def _tell_all(self) -> None:
-        """Tell who runs and says another limit than is allotted to it."""
-        due = []
+        """Tell who runs and says another limit than is allotted to it; who is slow holds up nobody.
+
+        Raises:
+            Exception: a bug in one that was told.
+        """
         for name, usd in self.capital.allotments.items():
             one = self._portfolio.traders.get(name)
             if one is None or not needs_telling(one):
                 continue
             if self._says(one, usd):
                 self._telling.pop(name, None)
-            else:
-                due.append((one, usd))
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def tell(one: Followed, usd: Usd) -> None:
-            async with limit:
-                await self._tell(one, usd)
-
-        if due:
-            await asyncio.gather(*(tell(one, usd) for one, usd in due))
+            elif name not in self._tasks and len(self._tasks) < _AT_ONCE:
+                self._tasks[name] = asyncio.create_task(self._tell(one, usd))
+        if not self._tasks:
+            return
+        await asyncio.wait(self._tasks.values(), timeout=_MOMENT_S)
+        for name, task in list(self._tasks.items()):
+            if task.done():
+                del self._tasks[name]
+                task.result()
 
     async def _tell(self, one: Followed, usd: Usd) -> str:
         """Tell a trader, where it is time to; why it does not have it yet, empty where it has."""
@@ -234,6 +241,13 @@ class Rebalancer:
         telling.again_s = self._told_s[one.trader_id] + telling.pause_s
         telling.pause_s = min(2 * telling.pause_s, _LONGEST_PAUSE_S)
         return telling.trouble
+
+    async def close(self) -> None:
+        """Tell nobody any more."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
 
     @property
     def troubles(self) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from suite.errors import NotFound, SuiteError, one_line
 
 ServiceState = Literal["up", "degraded", "failing", "down"]
 _HOURS: Final = 24
+_BUDGETS_MAX: Final = 100
 
 
 class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +98,14 @@ class ServiceReads(Protocol):
         """
         ...
 
+    async def budget(self, account: str) -> Mapping[str, int] | None:
+        """Read how many requests an account has used, and may; None where that costs too much.
+
+        Raises:
+            SuiteError: the venue is away, or refuses.
+        """
+        ...
+
     async def safety(self) -> Mapping[str, Any] | None:
         """Read the safety level of the live proxy; None where none is configured.
 
@@ -117,6 +126,7 @@ class Services:
         rows: by name, as of the last round.
         funding: by coin, likewise.
         safety: likewise.
+        budgets: requests that accounts of traders have used, and may, by trader.
     """
 
     def __init__(self, reads: ServiceReads, wall: Clock) -> None:
@@ -126,6 +136,24 @@ class Services:
         self.funding: tuple[FundingRow, ...] = ()
         self.funding_trouble = "the venue has not been asked yet"
         self.safety: dict[str, Any] | None = None
+        self.budgets: dict[str, Mapping[str, int]] = {}
+
+    async def look_at_budgets(self, accounts: Mapping[str, str]) -> None:
+        """Ask how much each account may still send.
+
+        Args:
+            accounts: by trader; the first of many.
+        """
+        found: dict[str, Mapping[str, int]] = {}
+        for name, account in list(accounts.items())[:_BUDGETS_MAX]:
+            try:
+                told = await self._reads.budget(account)
+            except SuiteError:
+                continue
+            if told is None:
+                return
+            found[name] = told
+        self.budgets = found
 
     async def look(self) -> None:
         """Ask all of them, side by side."""

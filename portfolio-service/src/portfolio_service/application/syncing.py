@@ -29,6 +29,8 @@ from suite.errors import SuiteError, one_line
 
 SERVICES_S: Final = 5.0
 """Between two looks at the other services."""
+BUDGETS_S: Final = 60.0
+"""Between two looks at what accounts may still send."""
 REMEMBER_S: Final = 15.0
 """Between two times that what is known is kept."""
 _ALERTS_MAX: Final = 100
@@ -106,6 +108,7 @@ class Sync:
             loops.create_task(self._again(self.look_at_fleet, self._every_s))
             loops.create_task(self._again(self.look_at_records, self._every_s))
             loops.create_task(self._again(self._services.look, SERVICES_S))
+            loops.create_task(self._again(self._look_at_budgets, BUDGETS_S))
             loops.create_task(self._again(self._remember, REMEMBER_S))
             loops.create_task(self._rebalance())
 
@@ -119,14 +122,25 @@ class Sync:
             await asyncio.sleep(due_s - clock())
 
     async def _rebalance(self) -> None:
-        while True:
-            self._rebalancer.due.clear()
-            await self._rebalancer.turn()
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await self._rebalancer.due.wait()
-            except TimeoutError:
-                continue
+        try:
+            while True:
+                self._rebalancer.due.clear()
+                await self._rebalancer.turn()
+                try:
+                    async with asyncio.timeout(self._every_s):
+                        await self._rebalancer.due.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            await self._rebalancer.close()
+
+    async def _look_at_budgets(self) -> None:
+        accounts = {
+            one.trader_id: one.managed.account
+            for one in self._portfolio.present
+            if one.managed is not None and one.managed.account
+        }
+        await self._services.look_at_budgets(accounts)
 
     async def _remember(self) -> None:
         """Keep what is known; a database that is away keeps what it has."""
@@ -158,11 +172,11 @@ class Sync:
             except SuiteError as error:
                 self._records_trouble = one_line(str(error))
                 break
-            portfolio.take_records(records, begun_s, self._wall.now_ms())
+            count = portfolio.take_records(records, begun_s, self._wall.now_ms())
             fills.update(portfolio.new_fills)
             self._records_trouble, self._records_s = "", begun_s
             self.synced_ms = self._wall.now_ms()
-            more = records.more
+            more = records.more and count > 0
         self.rounds += 1
         self._broadcast.publish(self.picture(), self._events(fills))
 

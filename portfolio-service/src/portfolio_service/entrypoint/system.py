@@ -29,6 +29,7 @@ def make_system_router(
             row.name: {name: value for name, value in row.detail.items() if _BUDGET in name}
             for row in rows
         }
+        budgets["venue"] = {**budgets.get("venue", {}), **services.budgets}
         return reply(
             SystemAnswer(
                 now_ms=wall.now_ms(),

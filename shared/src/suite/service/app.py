@@ -40,6 +40,8 @@ class Chassis:
         metrics: registry for the service's own metrics.
         bug: the broken promise that stops the process, None while all hold.
         on_bug: called once with it; the runner sets it.
+        on_stop: called when the process is told to stop, while it waits for open requests yet:
+            for those that would not end by themselves.
     """
 
     def __init__(self, app: FastAPI, tokens: TokenStore) -> None:
@@ -47,6 +49,7 @@ class Chassis:
         self.metrics = HttpMetrics()
         self.bug: BaseException | None = None
         self.on_bug: Callable[[BaseException], None] | None = None
+        self.on_stop: list[Callable[[], None]] = []
         self._app = app
         self._templates: dict[object, str] = {}
 

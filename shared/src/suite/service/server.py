@@ -11,7 +11,7 @@ import errno
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Final
 
@@ -52,7 +52,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     chassis: Chassis = app.state.chassis
     with _bind(settings.host, settings.port) as listener:
         guarded = _Lifespan(app)
-        server = _Server(_config(guarded, settings), app.title, listener)
+        server = _Server(_config(guarded, settings), app.title, listener, chassis.on_stop)
         chassis.on_bug = server.stop
         try:
             server.run(sockets=[listener])
@@ -113,10 +113,17 @@ def _start_failure(title: str, failure: BaseException | None) -> SuiteError:
 class _Server(uvicorn.Server):
     """uvicorn, with an announcement and an exit code of its own."""
 
-    def __init__(self, config: uvicorn.Config, title: str, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        title: str,
+        listener: socket.socket,
+        on_stop: Sequence[Callable[[], None]],
+    ) -> None:
         super().__init__(config)
         self._title = title
         self._listener = listener
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say where."""
@@ -125,6 +132,12 @@ class _Server(uvicorn.Server):
         name = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"{self._title} ready on http://{name}:{port}\n")
         sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, after those were told that hold requests open."""
+        for tell in self._on_stop:
+            tell()
+        await super().shutdown(sockets=sockets)
 
     def stop(self, _bug: BaseException) -> None:
         """Stop as on SIGTERM."""
