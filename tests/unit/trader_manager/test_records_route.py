@@ -60,7 +60,7 @@ class Board:
     async def read_on(
         self, world: str, after: Mapping[TraderId, Reached]
     ) -> tuple[Moment, Mapping[TraderId, News], Mapping[TraderId, Positions]]:
-        self.asked.append((world, dict(after)))
+        self.asked.append((world, {str(name): one for name, one in after.items()}))
         name = TraderId("anna")
         trades = tuple(
             Trade(
