@@ -5,28 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.intervals import DAY_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS
+
+__all__ = [
+    "DAY_MS",
+    "F64",
+    "HOUR_MS",
+    "I64",
+    "INTERVAL_MS",
+    "MINUTE_MS",
+    "Bars",
+    "BoolArray",
+    "resample",
+]
+
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
-
-INTERVAL_MS: dict[str, int] = {
-    "1m": MINUTE_MS,
-    "3m": 3 * MINUTE_MS,
-    "5m": 5 * MINUTE_MS,
-    "15m": 15 * MINUTE_MS,
-    "30m": 30 * MINUTE_MS,
-    "1h": HOUR_MS,
-    "2h": 2 * HOUR_MS,
-    "4h": 4 * HOUR_MS,
-    "8h": 8 * HOUR_MS,
-    "12h": 12 * HOUR_MS,
-    "1d": DAY_MS,
-}
-"""Length of each interval the suite knows, by its wire name."""
 
 
 @dataclass(frozen=True, slots=True)

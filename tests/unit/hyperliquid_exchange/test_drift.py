@@ -7,8 +7,14 @@ import pytest
 
 from hyperliquid_exchange.domain.actions import OrderLeg
 from hyperliquid_exchange.domain.drift import DriftRow, compared, summaries
-from hyperliquid_exchange.domain.live_orders import SentOrder, VenueFill, VenueOrder, join
-from hyperliquid_exchange.domain.shadow import LiveOrder, ModelFill
+from hyperliquid_exchange.domain.live_orders import (
+    LiveOrder,
+    ModelFill,
+    SentOrder,
+    VenueFill,
+    VenueOrder,
+    join,
+)
 from suite.fixed import Price, Size, Usd
 from suite.instrument import default_instrument
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hyperliquid_exchange.domain.shadow import LiveOrder, ModelFill, simulate, tape_of
+from hyperliquid_exchange.domain.live_orders import LiveOrder, ModelFill
+from hyperliquid_exchange.domain.shadow import simulate, tape_of
 from perp_engine.rules import Rules
 from suite.bars import MINUTE_MS, Bars
 from suite.fixed import Price, Size, Usd

@@ -16,10 +16,10 @@ from hyperliquid_exchange.application.ports import IntentLog
 from hyperliquid_exchange.domain.actions import OrderLeg, is_allowed, legs_of
 from hyperliquid_exchange.domain.intents import Intent, Settled
 from hyperliquid_exchange.domain.live_orders import SentOrder
-from suite.bars import DAY_MS
 from suite.clock import Clock
 from suite.contracts.hyperliquid_exchange import Envelope, decode_action
 from suite.errors import StorageError
+from suite.intervals import DAY_MS
 
 KEPT_DAYS: Final = 35
 _LINE_MAX: Final = 1 << 20

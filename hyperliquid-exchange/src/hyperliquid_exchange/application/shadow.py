@@ -10,8 +10,8 @@ from hyperliquid_exchange.application.drift_ports import (
     VenueHistory,
 )
 from hyperliquid_exchange.domain.drift import DriftRow, DriftSummary, compared, summaries
-from hyperliquid_exchange.domain.live_orders import Joined, SentOrder, join
-from hyperliquid_exchange.domain.shadow import LiveOrder, horizon_ms, simulate
+from hyperliquid_exchange.domain.live_orders import Joined, LiveOrder, SentOrder, join
+from hyperliquid_exchange.domain.shadow import horizon_ms, simulate
 from perp_engine.rules import Rules
 from suite.bars import MINUTE_MS, Bars
 from suite.instrument import Instrument

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from hyperliquid_exchange.domain.shadow import LiveOrder, ModelFill, fills_in
+from hyperliquid_exchange.domain.live_orders import LiveOrder, ModelFill, fills_in
 from suite.fixed import USD_DECIMALS, Size, Usd, div_half_even, format_fixed, parse_fixed
 from suite.instrument import Instrument
 

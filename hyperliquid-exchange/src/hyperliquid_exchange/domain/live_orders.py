@@ -1,15 +1,110 @@
-"""What became of the orders that were sent: the journal of intents beside the venue's own rows."""
+"""What became of the orders that were sent: the journal of intents beside the venue's own rows.
+
+What holds keys remembers orders by these records, so they need no engine, no numpy, and no bars.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from hyperliquid_exchange.domain.actions import OrderLeg
-from hyperliquid_exchange.domain.shadow import LiveOrder, ModelFill
 from suite.fixed import USD_DECIMALS, Price, Size, Usd, parse_fixed
 from suite.instrument import Instrument
+from suite.intervals import HOUR_MS
 
 ALIVE: Final = frozenset({"open", "triggered", "waitingForFill", "waitingForTrigger"})
+
+Tifs = Literal["Gtc", "Ioc", "Alo", "FrontendMarket"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFill:
+    """A fill, of either side of the comparison.
+
+    Attributes:
+        time_ms: when.
+        price, size: in the instrument's units, size positive.
+        fee_usd: positive is paid, micro-USD.
+        is_taker: it crossed.
+    """
+
+    time_ms: int
+    price: Price
+    size: Size
+    fee_usd: Usd
+    is_taker: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOrder:
+    """An order as it was sent, and how it ended.
+
+    Attributes:
+        trader_id: whose it is.
+        coin: of the market.
+        is_buy: its side.
+        size: as sent; in the instrument's units.
+        limit_price: likewise.
+        reduce_only: it could only make the position smaller.
+        tif: None for a trigger order.
+        trigger_price: 0 for a limit order.
+        trigger: `tp` or `sl`.
+        trigger_is_market: it fills at market once triggered.
+        decided_ms: when it was signed, wall time.
+        placed_ms: when the venue had it, by the venue's clock.
+        ended_ms: when it was canceled or refused there; None where it filled or is open.
+        oid, cloid: its names.
+        fills: that the venue made, oldest first.
+        held: signed position before its first fill; None where it had none.
+    """
+
+    trader_id: str
+    coin: str
+    is_buy: bool
+    size: Size
+    limit_price: Price
+    reduce_only: bool
+    tif: Tifs | None
+    trigger_price: Price = Price(0)
+    trigger: Literal["tp", "sl"] | None = None
+    trigger_is_market: bool = False
+    decided_ms: int
+    placed_ms: int
+    ended_ms: int | None
+    oid: int
+    cloid: str | None
+    fills: tuple[ModelFill, ...] = ()
+    held: Size | None = None
+
+    @property
+    def begins_ms(self) -> int:
+        """When it met the market, by the market's time.
+
+        The decision, unless the venue's clock is not the wall's: a stand-in has the time of its
+        bars.
+        """
+        same_clock = abs(self.placed_ms - self.decided_ms) < HOUR_MS
+        return self.decided_ms if same_clock else self.placed_ms
+
+    @property
+    def latency_ms(self) -> int | None:
+        """From the decision to the first fill; None without one, or where clocks differ."""
+        if not self.fills or self.begins_ms != self.decided_ms or self.rested:
+            return None
+        return self.fills[0].time_ms - self.decided_ms
+
+    @property
+    def rested(self) -> bool:
+        """Whether its first fill is that of an order that waited in the book."""
+        return bool(self.fills) and not self.fills[0].is_taker
+
+    @property
+    def effective_size(self) -> Size:
+        """What could fill at all: reduce-only orders are cut to the position."""
+        if self.reduce_only and self.held:
+            whole = Size(abs(self.held))
+            return whole if self.size == 0 else min(self.size, whole)
+        return self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,4 +249,13 @@ def _fill(fill: VenueFill, instrument: Instrument) -> ModelFill:
         size=Size(instrument.parse_size(fill.size)),
         fee_usd=Usd(parse_fixed(fill.fee, USD_DECIMALS)),
         is_taker=fill.is_taker,
+    )
+
+
+def fills_in(fills: Sequence[ModelFill]) -> tuple[Size, Usd, Usd]:
+    """Add fills up: size, notional and fees, the last two in micro-USD."""
+    return (
+        Size(sum(fill.size for fill in fills)),
+        Usd(sum(fill.price * fill.size for fill in fills)),
+        Usd(sum(fill.fee_usd for fill in fills)),
     )

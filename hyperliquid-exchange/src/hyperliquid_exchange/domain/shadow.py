@@ -9,12 +9,11 @@ that opens that bar. A trader that decides when a bar closes loses nothing by th
 in the middle of a bar is measured from the bar's beginning.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
+from hyperliquid_exchange.domain.live_orders import LiveOrder, ModelFill
 from perp_engine.commands import Advance, Deposit, NewOrder, PlaceOrders, Trigger
 from perp_engine.engine import Engine
 from perp_engine.events import Fill
@@ -22,105 +21,13 @@ from perp_engine.rules import Rules
 from perp_engine.tape import CLOSE, HIGH, LOW, NO_BAR, OPEN, VOLUME, Tape
 from suite.bars import DAY_MS, I64, MINUTE_MS, Bars
 from suite.enums import Side, Tif, Tpsl
-from suite.fixed import Price, Size, Usd
+from suite.fixed import Size, Usd
 from suite.instrument import Instrument
 
 PLENTY: Final = Usd(10**15)
 """Money of the account that plays an order: margin is not what is measured."""
 LATEST_MS: Final = DAY_MS
 """How long after its last live fill an order may still fill in the model."""
-
-Tifs = Literal["Gtc", "Ioc", "Alo", "FrontendMarket"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFill:
-    """A fill, of either side of the comparison.
-
-    Attributes:
-        time_ms: when.
-        price, size: in the instrument's units, size positive.
-        fee_usd: positive is paid, micro-USD.
-        is_taker: it crossed.
-    """
-
-    time_ms: int
-    price: Price
-    size: Size
-    fee_usd: Usd
-    is_taker: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveOrder:
-    """An order as it was sent, and how it ended.
-
-    Attributes:
-        trader_id: whose it is.
-        coin: of the market.
-        is_buy: its side.
-        size: as sent; in the instrument's units.
-        limit_price: likewise.
-        reduce_only: it could only make the position smaller.
-        tif: None for a trigger order.
-        trigger_price: 0 for a limit order.
-        trigger: `tp` or `sl`.
-        trigger_is_market: it fills at market once triggered.
-        decided_ms: when it was signed, wall time.
-        placed_ms: when the venue had it, by the venue's clock.
-        ended_ms: when it was canceled or refused there; None where it filled or is open.
-        oid, cloid: its names.
-        fills: that the venue made, oldest first.
-        held: signed position before its first fill; None where it had none.
-    """
-
-    trader_id: str
-    coin: str
-    is_buy: bool
-    size: Size
-    limit_price: Price
-    reduce_only: bool
-    tif: Tifs | None
-    trigger_price: Price = Price(0)
-    trigger: Literal["tp", "sl"] | None = None
-    trigger_is_market: bool = False
-    decided_ms: int
-    placed_ms: int
-    ended_ms: int | None
-    oid: int
-    cloid: str | None
-    fills: tuple[ModelFill, ...] = ()
-    held: Size | None = None
-
-    @property
-    def begins_ms(self) -> int:
-        """When it met the market, by the market's time.
-
-        The decision, unless the venue's clock is not the wall's: a stand-in has the time of its
-        bars.
-        """
-        same_clock = abs(self.placed_ms - self.decided_ms) < DAY_MS // 24
-        return self.decided_ms if same_clock else self.placed_ms
-
-    @property
-    def latency_ms(self) -> int | None:
-        """From the decision to the first fill; None without one, or where clocks differ."""
-        if not self.fills or self.begins_ms != self.decided_ms or self.rested:
-            return None
-        return self.fills[0].time_ms - self.decided_ms
-
-    @property
-    def rested(self) -> bool:
-        """Whether its first fill is that of an order that waited in the book."""
-        return bool(self.fills) and not self.fills[0].is_taker
-
-    @property
-    def effective_size(self) -> Size:
-        """What could fill at all: reduce-only orders are cut to the position."""
-        if self.reduce_only and self.held:
-            whole = Size(abs(self.held))
-            return whole if self.size == 0 else min(self.size, whole)
-        return self.size
 
 
 def tape_of(bars: Bars, instrument: Instrument, start_ms: int, end_ms: int) -> Tape | None:
@@ -237,13 +144,4 @@ def _told(fill: Fill) -> ModelFill:
         size=fill.size,
         fee_usd=fill.fee_usd,
         is_taker=fill.is_taker,
-    )
-
-
-def fills_in(fills: Sequence[ModelFill]) -> tuple[Size, Usd, Usd]:
-    """Add fills up: size, notional and fees, the last two in micro-USD."""
-    return (
-        Size(sum(fill.size for fill in fills)),
-        Usd(sum(fill.price * fill.size for fill in fills)),
-        Usd(sum(fill.fee_usd for fill in fills)),
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-from suite.bars import INTERVAL_MS
+from suite.intervals import INTERVAL_MS
 
 _WRONG: Final = re.compile(
     r"(Invalid enum value .*?|Object contains unknown field .*?)(?: - at `(.*)`)?$"

@@ -8,11 +8,11 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from suite.bars import INTERVAL_MS
 from suite.contracts.decimals import odd_decimal
 from suite.contracts.venue import Wire
 from suite.errors import ConfigError
 from suite.instrument import coin_of
+from suite.intervals import INTERVAL_MS
 
 TraderName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 AccountOfTrader = Annotated[
