@@ -6,36 +6,19 @@ The manager is a scripted one that speaks its API: what is measured is the portf
 """
 
 import argparse
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
 from tests.support.postgres_servers import open_folder
-from tests.support.scripted_manager import TOKEN
+from tests.support.scripted_manager import TOKEN, scripted
 from tests.support.venue_process import eventually
 
 BUDGET = 0.05
 """Of one core, with 50 traders."""
-
-
-@contextmanager
-def scripted(count: int, every_s: float) -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.support.scripted_manager"]
-    options = ["--traders", str(count), "--every", f"{every_s:g}"]
-    with subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().split()[-1]
-        finally:
-            process.terminate()
 
 
 class Page(threading.Thread):
@@ -61,7 +44,7 @@ class Page(threading.Thread):
 def measure(count: int, pages: int, seconds: float) -> float:
     """Measure; which part of a core it took."""
     with ExitStack() as running:
-        url = running.enter_context(scripted(count, 1.0))
+        url = running.enter_context(scripted(count))
         folder = running.enter_context(open_folder())
         begun = time.monotonic()
         portfolio = running.enter_context(serving_portfolio(folder, url, TOKEN))

@@ -1,5 +1,7 @@
 """A portfolio over a real manager with real traders at a real venue: what is told is what is."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.manager_process import Manager, managing
-from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
+from tests.support.portfolio_process import COMMAND, PortfolioUnderTest, serving_portfolio
 from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 
 from suite.addresses import account_address
@@ -76,6 +78,7 @@ def test_sums_are_those_of_the_accounts_to_the_micro_usdc(
         )
         assert fees == exact(next(row for row in rows if row["id"] == "anna")["fees_usd"])
         looked_at(portfolio)
+        previewed(portfolio)
         told_and_steered(portfolio, manager)
         assert 0 == portfolio.stop_while_watched()
 
@@ -106,6 +109,34 @@ def looked_at(portfolio: PortfolioUnderTest) -> None:
     assert ("snapshot", "changes") == (first, second)
     assert set(NAMES) == set(whole["traders"])
     assert changes["synced_ms"]
+
+
+def previewed(portfolio: PortfolioUnderTest) -> None:
+    """The command shows a plan and does nothing; what cannot be is one line."""
+
+    def said(*options: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [COMMAND, "rebalance", "--url", portfolio.url, *options],
+            cwd=portfolio.folder,
+            env=os.environ | {"COLUMNS": "120"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, text = said("--preview", "--share", "anna=0.3", "--share", "bert=0.2")
+    assert (0, True) == (code, "all of its account" in text), text
+    assert "planned: of " in text
+    assert {None} == {
+        row["allocation"] for row in portfolio.get("/api/portfolio/allocation")["traders"]
+    }
+    code, text = said("--preview", "--share", "ann=0.3")
+    assert (True, 1) == (code != 0, len(text.splitlines())), text
+    assert "there is no trader 'ann', did you mean anna?" in text
+    code, text = said("--share", "anna=0.3", "--share", "bert=0.2", "--share", "carl=0")
+    assert (0, True) == (code, "is done" in text), text
 
 
 def told_and_steered(portfolio: PortfolioUnderTest, manager: Manager) -> None:

@@ -6,9 +6,13 @@ As a process: `python -m tests.support.scripted_manager --traders 50` moves all 
 import argparse
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -203,6 +207,8 @@ class ScriptedManager:
 
     async def passed_on(self, path: str, query: Mapping[str, str]) -> bytes:
         self._called(path)
+        if path.endswith("/trades"):
+            return _encode({"trades": self.traders[path.split("/")[1]].fills})
         if path.endswith("/decisions"):
             name = path.split("/")[1]
             return _encode({"decisions": [{"trader_id": name, "now_ms": self.now_ms, **query}]})
@@ -291,12 +297,32 @@ def application(manager: ScriptedManager) -> web.Application:
     async def ready(_: web.Request) -> web.Response:
         return answer({"status": "ok"})
 
+    async def passed_on(request: web.Request) -> web.Response:
+        body = await manager.passed_on(request.path[1:], dict(request.query))
+        return web.Response(body=body, content_type="application/json")
+
     app = web.Application()
     app.router.add_get("/traders", fleet)
     app.router.add_post("/records", records)
     app.router.add_post("/traders/{name}/{command}", tell)
     app.router.add_get("/ready", ready)
+    app.router.add_get("/{path:.*}", passed_on)
     return app
+
+
+@contextmanager
+def scripted(count: int, every_s: float = 1.0) -> Iterator[str]:
+    """Serve many traders in a process of its own; its address."""
+    command = [sys.executable, "-m", "tests.support.scripted_manager"]
+    options = ["--traders", str(count), "--every", f"{every_s:g}"]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
 
 
 async def serve(count: int, port: int, every_s: float) -> None:

@@ -28,6 +28,7 @@ READ: Final = "read:portfolio"
 OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
 VIEWER: Final = Grant(name="viewer", scopes=frozenset({READ}))
 COOKIE: Final = "portfolio_session"
+_OPEN: Final[dict[str, Any]] = {"security": []}
 _SESSIONS_MAX: Final = 1000
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
@@ -125,7 +126,7 @@ def make_access_router(sessions: Sessions) -> APIRouter:
     """Make the routes of logins."""
     router = APIRouter(tags=["access"])
 
-    @router.post("/api/login", summary="Exchange a token for a session")
+    @router.post("/api/login", summary="Exchange a token for a session", openapi_extra=_OPEN)
     @open_to_all("it is where somebody shows who they are")
     async def login(body: Login, connection: HTTPConnection) -> Response:
         secret, grant = sessions.begin(body.token.strip())
@@ -140,7 +141,7 @@ def make_access_router(sessions: Sessions) -> APIRouter:
         )
         return answer
 
-    @router.post("/api/logout", summary="End the session")
+    @router.post("/api/logout", summary="End the session", openapi_extra=_OPEN)
     @open_to_all("it ends what the caller itself has")
     async def logout(connection: HTTPConnection) -> Response:
         store: TokenStore = connection.app.state.chassis.tokens

@@ -17,7 +17,7 @@ _OF_WORDS: Final = {"400": "something in the request cannot be"}
 _OF_NAMES: Final = {"404": "there is no such trader, or plan"}
 _OF_WRITES: Final = {"409": "the present state does not allow it: a plan is outdated, or runs"}
 _OF_COMMANDS: Final = {"504": "it was told, and did not answer in time: it may have been done"}
-_NAMES: Final = frozenset({"trader", "trader_id", "plan_id", "symbol"})
+_NAMES: Final = frozenset({"trader", "trader_id", "plan_id", "symbol", "job_id"})
 
 
 def describe_with(app: FastAPI, answers: Mapping[tuple[str, str], Any]) -> None:
@@ -27,7 +27,7 @@ def describe_with(app: FastAPI, answers: Mapping[tuple[str, str], Any]) -> None:
         app: with all its routes.
         answers: types of answers that FastAPI does not know, by method and path.
     """
-    typed_answers.describe_with(app, answers, _refusals)
+    typed_answers.describe_with(app, answers, _refusals, exact_as_numbers=True)
 
 
 def _refusals(method: str, path: str, operation: typed_answers.Operation) -> Mapping[str, str]:

@@ -14,13 +14,20 @@ Refusals: TypeAlias = Callable[[str, str, Operation], Mapping[str, str]]
 _TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
 
 
-def describe_with(app: FastAPI, answers: Mapping[tuple[str, str], Any], refusals: Refusals) -> None:
+def describe_with(
+    app: FastAPI,
+    answers: Mapping[tuple[str, str], Any],
+    refusals: Refusals,
+    *,
+    exact_as_numbers: bool = False,
+) -> None:
     """Have the application describe itself.
 
     Args:
         app: with all its routes.
         answers: types of answers that FastAPI does not know, by method and path.
         refusals: FastAPI knows what it refuses itself only.
+        exact_as_numbers: decimals of answers are numbers, not texts.
     """
 
     def openapi() -> dict[str, Any]:
@@ -28,6 +35,8 @@ def describe_with(app: FastAPI, answers: Mapping[tuple[str, str], Any], refusals
         schemas, components = msgspec.json.schema_components(
             list(answers.values()), ref_template="#/components/schemas/{name}"
         )
+        if exact_as_numbers:
+            schemas, components = _numbers(schemas), _numbers(components)
         for (method, path), schema in zip(answers, schemas, strict=True):
             operation = described["paths"][path][method.lower()]
             content = {"application/json": {"schema": schema}}
@@ -42,6 +51,18 @@ def describe_with(app: FastAPI, answers: Mapping[tuple[str, str], Any], refusals
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _numbers(schema: Any) -> Any:
+    """Describe decimals as numbers."""
+    match schema:
+        case {"type": "string", "format": "decimal", **rest}:
+            return {**rest, "type": "number"}
+        case dict():
+            return {name: _numbers(value) for name, value in schema.items()}
+        case list() | tuple():
+            return [_numbers(value) for value in schema]
+    return schema
 
 
 def _add_refusals(operation: dict[str, Any], refusals: Mapping[str, str]) -> None:
