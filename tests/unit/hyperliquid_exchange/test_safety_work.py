@@ -9,6 +9,7 @@ from tests.support.risk_venue import USUAL, RiskStand, RiskVenue
 from tests.support.waiting import until
 
 from hyperliquid_exchange.adapters.safety_files import place_sentinel
+from hyperliquid_exchange.domain.clearing import Clearing
 from hyperliquid_exchange.domain.flattening import collared
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from suite.contracts.hyperliquid_exchange import Cancel, Order
@@ -167,6 +168,39 @@ async def test_the_background_does_what_is_set_by_anybody_until_it_is_done(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("trouble", ["unknown", "down"])
+async def test_a_flatten_that_could_not_begin_is_done_as_soon_as_it_can(
+    tmp_path: Path, trouble: str
+) -> None:
+    one = stand(tmp_path)
+    one.venue.down = trouble == "down"
+    one.unsettled = lambda _: trouble == "unknown"
+    running = asyncio.create_task(one.work.run())
+    try:
+        set_level(one, Level.KILLED)
+        assert not (await one.work.carry_out(ANNA, flatten=True)).is_done
+        assert one.venue.held[ANNA] == {0: 1_000}
+
+        one.venue.down, one.unsettled = False, lambda _: False
+        await until(lambda: one.work.reports[ANNA].is_done)
+        assert (one.venue.held[ANNA], oids(one)) == ({0: 0}, set())
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_flatten_is_not_done_to_who_was_allowed_again(tmp_path: Path) -> None:
+    one = stand(tmp_path)
+    set_level(one, Level.STOPPED)
+    one.venue.down = True
+    await one.work.carry_out(ANNA, flatten=True)
+    one.ladder.clear(ANNA, Clearing(by="anna", is_person=True))
+    one.venue.down = False
+    set_level(one, Level.PAUSED)
+    await one.work.carry_out(ANNA)
+    assert one.venue.held[ANNA] == {0: 1_000}
 
 
 async def test_what_was_set_before_a_start_is_seen_to_at_the_start(tmp_path: Path) -> None:

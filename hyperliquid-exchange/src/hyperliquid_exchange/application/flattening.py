@@ -153,6 +153,8 @@ class SafetyWork:
         self._pause = pause
         self._locks = {one: asyncio.Lock() for one in self._traders}
         self._due = {one for one in self._traders if ladder.level(one) > Level.LIVE}
+        self._flat = set[TraderId]()
+        """Whose positions are to be closed, and could not be so far."""
         self._tasks: dict[TraderId, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         ladder.on_engage.append(self.wake)
@@ -193,17 +195,30 @@ class SafetyWork:
         async with self._locks[trader_id]:
             # not before it is done: what wakes meanwhile asks for another look
             self._due.discard(trader_id)
+            flatten = self._is_to_be_flat(trader_id, asked=flatten)
             canceled: list[int] = []
             try:
                 report = await self._carry_out(trader_id, canceled, flatten=flatten)
             except SuiteError as error:
                 report = self._report(trader_id, canceled, trouble=trouble_of(error))
             self.reports[trader_id] = report
+            if report.is_done or report.positions is not None:  # or it is a person's turn
+                self._flat.discard(trader_id)
+            elif flatten:
+                self._again_soon(trader_id)
             log = _log.info if report.is_done else _log.warning
             log("safety_work", trader_id=trader_id, canceled=report.canceled, why=report.trouble)
             return report
 
     # how
+
+    def _is_to_be_flat(self, trader_id: TraderId, *, asked: bool) -> bool:
+        """Whether positions are closed now: it is asked for, or was and is still in force."""
+        if asked:
+            self._flat.add(trader_id)
+        elif self._ladder.level(trader_id) < Level.STOPPED:
+            self._flat.discard(trader_id)
+        return trader_id in self._flat
 
     def _begin(self, trader_id: TraderId) -> None:
         if self._ladder.level(trader_id) is Level.LIVE:
@@ -221,7 +236,10 @@ class SafetyWork:
     async def _until_done(self, trader_id: TraderId) -> None:
         report = await self.carry_out(trader_id)
         if not report.is_done:
-            asyncio.get_running_loop().call_later(self._rules.again_s, self._again, trader_id)
+            self._again_soon(trader_id)
+
+    def _again_soon(self, trader_id: TraderId) -> None:
+        asyncio.get_running_loop().call_later(self._rules.again_s, self._again, trader_id)
 
     def _again(self, trader_id: TraderId) -> None:
         self._due.add(trader_id)
