@@ -1,5 +1,6 @@
 """Actions that a client has signed: what the venue would refuse is refused, with the reason."""
 
+import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -11,7 +12,8 @@ from tests.support.live_parts import AGENT, MASTER, NOW_MS, Hop, live_account
 from tests.support.virtual_time import VirtualClock, VirtualLoop, run_virtually
 from tests.support.wallets import Wallet
 
-from hyperliquid_exchange.application.native import DAY_MS, Malformed, Native
+from hyperliquid_exchange.adapters.intent_journal.index import KEPT_MS
+from hyperliquid_exchange.application.native import AHEAD_MS, OLD_MS, Malformed, Native
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.safety import Cause, Level
 from suite.errors import UpstreamTimeout
@@ -209,9 +211,24 @@ def test_nonce_is_used_once(account: LiveAccount) -> None:
 @virtually
 async def test_nonce_outside_the_window_is_refused(door: Door) -> None:
     """It is not sent on, so the venue cannot refuse it."""
-    low, high = NOW_MS - 2 * DAY_MS - 1, NOW_MS + DAY_MS + 1
+    low, high = NOW_MS - OLD_MS - 1, NOW_MS + AHEAD_MS + 1
     assert "nonce too low" in await door.refusal(RESIGN, signed(nonce=low))
     assert "nonce too high" in await door.refusal(RESIGN, signed(nonce=high))
+    for number in (low + 1, high - 1):
+        assert "ok" == (await door.post(RESIGN, signed(nonce=number)))["status"]
+
+
+@virtually
+async def test_caught_request_is_not_signed_anew_once_its_key_is_forgotten(door: Door) -> None:
+    """A key is kept for ten minutes at the least, and not for the two days of the venue."""
+    assert OLD_MS + AHEAD_MS < KEPT_MS
+    caught = signed(nonce=NOW_MS + AHEAD_MS)
+    assert "ok" == (await door.post(RESIGN, caught))["status"]
+    await asyncio.sleep(KEPT_MS / 1000)
+    door.hop.log.settled.clear()
+    told = await door.post(RESIGN, caught)
+    assert "err" == told["status"]
+    assert 1 == len(door.hop.venue.arrived)
 
 
 @virtually
