@@ -426,9 +426,10 @@ async def _await_preflight(gate: PreflightGate) -> None:
 
 
 async def _keep_marks(gate: RiskGate) -> None:
-    """Write down where the traders stand, now and then."""
+    """See where the traders stand, whether they order or not, and write it down."""
     while True:
         await asyncio.sleep(_SAVE_S)
+        gate.look()
         try:
             gate.save()
         except SuiteError as fault:

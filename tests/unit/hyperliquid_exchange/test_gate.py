@@ -18,6 +18,7 @@ from tests.support.gate_setting import (
     trigger,
 )
 
+from hyperliquid_exchange.domain import gate
 from hyperliquid_exchange.domain.gate import RULES
 from hyperliquid_exchange.domain.safety import Cause, Level
 from suite.contracts.hyperliquid_exchange import (
@@ -435,3 +436,45 @@ def test_every_rule_has_a_name_of_its_own() -> None:
     names = [name for name, _ in RULES]
 
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("asset", [3, 9_999, 10_000, 10_107, 100_000, 110_003])
+def test_reduce_only_means_nothing_where_there_are_no_positions(asset: int) -> None:
+    """Spot pairs and the markets of builders have their own ids; a sale there is a sale."""
+    one = setting()
+
+    assert one.rule(order(item("1", "1", asset=asset, is_buy=False, reduce_only=True))) == "symbol"
+    assert one.rule(UpdateIsolatedMargin(asset=asset, isBuy=True, ntli=1)) == "symbol"
+    assert one.rule(Cancel(cancels=[CancelItem(a=asset, o=1)])) is None
+
+
+def test_the_way_out_is_open_while_nobody_knows_what_is_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = setting()
+    one.known[ANNA] = None
+    monkeypatch.setattr(one, "universe", lambda: ())
+
+    assert one.rule(order(item("1", is_buy=False, reduce_only=True))) is None
+    assert one.rule(order(item("1", asset=10_000, is_buy=False, reduce_only=True))) == "symbol"
+
+
+def test_a_stop_of_the_whole_position_only_reduces() -> None:
+    """Size 0 is whatever is held: nobody can say how much risk it would be."""
+    stop = trigger("0", "49000", reduce_only=False)
+
+    assert setting().rule(order(stop, grouping="positionTpsl")) == "order_size"
+    stop.r = True
+    assert setting().rule(order(stop, grouping="positionTpsl")) is None
+
+
+def test_thousands_of_exits_are_judged_by_one_look_at_what_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who holds the loop for minutes holds up a kill."""
+    looks = []
+    monkeypatch.setattr(gate, "reducible", lambda *asked, **_: looks.append(asked) or 10**9)
+
+    exits = [item("0.001", is_buy=False, reduce_only=True) for _ in range(3_000)]
+    assert setting().rule(order(*exits)) is None
+    assert 1 == len(looks)

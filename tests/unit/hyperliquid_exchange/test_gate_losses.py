@@ -1,5 +1,6 @@
 """Losses and fills: what stops a trader, and what only a person takes back."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,9 @@ from tests.support.gate_setting import (
     item,
     order,
 )
+from tests.support.waiting import until
 
+from hyperliquid_exchange import bootstrap
 from hyperliquid_exchange.domain.marks import Marks
 from hyperliquid_exchange.domain.safety import EVERYBODY, Level
 from suite.fixed import Usd
@@ -126,3 +129,29 @@ def test_marks_of_a_clock_that_goes_back_begin_no_day() -> None:
     one.tell(equity_usd=Usd(9_400 * USD))
 
     assert one.rule(order(item("0.001"))) == "loss"
+
+
+def test_fills_before_the_first_look_after_a_restart_are_counted_all() -> None:
+    one = setting(max_executions=12)
+    one.tell(executions=5)
+    one.gate.observe(ANNA)
+    one.gate.save()
+
+    again = Setting(accounts=[account(max_executions=12)], memory=one.memory)
+    again.tell(executions=7)  # by another process, which has counted from 0
+    assert again.rule(order(item("0.001"))) == "executions"
+
+
+async def test_a_loss_stops_who_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day begins at midnight, not with its first order, and what rests is canceled at a loss."""
+    monkeypatch.setattr(bootstrap, "_SAVE_S", 0.0)
+    one = Setting(accounts=[account(), account(BERT)])
+    keeping = asyncio.create_task(bootstrap._keep_marks(one.gate))
+    try:
+        await until(lambda: {ANNA, BERT} == set(one.memory.marks))
+        one.tell(BERT, equity_usd=Usd(9_500 * USD))
+        await until(lambda: one.ladder.level(BERT) is Level.STOPPED)
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    assert one.ladder.level(ANNA) is Level.LIVE

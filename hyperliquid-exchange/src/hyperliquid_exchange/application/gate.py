@@ -156,7 +156,8 @@ class RiskGate:
         self._clock = clock
         self._budgets = budgets or Budgets(now_s=now_s)
         self._now_s = now_s
-        self._marks = dict(marks.load())
+        # what counts fills begins anew with the process
+        self._marks = {name: replace(one, told=0) for name, one in marks.load().items()}
         self._is_dirty = False
         self._number = 0
         self._all_loss = ""
@@ -195,6 +196,11 @@ class RiskGate:
         return Verdict(
             coins=found.coins, adds_risk=found.adds_risk, refusal=None, number=self._number
         )
+
+    def look(self) -> None:
+        """Take in the facts of everybody: losses do not wait for an order."""
+        for trader_id in self._traders:
+            self.observe(trader_id)
 
     def observe(self, trader_id: TraderId) -> None:
         """Take facts in; at a loss limit the trader, or all, are STOPPED."""

@@ -30,10 +30,18 @@ from hyperliquid_exchange.domain.exposure import (
 )
 from hyperliquid_exchange.domain.facts import AccountFacts, RestingOrder
 from hyperliquid_exchange.domain.wanted import WantedOrder, coin_name, wanted_orders
-from suite.contracts.hyperliquid_exchange import L1Action, UpdateLeverage
+from suite.contracts.hyperliquid_exchange import (
+    Cancel,
+    CancelByCloid,
+    L1Action,
+    Order,
+    UpdateLeverage,
+)
 from suite.fixed import RATE_DECIMALS, RATE_ONE, USD_DECIMALS, Price, Usd, format_fixed
 from suite.instrument import Instrument
 
+ELSEWHERE: Final = 10_000
+"""From this asset id on: spot pairs and the markets of builders, which have no position here."""
 TRIGGER_REACH: Final = 2
 """A trigger that may add waits between a half and the double of the mid."""
 
@@ -123,6 +131,9 @@ def judge(action: L1Action, now: Situation) -> Judgement:
     reason = forbidden(action)
     if reason is not None or not is_allowed(action):
         return Judgement(coins=(), orders=(), adds_risk=True, refusal=f"action: {reason}")
+    unlisted = _unlisted(action, now.universe)
+    if unlisted:
+        return Judgement(coins=(), orders=(), adds_risk=True, refusal=f"symbol: {unlisted}")
     orders = wanted_orders(action, now.universe)
     coins = tuple(coin_name(asset, now.universe) for asset in assets_of(action))
     adding = tuple(one for one in orders if _may_add(one, now))
@@ -131,6 +142,18 @@ def judge(action: L1Action, now: Situation) -> Judgement:
     if refusal is None:
         refusal = _oversized(orders, now)
     return Judgement(coins=coins, orders=orders, adds_risk=adds_risk, refusal=refusal)
+
+
+def _unlisted(action: Allowed, universe: Sequence[Instrument]) -> str:
+    """Tell of an asset that is none here; reduce-only means nothing where nothing is held.
+
+    What rests there already may be canceled. What is listed may not be known yet: the way out of
+    a position stays open then.
+    """
+    if isinstance(action, Cancel | CancelByCloid):
+        return ""
+    end = min(ELSEWHERE, len(universe) or ELSEWHERE)
+    return next((f"asset {one} is not traded here" for one in assets_of(action) if one >= end), "")
 
 
 def _refused(
@@ -169,8 +192,9 @@ def _oversized(orders: tuple[WantedOrder, ...], now: Situation) -> str | None:
     facts, limits = now.facts, now.account.limits
     if facts is None or is_stale(facts, limits.facts_age_s):
         return None
+    found: dict[tuple[int, bool], int] = {}
     for order in orders:
-        if order.reduce_only and _flips(order, orders, facts, now):
+        if order.reduce_only and _flips(order, orders, facts, now, found):
             usd = worth(order, facts.mids.get(order.asset, Price(0)))
             if usd > limits.max_order_usd:
                 coin = coin_name(order.asset, now.universe)
@@ -180,12 +204,28 @@ def _oversized(orders: tuple[WantedOrder, ...], now: Situation) -> str | None:
 
 
 def _flips(
-    order: WantedOrder, orders: tuple[WantedOrder, ...], facts: AccountFacts, now: Situation
+    order: WantedOrder,
+    orders: tuple[WantedOrder, ...],
+    facts: AccountFacts,
+    now: Situation,
+    found: dict[tuple[int, bool], int],
 ) -> bool:
-    """Whether a reduce-only order is larger than all it could ever reduce."""
-    others = (*now.left, *(one for one in orders if one is not order))
-    found = reducible(order.asset, is_buy=order.is_buy, facts=facts, others=others)
-    return order.size > found
+    """Whether a reduce-only order is larger than all it could ever reduce.
+
+    Args:
+        order: it.
+        orders: all of its action.
+        facts: of the account.
+        now: the situation.
+        found: what there is to reduce by asset and side, as far as it was asked for: an action may
+            have thousands of orders.
+    """
+    side = order.asset, order.is_buy
+    if side not in found:
+        # itself among them adds nothing: it is reduce-only
+        others = (*now.left, *orders)
+        found[side] = reducible(order.asset, is_buy=order.is_buy, facts=facts, others=others)
+    return order.size > found[side]
 
 
 def _keeps_protection(order: WantedOrder, facts: AccountFacts | None) -> bool:
@@ -250,6 +290,10 @@ def _price(asked: _Asked) -> Iterator[str]:
 
 def _order_size(asked: _Asked) -> Iterator[str]:
     most = asked.now.account.limits.max_order_usd
+    if isinstance(asked.action, Order) and asked.action.grouping == "positionTpsl":
+        for order in asked.adding:
+            if not order.reduce_only:
+                yield f"a stop of the whole position in {asked.coin(order.asset)} only reduces"
     for order in asked.adding:
         usd = worth(order, asked.facts.mids[order.asset])
         if usd > most:
