@@ -241,19 +241,18 @@ class LastHop:
         if isinstance(action, dict):
             return await self._refused(account, request, action)
         flight.assets, flight.adds_risk = assets_of(action), may_add_risk(action)
-        why = self._forbidden(account, action, request)
-        if why is not None:
+        if why := self._forbidden(account, action, request, adds_risk=flight.adds_risk):
             return await self._refused(account, request, answers.err(why))
         verdict = self._parts.gate.judge(account.trader_id, action)
         if verdict.refusal is not None:
             return await self._refused(account, request, answers.err(verdict.refusal))
+        flight.adds_risk = verdict.adds_risk  # by what it takes the place of, too
         try:
             intent = self._signed(account, request, action, verdict)
             await self._parts.log.begin(intent)
             self.counts.decided += 1
             # what was forbidden while it was written down does not leave
-            why = self._forbidden(account, action, request)
-            if why is not None:
+            if why := self._forbidden(account, action, request, adds_risk=verdict.adds_risk):
                 return await self._refused(account, request, answers.err(why))
             return await self._sent(account, intent, action, flight)
         finally:
@@ -333,12 +332,14 @@ class LastHop:
 
     # whether it may leave
 
-    def _forbidden(self, account: LiveAccount, action: Allowed, request: Request) -> str | None:
+    def _forbidden(
+        self, account: LiveAccount, action: Allowed, request: Request, *, adds_risk: bool
+    ) -> str | None:
         """Tell why an action may not leave now, `rule: reason`."""
         reason = forbidden(action)
         if reason is not None:
             return f"action: {reason}"
-        trader_id, adds_risk = account.trader_id, may_add_risk(action)
+        trader_id = account.trader_id
         level = self._parts.safety.level(trader_id)
         is_killed = level is Level.KILLED and not request.by_operator
         if is_killed or (adds_risk and level is not Level.LIVE):

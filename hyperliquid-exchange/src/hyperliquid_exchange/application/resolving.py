@@ -51,6 +51,7 @@ class ResolveTimes:
 
     Attributes:
         first_pause_s, longest_pause_s: between two tries, doubling, with jitter.
+        window_ms: after its nonce, until when the venue takes an action at all.
         margin_ms: after its end, until an action counts as refused by the venue's clock too.
         absent_s: how long nothing must be seen of an action that cannot run any more.
         again_ms: before its end, until when the bytes of an exit are sent again.
@@ -58,6 +59,7 @@ class ResolveTimes:
 
     first_pause_s: float = 0.25
     longest_pause_s: float = 5.0
+    window_ms: int = 172_800_000
     margin_ms: int = 3_000
     absent_s: float = 5.0
     again_ms: int = 3_000
@@ -245,9 +247,10 @@ class Resolver:
         case.dead = case.dead or found == "too_old"
 
     def _end_ms(self, intent: Intent) -> float:
+        times = self._times
         if intent.expires_ms is None:
-            return float("inf")
-        return intent.expires_ms + self._times.margin_ms
+            return intent.nonce + times.window_ms + times.margin_ms
+        return min(intent.expires_ms, intent.nonce + times.window_ms) + times.margin_ms
 
     def _pause_s(self, case: _Case) -> float:
         times = self._times

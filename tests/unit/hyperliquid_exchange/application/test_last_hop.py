@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -223,6 +224,20 @@ async def test_kill_while_the_intent_is_written_stops_it(hop: Hop) -> None:
     assert "safety: KILLED" in str((await asked).reply["response"])
     assert [] == hop.venue.arrived
     assert {} == hop.log.open
+
+
+@virtually
+async def test_pause_while_the_intent_is_written_stops_a_stop_that_moves_away(hop: Hop) -> None:
+    """By its form it only reduces; the gate has seen what it takes the place of."""
+    judge, hop.log.gate = hop.gate.judge, asyncio.Event()
+    hop.gate.judge = lambda *asked: replace(judge(*asked), adds_risk=True)  # type: ignore[method-assign]
+    last = hop.open()
+    asked = settle_soon(last.submit(ALICE, request(order(reduce_only=True))))
+    await asyncio.sleep(1)
+    hop.safety.engage(cause(Level.PAUSED))
+    hop.log.gate.set()
+    assert "safety: PAUSED" in str((await asked).reply["response"])
+    assert [] == hop.venue.arrived
 
 
 @virtually

@@ -7,12 +7,22 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from tests.support.live_parts import AGENT, NOW_MS, Hop, known_facts, live_account, request
+from tests.support.live_model import signed
+from tests.support.live_parts import (
+    AGENT,
+    CLIENT,
+    NOW_MS,
+    Hop,
+    known_facts,
+    live_account,
+    request,
+)
 from tests.support.virtual_time import VirtualClock, VirtualLoop, run_virtually
 
 from hyperliquid_exchange.application import answers
 from hyperliquid_exchange.application.evidence import LOST, USED
 from hyperliquid_exchange.application.last_hop import LastHop
+from hyperliquid_exchange.application.requests import Signed
 from hyperliquid_exchange.application.resolving import about
 from hyperliquid_exchange.application.translating import cloid_of
 from hyperliquid_exchange.domain.facts import RestingOrder
@@ -261,6 +271,19 @@ async def test_noop_counts_before_it_leaves_and_over_restarts(hop: Hop) -> None:
     await asyncio.sleep(3)
     assert hop.log.noops["alice", "k1"] > before
     await again.close()
+
+
+@virtually
+async def test_nonce_of_a_client_ends_with_the_venues_window(hop: Hop) -> None:
+    """No noop of its signer can be sent here, and it has no end of its own."""
+    last, action = hop.open(), order(cloid=OWN)
+    hop.upstream.lost = 1
+    payload = signed(action, NOW_MS, None, CLIENT)
+    client = Signed(signer=CLIENT, nonce=NOW_MS, payload=payload)
+    await lose(last, action, signed=client)
+    await asyncio.sleep(172_800)
+    assert last.unknown("alice")
+    assert "never" == (await fate(hop)).outcome
 
 
 @pytest.mark.parametrize(
