@@ -23,7 +23,7 @@ from hyperliquid_exchange.adapters.signer_lease import SignerLease
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.signing import AgentSigner
 from hyperliquid_exchange.application.account_watch import AccountWatch
-from hyperliquid_exchange.application.budgets import Budgets
+from hyperliquid_exchange.application.budgets import Budgets, keep_told
 from hyperliquid_exchange.application.flattening import SafetyWork, WorkRules
 from hyperliquid_exchange.application.gate import RiskGate
 from hyperliquid_exchange.application.last_hop import LastHop, Parts
@@ -77,6 +77,7 @@ class Live:
         upstream, streams: the venue.
         reads: of it, for traders.
         watch: what it pushes of the accounts.
+        budgets: what the venue still takes.
         ladder, work: what is forbidden, and what that means at the venue.
         gate: hard limits.
         hop: the way out.
@@ -92,6 +93,7 @@ class Live:
     streams: Streams
     reads: Reads
     watch: AccountWatch
+    budgets: Budgets
     ladder: KillLadder
     work: SafetyWork
     gate: RiskGate
@@ -181,6 +183,7 @@ class Container:
             ("accounts", _after_a_turn(live.watch.run())),
             ("safety", live.work.run()),
             ("marks", _keep_marks(live.gate)),
+            ("budgets", keep_told(live.budgets, live.upstream, _addresses(accounts))),
             ("preflight", _await_preflight(preflight)),
             *live.guards.parts(),
         ):
@@ -359,6 +362,7 @@ def _wire(
         streams=streams,
         reads=Reads(upstream, budgets),
         watch=watch,
+        budgets=budgets,
         ladder=ladder,
         work=work,
         gate=gate,
@@ -406,6 +410,10 @@ def _budgets(settings: Settings) -> Budgets:
     budgets.weight.limit = limit if is_stand_in(settings) else min(limit, WEIGHT_A_MINUTE)
     budgets.weight.reserve = budgets.weight.limit // RESERVED_SHARE
     return budgets
+
+
+def _addresses(accounts: Mapping[TraderId, LiveAccount]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(account.address for account in accounts.values()))
 
 
 async def _after_a_turn(work: Coroutine[Any, Any, None]) -> None:
