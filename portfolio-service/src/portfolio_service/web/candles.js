@@ -46,6 +46,7 @@ export async function candles(label) {
       step = interval;
       rows = bars.map((one) => ({ time: one.open_time_ms / 1000, open: Number(one.open), high: Number(one.high), low: Number(one.low), close: Number(one.close) }));
       series.setData(rows);
+      node.dataset.bars = String(rows.length);
       if (!fitted && rows.length) {
         chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, rows.length - 160), to: rows.length + 3 });
         fitted = true;

@@ -9,7 +9,7 @@ export const state = empty();
 export const link = { up: false, since: 0 };
 const watchers = new Set();
 const linked = new Set();
-let source = null, planned = 0, waiting = null;
+let source = null, planned = 0, waiting = null, wanted = false;
 
 /** Be told of changes: `{whole, sections: Set, traders: Set, points: {id: [...]}, fills: {id: [...]}}`. */
 export function watch(act) {
@@ -71,29 +71,41 @@ function mark(up) {
 }
 
 export function connect() {
-  if (source) return;
+  wanted = true;
+  if (source || document.hidden) return;
   source = new EventSource("/api/stream");
   source.addEventListener("snapshot", (event) => { begin(JSON.parse(event.data)); mark(true); });
   source.addEventListener("changes", (event) => { change(JSON.parse(event.data)); mark(true); });
   source.onerror = async () => {
     mark(false);
     if (source?.readyState !== EventSource.CLOSED) return;  // it comes again by itself
-    disconnect();
+    rest();
     try {
       await get("/api/session");
-      setTimeout(connect, 2000);
+      setTimeout(again, 2000);
     } catch (error) {
       if (error.status === 401) loggedOut();
-      else setTimeout(connect, 2000);
+      else setTimeout(again, 2000);
     }
   };
 }
+const again = () => { if (wanted) connect(); };
 
-export function disconnect() {
+function rest() {
   source?.close();
   source = null;
   mark(false);
 }
+
+export function disconnect() {
+  wanted = false;
+  rest();
+}
+
+// A browser has six connections to a host for all its tabs: a tab that nobody sees holds none.
+document.addEventListener("visibilitychange", () => { if (document.hidden) rest(); else again(); });
+addEventListener("pagehide", rest);
+addEventListener("pageshow", again);
 
 /** Who there is, by name; those that the manager has no more come last. */
 export const everybody = () => Object.values(state.traders)

@@ -5,11 +5,11 @@ import { get } from "../api.js";
 import { colorOf, dot } from "../color.js";
 import { curves } from "../curves.js";
 import { everybody, state } from "../live.js";
-import { clock, gain, missing, named, number, percent, price, t, tone, upTo, usd } from "../i18n.js";
+import { clock, gain, missing, named, number, percent, t, tone, upTo, usd } from "../i18n.js";
 import { decisionLine, statusPill, traderLink } from "../parts.js";
 
 const POINTS = 30000;
-const FEED = 200;
+const FEED = 100;
 
 export function open(room) {
   const lines = new Map();  // id -> {t, equity, index}
@@ -141,10 +141,7 @@ export function open(room) {
   const positions = grid(t("positions"), [
     { title: t("trader"), cls: "left", write: (r, cell) => { if (cell.told) return undefined; cell.told = true; return h("span", { class: "who" }, dot(r.trader), traderLink(r.trader, state.traders[r.trader]?.name)); } },
     { title: t("coin"), cls: "left", write: (r) => r.coin },
-    { title: t("side"), cls: "left", write: (r) => ({ text: t(r.size > 0 ? "long" : "short"), cls: r.size > 0 ? "good" : "bad" }) },
-    { title: t("size"), write: (r) => upTo(Math.abs(r.size)) },
-    { title: t("entry"), cls: "wide", write: (r) => price(r.entry_price) },
-    { title: t("mark"), write: (r) => price(r.mark_price) },
+    { title: t("position"), write: (r) => ({ text: `${t(r.size > 0 ? "long" : "short")} ${upTo(Math.abs(r.size))}`, cls: r.size > 0 ? "good" : "bad" }) },
     { title: t("unrealized"), write: (r) => ({ text: gain(r.unrealized_pnl_usd), cls: tone(r.unrealized_pnl_usd) }) },
   ], { key: (r) => `${r.trader} ${r.coin}`, empty: t("positions.none") });
   const showPositions = () => positions.show(everybody().filter((one) => !one.removed)
@@ -159,15 +156,19 @@ export function open(room) {
     return !last || last.reasoning !== one.reasoning || Boolean(last.actions?.length);
   });
 
+  const heard = new Map();
   const feed = h("ol", { class: "feed", "aria-live": "off" });
   const quiet = h("p", { class: "empty", text: t("feed.none") });
   const askFeed = seldom(async () => {
     if (closed) return;
     try {
-      const told = await get("/api/decisions", { limit: FEED });
+      const told = await get("/api/decisions", { limit: 200 });
       if (closed) return;
-      keyed(feed, spoken(told.decisions), (one) => `${one.trader_id} ${one.decision}`, decisionLine);
-      quiet.hidden = told.decisions.length > 0;
+      told.decisions.forEach((one) => heard.set(`${one.trader_id} ${one.decision}`, one));
+      const list = spoken([...heard.values()].sort((a, b) => b.now_ms - a.now_ms || b.decision - a.decision)).slice(0, FEED);
+      if (heard.size > 4 * FEED) { heard.clear(); list.forEach((one) => heard.set(`${one.trader_id} ${one.decision}`, one)); }
+      keyed(feed, list, (one) => `${one.trader_id} ${one.decision}`, decisionLine);
+      quiet.hidden = list.length > 0;
     } catch { /* traders that do not run say nothing */ }
   }, 2500);
 

@@ -7,7 +7,7 @@ import { curves } from "../curves.js";
 import { state } from "../live.js";
 import { gain, lasting, moment, named, number, percent, t, tone, upTo, usd } from "../i18n.js";
 
-const KINDS = ["sma_cross", "hodl", "random", "flat"];
+const KINDS = ["sma_cross", "hodl", "random", "flat", "fixed_spread", "funding_rate"];
 const INTERVALS = ["1m", "5m", "15m", "1h", "4h", "1d"];
 const PILLS = { running: "warn", done: "good", failed: "bad", canceled: "off" };
 const DAY = 86400000;
@@ -64,7 +64,7 @@ export function open(room) {
     } },
     { title: t("bt.name"), cls: "left", write: (r) => r.name }, { title: t("bt.what"), cls: "left wide", write: (r) => r.what },
     { title: t("state"), cls: "left", write: (r, cell) => { const pill = cell.firstChild ?? h("span"); setPill(pill, named("job", r.status), PILLS[r.status] ?? "off"); return pill; } },
-    { title: t("bt.progress"), cls: "left", write: (r, cell) => {
+    { title: t("bt.progress"), cls: "left wrap", write: (r, cell) => {
       if (!cell.meter) { cell.meter = h("progress", { max: "100", "aria-label": t("bt.progress") }); cell.told = h("small", { class: "soft" }); }
       cell.meter.value = r.percent;
       put(cell.told, r.error || (r.status === "running" && r.eta_s !== null ? t("bt.eta", { time: lasting(r.eta_s * 1000) }) : `${number(r.percent, 0)}%`));
@@ -142,17 +142,28 @@ export function open(room) {
     unset.replaceChildren(h("p", { text: seen }), h("p", { text: t("bt.set") }), h("pre", { text: "TRADING_URL=http://127.0.0.1:8100\nVENUE_TOKEN_FILE=…/var/tokens/operator.token", tabindex: "0" }));
     form.hidden = Boolean(seen);
   };
-  const begin = async () => {
-    try { take(await get("/api/backtests")); } catch (error) { complain(error); return; }
-    if (closed) return;
+  const listen = () => {
+    source?.close();
+    source = null;
+    if (closed || document.hidden) return;
     source = new EventSource("/api/backtests/events");
     source.addEventListener("jobs", (event) => take(JSON.parse(event.data)));
   };
+  const leave = () => source?.close();
   room.append(session.may_change ? card(t("bt.new"), { id: "new" }, unset, form) : unset, card(t("bt.runs"), { id: "runs" }, runs.node), compareRoom, reportRoom);
   prefill();
-  begin();
+  listen();
+  document.addEventListener("visibilitychange", listen);
+  addEventListener("pagehide", leave);
   return {
     update: (told) => { if (told.whole) prefill(); },
-    close: () => { closed = true; source?.close(); overlay.close(); chart?.close(); },
+    close: () => {
+      closed = true;
+      leave();
+      document.removeEventListener("visibilitychange", listen);
+      removeEventListener("pagehide", leave);
+      overlay.close();
+      chart?.close();
+    },
   };
 }

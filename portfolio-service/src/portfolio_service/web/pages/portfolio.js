@@ -161,11 +161,9 @@ export function open(room) {
     if (told.running) showPlan(told.running);
   };
   const again = seldom(load, 3000);
-  const lookAtPlan = async () => {
-    if (plan && plan.status !== "planned") {
-      try { showPlan(await get(`/api/portfolio/rebalance/${encodeURIComponent(plan.plan_id)}`)); } catch { /* the next message says more */ }
-    }
-  };
+  const lookAtPlan = seldom(async () => {
+    try { showPlan(await get(`/api/portfolio/rebalance/${encodeURIComponent(plan.plan_id)}`)); } catch { /* the next message says more */ }
+  }, 1000);
 
   room.append(strip, h("div", { class: "two even" },
     h("div", {},
@@ -186,12 +184,11 @@ export function open(room) {
       if (what.sections.has("risk")) showRisk();
       if (what.sections.has("funding")) funding.show(state.funding ?? []);
       if (what.traders.size) again();
-      if (what.sections.has("plan")) {
-        if (state.plan) showPlan(state.plan);
-        else lookAtPlan();
-        again();
-      }
+      if (what.sections.has("plan") && state.plan) showPlan(state.plan);
+      // A short plan may be over between two looks of the service: it is asked how it ended.
+      else if (plan?.status === "running" && !state.plan) lookAtPlan();
+      if (what.sections.has("plan")) again();
     },
-    close: () => { closed = true; again.stop(); },
+    close: () => { closed = true; again.stop(); lookAtPlan.stop(); },
   };
 }

@@ -67,7 +67,8 @@ export function open(room, { rest }) {
     figures.wins.show(r.wins + r.losses ? percent(r.wins / (r.wins + r.losses), false, 0) : "–", "", t("wins.of", { wins: r.wins, losses: r.losses, fills: r.fills }));
     figures.source.show(named("source", r.source), "", r.sampled_ms ? `${clock(r.sampled_ms)} UTC` : "");
     showStatus(status, r);
-    put(why, [r.reason, Object.entries(r.causes ?? {}).map(([who, text]) => `${who}: ${text}`).join("; "), r.alert].filter(Boolean).join(" · "));
+    const causes = Object.entries(r.causes ?? {}).map(([who, text]) => `${who}: ${text}`);
+    put(why, causes.length ? causes.join("; ") : [r.reason, r.alert].filter(Boolean).join(" · "));
     for (const command of ["pause", "resume", "start", "stop", "flatten"]) {
       const node = document.getElementById(`do-${command}`);
       if (!node) continue;

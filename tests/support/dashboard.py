@@ -1,0 +1,177 @@
+"""The dashboard in a browser, over a whole stack."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.browser import Browser, Page
+from tests.support.manager_process import Manager, end_traders, managing
+from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
+from tests.support.postgres_servers import open_folder
+from tests.support.venue_process import VenueUnderTest, running_venue
+
+SHOTS = "DASHBOARD_SHOTS"
+"""Names the folder that pictures are kept in; none are where it is not set."""
+PAGES = ("arena", "trader", "backtests", "portfolio", "data", "system")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs behind the page."""
+
+    venue: VenueUnderTest
+    manager: Manager
+    portfolio: PortfolioUnderTest
+
+
+@contextmanager
+def serving_data(store: Path) -> Iterator[str]:
+    """Serve a store that is there already; its address."""
+    command = [str(Path(sys.executable).with_name("data-collector")), "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--data", str(store)], cwd=store, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+@contextmanager
+def running_stack(folder: Path, traders: str, *, speed: float) -> Iterator[Stack]:
+    """Run a venue, its data, a manager with traders, and the portfolio-service.
+
+    Args:
+        folder: for the venue.
+        traders: `traders.yaml`.
+        speed: of the world.
+    """
+    with ExitStack() as stack:
+        home = stack.enter_context(open_folder())
+        stack.callback(end_traders, home)
+        venue = stack.enter_context(running_venue(folder, coins=("BTC", "ETH"), speed=speed))
+        (home / "traders.yaml").write_text(traders)
+        manager = stack.enter_context(
+            managing(
+                home,
+                venue,
+                "--traders",
+                "traders.yaml",
+                TRADER_MANAGER_COLLECTING_PAUSE_S="0.2",
+            )
+        )
+        data = stack.enter_context(serving_data(folder / "var/data"))
+        token = (home / "var/tokens/operator.token").read_text().strip()
+        portfolio = stack.enter_context(
+            serving_portfolio(
+                home / "portfolio",
+                manager.url,
+                token,
+                TRADING_URL=venue.url,
+                VENUE_TOKEN_FILE=str(folder / "var/tokens/operator.token"),
+                DATA_SERVICE_URL=data,
+            )
+        )
+        yield Stack(venue, manager, portfolio)
+
+
+class Dashboard:
+    """Somebody who looks at it.
+
+    Attributes:
+        page: the tab.
+    """
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.url = url
+        self.page: Page = browser.page()
+        self.page.call("Network.enable")
+        self.page.call("Network.clearBrowserCookies")
+        self.page.resize(1280, 800)
+
+    def log_in(self, token: str) -> None:
+        """Show a token, as a person does."""
+        self.page.open(self.url)
+        self.page.read("localStorage.clear()")
+        self.page.open(self.url)
+        self.page.wait("document.activeElement.id === 'token'")
+        self.type(token)
+        self.page.press("Enter")
+        self.page.wait("document.querySelector('#link.up')")
+        self.page.wait("document.querySelector('main').dataset.page !== 'login'")
+        self.page.errors.clear()  # of a session that was not there yet: 401
+
+    def type(self, text: str) -> None:
+        """Type into whatever has the focus."""
+        self.page.call("Input.insertText", text=text)
+
+    def fill(self, selector: str, text: str) -> None:
+        """Replace what a field has."""
+        self.page.read(f"document.querySelector({json.dumps(selector)}).select?.()")
+        self.page.focus(selector)
+        if self.page.read(f"document.querySelector({json.dumps(selector)}).type") == "date":
+            self.set(selector, text)
+            return
+        self.page.read("document.activeElement.value = ''")
+        self.type(text)
+
+    def set(self, selector: str, value: str) -> None:
+        """Choose what a field has."""
+        self.page.read(
+            f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
+            f" one.value = {json.dumps(value)};"
+            " one.dispatchEvent(new Event('change', { bubbles: true })); })()"
+        )
+
+    def go(self, place: str) -> None:
+        """Go to a page of it."""
+        self.page.read(f"location.hash = '#/{place}'")
+        name = place.partition("/")[0]
+        self.page.wait(
+            f"document.querySelector('main').dataset.page === '{name}'"
+            " && document.querySelector('main h1')"
+        )
+
+    def confirm(self, word: str = "") -> None:
+        """Say yes in the dialog, with the word that it asks for."""
+        self.page.wait("document.querySelector('dialog[open]')")
+        if word:
+            self.fill("#confirm-word", word)
+        self.page.click("dialog button[type=submit]")
+        self.page.wait("!document.querySelector('dialog')")
+
+    def ask(self, method: str, path: str, body: Any = None) -> int:
+        """Ask as the page itself would: the status of the answer."""
+        sent = "undefined" if body is None else json.dumps(json.dumps(body))
+        return int(
+            self.page.read(
+                f"fetch({json.dumps(path)}, {{ method: {json.dumps(method)}, body: {sent},"
+                " headers: { 'content-type': 'application/json' } }).then((a) => a.status)"
+            )
+        )
+
+    def sideways(self) -> int:
+        """How much wider the page is than its screen, px."""
+        return int(
+            self.page.read(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+        )
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture, where somebody wants it."""
+        folder = os.environ.get(SHOTS)
+        if folder:
+            data = self.page.call("Page.captureScreenshot", format="png")["data"]
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(data))
