@@ -87,6 +87,7 @@ export function open(room) {
     return reports.get(id);
   };
   const METRICS = [["total_return", (v) => percent(v, true), tone], ["total_pnl", gain, tone], ["final_equity", usd], ["max_drawdown", percent], ["sharpe", number], ["win_rate", percent], ["total_trades", (v) => upTo(v, 0)]];
+  const BRIDGE = [["realized", 1], ["unrealized", 1], ["fees", -1], ["funding", 1], ["insurance", 1], ["net", 1]];  // fees are told positive
   const reportRoom = h("div", { id: "report", hidden: true });
   let chart = null;
   const openReport = async (job) => {
@@ -105,7 +106,7 @@ export function open(room) {
     const files = h("a", { class: "file", href: `/api/backtests/${encodeURIComponent(job.job_id)}/report.json`, download: `${job.name}.json`, text: t("bt.whole") });
     reportRoom.replaceChildren(card(t("bt.report", { name: job.name }), { id: "report-card", side: [files], lead: t("bt.period", { from: moment(report.from_ms), to: moment(report.to_ms), coins: report.coins.join(", ") }) }, chart.node,
       ...Object.entries(report.traders).map(([id, one]) => h("div", {}, h("h3", { text: `${id} · ${one.kind}` }), h("dl", { class: "figures inner" }, METRICS.map(([key, write, tint]) => h("div", { class: "figure" }, h("dt", { text: t(`metric.${key}`) }), h("dd", { class: tint?.(one.metrics[key]) ?? "", text: write(one.metrics[key]) })))),
-        h("dl", { class: "pairs bridge" }, Object.entries(one.bridge).map(([key, value]) => h("div", {}, h("dt", { text: named("bridge", key) }), h("dd", { class: tone(value), text: gain(value) })))))),
+        h("dl", { class: "pairs bridge" }, BRIDGE.filter(([key]) => key in one.bridge).map(([key, sign]) => h("div", {}, h("dt", { text: named("bridge", key) }), h("dd", { class: tone(sign * one.bridge[key]), text: gain(sign * one.bridge[key]) })))))),
       h("h3", { text: t("bt.trades") }), trades.node, h("p", { class: "small soft hash", text: `sha256 ${report.sha256}` })));
     reportRoom.scrollIntoView({ block: "start", behavior: "auto" });
     reportRoom.querySelector("h2").tabIndex = -1;
