@@ -113,7 +113,7 @@ class LocalSteps:
     def trouble(self) -> tuple[str, ...]:
         """Why no new risk may be taken at present; `unknown_order:ETH` concerns one coin."""
         found = [*self._cache.trouble, *self._delivery.trouble]
-        if self._behind or self._mids.age_ms > self._real_ms(self._limits.market_ms):
+        if self._behind or self._mids.age_ms > self._time.real(self._market_ms):
             found.append("stale_market")
         found += [f"unknown_order:{coin}" for coin in self._delivery.unknown]
         return tuple(found)
@@ -364,7 +364,7 @@ class LocalSteps:
                 raise told
             else:
                 self._snapshots[coin] = told
-        oldest_ms = at_ms - self._limits.market_ms
+        oldest_ms = at_ms - self._market_ms
         self._behind = tuple(
             coin
             for coin in want.snapshots
@@ -405,9 +405,13 @@ class LocalSteps:
                     return await self._market.snapshot(coin, None)
         raise UpstreamTimeout(f"no snapshot of {coin} came in time")
 
-    def _real_ms(self, venue_ms: int) -> float:
-        """Real age that prices may have; a paced world tells them once a bar."""
-        return self._time.real(2 * venue_ms if self._time.paced else venue_ms)
+    @property
+    def _market_ms(self) -> int:
+        """Age that prices and snapshots may have, of the venue's time.
+
+        A paced world tells them once a bar, and who collects them needs a moment of its own.
+        """
+        return (2 if self._time.paced else 1) * self._limits.market_ms
 
 
 def _change_of_world(error: BaseException | None) -> WorldChanged | None:

@@ -1,0 +1,22 @@
+"""The long form of `tests/e2e/test_live_stack.py`: a simulated day, something wrong every minute."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.support.live_day import TRADERS, come_to_rest, go_through, live_day, reconciled
+from tests.support.postgres_servers import open_folder
+
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(3000)]
+
+
+async def test_a_day_of_everything_going_wrong(tmp_path: Path) -> None:
+    """An hour of the market a minute; the books are the venue's to the micro-USDC."""
+    with open_folder() as home:
+        async with live_day(tmp_path, home, speed=60, seed=11) as day:
+            await go_through(day, hours=24, pause_s=20)
+            await come_to_rest(day)
+            books = {name: await asyncio.to_thread(reconciled, day, name) for name in TRADERS}
+        print(dict(day.done), dict(day.faults.done), {n: one.fills for n, one in books.items()})
+        assert [] == [problem for one in books.values() for problem in one.problems]
+        assert sum(one.fills for one in books.values()) > 100
