@@ -1,4 +1,4 @@
-"""The long form of `tests/e2e/test_live_stack.py`: a simulated day of it, all the time something."""
+"""The long form of `tests/e2e/test_live_stack.py`: a simulated day, all the time something."""
 
 import asyncio
 from pathlib import Path
