@@ -11,11 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.support.agent_process import Agent, running_agent
+from tests.support.documented_live import PROXY, QuickStart, quick_start
 from tests.support.manager_process import managing
 from tests.support.portfolio_process import serving_portfolio
 from tests.support.postgres_servers import open_folder
 from tests.support.stores import make_store
-from tests.support.venue_process import running_venue
+from tests.support.venue_process import eventually, running_venue
 
 pytestmark = pytest.mark.process
 
@@ -101,6 +102,13 @@ def portfolio(manager: tuple[Path, str]) -> Iterator[tuple[Path, str]]:
 
 
 @pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickStart]:
+    """The live venue of docs/live.md, started as it is written there."""
+    with quick_start(tmp_path_factory.mktemp("live")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def served_by_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The venue of the README's client: its time moves by itself, and a faucet opens accounts."""
     folder = tmp_path_factory.mktemp("paced")
@@ -144,6 +152,9 @@ def test_documented_call_is_answered(
         folder, bases[FLEET] = request.getfixturevalue("manager")
     if PORTFOLIO in line:
         folder, bases[PORTFOLIO] = request.getfixturevalue("portfolio")
+    if PROXY in line:
+        live: QuickStart = request.getfixturevalue("live")
+        folder, bases[PROXY] = live.folder, live.url
     words = iter(shlex.split(expand(line, folder))[1:])
     headers: dict[str, str] = {}
     body, url = None, ""
@@ -171,6 +182,18 @@ def test_documented_call_is_answered(
     assert 200 == reply.status_code, reply.text
     assert '"error"' not in reply.text
     assert '"err"' not in reply.text
+
+
+def test_live_venue_of_the_documentation_is_five_commands_away(live: QuickStart) -> None:
+    """Four start it, and the fifth is an order, which fills."""
+    (call,) = live.calls
+    words = shlex.split(expand(call.replace(PROXY, live.url), live.folder))
+
+    def fills() -> bool:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+        return '"filled"' in done.stdout
+
+    eventually(fills)  # an equal order may have left just now, and is then refused
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])

@@ -11,7 +11,6 @@ import pytest
 NEVER = {
     "ccxt",
     "data_collector",
-    "hyperliquid",
     "llvmlite",
     "numba",
     "numpy",
@@ -42,6 +41,8 @@ SIGNING = {
     "eth-typing",
     "eth-utils",
     "hexbytes",
+    "hyperliquid-python-sdk",
+    "msgpack",
     "parsimonious",
     "pycparser",
     "pycryptodome",
@@ -50,7 +51,7 @@ SIGNING = {
     "safe-pysha3",
     "toolz",
 }
-"""`eth-account` and what it is made of."""
+"""The official SDK's signing, `eth-account`, and what it is made of."""
 COMMON = {
     "annotated-doc",
     "annotated-types",
@@ -92,6 +93,7 @@ LOADED = """
 import json, sys
 before = set(sys.modules)
 import hyperliquid_exchange.cli, hyperliquid_exchange.{module}
+import hyperliquid.utils.signing  # as the signer does when it signs first
 print(json.dumps(sorted({{name.partition(".")[0] for name in set(sys.modules) - before}})))
 """
 
