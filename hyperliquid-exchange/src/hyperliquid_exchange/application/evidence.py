@@ -25,6 +25,9 @@ from suite.errors import SuiteError
 LOST: Final = "the venue's answer was lost: whether it was carried out is not known"
 USED: Final = "the venue's answer was lost: it was carried out, or refused as it stood"
 _OK: Final = 200
+_NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading an answer of another shape comes to; of a text that is no number, `ArithmeticError`.
+Nothing may end a resolution but a proof."""
 _envelope = msgspec.json.Decoder(wire.Envelope)
 _encode = msgspec.json.Encoder().encode
 
@@ -95,7 +98,7 @@ class Evidence:
                     return await self._cancels(account, action)
                 case wire.UpdateLeverage():
                     return await self._leverage(account, intent, action)
-        except (SuiteError, msgspec.MsgspecError, LookupError, TypeError, ValueError):
+        except (SuiteError, msgspec.MsgspecError, *_NONSENSE):
             return NOTHING
         return Seen(mute=True)
 

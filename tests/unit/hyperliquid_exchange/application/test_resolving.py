@@ -273,6 +273,33 @@ async def test_noop_counts_before_it_leaves_and_over_restarts(hop: Hop) -> None:
     await again.close()
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"status": "open", "order": {"oid": 1, "sz": "much", "origSz": "0.01", "side": "B"}},
+        {"status": "open", "order": {"oid": 1, "sz": "0.01", "origSz": None, "side": "B"}},
+        {"status": "open", "order": []},
+        {"status": "open"},
+    ],
+)
+def test_nonsense_of_the_venue_ends_no_resolution(row: Any) -> None:
+    @virtually
+    async def run(hop: Hop) -> None:
+        last = hop.open()
+        hop.upstream.answers_lost = 1
+        hop.upstream.info_down = True
+        await lose(last, order())
+        told = dict(hop.venue.orders)
+        hop.venue.orders = dict.fromkeys(told, row)
+        hop.upstream.info_down = False
+        await asyncio.sleep(60)
+        assert (0,) == last.unknown("alice")  # still blocked, still looked for
+        hop.venue.orders = told
+        assert "answered" == (await fate(hop)).outcome
+
+    run()
+
+
 @virtually
 async def test_nonce_of_a_client_ends_with_the_venues_window(hop: Hop) -> None:
     """No noop of its signer can be sent here, and it has no end of its own."""
