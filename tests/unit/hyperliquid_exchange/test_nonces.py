@@ -52,6 +52,32 @@ def test_clock_that_steps_back_changes_nothing(folder: Path, step: int) -> None:
     assert last + 1 < again.next(SIGNER) <= NOW + AHEAD_MS + 1
 
 
+def test_clock_that_jumps_days_ahead_for_a_moment_leaves_nonces_that_are_taken(
+    folder: Path,
+) -> None:
+    """The venue refuses what is a day ahead: the exits of days would be lost."""
+    clock, running_s = Clock(), [5.0]
+    nonces = NonceFiles(folder, clock, running_s=lambda: running_s[0])
+    nonces.next(SIGNER)
+    clock.time += 30 * DAY
+    seen = [nonces.next(SIGNER) for _ in range(3)]
+    clock.time = NOW + 1_000
+    running_s[0] += 1.0
+    seen += [nonces.next(SIGNER), NonceFiles(folder, clock).next(SIGNER)]
+    assert seen == sorted(set(seen))
+    assert NOW < seen[0]
+    assert seen[-1] < NOW + 1_000 + DAY
+
+
+def test_days_without_a_nonce_are_no_jump(folder: Path) -> None:
+    clock, running_s = Clock(), [5.0]
+    nonces = NonceFiles(folder, clock, running_s=lambda: running_s[0])
+    nonces.next(SIGNER)
+    clock.time += 30 * DAY
+    running_s[0] += 30 * 86_400.0
+    assert nonces.next(SIGNER) == NOW + 30 * DAY
+
+
 def test_random_clocks_and_restarts_repeat_nothing(folder: Path) -> None:
     """Also across more than the mark is ahead, and with a stop between mark and use."""
     chance, clock = random.Random(7), Clock()
@@ -107,7 +133,7 @@ def test_disk_that_refuses_leaves_what_is_below_the_mark(
     clock = Clock()
     nonces = NonceFiles(folder, clock, ahead_ms=3)
     assert nonces.next(SIGNER) == NOW
-    clock.time += DAY
+    clock.time += HOUR
 
     def refuse(*_: object) -> int:
         raise OSError(errno.EIO, "Input/output error")
@@ -118,7 +144,7 @@ def test_disk_that_refuses_leaves_what_is_below_the_mark(
         for _ in range(2):
             with pytest.raises(StorageError, match="nothing can be signed"):
                 nonces.next(SIGNER)
-    assert nonces.next(SIGNER) == NOW + DAY
+    assert nonces.next(SIGNER) == NOW + HOUR
 
 
 def test_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

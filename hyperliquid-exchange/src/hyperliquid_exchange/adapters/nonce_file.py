@@ -5,10 +5,16 @@ goes on above everything that may have been signed, without a write for each non
 of fixed length, written in place within a sector: that is there as a whole or not at all, and needs
 no space on a full disk. Where the disk refuses to move the mark, the numbers that are left below it
 are used up first: a minute's worth, enough to cancel and to close.
+
+The venue takes nothing that is a day ahead of its time. A clock that jumps days ahead, if only for
+a moment, would leave the signer without a nonce that is taken until those days are over; so no
+nonce is farther ahead of the time that this process has measured itself than the venue takes.
 """
 
 import os
+import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +27,8 @@ from suite.errors import StorageError
 
 AHEAD_MS: Final = 60_000
 """How far the mark is moved ahead of the nonce that needs it."""
+REACH_MS: Final = 72_000_000
+"""How far a clock that jumps is followed: 20 hours of the day that the venue allows."""
 _RECORD: Final = 128
 _WORD: Final = 1 << 63
 
@@ -46,6 +54,11 @@ class _Sequence:
 _decode = msgspec.json.Decoder(_Mark).decode
 
 
+def _running_s() -> float:
+    """Seconds that no step of the wall clock changes; a sleep of the machine counts, on Linux."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class NonceFiles:
     """The sequences of all signers of this process; who calls owns them.
 
@@ -53,12 +66,23 @@ class NonceFiles:
         folder: of the files; made when missing.
         clock: the machine's.
         ahead_ms: as `AHEAD_MS`.
+        running_s: seconds of a clock that nobody sets.
     """
 
-    def __init__(self, folder: Path, clock: Clock, *, ahead_ms: int = AHEAD_MS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        ahead_ms: int = AHEAD_MS,
+        running_s: Callable[[], float] = _running_s,
+    ) -> None:
         self._folder = folder
         self._clock = clock
         self._ahead_ms = ahead_ms
+        self._running_s = running_s
+        self._began = clock.now_ms(), running_s()
+        self._is_ahead = False
         self._sequences: dict[str, _Sequence] = {}
 
     def open(self, signer: str) -> None:
@@ -95,11 +119,20 @@ class NonceFiles:
         if signer not in self._sequences:
             self.open(signer)
         sequence = self._sequences[signer]
-        nonce = max(self._clock.now_ms(), sequence.last + 1)
+        nonce = max(self._now_ms(), sequence.last + 1)
         if nonce >= sequence.mark:
             nonce = self._beyond(signer, sequence, nonce)
         sequence.last = nonce
         return nonce
+
+    def _now_ms(self) -> int:
+        """Wall time, as far ahead as the venue may take it."""
+        now_ms, (began_ms, began_s) = self._clock.now_ms(), self._began
+        most = began_ms + int((self._running_s() - began_s) * 1000) + REACH_MS
+        if now_ms > most and not self._is_ahead:
+            _log.error("clock_jumped_ahead", now_ms=now_ms, followed_to_ms=most)
+        self._is_ahead = now_ms > most
+        return min(now_ms, most)
 
     def _beyond(self, signer: str, sequence: _Sequence, nonce: int) -> int:
         """Move the mark beyond a nonce; below it, with the next that is left, where it stays."""
