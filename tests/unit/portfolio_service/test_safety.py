@@ -115,7 +115,20 @@ async def test_where_the_proxy_is_live_it_is_told_instead() -> None:
     stage = Stage(live=True)
     told = (await stage.press("kill", confirmation="KILL", reason="a drill")).json()
     assert {"by": "proxy", "answer": {"level": "kill"}} == told
-    assert [("kill", {"reason": "a drill", "flatten": True})] == stage.venue.told
+    assert [("kill", {"trader": "all", "reason": "a drill", "flatten": True})] == stage.venue.told
+    assert [] == stage.commands.told
+
+
+async def test_what_ends_a_kill_of_the_proxy_is_for_the_proxy_to_judge() -> None:
+    stage = Stage(live=True)
+    words = "resume anna: positions and orders were looked at"
+    await stage.press("resume", trader="anna", confirmation=words)
+    assert [("resume", {"trader": "anna", "confirmation": words})] == stage.venue.told
+
+
+async def test_without_a_proxy_the_switch_is_for_all(stage: Stage) -> None:
+    answer = await stage.press("pause", trader="anna")
+    assert 400 == answer.status_code
     assert [] == stage.commands.told
 
 

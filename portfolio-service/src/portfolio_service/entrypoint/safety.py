@@ -23,6 +23,7 @@ _STEPS: Final[dict[Switch, tuple[Command, ...]]] = {
     "kill": ("flatten", "stop"),
     "resume": ("resume",),
 }
+ALL: Final = "all"
 _AT_ONCE: Final = 8
 
 
@@ -39,10 +40,16 @@ class VenueSafety(Protocol):
 
 
 class Pressed(BaseModel):
-    """Why the switch is pressed, and the word that was typed."""
+    """Why the switch is pressed, and what was typed.
+
+    Attributes:
+        trader: of the live proxy one, instead of all.
+        confirmation: the word; to end a kill of the live proxy, the words that it asks for.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    trader: Annotated[str, Field(min_length=1, max_length=64)] = ALL
     reason: Annotated[str, Field(max_length=500)] = ""
     confirmation: Annotated[str, Field(max_length=200)] = ""
 
@@ -62,15 +69,18 @@ def make_safety_router(
 
     @router.post("/api/safety/{command}", summary="Pause, stop, kill or resume all traders")
     async def press(command: Switch, body: Pressed, grant: Operator) -> Response:
+        reason = body.reason or f"{command} by the {role(grant)}"
+        if live and command == "resume":
+            words = {"trader": body.trader, "confirmation": body.confirmation}
+            return reply({"by": "proxy", "answer": await venue.safety(command, words)})
         word = CONFIRMED.get(command, "")
         if word and body.confirmation != word:
             raise BadRequest(f"to {command} all traders, give confirmation {word!r}")
-        reason = body.reason or f"{command} of all by the {role(grant)}"
         if live:
-            told: dict[str, Any] = {"reason": reason, "flatten": command == "kill"}
-            if command == "resume":
-                told = {"confirmation": body.confirmation}
+            told = {"trader": body.trader, "reason": reason, "flatten": command == "kill"}
             return reply({"by": "proxy", "answer": await venue.safety(command, told)})
+        if body.trader != ALL:
+            raise BadRequest("without a live proxy this is for all: see /api/strategy for one")
         return reply({"by": "manager", "traders": await _everybody(command, reason)})
 
     async def _everybody(command: Switch, reason: str) -> dict[str, str]:

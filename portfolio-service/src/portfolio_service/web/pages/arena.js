@@ -8,7 +8,7 @@ import { everybody, state } from "../live.js";
 import { clock, gain, missing, named, number, percent, t, tone, upTo, usd } from "../i18n.js";
 import { decisionLine, statusPill, traderLink } from "../parts.js";
 
-const POINTS = 30000;
+const POINTS = 15000;
 const FEED = 100;
 
 export function open(room) {

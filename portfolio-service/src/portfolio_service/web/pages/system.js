@@ -1,11 +1,12 @@
 // System: is everything there, what should a person know, and the switch that stops it all.
 
-import { complain, card, confirm, grid, h, put, say, seldom, setPill } from "../ui.js";
+import { button, complain, card, confirm, grid, h, put, say, seldom, setPill } from "../ui.js";
 import { get, post, session } from "../api.js";
 import { state } from "../live.js";
 import { clock, named, t } from "../i18n.js";
 
 const STATES = { up: "good", degraded: "warn", failing: "bad", down: "bad" };
+const LEVELS = ["LIVE", "PAUSED", "STOPPED", "KILLED"];
 const WORDS = { pause: "", stop: "STOP", kill: "KILL", resume: "RESUME" };
 
 export function open(room) {
@@ -36,24 +37,31 @@ export function open(room) {
   // the switch
 
   const level = h("span", { class: "pill off", id: "safety-level" }), why = h("p", { class: "soft", id: "safety-why" });
+  const causes = h("ul", { class: "alerts", id: "safety-causes" });
   const outcome = h("ul", { class: "note", id: "safety-outcome", "aria-live": "polite" });
-  const press = (command) => async () => {
-    const live = Boolean(state.safety);
+  const typed = (scope) => (state.safety?.causes ?? []).find((one) => one.scope === scope && one.typed)?.typed;
+  const press = (command, trader = "all") => async () => {
+    const live = Boolean(state.safety), word = (command === "resume" && typed(trader)) || WORDS[command];
     const done = await confirm({
-      title: t(`safety.${command}.title`), text: `${t(`safety.${command}.text`)} ${t(live ? "safety.by.proxy" : "safety.by.manager")}`, label: t(`safety.${command}`), word: WORDS[command], danger: command === "kill" || command === "stop", reason: true,
-      act: (reason) => post(`/api/safety/${command}`, { reason, confirmation: WORDS[command] }),
+      title: trader === "all" ? t(`safety.${command}.title`) : t(`command.${command}.title`, { name: trader }), text: `${trader === "all" ? t(`safety.${command}.text`) : t(`command.${command}.text`)} ${t(live ? "safety.by.proxy" : "safety.by.manager")}`,
+      label: t(`safety.${command}`), word, danger: command === "kill" || command === "stop", reason: command !== "resume",
+      act: (reason) => post(`/api/safety/${command}`, { reason, confirmation: word, trader }),
     });
     if (!done) return;
     say(t("safety.done", { command: t(`safety.${command}`) }));
     const rows = Object.entries(done.traders ?? {});
     outcome.replaceChildren(...rows.map(([id, text]) => h("li", { class: text === "ok" ? "" : "bad", text: `${id}: ${text === "ok" ? t("safety.ok") : text}` })));
   };
-  const kill = h("div", { class: "switch", id: "switch" }, ["pause", "resume", "stop", "kill"].map((command) => h("button", { type: "button", id: `safety-${command}`, class: command === "kill" ? "danger" : command === "stop" ? "risky" : "", onclick: press(command), text: t(`safety.${command}`) })));
+  const kill = h("div", { class: "switch", id: "switch" }, ["pause", "resume", "stop", "kill"].map((command) => h("button", { type: "button", id: `safety-${command}`, class: command === "kill" ? "danger" : command === "stop" ? "risky" : "", onclick: () => press(command)(), text: t(`safety.${command}`) })));
   const showSafety = () => {
     const safety = state.safety;
+    const causes_ = safety?.causes ?? [];
+    causes.replaceChildren(...causes_.map((one) => h("li", { class: one.level === "KILLED" ? "critical" : "" }, h("b", { text: named("safety.level", one.level) }),
+      h("span", {}, h("b", { text: `${one.scope}: ` }), `${one.reason} · ${one.by} · ${clock(one.since_ms)} UTC`),
+      session.may_change ? button(t("command.resume"), press("resume", one.scope), { class: "small" }) : null)));
     if (safety) {
-      const worst = safety.level ?? safety.all?.level ?? "unknown";
-      setPill(level, named("safety.level", worst), /live|ok|none/i.test(worst) ? "good" : /unknown/i.test(worst) ? "bad" : "warn");
+      const worst = safety.levels ? LEVELS[Math.max(0, ...Object.values(safety.levels).map((one) => LEVELS.indexOf(one)))] : safety.level ?? "unknown";
+      setPill(level, named("safety.level", worst), worst === "LIVE" ? "good" : worst === "PAUSED" ? "warn" : "bad");
       put(why, safety.reason ?? t("safety.proxy"));
       return;
     }
@@ -80,7 +88,7 @@ export function open(room) {
   const all = () => { services.show(state.services ?? []); showAlerts(); showSafety(); showSums(); look(); };
   room.append(h("div", { class: "two even" },
     h("div", {}, card(t("system.services"), { id: "services" }, services.node), card(t("system.alerts"), { id: "alerts" }, alerts, noAlerts)),
-    h("div", {}, card(t("safety"), { id: "safety", cls: "grave", side: [level], lead: t("safety.lead") }, why, session.may_change ? kill : h("p", { class: "soft", text: t("viewer") }), outcome),
+    h("div", {}, card(t("safety"), { id: "safety", cls: "grave", side: [level], lead: t("safety.lead") }, why, session.may_change ? kill : h("p", { class: "soft", text: t("viewer") }), causes, outcome),
       card(t("system.budgets"), { id: "budgets" }, budgets), card(t("sums"), { id: "sums", lead: t("sums.lead") }, sums))));
   all();
   return {
