@@ -301,7 +301,14 @@ def application(manager: ScriptedManager) -> web.Application:
         body = await manager.passed_on(request.path[1:], dict(request.query))
         return web.Response(body=body, content_type="application/json")
 
-    app = web.Application()
+    @web.middleware
+    async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}" and request.path != "/ready":
+            return web.Response(status=401, text="unknown token")
+        answered: web.StreamResponse = await handler(request)
+        return answered
+
+    app = web.Application(middlewares=[guarded])
     app.router.add_get("/traders", fleet)
     app.router.add_post("/records", records)
     app.router.add_post("/traders/{name}/{command}", tell)
@@ -311,10 +318,10 @@ def application(manager: ScriptedManager) -> web.Application:
 
 
 @contextmanager
-def scripted(count: int, every_s: float = 1.0) -> Iterator[str]:
+def scripted(count: int, every_s: float = 1.0, *, port: int = 0) -> Iterator[str]:
     """Serve many traders in a process of its own; its address."""
     command = [sys.executable, "-m", "tests.support.scripted_manager"]
-    options = ["--traders", str(count), "--every", f"{every_s:g}"]
+    options = ["--traders", str(count), "--every", f"{every_s:g}", "--port", str(port)]
     with subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     ) as process:

@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
                 following.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await following
+                await parts.sync.remember()
         finally:
             await parts.manager.close()
             await parts.reads.close()

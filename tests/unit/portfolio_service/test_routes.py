@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from tests.support.followed_portfolio import Follower, NoServices, following
 
 from portfolio_service.adapters.exports import PortfolioExports
+from portfolio_service.application import records as records_module
 from portfolio_service.application.records import TradersRecords
 from portfolio_service.application.showing import shown_trader
 from portfolio_service.entrypoint import allocation, portfolio, system
@@ -262,6 +263,30 @@ async def test_reads_of_traders(served: Served) -> None:
         )
     assert 400 == (await served.ask("GET", "/api/equity?since=never")).status_code
     assert 400 == (await served.ask("GET", "/api/decisions?before=3")).status_code
+
+
+async def test_the_feed_asks_again_only_who_has_decided(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of many not all at once, so that what it costs is bounded."""
+    monkeypatch.setattr(records_module, "_FEED_S", -1.0)
+    monkeypatch.setattr(records_module, "_ASKED_MAX", 1)
+    manager = served.follower.manager
+
+    async def asked() -> list[str]:
+        manager.calls.clear()
+        feed = (await served.ask("GET", "/api/decisions")).json()["decisions"]
+        assert {"anna", "bert", "carl"} == {one["trader"] for one in feed}
+        return [one.split("/")[1] for one in manager.calls if one.endswith("/decisions")]
+
+    assert ["anna", "bert", "carl"] == sorted(await asked())
+    assert [] == await asked()
+    manager.traders["bert"].turn += 1
+    await served.follower.sync.look_at_fleet()
+    assert ["bert"] == await asked()
+    await served.follower.look()
+    assert ["anna", "bert", "carl"] == sorted([*await asked(), *await asked(), *await asked()])
+    assert [] == await asked()
 
 
 async def test_the_portfolio_as_a_file(served: Served) -> None:

@@ -244,5 +244,5 @@ async def test_a_database_that_is_away_hinders_no_sync() -> None:
     follower = Follower(manager, plans)
     await follower.sync.begin()
     await follower.look()
-    await follower.sync._remember()
+    await follower.sync.remember()
     assert "fills" == row(follower, "anna").source

@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from portfolio_service.application.manager import Fleet, Reached, Records
 from portfolio_service.application.ports import Command
 from suite.errors import (
-    ConfigError,
     Forbidden,
     SuiteError,
     Unauthorized,
@@ -159,7 +158,7 @@ class ManagerHttp:
         fault, text = fault_of(status), one_line(raw.decode(errors="replace")) or f"{status}"
         if issubclass(fault, Unauthorized | Forbidden):
             # Whoever asks here has shown who they are; it is our own token that is no good.
-            return ConfigError(f"the manager at {self.url} refuses MANAGER_TOKEN: {text}")
+            return UpstreamRefused(f"the manager at {self.url} refuses MANAGER_TOKEN: {text}")
         return fault(text)
 
     def _away(self, error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """What traders did: from what is followed where that is enough, else asked of the manager."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -8,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from portfolio_service.application.answers import FillRow, TraderRow
+from portfolio_service.application.following import Followed
 from portfolio_service.application.manager import Fill
 from portfolio_service.application.portfolio import Portfolio
 from portfolio_service.application.ports import FleetReads
@@ -19,6 +21,8 @@ _BOARD_S: Final = 5.0
 """For which a leaderboard is told again."""
 _FEED_S: Final = 2.0
 _AT_ONCE: Final = 8
+_ASKED_MAX: Final = 16
+"""Traders that are asked again for one look at the feed: what many of them cost is bounded."""
 _OF_EACH: Final = 5
 
 
@@ -70,6 +74,8 @@ class TradersRecords:
         self._rows = rows
         self._board: tuple[float, bytes] | None = None
         self._feed: tuple[float, list[dict[str, Any]]] | None = None
+        self._asked = 0
+        self._told: dict[str, tuple[int, int, list[dict[str, Any]]]] = {}
         self._asking = asyncio.Lock()
 
     async def trades(
@@ -154,19 +160,35 @@ class TradersRecords:
         return [{"trader": trader, **row} for row in _decoded(raw, _Decisions).decisions]
 
     async def _of_all(self) -> list[dict[str, Any]]:
+        """Ask those that have decided since they were asked, the longest unasked first."""
+        running = {one.trader_id: one for one in self._portfolio.present if needs_telling(one)}
+        self._told = {name: told for name, told in self._told.items() if name in running}
+        due = [
+            n for n, one in running.items() if n not in self._told or _turn(one) != self._told[n][1]
+        ]
+        due.sort(key=lambda name: self._told[name][0] if name in self._told else 0)
+        self._asked += 1
+        known = [name for name in due if name in self._told]
+        asked = [*(name for name in due if name not in self._told), *known[:_ASKED_MAX]]
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def of(name: str) -> list[dict[str, Any]]:
+        async def of(name: str) -> None:
+            turn = _turn(running[name])
+            rows: list[dict[str, Any]] = []
             async with limit:
-                try:
-                    return await self._of(name, _OF_EACH, None)
-                except SuiteError:  # one that does not answer hides nobody
-                    return []
+                with contextlib.suppress(SuiteError):  # one that does not answer hides nobody
+                    rows = await self._of(name, _OF_EACH, None)
+            self._told[name] = (self._asked, turn, rows)
 
-        running = [one.trader_id for one in self._portfolio.present if needs_telling(one)]
-        rows = [row for found in await asyncio.gather(*map(of, running)) for row in found]
-        rows.sort(key=_when, reverse=True)
-        return rows
+        await asyncio.gather(*map(of, asked))
+        found = [row for _, _, rows in self._told.values() for row in rows]
+        found.sort(key=_when, reverse=True)
+        return found
+
+
+def _turn(one: Followed) -> int:
+    status = one.managed.status if one.managed else None
+    return status.turn if status else 0
 
 
 def _when(row: Mapping[str, Any]) -> int:

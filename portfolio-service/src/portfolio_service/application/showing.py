@@ -18,7 +18,7 @@ from portfolio_service.application.answers import (
 from portfolio_service.application.following import Followed
 from portfolio_service.application.manager import ProcessStatus
 from portfolio_service.application.portfolio import Age, Portfolio
-from portfolio_service.domain.curves import Curve, chosen
+from portfolio_service.domain.curves import Points, chosen
 from portfolio_service.domain.profit import Profit
 from portfolio_service.domain.risk import RiskIndicators
 from suite.fixed import Usd
@@ -177,7 +177,7 @@ def _risk(told: RiskIndicators) -> dict[str, Any]:
     return {one.name: getattr(told, one.name) for one in fields(RiskIndicators)}
 
 
-def shown_curve(curve: Curve, points: int, since_ms: int | None = None) -> CurveOf:
+def shown_curve(curve: Points, points: int, since_ms: int | None = None) -> CurveOf:
     """Show a curve, thinned to what a screen can.
 
     Args:

@@ -109,7 +109,7 @@ class Sync:
             loops.create_task(self._again(self.look_at_records, self._every_s))
             loops.create_task(self._again(self._services.look, SERVICES_S))
             loops.create_task(self._again(self._look_at_budgets, BUDGETS_S))
-            loops.create_task(self._again(self._remember, REMEMBER_S))
+            loops.create_task(self._remember_always())
             loops.create_task(self._rebalance())
 
     async def _again(self, look: Callable[[], Awaitable[None]], every_s: float) -> None:
@@ -142,7 +142,13 @@ class Sync:
         }
         await self._services.look_at_budgets(accounts)
 
-    async def _remember(self) -> None:
+    async def _remember_always(self) -> None:
+        """Keep what is known, the first time as soon as there is anything."""
+        while True:
+            await asyncio.sleep(self._every_s if self._records_s is None else REMEMBER_S)
+            await self.remember()
+
+    async def remember(self) -> None:
         """Keep what is known; a database that is away keeps what it has."""
         if self._records_s is not None:
             with contextlib.suppress(SuiteError):

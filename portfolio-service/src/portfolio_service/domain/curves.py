@@ -5,6 +5,7 @@ all of it, since it goes on with each sample.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,16 @@ POINTS: Final = 4096
 """That are kept of one curve, and at most twice as many."""
 DAYS_MAX: Final = 1000
 """Days of returns that are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """The points of a curve at one moment, which grow no more; columns of equal length."""
+
+    time_ms: Sequence[int]
+    equity_usd: Sequence[int]
+    profit_usd: Sequence[int]
+    index: Sequence[float]
 
 
 class Curve:
@@ -93,6 +104,15 @@ class Curve:
     def returns(self) -> F64:
         """Of whole days, the newest last, shape (days,)."""
         return np.array(self._returns, dtype=np.float64)
+
+    def points(self) -> Points:
+        """Copy what is kept."""
+        return Points(
+            time_ms=tuple(self.time_ms),
+            equity_usd=tuple(self.equity_usd),
+            profit_usd=tuple(self.profit_usd),
+            index=tuple(self.index),
+        )
 
     def _turn_day(self, before_ms: int, now_ms: int) -> None:
         days = now_ms // DAY_MS - before_ms // DAY_MS

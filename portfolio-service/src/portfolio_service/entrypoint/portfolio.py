@@ -1,5 +1,6 @@
 """`/api/portfolio`, risk, equity, funding, and what traders did."""
 
+import asyncio
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -70,18 +71,30 @@ def make_portfolio_router(
     ) -> Response:
         since_ms = _moment(since)
         names = _known(portfolio, trader)
-        return reply(
-            CurvesAnswer(
-                world=portfolio.world,
-                venue_ms=portfolio.venue_ms,
-                portfolio=shown_curve(portfolio.curve, points, since_ms),
-                traders={
-                    name: shown_curve(portfolio.traders[name].curve, points, since_ms)
-                    for name in names
-                },
-            )
-        )
+        curves = {name: portfolio.traders[name].curve.points() for name in names}
+        whole, moment = portfolio.curve.points(), (portfolio.world, portfolio.venue_ms)
 
+        def shown() -> Response:
+            return reply(
+                CurvesAnswer(
+                    world=moment[0],
+                    venue_ms=moment[1],
+                    portfolio=shown_curve(whole, points, since_ms),
+                    traders={
+                        name: shown_curve(curve, points, since_ms) for name, curve in curves.items()
+                    },
+                )
+            )
+
+        # Choosing points of many long curves takes a while: others are answered meanwhile.
+        return await asyncio.to_thread(shown)
+
+    _add_records(router, portfolio, records)
+    _add_export(router, portfolio, records)
+    return router
+
+
+def _add_records(router: APIRouter, portfolio: Portfolio, records: TradersRecords) -> None:
     @router.get("/api/trades", summary="Fills, newest first; of all traders the latest of each")
     async def trades(
         trader: Trader = None,
@@ -107,9 +120,6 @@ def make_portfolio_router(
     @router.get("/api/leaderboard", summary="The leaderboard, with intervals and ties")
     async def leaderboard() -> Response:
         return raw(await records.leaderboard())
-
-    _add_export(router, portfolio, records)
-    return router
 
 
 def _add_export(router: APIRouter, portfolio: Portfolio, records: TradersRecords) -> None:
