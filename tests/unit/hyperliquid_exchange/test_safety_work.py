@@ -10,10 +10,12 @@ from tests.support.waiting import until
 
 from hyperliquid_exchange.adapters.safety_files import place_sentinel
 from hyperliquid_exchange.domain.clearing import Clearing
+from hyperliquid_exchange.domain.facts import RestingOrder
 from hyperliquid_exchange.domain.flattening import collared
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from suite.contracts.hyperliquid_exchange import Cancel, Order
 from suite.fixed import Price, Rate, Size
+from suite.ids import TraderId
 
 ENTRIES, STOPS = {1, 2}, {3, 4}
 LEVELS = [Level.PAUSED, Level.STOPPED, Level.KILLED]
@@ -186,6 +188,31 @@ async def test_a_flatten_that_could_not_begin_is_done_as_soon_as_it_can(
         one.venue.down, one.unsettled = False, lambda _: False
         await until(lambda: one.work.reports[ANNA].is_done)
         assert (one.venue.held[ANNA], oids(one)) == ({0: 0}, set())
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_cannot_be_read_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size that is no number must not be the end of a kill."""
+    one = stand(tmp_path)
+    right = one.venue.orders
+
+    async def wrong(trader_id: TraderId) -> tuple[RestingOrder, ...]:
+        raise ValueError(f"'much' of {trader_id} is no size")
+
+    monkeypatch.setattr(one.venue, "orders", wrong)
+    running = asyncio.create_task(one.work.run())
+    try:
+        set_level(one, Level.KILLED)
+        await until(lambda: ANNA in one.work.reports)
+        assert "ValueError: 'much'" in one.work.reports[ANNA].trouble
+
+        monkeypatch.setattr(one.venue, "orders", right)
+        await until(lambda: one.work.reports[ANNA].is_done)
+        assert oids(one) == STOPS
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -20,7 +20,7 @@ from hyperliquid_exchange.domain.flattening import FlattenRules, entries, slice_
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from suite.clock import Clock
 from suite.contracts.hyperliquid_exchange import Cancel, CancelItem, Order
-from suite.errors import SuiteError, UpstreamTimeout, trouble_of
+from suite.errors import UpstreamTimeout, trouble_of
 from suite.fixed import Price, Size
 from suite.ids import TraderId
 from suite.instrument import Instrument
@@ -199,7 +199,7 @@ class SafetyWork:
             canceled: list[int] = []
             try:
                 report = await self._carry_out(trader_id, canceled, flatten=flatten)
-            except SuiteError as error:
+            except Exception as error:  # noqa: BLE001 - whatever the venue told: it is tried again
                 report = self._report(trader_id, canceled, trouble=trouble_of(error))
             self.reports[trader_id] = report
             if report.is_done or report.positions is not None:  # or it is a person's turn

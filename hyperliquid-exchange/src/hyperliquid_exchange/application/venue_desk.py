@@ -15,7 +15,7 @@ from suite.contracts.hyperliquid_info import OpenOrder
 from suite.errors import UpstreamRefused, UpstreamTimeout, one_line
 from suite.fixed import Price, Size, Usd
 from suite.ids import TraderId
-from suite.instrument import Instrument, MarginTier
+from suite.instrument import Instrument, MarginTier, is_perp
 
 _OK: Final = 200
 
@@ -96,18 +96,17 @@ class VenueDesk:
         return self._universe
 
     async def orders(self, trader_id: TraderId) -> tuple[RestingOrder, ...]:
-        """List what rests, trigger orders included.
+        """List what rests, trigger orders included; the spot wallet is another account.
 
         Raises:
             UpstreamTimeout, UpstreamUnavailable, UpstreamRefused: nobody can say.
         """
         user = self._accounts[trader_id].address
-        rows = await self._read(_orders, type="frontendOpenOrders", user=user)
+        told = await self._read(_orders, type="frontendOpenOrders", user=user)
+        rows = [row for row in told if is_perp(row.coin)]
         places = await self._places(row.coin for row in rows)
         return tuple(
-            _resting(row, places[row.coin], self._universe[places[row.coin]])
-            for row in rows
-            if row.coin in places
+            _resting(row, places[row.coin], self._universe[places[row.coin]]) for row in rows
         )
 
     async def positions(self, trader_id: TraderId) -> dict[int, Size]:
