@@ -25,6 +25,14 @@ REFUSED_TESTS: Final[dict[str, str]] = {
 }
 """Single tests of other steps, likewise."""
 
+OWN_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "leverage": (
+        "leverage: 1000 is more than 40",
+        "a trader's own limit is at most the venue's, and is judged before anything is signed",
+    ),
+}
+"""What `tests/contract/test_venue.py` is refused here already, by subject: the words, and why."""
+
 NATIVE_ACTIONS: Final[dict[str, tuple[dict[str, object], str]]] = {
     "createSubAccount": ({"name": "x"}, RIGHTS),
     "subAccountTransfer": (
