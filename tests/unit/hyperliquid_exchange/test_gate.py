@@ -483,3 +483,17 @@ def test_thousands_of_exits_are_judged_by_one_look_at_what_is_held(
     exits = [item("0.001", is_buy=False, reduce_only=True) for _ in range(3_000)]
     assert setting().rule(order(*exits)) is None
     assert 1 == looks
+
+
+def test_what_an_earlier_process_sent_counts_once_it_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At a start nothing is listed yet: an order without a size would be no exposure."""
+    one = Setting(accounts=[account(max_account_usd=Usd(900 * USD))])
+    with monkeypatch.context() as early:
+        early.setattr(one, "universe", lambda: ())
+        facts, one.known[ANNA] = one.known[ANNA], None
+        one.gate.restore(ANNA, order(item("0.01")))  # 500 USD
+        one.known[ANNA] = facts
+
+    assert one.rule(order(item("0.01", "49000"))) == "account"

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from hyperliquid_exchange.application.budgets import Budgets
 from hyperliquid_exchange.application.ports import FactsSource, Safety
 from hyperliquid_exchange.domain.accounts import GlobalLimits, LiveAccount
+from hyperliquid_exchange.domain.actions import is_allowed
 from hyperliquid_exchange.domain.exposure import exposures, total_usd
 from hyperliquid_exchange.domain.facts import AccountFacts
 from hyperliquid_exchange.domain.gate import (
@@ -33,7 +34,7 @@ from hyperliquid_exchange.domain.marks import (
 )
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from hyperliquid_exchange.domain.verdicts import Verdict
-from hyperliquid_exchange.domain.wanted import WantedOrder
+from hyperliquid_exchange.domain.wanted import WantedOrder, wanted_orders
 from suite.clock import Clock
 from suite.contracts.hyperliquid_exchange import L1Action, batch_of
 from suite.errors import StorageError
@@ -160,6 +161,8 @@ class RiskGate:
         self._marks = {name: replace(one, told=0) for name, one in marks.load().items()}
         self._is_dirty = False
         self._number = 0
+        self._unread: list[tuple[_Left, L1Action]] = []
+        """Orders of an earlier process whose size is not known before what is listed is."""
         self._all_loss = ""
 
     def judge(self, trader_id: TraderId, action: L1Action) -> Verdict:
@@ -193,6 +196,8 @@ class RiskGate:
         found = judge(action, self._situation(trader, action, now_s))
         self._number += 1
         self._let_through(trader, self._number, found, now_s)
+        if found.orders and not self._facts.universe():
+            self._unread.append((trader.left[self._number], action))
         return Verdict(
             coins=found.coins, adds_risk=found.adds_risk, refusal=None, number=self._number
         )
@@ -207,6 +212,7 @@ class RiskGate:
         trader, facts = self._traders[trader_id], self._facts.facts(trader_id)
         if facts is None:
             return
+        self._read_restored()
         trader.known = facts
         self._forget_what_shows(trader, facts)
         limits = trader.account.limits
@@ -312,6 +318,15 @@ class RiskGate:
                     found = total_usd(exposures(facts, weighing_unseen(trader.orders, facts)))
                 total += limit if found is None else found
         return Usd(total)
+
+    def _read_restored(self) -> None:
+        """Give orders that were restored their sizes, once what is listed is known."""
+        universe = self._facts.universe()
+        if self._unread and universe:
+            for left, action in self._unread:
+                if is_allowed(action):
+                    left.orders = wanted_orders(action, universe)
+            self._unread.clear()
 
     def _forget_what_shows(self, trader: _Trader, facts: AccountFacts) -> None:
         if len(trader.left) > MOST_LEFT:  # a flood of exits while nothing can be seen of them
