@@ -194,6 +194,7 @@ def test_figures_move_without_being_asked_for(operator: Dashboard) -> None:
     page = operator.page
     operator.go("arena")
     page.wait("/[0-9]/.test(document.querySelector('.figure dd').textContent)")
+    page.wait("document.querySelector('#curves [data-lines]')")
     page.read("performance.clearResourceTimings()")
     page.read("window.was = document.querySelector('.figures').innerText")
     page.wait("document.querySelector('.figures').innerText !== window.was")
@@ -256,6 +257,7 @@ def test_the_arena_shows_curves_by_return_and_by_money(operator: Dashboard) -> N
     page = operator.page
     operator.go("arena")
     page.wait("document.querySelectorAll('#leaderboard tbody tr').length >= 3")
+    page.wait("Number(document.querySelector('#curves .chart').dataset.lines) >= 3")
     page.click("#curves [data-value='equity']")
     page.focus("#curves canvas")
     page.press("End")

@@ -227,7 +227,7 @@ export function curves(label, { write, axis = write, base = null, fill = false, 
 
   return {
     node, canvas,
-    set: (next) => { lines = next; plan(); },
+    set: (next) => { lines = next; node.dataset.lines = String(next.length); plan(); },
     write: (next, nextAxis, nextBase) => { write = next; axis = nextAxis; base = nextBase; plan(); },
     stress: (id) => { strong = id; plan(); },
     tell: (text) => put(canvas, text),

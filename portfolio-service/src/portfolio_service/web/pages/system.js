@@ -18,7 +18,7 @@ export function open(room) {
   const services = grid(t("system.services"), [
     { title: t("system.service"), cls: "left", write: (r) => named("service", r.name) },
     { title: t("state"), cls: "left", write: (r, cell) => { const pill = cell.firstChild ?? h("span"); setPill(pill, named("health", r.state), STATES[r.state] ?? "off"); return pill; } },
-    { title: t("system.address"), cls: "left wide", write: (r) => r.url }, { title: t("system.took"), write: (r) => { const one = told?.services.find((known) => known.name === r.name); return one?.took_ms ? `${one.took_ms} ms` : "–"; } },
+    { title: t("system.address"), cls: "left wide", write: (r) => r.url }, { title: t("system.took"), cls: "wide", write: (r) => { const one = told?.services.find((known) => known.name === r.name); return one?.took_ms ? `${one.took_ms} ms` : "–"; } },
     { title: t("system.says"), cls: "left wrap", write: (r) => r.reason || detail(r) },
   ], { key: (r) => r.name, empty: t("system.noservices") });
   const alerts = h("ul", { class: "alerts", "aria-live": "polite" });
