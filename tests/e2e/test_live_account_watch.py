@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.fault_proxy import fault_proxy
 from tests.support.live_streams import watching
 from tests.support.venue_process import VenueUnderTest, running_venue
 from tests.support.waiting import until
 
+from hyperliquid_exchange.application.adopting import Adopting
 from hyperliquid_exchange.domain.facts import AccountFacts
 from hyperliquid_exchange.domain.safety import Level
 from suite.addresses import account_address
+from suite.errors import Conflict
 from suite.ids import TraderId
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
@@ -142,3 +145,37 @@ async def test_loss_that_nobody_tells_pauses_the_trader(tmp_path: Path) -> None:
             proxy.hides = lambda _: False
             live.watch._times = live.watch._times.__class__(heal_s=0.1, look_s=0.05)
             await until(lambda: live.well("alice"), 40)
+
+
+async def test_operator_who_has_looked_believes_the_venue(tmp_path: Path) -> None:
+    """Not while an action is under way, nor while the account is not followed."""
+    with running_venue(tmp_path, "--accounts", "alice", speed=SPEED) as venue:
+        async with (
+            fault_proxy(venue.ws_url) as proxy,
+            watching(venue.url, proxy.url, "alice") as live,
+        ):
+            busy = [True]
+            accounts = {name: one.account for name, one in live.watch.accounts.items()}
+            adopting = Adopting(accounts, live.watch, lambda _: busy[0])
+            with pytest.raises(Conflict, match="not followed"):
+                adopting.adopt("alice", by="operator", reason="looked")
+            await until(lambda: live.well("alice"))
+            proxy.hides = lambda frame: b'"userFills"' in frame[:60]
+            await act(venue, "alice", "order", is_buy=True, sz="0.01", limit_px=0)
+            await until(lambda: live.safety.set, 20)
+            with pytest.raises(Conflict, match="fate"):
+                adopting.adopt("alice", by="operator", reason="looked")
+            assert "account_differs" in live.facts("alice").trouble
+            busy[0] = False
+            with capture_logs() as logs:
+                told = adopting.adopt("alice", by="operator", reason="closed by hand")
+            assert "position BTC" in str(told["adopted"])
+            assert live.well("alice")
+            (line,) = [one for one in logs if one["event"] == "account_adopted"]
+            assert ("alice", "operator", "closed by hand") == (
+                line["trader_id"],
+                line["by"],
+                line["reason"],
+            )
+            assert told["adopted"] == line["differed"]
+            assert live.safety.set  # what was paused is resumed by a person, and not by this

@@ -23,6 +23,7 @@ from hyperliquid_exchange.adapters.signer_lease import SignerLease
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.signing import AgentSigner
 from hyperliquid_exchange.application.account_watch import AccountWatch
+from hyperliquid_exchange.application.adopting import Adopting
 from hyperliquid_exchange.application.budgets import Budgets, keep_told
 from hyperliquid_exchange.application.flattening import SafetyWork, WorkRules
 from hyperliquid_exchange.application.gate import RiskGate
@@ -140,6 +141,17 @@ class Container:
         if self.live is None:
             raise UpstreamUnavailable("the service is starting or stopping")
         return self.live.control
+
+    def adopting(self) -> Adopting:
+        """What believes the venue for an operator.
+
+        Raises:
+            UpstreamUnavailable: the service is not open.
+        """
+        if self.live is None:
+            raise UpstreamUnavailable("the service is starting or stopping")
+        live = self.live
+        return Adopting(live.custody.accounts, live.watch, live.hop.in_flight)
 
     def beat(self) -> Beat:
         """The last beat.

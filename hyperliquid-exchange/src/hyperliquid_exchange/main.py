@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from hyperliquid_exchange.bootstrap import Container, build
+from hyperliquid_exchange.entrypoint.adopting import adopting_routes
 from hyperliquid_exchange.entrypoint.routes import add_routes
 from hyperliquid_exchange.entrypoint.safety import progress_routes, safety_routes
 from hyperliquid_exchange.entrypoint.ws import SocketEndpoint, add_sockets
@@ -32,5 +33,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     add_routes(app, live.tokens, live.services)
     add_sockets(app, SocketEndpoint(live.services, live.tokens))
     app.include_router(safety_routes(live.control))
+    app.include_router(adopting_routes(live.adopting))
     app.include_router(progress_routes(live.beat))
     return app

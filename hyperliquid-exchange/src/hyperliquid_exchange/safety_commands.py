@@ -22,7 +22,7 @@ ANSWER_S = 15.0
 
 def add_safety_commands(cli: typer.Typer) -> None:
     """Add them to a command line."""
-    for command in (pause, stop, kill, resume, status, watchdog):
+    for command in (pause, stop, kill, resume, adopt, status, watchdog):
         cli.command(command.__name__)(command)
 
 
@@ -104,6 +104,21 @@ def resume(
     told = _ask("resume", body, url, path)
     typer.echo(f"cleared: {', '.join(told['cleared']) or 'nothing was set'}")
     _show(told)
+
+
+def adopt(
+    trader: Annotated[str, typer.Argument(help="Id of a trader.")],
+    reason: Annotated[str, typer.Option(help="What was looked at, in one line.")],
+    url: Url = None,
+    token_file: Token = None,
+) -> None:
+    """Believe the venue's account where it differs from its own messages; what is paused stays so.
+
+    Example: hyperliquid-exchange adopt anna --reason "position closed by hand"
+    """
+    told = _ask("adopt", {"trader": trader, "reason": reason}, url, token_file)
+    for line in told["adopted"] or ["nothing differed"]:
+        typer.echo(f"{told['trader']}: {line}")
 
 
 def status(url: Url = None, token_file: Token = None) -> None:

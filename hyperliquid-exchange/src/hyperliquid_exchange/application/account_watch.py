@@ -122,12 +122,19 @@ class AccountWatch:
         """Tell what is listed."""
         return self._universe.instruments
 
-    def adopt(self, trader_id: TraderId) -> tuple[str, ...]:
-        """Believe the venue's account as it is, because a person has looked; say what differed."""
-        cache = self.accounts[trader_id].cache
-        differed = cache.state.differences
-        cache.adopt()
-        return differed
+    def is_followed(self, trader_id: TraderId) -> bool:
+        """Whether a full state is known, and the connection that told it is alive."""
+        watched = self.accounts[trader_id]
+        return watched.cache.state.live and watched.facts() is not None
+
+    def differences(self, trader_id: TraderId) -> tuple[str, ...]:
+        """Tell in what a trader's account differs from what was told of it."""
+        return self.accounts[trader_id].cache.state.differences
+
+    def adopt(self, trader_id: TraderId) -> None:
+        """Believe the venue's account as it is, because a person has looked."""
+        self.accounts[trader_id].cache.adopt()
+        self._changed(trader_id)
 
     async def run(self) -> None:
         """Follow all accounts until cancelled; the streams must run."""
