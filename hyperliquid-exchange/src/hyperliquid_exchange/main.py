@@ -7,7 +7,8 @@ from fastapi import FastAPI
 
 from hyperliquid_exchange.bootstrap import Container, build
 from hyperliquid_exchange.entrypoint.adopting import adopting_routes
-from hyperliquid_exchange.entrypoint.routes import add_routes
+from hyperliquid_exchange.entrypoint.openapi import describe_with
+from hyperliquid_exchange.entrypoint.routes import ROUTES, add_routes
 from hyperliquid_exchange.entrypoint.safety import progress_routes, safety_routes
 from hyperliquid_exchange.entrypoint.ws import SocketEndpoint, add_sockets
 from hyperliquid_exchange.settings import Settings
@@ -35,4 +36,5 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     app.include_router(safety_routes(live.control))
     app.include_router(adopting_routes(live.adopting))
     app.include_router(progress_routes(live.beat))
+    describe_with(app, ROUTES)
     return app
