@@ -213,16 +213,38 @@ def _ask(
 
 
 def _kill_by_file(trader: str, reason: str, error: Exception) -> None:
-    """Place the file that kills; the service sees it at its next order, or when it is back."""
+    """Place the file that kills; the service sees it at its next order, or when it is back.
+
+    Raises:
+        NotFound: there is no such trader: its file would forbid nothing to anybody.
+    """
     from hyperliquid_exchange.adapters.safety_files import place_sentinel
     from hyperliquid_exchange.domain.clearing import ALL
     from hyperliquid_exchange.domain.safety import EVERYBODY
     from hyperliquid_exchange.places import safety_of
+    from suite.errors import NotFound
 
-    scope = EVERYBODY if trader == ALL else trader
-    path = place_sentinel(safety_of(_settings().state_dir), scope, reason)
+    scope, settings = EVERYBODY if trader == ALL else trader, _settings()
+    known = _traders(settings)
+    if known and scope not in {EVERYBODY, *known}:
+        raise NotFound(f"there is no trader {trader[:64]!r} here: nothing is killed")
+    path = place_sentinel(safety_of(settings.state_dir), scope, reason)
     typer.echo(f"{error}", err=True)
     typer.echo(f"KILLED {trader} by the file {path}: orders at the venue were not looked at")
+
+
+def _traders(settings: "Settings") -> set[str]:
+    """Tell who trades here; nobody where the file cannot be read, which keeps no kill from it."""
+    from hyperliquid_exchange.adapters.accounts_file import read_accounts_file
+    from suite.errors import SuiteError
+
+    if settings.accounts is None:
+        return set()
+    try:
+        written = read_accounts_file(settings.accounts, network=settings.network)
+    except SuiteError:
+        return set()
+    return {str(entry.trader_id) for entry in written.accounts}
 
 
 def _show(told: dict[str, Any]) -> None:
