@@ -196,6 +196,14 @@ def test_live_venue_of_the_documentation_is_five_commands_away(live: QuickStart)
     eventually(fills)  # an equal order may have left just now, and is then refused
 
 
+def test_connections_of_the_live_venue_are_measured(live: QuickStart) -> None:
+    """One that carries the trader and one that takes snapshots, by name."""
+    told = httpx.get(f"{live.url}/metrics").text
+    for feed in ("venue-0", "snapshots"):
+        assert f'feed_messages_total{{feed="{feed}"}}' in told, told
+    assert 'feed_connects_total{feed="venue-0"} 1.0' in told
+
+
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_documented_client_trades(served_by_time: str, page: str) -> None:
     """The official client, as the README has it."""

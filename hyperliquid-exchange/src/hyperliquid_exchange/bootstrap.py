@@ -55,6 +55,7 @@ from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavaila
 from suite.fixed import Usd
 from suite.ids import TraderId
 from suite.service.clock import SystemClock
+from suite.service.feed import FeedMetrics
 from suite.service.health import Health
 from suite.service.tokens import ADMIN, Grant, TokenStore
 
@@ -111,6 +112,7 @@ class Container:
         tokens: accepted.
         token_files: where they were written, by trader id, and that of the operator.
         on_bug: told of a background task that ended.
+        feeds: shows the connections to the venue; None for who serves no metrics.
     """
 
     settings: Settings
@@ -118,6 +120,7 @@ class Container:
     clock: SystemClock = field(default_factory=SystemClock)
     token_files: dict[str, Path] = field(default_factory=dict)
     on_bug: Callable[[BaseException], None] | None = None
+    feeds: FeedMetrics | None = None
     live: Live | None = None
     _services: Services | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -171,7 +174,7 @@ class Container:
             InUse: another process signs with one of the keys.
             StorageError: what was written down before cannot be read.
         """
-        live = self.live = _build(self.settings, self.clock)
+        live = self.live = _build(self.settings, self.clock, self.feeds)
         accounts = live.custody.accounts
         if live.lease is not None:
             await live.lease.take(account.signer for account in accounts.values())
@@ -287,7 +290,7 @@ def new_key() -> str:
     return secrets.token_hex(16)
 
 
-def _build(settings: Settings, clock: SystemClock) -> Live:
+def _build(settings: Settings, clock: SystemClock, feeds: FeedMetrics | None) -> Live:
     if settings.accounts is None:
         raise ConfigError(
             "HYPERLIQUID_EXCHANGE_ACCOUNTS is not set: the file of traders, keys and limits"
@@ -308,7 +311,8 @@ def _build(settings: Settings, clock: SystemClock) -> Live:
     ownership = SignerOwnership(signers_of(settings.state_dir), me, lease=lease)
     ownership.take(account.signer for account in custody.accounts.values())
     try:
-        return _wire(settings, clock, custody, (ownership, lease), url)
+        streams = _streams(settings, url, feeds)
+        return _wire(settings, clock, custody, (ownership, lease), url, streams)
     except BaseException:
         ownership.close()
         raise
@@ -320,6 +324,7 @@ def _wire(
     custody: Custody,
     owned: tuple[SignerOwnership, SignerLease | None],
     url: str,
+    streams: Streams,
 ) -> Live:
     ownership, lease = owned
     folder, accounts, traders = settings.state_dir, custody.accounts, tuple(custody.accounts)
@@ -330,7 +335,6 @@ def _wire(
     journal = IntentJournal(intents_of(folder), clock, rules=rules)
     ladder = KillLadder(SafetyFiles(safety_of(folder), clock), traders, clock)
     upstream = HyperliquidHttp(url)
-    streams = _streams(settings, url)
     budgets = _budgets(settings)
     watch = AccountWatch(accounts, streams=streams, upstream=upstream, safety=ladder, clock=clock)
     gate = RiskGate(
@@ -406,12 +410,13 @@ def _safety_work(
     )
 
 
-def _streams(settings: Settings, url: str) -> Streams:
+def _streams(settings: Settings, url: str, feeds: FeedMetrics | None) -> Streams:
     return Streams(
         VenueLines(
             f"ws{url.removeprefix('http')}/ws",
             chance=random.SystemRandom(),
             limits=StreamLimits(silence_s=settings.stream_silence_s),
+            metrics=feeds,
         )
     )
 

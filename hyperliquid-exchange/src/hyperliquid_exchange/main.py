@@ -13,6 +13,7 @@ from hyperliquid_exchange.entrypoint.safety import progress_routes, safety_route
 from hyperliquid_exchange.entrypoint.ws import SocketEndpoint, add_sockets
 from hyperliquid_exchange.settings import Settings
 from suite.service.app import install_chassis
+from suite.service.feed import FeedMetrics
 
 
 def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     app = FastAPI(title="hyperliquid-exchange", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, health=live.health, tokens=live.tokens)
     live.on_bug = chassis.fail
+    live.feeds = FeedMetrics(chassis.metrics.registry)
     add_routes(app, live.tokens, live.services)
     add_sockets(app, SocketEndpoint(live.services, live.tokens))
     app.include_router(safety_routes(live.control))

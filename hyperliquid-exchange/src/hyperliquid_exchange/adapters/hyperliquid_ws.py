@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from suite.contracts import hyperliquid_ws as ws
 from suite.errors import UpstreamUnavailable
-from suite.service.feed import FeedTimeouts, MinuteBudget, UnifiedWebSocketFeed
+from suite.service.feed import FeedMetrics, FeedTimeouts, MinuteBudget, UnifiedWebSocketFeed
 from suite.service.feed_socket import FeedSocket
 
 _PONG: Final = b'{"channel":"pong"'
@@ -203,16 +203,23 @@ class VenueLines:
         url: of the venue's WebSocket, `wss://...`.
         chance: of the jitter.
         limits: of each line, and of all together.
+        metrics: show each line; None for who serves none.
     """
 
     def __init__(
-        self, url: str, *, chance: random.Random, limits: StreamLimits | None = None
+        self,
+        url: str,
+        *,
+        chance: random.Random,
+        limits: StreamLimits | None = None,
+        metrics: FeedMetrics | None = None,
     ) -> None:
         self.lines: list[VenueLine] = []
         self._url = url
         self._chance = chance
         self._limits = limits or StreamLimits()
         self._budget = MinuteBudget(self._limits.per_minute)
+        self._metrics = metrics
 
     def make(self, name: str, ears: Ears, *, quiet: bool) -> VenueLine:
         """Make a line that is not wanted yet."""
@@ -226,4 +233,6 @@ class VenueLines:
             quiet=quiet,
         )
         self.lines.append(line)
+        if self._metrics is not None:
+            self._metrics.add(line.feed)
         return line
