@@ -223,7 +223,7 @@ def test_a_trader_is_paused_resumed_flattened_stopped_and_started(
     page.wait("!document.querySelector('#do-flatten').disabled")
     page.click("#do-flatten")
     operator.confirm()
-    page.wait("document.querySelector('#said .info')")
+    page.wait("document.querySelector('#said').textContent.includes('Flatten was told')")
     operator.go("trader/carl")
     shows(operator, "live")
     page.click("#do-stop")
@@ -280,7 +280,7 @@ def test_limits_are_changed_and_a_rebalance_is_previewed_and_run(
     page.wait("document.querySelector('#limit-weight').value !== ''")
     operator.fill("#limit-weight", "50")
     page.click("#save-limits")
-    page.wait("document.querySelector('#said .info')")
+    page.wait("document.querySelector('#said').textContent.includes('Limits are saved')")
     assert 0.5 == stack.portfolio.get("/api/portfolio/allocation")["limits"]["weight_max"]
     operator.set("#rebalance-method", "equal")
     operator.fill("#rebalance-reason", "a browser's test")
