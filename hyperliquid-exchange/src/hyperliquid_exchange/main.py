@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
+from hyperliquid_exchange.adapters.drift_files import read_drift
 from hyperliquid_exchange.bootstrap import Container, build
 from hyperliquid_exchange.entrypoint.adopting import adopting_routes
+from hyperliquid_exchange.entrypoint.drift import drift_routes
 from hyperliquid_exchange.entrypoint.openapi import describe_with
 from hyperliquid_exchange.entrypoint.routes import ROUTES, add_routes
 from hyperliquid_exchange.entrypoint.safety import progress_routes, safety_routes
 from hyperliquid_exchange.entrypoint.ws import SocketEndpoint, add_sockets
+from hyperliquid_exchange.places import drift_of
 from hyperliquid_exchange.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.feed import FeedMetrics
@@ -38,5 +42,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     app.include_router(safety_routes(live.control))
     app.include_router(adopting_routes(live.adopting))
     app.include_router(progress_routes(live.beat))
+    app.include_router(drift_routes(partial(read_drift, drift_of(settings.state_dir))))
     describe_with(app, ROUTES)
     return app
