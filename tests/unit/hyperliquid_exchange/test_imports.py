@@ -123,4 +123,4 @@ def test_process_with_keys_imports_what_is_listed_here_and_nothing_else(
     }
     ours = {"hyperliquid-exchange", "suite-shared"}
     assert not found - allowed - ours
-    assert {"eth-account", "structlog"} <= found
+    assert {"coincurve", "structlog"} <= found

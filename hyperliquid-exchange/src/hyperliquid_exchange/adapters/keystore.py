@@ -16,11 +16,10 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final, NoReturn
 
-from eth_account import Account
-from eth_account.datastructures import SignedMessage
-from eth_account.messages import SignableMessage
+from coincurve import PrivateKey
 
 from hyperliquid_exchange.domain.accounts import Network
+from suite.addresses import derived_address
 from suite.errors import ConfigError
 
 _CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -86,17 +85,16 @@ class AgentKey:
         example: why everybody has this key, in a few words; empty where nobody should.
     """
 
-    __slots__ = ("__account", "address", "example")
+    __slots__ = ("__curve", "address", "example")
 
     def __init__(self, secret: bytes) -> None:
-        self.__account = Account.from_key(secret)
-        self.address = str(self.__account.address).lower()
+        self.__curve = PrivateKey(secret)
+        self.address = derived_address(self.__curve.public_key.format(compressed=False)[1:])
         self.example = _example(secret, self.address)
 
-    def sign_message(self, message: SignableMessage) -> SignedMessage:
-        """Sign, as the official client asks a wallet to."""
-        signed: SignedMessage = self.__account.sign_message(message)
-        return signed
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign 32 bytes that were hashed already: `r`, `s` and the parity, 65 bytes."""
+        return self.__curve.sign_recoverable(digest, hasher=None)
 
     def __repr__(self) -> str:
         return f"AgentKey({self.address})"
