@@ -87,9 +87,13 @@ class OrderLog:
 
     def _append(self, record: _Began | _Told) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / self._name(self._clock.now_ms())).open("ab") as file:
-                file.write(_encode(record) + b"\n")
+            path = self._folder / self._name(self._clock.now_ms())
+            line = _encode(record) + b"\n"
+            try:
+                _write_line(path, line)
+            except FileNotFoundError:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _write_line(path, line)
         except OSError as error:
             if not self._is_failing:
                 _log.warning("order_log_failing", reason=error.strerror)
@@ -179,6 +183,11 @@ class LoggedIntents:
         """Note what became of a key, and how the venue names its orders."""
         await self._inner.settle(settled, durable=durable)
         self._orders.settled(settled)
+
+
+def _write_line(path: Path, line: bytes) -> None:
+    with path.open("ab", buffering=0) as file:
+        file.write(line)
 
 
 def _oids(reply: dict[str, Any]) -> Iterator[int | None]:

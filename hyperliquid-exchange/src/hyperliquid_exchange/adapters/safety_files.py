@@ -51,6 +51,9 @@ class SafetyFiles:
         self._record = folder / "safety.log"
         self._clock = clock
         self._seen: tuple[int, ...] | None = None
+        # written as text once: they are looked at several times for every order
+        self._texts = str(folder), str(self._path)
+        self._sentinels: dict[str, str] = {}
         _make(folder)
 
     def load(self) -> Sequence[Cause]:
@@ -95,7 +98,7 @@ class SafetyFiles:
             StorageError: they cannot be looked at, or are gone.
         """
         try:
-            return _identity(self._path) != self._seen
+            return _identity(self._texts[1]) != self._seen
         except OSError as error:
             raise _fault("look at", self._path, error) from None
 
@@ -105,19 +108,22 @@ class SafetyFiles:
         Raises:
             StorageError: nobody can look.
         """
-        path = sentinel_path(self._folder, scope)
+        text = self._sentinels.get(scope)
+        if text is None:
+            text = self._sentinels[scope] = str(sentinel_path(self._folder, scope))
         try:
-            os.lstat(path)
+            os.lstat(text)
         except FileNotFoundError:
-            if not self._folder.is_dir():  # a volume that was not mounted
+            if not os.path.isdir(self._texts[0]):  # noqa: PTH112 - a volume that was not mounted
                 raise StorageError(f"{self._folder} is gone") from None
             return None
         except OSError as error:
-            raise _fault("look at", path, error) from None
+            raise _fault("look at", Path(text), error) from None
+        path = Path(text)
         with contextlib.suppress(OSError):
             with path.open("rb") as file:
-                text = file.read(_REASON_BYTES).decode(errors="replace")
-            return one_line(text.partition("\n")[0]) or f"{path.name} was made by hand"
+                said = file.read(_REASON_BYTES).decode(errors="replace")
+            return one_line(said.partition("\n")[0]) or f"{path.name} was made by hand"
         return f"{path.name} is there"
 
     def place_sentinel(self, scope: TraderId | str, reason: str) -> None:
@@ -228,8 +234,8 @@ def place_sentinel(folder: Path, scope: TraderId | str, reason: str) -> Path:
     return path
 
 
-def _identity(path: Path) -> tuple[int, ...]:
-    found = path.stat()
+def _identity(path: Path | str) -> tuple[int, ...]:
+    found = os.stat(path)  # noqa: PTH116 - a text, as this is asked for every order
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

@@ -54,7 +54,7 @@ class Lease(Protocol):
 class _Lock:
     """A locked file: its handle and its inode."""
 
-    path: Path
+    path: str
     handle: int
     inode: int
 
@@ -109,7 +109,7 @@ class SignerOwnership:
         if os.getpid() != self._pid:
             raise NotOwner(f"the signer {signer} is that of process {self._pid}, not of a child")
         try:
-            is_there = lock.path.stat().st_ino == lock.inode
+            is_there = os.stat(lock.path).st_ino == lock.inode  # noqa: PTH116 - before every send
         except OSError as error:
             raise NotOwner(
                 f"nobody can say who has the signer {signer}: {lock.path}: {error.strerror}"
@@ -146,7 +146,7 @@ class SignerOwnership:
         with suppress(OSError):  # a full disk takes no name; the lock holds all the same
             os.ftruncate(handle, 0)
             os.pwrite(handle, msgspec.json.encode(self._me), 0)
-        return _Lock(path, handle, os.fstat(handle).st_ino)
+        return _Lock(str(path), handle, os.fstat(handle).st_ino)
 
 
 def _named(content: bytes) -> str:

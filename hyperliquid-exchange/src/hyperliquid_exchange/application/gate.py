@@ -6,6 +6,7 @@ account may hold it although nothing shows it.
 """
 
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,8 @@ SURE_S: Final = 1.0
 """By how much a full state must be younger than an answer to have what was answered."""
 MOST_LEFT: Final = 1_000
 """Actions whose effect is not seen yet, from which on settled exits are not waited for."""
+_SAME_S: Final = 0.001
+"""States that are nearer than this to each other are one."""
 _SECOND_S, _MINUTE_S = 1.0, 60.0
 
 
@@ -105,6 +108,7 @@ class _Trader:
         contents: of orders that may add, with their time.
         known: the last facts.
         loss: why a loss forbids more risk.
+        shown_s: until when the venue had told all, as far as `left` was looked through.
     """
 
     account: LiveAccount
@@ -114,6 +118,7 @@ class _Trader:
     contents: deque[tuple[float, tuple[object, ...]]] = field(default_factory=deque)
     known: AccountFacts | None = None
     loss: str = ""
+    shown_s: float = -math.inf
 
     @property
     def orders(self) -> tuple[WantedOrder, ...]:
@@ -336,6 +341,9 @@ class RiskGate:
         if facts.trouble or not trader.left:
             return
         told_s = self._now_s() - facts.state_age_s
+        if told_s < trader.shown_s + _SAME_S:
+            return  # what was settled since then came after that state
+        trader.shown_s = told_s
         for number, left in list(trader.left.items()):
             if left.settled_s is not None and told_s >= left.settled_s + SURE_S:
                 del trader.left[number]

@@ -15,6 +15,7 @@ it is integers: price times size is micro-USD.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from hyperliquid_exchange.domain.facts import AccountFacts, RestingOrder
 from hyperliquid_exchange.domain.wanted import WantedOrder
@@ -53,15 +54,15 @@ def exposures(
         beyond: orders that are asked for, those that may add.
     """
     sums: dict[tuple[int, bool], int] = defaultdict(int)
-    assets = {asset for asset, size in facts.positions.items() if size}
-    for order in facts.orders:
-        if not order.reduce_only:
-            mid = facts.mids.get(order.asset, 0)
-            price = max(order.price, order.trigger_price or 0)
-            sums[order.asset, order.is_buy] += order_usd(order.size, price, mid)
-    for wanted in (*unseen, *beyond):
-        mid = facts.mids.get(wanted.asset, 0)
-        sums[wanted.asset, wanted.is_buy] += worth(wanted, Price(mid))
+    assets, mids = {asset for asset, size in facts.positions.items() if size}, facts.mids
+    # written out: hundreds of orders may be under way, for each of which this is asked
+    rest = (order for order in facts.orders if not order.reduce_only)
+    every: Iterable[RestingOrder | WantedOrder] = chain(rest, unseen, beyond)
+    for order in every:
+        asset, price, at = order.asset, order.price, order.trigger_price
+        mid = mids.get(asset, 0)
+        most = max(price, mid) if at is None else max(price, mid, at)
+        sums[asset, order.is_buy] += order.size * most
     assets |= {asset for asset, _ in sums}
     return {
         asset: (
@@ -97,11 +98,16 @@ def not_shown(left: Iterable[WantedOrder], facts: AccountFacts) -> tuple[WantedO
         They, with what is left of their size; without those that rest as a whole.
     """
     rests: dict[tuple[object, ...], int] = defaultdict(int)
+    names = set[str | None]()
     for one in facts.orders:
         if one.cloid is not None:
             rests[one.cloid, one.asset, one.is_buy, one.price] += one.size
+            names.add(one.cloid)
     found = []
     for order in left:
+        if order.cloid not in names:
+            found.append(order)
+            continue
         key = (order.cloid, order.asset, order.is_buy, order.price)
         shown = min(order.size, rests.get(key, 0))
         if not shown:

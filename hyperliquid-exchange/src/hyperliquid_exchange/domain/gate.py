@@ -107,6 +107,7 @@ class _Asked:
         adding: those that may add, or worsen a stop.
         facts: of the account.
         now: the situation.
+        unseen: orders that left and show nowhere.
         exposure: by asset, with the action, micro-USD; None where a price is not known.
     """
 
@@ -115,6 +116,7 @@ class _Asked:
     adding: tuple[WantedOrder, ...]
     facts: AccountFacts
     now: Situation
+    unseen: tuple[WantedOrder, ...]
     exposure: dict[int, Usd | None]
 
     def coin(self, asset: int) -> str:
@@ -164,11 +166,11 @@ def _refused(
 ) -> str | None:
     if now.facts is None:
         return "stale: nothing is known of the account yet"
-    unseen = weighing_unseen(now.left, now.facts)
+    unseen = not_shown(now.left, now.facts)
     # a stop that moves away is judged, but makes no position larger
     weighing = [one for one in adding if not one.reduce_only]
-    exposure = exposures(now.facts, unseen, weighing)
-    asked = _Asked(action, orders, adding, now.facts, now, exposure)
+    exposure = exposures(now.facts, _weighing(unseen), weighing)
+    asked = _Asked(action, orders, adding, now.facts, now, unseen, exposure)
     for name, rule in RULES:
         found = next(rule(asked), None)
         if found is not None:
@@ -334,8 +336,8 @@ def _duplicate(asked: _Asked) -> Iterator[str]:
 
 def _open_orders(asked: _Asked) -> Iterator[str]:
     most = asked.now.account.limits.max_open_orders
-    unseen = not_shown(asked.now.left, asked.facts)
-    count = len(asked.facts.orders) + sum(one.rests for one in (*unseen, *asked.orders))
+    resting = [one for one in asked.unseen if one.rests]
+    count = len(asked.facts.orders) + len(resting) + sum(one.rests for one in asked.orders)
     if count > most and any(one.rests for one in asked.orders):
         yield f"{count} orders would rest, limit {most}"
 
@@ -368,7 +370,11 @@ def _gross(asked: _Asked) -> Iterator[str]:
 
 def weighing_unseen(left: tuple[WantedOrder, ...], facts: AccountFacts) -> tuple[WantedOrder, ...]:
     """List orders that left, show nowhere, and may add."""
-    return tuple(one for one in not_shown(left, facts) if not one.reduce_only)
+    return tuple(_weighing(not_shown(left, facts)))
+
+
+def _weighing(unseen: tuple[WantedOrder, ...]) -> list[WantedOrder]:
+    return [one for one in unseen if not one.reduce_only]
 
 
 def _leverage(asked: _Asked) -> Iterator[str]:
