@@ -10,12 +10,14 @@ ROOT = Path(hyperliquid_exchange.__file__).parent
 SIGNS = {"adapters/signing.py"}
 """Imports what makes a signature of the venue."""
 HOLDS_KEYS = SIGNS | {"adapters/keystore.py"}
-"""Touches the library of keys."""
+"""Touches the libraries of keys."""
+TRIES_KEYS = {"adapters/host_probes.py"}
+"""Tries a library of keys before the start, with keys of its own that nobody has approved."""
 SENDS = {"application/last_hop.py", "application/watchdog.py"}
 """Ask for a signature, and let signed bytes leave; the watchdog is a process of its own, with keys
 of its own, and sends cancels alone."""
 SIGNATURES = ("hyperliquid.utils", "hyperliquid.exchange", "eth_keys")
-KEYS = ("eth_account",)
+KEYS = ("eth_account", "coincurve")
 
 
 def trees() -> Iterator[tuple[str, ast.AST]]:
@@ -47,7 +49,14 @@ def test_one_module_imports_the_signing_functions() -> None:
 
 
 def test_two_modules_touch_keys() -> None:
-    assert HOLDS_KEYS == importers(*KEYS)
+    assert HOLDS_KEYS | TRIES_KEYS == importers(*KEYS)
+
+
+def test_one_module_has_a_digest_signed() -> None:
+    """`AgentKey.sign_digest` signs whatever it is given: who calls it has said what that is."""
+    assert SIGNS == {path for path, tree in trees() if calls(tree, "sign_digest")}
+    found = {path for path, tree in trees() if calls(tree, "sign_recoverable")}
+    assert HOLDS_KEYS | TRIES_KEYS == found
 
 
 def test_one_module_a_process_asks_for_signatures_and_lets_them_leave() -> None:
