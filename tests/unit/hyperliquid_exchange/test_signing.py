@@ -324,3 +324,18 @@ def test_signature_of_a_stranger_never_leaves() -> None:
     )
     with pytest.raises(InvariantViolated, match="not that of the agent"):
         mixed.sign(ANNA, read(VECTOR), nonce=NONCE, expires_ms=None)
+
+
+def test_nothing_is_signed_where_the_official_client_signs_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A version of it with another digest is seen at the start, and not by a stranger's name."""
+    official = sdk.sign_l1_action
+
+    def other(*arguments: Any) -> Any:
+        *same, is_mainnet = arguments
+        return official(*same, not is_mainnet)
+
+    monkeypatch.setattr(sdk, "sign_l1_action", other)
+    with pytest.raises(InvariantViolated, match="signs otherwise"):
+        signer()
