@@ -60,6 +60,18 @@ def test_doctor_needs_no_venue(stack: LiveStack) -> None:
         stack.settings["HYPERLIQUID_EXCHANGE_UPSTREAM_URL"] = stack.venue.url
 
 
+def test_a_running_service_is_no_other_instance(stack: LiveStack) -> None:
+    """It may well be looked at while it serves: that is when a kill is to be ended."""
+    stack.start()
+    try:
+        _, lines = lines_of(stack, "doctor")
+        assert "PASS" == lines[7]["status"], lines[7]
+        assert stack.process is not None
+        assert f"the service is process {stack.process.pid} on" in lines[7]["reason"]
+    finally:
+        assert 0 == stack.stop()
+
+
 def test_table_is_for_people(stack: LiveStack) -> None:
     """A line a check, what to do below it, and a verdict."""
     done = stack.run("preflight")
@@ -149,8 +161,9 @@ def test_real_mainnet_is_paused_until_the_preflight_is_green(tmp_path: Path) -> 
     stack.start()
     try:
         causes = json.loads((stack.folder / "var" / "safety" / "safety.json").read_text())
-        assert [("preflight", 1)] == [(cause["by"], cause["level"]) for cause in causes]
-        assert "there is no preflight" in causes[0]["reason"]
+        found = {cause["by"]: cause for cause in causes}
+        assert 1 == found["preflight"]["level"]  # that no watchdog beats may be there already
+        assert "there is no preflight" in found["preflight"]["reason"]
         cancel = {"coin": "BTC", "oid": 1}
         status, text = fetch(f"{stack.url}/exchange/cancel", cancel, stack.headers("alice"))
         assert "preflight" not in text, (status, text)

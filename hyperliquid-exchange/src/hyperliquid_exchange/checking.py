@@ -24,7 +24,7 @@ from hyperliquid_exchange.adapters.collected_bars import CollectorBars
 from hyperliquid_exchange.adapters.intent_journal import IntentJournal, JournalRules
 from hyperliquid_exchange.adapters.order_log import OrderLog
 from hyperliquid_exchange.adapters.safety_files import SafetyFiles
-from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
+from hyperliquid_exchange.adapters.signer_ownership import holder_of
 from hyperliquid_exchange.adapters.venue_history import InfoHistory
 from hyperliquid_exchange.adapters.venue_probe import VenueProbe, reached
 from hyperliquid_exchange.application.preflight import host as on_host
@@ -55,7 +55,7 @@ from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.bars import DAY_MS, HOUR_MS
 from suite.clock import Clock
-from suite.errors import ConfigError, InUse, StorageError, SuiteError
+from suite.errors import ConfigError, StorageError, SuiteError
 from suite.ids import TraderId
 from suite.instrument import Instrument
 from suite.service.clock import SystemClock
@@ -234,6 +234,7 @@ def _on_host(around: Surroundings) -> list[Line]:
         free = host_probes.disk_free(folder)
     except (StorageError, OSError) as error:
         return [failed(5, "disk", str(error), "make the state folder writable"), *_rest(around)]
+    service, other_owner = _owners(around)
     found = Host(
         has_native_curve=host_probes.has_native_curve(),
         optimized=host_probes.is_optimized(),
@@ -245,7 +246,8 @@ def _on_host(around: Surroundings) -> list[Line]:
         listens=settings.is_loopback,
         trusted_network=settings.trusted_network,
         leaks=_leaks(around),
-        other_owner=_owner(around),
+        service=service,
+        other_owner=other_owner,
     )
     return [
         on_host.check_curve(found),
@@ -302,18 +304,21 @@ def _leaks(around: Surroundings) -> tuple[str, ...]:
     return host_probes.leaked_keys(around.environment, files, frozenset(people | agents))
 
 
-def _owner(around: Surroundings) -> str:
-    """Tell who has a signer; a process on this machine is the service itself, or a second one."""
-    mine = SignerOwnership(around.owners, this_process(around.clock))
+def _owners(around: Surroundings) -> tuple[str, str]:
+    """Tell which process is the service, and what is wrong about who has the signers.
+
+    The locks are in the service's own folder: who has all of them is the service itself, which may
+    well run while it is looked at.
+    """
     try:
-        mine.take([account.signer for account in around.accounts])
-    except InUse as error:
-        return str(error)
+        found = {one.signer: holder_of(around.owners, one.signer) for one in around.accounts}
     except StorageError:
-        return ""  # the disk is another line's
-    finally:
-        mine.close()
-    return ""
+        return "", ""  # the disk is another line's
+    holders = set(found.values()) - {""}
+    if len(holders) == 1 and all(found.values()):
+        return holders.pop(), ""
+    told = ", ".join(f"{who} has {signer}" for signer, who in found.items() if who)
+    return "", told
 
 
 def journal_files(folder: Path) -> list[Path]:

@@ -163,6 +163,7 @@ CASES: list[tuple[int, Callable[[], Line], str]] = [
     (6, lambda: on_host.check_files(HOST), "PASS"),
     (6, lambda: on_host.check_files(h(open_files_max=1024)), "WARN"),
     (7, lambda: on_host.check_owner(HOST), "PASS"),
+    (7, lambda: on_host.check_owner(h(service="process 7 on here")), "PASS"),
     (7, lambda: on_host.check_owner(h(other_owner="process 7 has it")), "FAIL"),
     (8, lambda: on_host.check_privileges(HOST), "PASS"),
     (8, lambda: on_host.check_privileges(h(uid=0)), "WARN"),

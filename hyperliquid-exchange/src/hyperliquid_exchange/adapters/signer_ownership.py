@@ -149,6 +149,28 @@ class SignerOwnership:
         return _Lock(str(path), handle, os.fstat(handle).st_ino)
 
 
+def holder_of(folder: Path, signer: str) -> str:
+    """Tell which process has a signer, on this machine; empty where none has.
+
+    Raises:
+        StorageError: nobody can say.
+    """
+    path = folder / f"{signer}.lock"
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise StorageError(f"cannot open {path}: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _named(os.pread(handle, _MOST_BYTES, 0))
+    finally:
+        os.close(handle)
+    return ""
+
+
 def _named(content: bytes) -> str:
     try:
         holder = msgspec.json.decode(content, type=Holder)

@@ -56,7 +56,8 @@ class Host:
         listens: the address that will be listened on is loopback's.
         trusted_network: another one was vouched for.
         leaks: places where something was found that looks like the key of an account, without it.
-        other_owner: who owns a signer now, if not this process; empty where nobody does.
+        service: the process that serves now; empty where none does.
+        other_owner: who else owns a signer; empty where nobody does.
     """
 
     has_native_curve: bool
@@ -69,6 +70,7 @@ class Host:
     listens: bool
     trusted_network: bool
     leaks: tuple[str, ...]
+    service: str = ""
     other_owner: str = ""
 
 
@@ -143,7 +145,8 @@ def check_owner(host: Host) -> Line:
             host.other_owner,
             "stop the other instance, or give it other keys",
         )
-    return passed(7, "no other instance", "nobody else owns a signer")
+    told = f"the service is {host.service}" if host.service else "nobody owns a signer"
+    return passed(7, "no other instance", told)
 
 
 def check_privileges(host: Host) -> Line:
