@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from strategy_agent.adapters.memory_file import MemoryFile
 from strategy_agent.application.ports import Kept
 from strategy_core.memory import TraderMemory
-from strategy_core.risk.commands import Stop
+from strategy_core.risk.commands import Allocate, Stop
 from suite.errors import StorageError
 
 
@@ -62,6 +63,19 @@ def test_commands_are_kept_beside_it_until_they_are_obeyed(tmp_path: Path) -> No
     (tmp_path / "a.commands.json").write_text("[{}]")
     with pytest.raises(StorageError, match=r"a\.commands\.json of trader a cannot be used"):
         found.load_commands()
+
+
+@pytest.mark.parametrize("usd", [None, Decimal("1234.567891"), Decimal(0)])
+def test_an_allocation_is_kept_to_the_micro_usd(tmp_path: Path, usd: Decimal | None) -> None:
+    allotted = Allocate(actor="ann", usd=usd)
+    keep(tmp_path, 1).keep_commands([allotted])
+    assert (allotted,) == file(tmp_path).load_commands()
+
+
+@pytest.mark.parametrize("usd", ["-1", "NaN", "Infinity"])
+def test_what_is_no_amount_is_not_allotted(usd: str) -> None:
+    with pytest.raises(ValueError, match="no amount"):
+        Allocate(actor="ann", usd=Decimal(usd))
 
 
 def content(**changes: object) -> str:

@@ -215,6 +215,7 @@ class LastHop:
 
         No new risk leaves for their traders before that is known.
         """
+        self._losses.go_on()
         for intent in self._parts.log.open_intents():
             account = accounts.get(TraderId(intent.trader_id))
             if account is None:

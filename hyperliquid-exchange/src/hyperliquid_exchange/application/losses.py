@@ -62,6 +62,16 @@ class LossWatch:
         self._safety.engage(cause)
         self._healing = asyncio.ensure_future(self._heal())
 
+    def go_on(self) -> None:
+        """Take over the pause of an earlier life, as if an answer had been lost just now."""
+        mine = (
+            cause.scope == EVERYBODY and cause.by == self._by and cause.level is Level.PAUSED
+            for cause in self._safety.causes
+        )
+        if self._healing is None and any(mine):
+            self._count(self._lost)
+            self._healing = asyncio.ensure_future(self._heal())
+
     def close(self) -> None:
         """Stop; a pause stays."""
         if self._healing is not None:

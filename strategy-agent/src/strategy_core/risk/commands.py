@@ -58,7 +58,11 @@ class Allocate(_Command, frozen=True, kw_only=True, tag="allocate"):
         usd: not negative; None for the whole account.
     """
 
-    usd: Annotated[Decimal, msgspec.Meta(ge=0)] | None = None
+    usd: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if self.usd is not None and not (self.usd.is_finite() and self.usd >= 0):
+            raise ValueError(f"usd: {self.usd} is no amount that can be allotted")
 
 
 Command: TypeAlias = Pause | Resume | Stop | Flatten | Allocate

@@ -391,6 +391,23 @@ async def test_many_lost_answers_pause_everybody(hop: Hop) -> None:
 
 
 @virtually
+async def test_pause_for_lost_answers_outlives_no_minute_of_the_next_life(hop: Hop) -> None:
+    """It is taken back by whoever comes after; a person's pause and others' are not."""
+    lost, person = (
+        Cause(scope=EVERYBODY, level=Level.PAUSED, by=by, reason="", since_ms=NOW_MS)
+        for by in ("last_hop", "operator")
+    )
+    hop.safety.engage(lost)
+    hop.safety.engage(person)
+    last = hop.open()
+    last.recover({ALICE.trader_id: ALICE})
+    await asyncio.sleep(50)
+    assert {"last_hop", "operator"} == {cause.by for cause in hop.safety.causes}
+    await asyncio.sleep(12)
+    assert [person] == list(hop.safety.causes)
+
+
+@virtually
 async def test_bug_below_leaves_the_fate_unknown(hop: Hop) -> None:
     """Whatever breaks while bytes may be on their way, nobody says that nothing happened."""
     last = hop.open()
