@@ -12,7 +12,7 @@ from trader_manager.settings import Settings
 
 PLUGIN = """
 from strategy_core.building import Params
-from strategy_core.port import Needs
+from strategy_core.port import Decision, Needs
 
 
 class Mine:
@@ -23,7 +23,7 @@ class Mine:
         self.needs = Needs()
 
     def decide(self, observation):
-        raise NotImplementedError
+        return Decision()
 """
 
 
