@@ -16,11 +16,11 @@ from typing import Any
 import asyncpg
 import psutil
 import pytest
-from tests.support.postgres_servers import SYSTEM, open_folder
+from tests.support.postgres_servers import open_folder
 
 from suite.errors import ConfigError, StorageError
 from suite.service.postgres import EmbeddedPostgres
-from suite.service.postgres_binaries import RunAs, find_binaries
+from suite.service.postgres_binaries import _PROGRAMS, RunAs, find_binaries
 
 pytestmark = pytest.mark.process
 IS_ROOT = os.geteuid() == 0
@@ -259,16 +259,30 @@ def test_programs_that_others_cannot_reach_are_copied(monkeypatch: pytest.Monkey
         assert program.is_relative_to(folder / "pg")
 
 
-@pytest.mark.skipif(not SYSTEM, reason="the system has no PostgreSQL")
-def test_programs_are_taken_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where a system has its programs: of version 15, as far as they say."""
+    folder = tmp_path / "postgresql" / "15" / "bin"
+    folder.mkdir(parents=True)
+    for name in _PROGRAMS:
+        program = folder / name
+        program.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) 15.9'\n")
+        program.chmod(0o755)
+    monkeypatch.setattr("suite.service.postgres_binaries._SYSTEM", folder.parents[1])
+    return folder
+
+
+def test_programs_are_taken_in_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: Path
+) -> None:
+    """The package's first, then the system's where its version is needed; a named folder alone."""
     me = RunAs(name="me")
     monkeypatch.delenv("PG_BINDIR", raising=False)
     assert 18 == find_binaries(me, major=None, copies=tmp_path).major
-    system = int(SYSTEM[-1].parent.name)
-    assert SYSTEM[-1] == find_binaries(me, major=system, copies=tmp_path).folder
-    monkeypatch.setenv("PG_BINDIR", str(SYSTEM[-1]))
-    assert SYSTEM[-1] == find_binaries(me, major=None, copies=tmp_path).folder
-    with pytest.raises(ConfigError, match=f"no PostgreSQL 18, whose data.*is {system}.*PG_BINDIR"):
+    assert installed == find_binaries(me, major=15, copies=tmp_path).folder
+    monkeypatch.setenv("PG_BINDIR", str(installed))
+    assert installed == find_binaries(me, major=None, copies=tmp_path).folder
+    with pytest.raises(ConfigError, match=r"no PostgreSQL 18, whose data.*is 15.*PG_BINDIR"):
         find_binaries(me, major=18, copies=tmp_path)
     monkeypatch.setenv("PG_BINDIR", str(tmp_path))
     with pytest.raises(ConfigError, match=f"PG_BINDIR={tmp_path} has no initdb"):
