@@ -10,42 +10,11 @@ import pytest
 from tests.support.agent_process import running_agent
 from tests.support.live_stack import LiveStack, LiveTrader, running_stack
 from tests.support.present_market import SPEED, present_store
+from tests.support.resting_plugin import PLUGIN, TRADERS
 from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
-TRADERS = """
-traders:
-  - {trader_id: alice, strategy: {kind: "plugin:mine:Rests"}, symbols: [BTC], interval: 1m}
-"""
-PLUGIN = '''
-from decimal import Decimal
-from strategy_core import building
-from strategy_core.port import Decision, Needs
-from suite.contracts.venue import Leg, PlaceOrder
-
-
-class Rests:
-    """Buys a little once, with a stop, and leaves a bid far below the market."""
-
-    class Params(building.Params, frozen=True, kw_only=True):
-        pass
-
-    def __init__(self, setup, params):
-        self.needs = Needs(snapshots=("BTC",), intervals=("1",))
-
-    def decide(self, observation):
-        if observation.open_orders or observation.positions:
-            return Decision(reasoning="waits")
-        mid = observation.mids["BTC"]
-        low = Decimal(int(mid * Decimal("0.99")))
-        stop = Leg(price=Decimal(int(mid * Decimal("0.9"))))
-        size = Decimal("0.01")
-        return Decision(actions=(
-            PlaceOrder(coin="BTC", is_buy=True, sz=size, stop_loss=stop),
-            PlaceOrder(coin="BTC", is_buy=True, sz=size, limit_px=low),
-        ))
-'''
 ORDER = ("coin", "side", "origSz", "reduceOnly", "orderType", "triggerPx")
 
 
