@@ -41,6 +41,7 @@ def test_a_frozen_service_is_killed_and_one_that_gets_on_is_not(watched: Watched
 def test_a_watchdog_that_is_gone_pauses_until_it_is_back(watched: WatchedStack) -> None:
     one = watched
     until(lambda: one.level() == "LIVE")
+    assert "watchdog heard " in one.stack.run("status", "--url", one.stack.url).stdout
     one.end_watchdog()
     until(lambda: one.level() == "PAUSED")
     assert "watchdog is gone" in str(one.order())

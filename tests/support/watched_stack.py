@@ -101,6 +101,10 @@ class WatchedStack:
         levels: dict[str, str] = self.ask("/safety", who="operator")["levels"]
         return levels[TRADER]
 
+    def is_watchdog_heard(self) -> bool:
+        """Whether the service knows that its watchdog gets on."""
+        return self.ask("/safety", who="operator")["watchdog_silent_s"] is not None
+
     def mid(self) -> int:
         return int(float(self.stack.venue.info("allMids")["BTC"]))
 
@@ -161,7 +165,7 @@ def watched_stack(folder: Path, **settings: str) -> Iterator[WatchedStack]:
         one = WatchedStack(stack)
         one.start_watchdog()
         try:
-            until(lambda: one.beats() > 2)
+            until(lambda: one.beats() > 2 and one.is_watchdog_heard())
             yield one
         finally:
             one.signal_service(signal.SIGCONT)

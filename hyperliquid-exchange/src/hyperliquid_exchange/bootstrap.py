@@ -166,6 +166,10 @@ class Container:
             raise UpstreamUnavailable("the service is starting or stopping")
         return self.live.guards.pulse.beat
 
+    def watchdog_silent_s(self) -> float | None:
+        """Seconds since the watchdog got on; None while it never did, or nothing is open."""
+        return None if self.live is None else self.live.guards.pulse.watchdog_silent_s
+
     async def open(self) -> None:
         """Read keys, take the signers, and begin to follow the accounts.
 

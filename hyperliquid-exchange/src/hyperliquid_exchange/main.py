@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     live.feeds = FeedMetrics(chassis.metrics.registry)
     add_routes(app, live.tokens, live.services)
     add_sockets(app, SocketEndpoint(live.services, live.tokens))
-    app.include_router(safety_routes(live.control))
+    app.include_router(safety_routes(live.control, live.watchdog_silent_s))
     app.include_router(adopting_routes(live.adopting))
     app.include_router(progress_routes(live.beat))
     app.include_router(drift_routes(partial(read_drift, drift_of(settings.state_dir))))

@@ -126,7 +126,10 @@ def status(url: Url = None, token_file: Token = None) -> None:
 
     Example: hyperliquid-exchange status
     """
-    _show(_ask(None, None, url, token_file))
+    told = _ask(None, None, url, token_file)
+    _show(told)
+    silent_s = told["watchdog_silent_s"]
+    typer.echo("watchdog " + ("never heard" if silent_s is None else f"heard {silent_s:.1f} s ago"))
 
 
 def watchdog(

@@ -40,7 +40,7 @@ class Door:
         self.tokens = {name: tokens.issue(grant) for name, grant in GRANTS.items()}
         self.app = FastAPI(title="hyperliquid-exchange")
         install_chassis(self.app, Settings.load(), tokens=tokens)
-        self.app.include_router(safety_routes(lambda: self.stand.control))
+        self.app.include_router(safety_routes(lambda: self.stand.control, lambda: 1.5))
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1:8200"
         )

@@ -110,6 +110,12 @@ class Pulse:
         except StorageError as fault:
             _log.warning("beat_not_written", reason=str(fault))
 
+    @property
+    def watchdog_silent_s(self) -> float | None:
+        """Seconds since the watchdog got on; None while it never did."""
+        watchdog = self._watchdog
+        return watchdog.silent_s(self._now_s()) if watchdog.was_seen else None
+
     def look(self) -> None:
         """Listen once; a watchdog that is gone pauses new risk, one that is back allows it."""
         now_s, watchdog = self._now_s(), self._watchdog

@@ -76,17 +76,21 @@ def progress_routes(beat: Callable[[], Beat]) -> APIRouter:
     return router
 
 
-def safety_routes(control: Callable[[], SafetyControl]) -> APIRouter:
+def safety_routes(
+    control: Callable[[], SafetyControl], watchdog_silent_s: Callable[[], float | None]
+) -> APIRouter:
     """Make the routes.
 
     Args:
         control: tells it once the service is open.
+        watchdog_silent_s: seconds since the watchdog got on; None while it never did.
     """
     router = APIRouter(prefix="/safety")
 
     @router.get("", summary="What is forbidden to whom, why, and what was done about it")
     async def look(grant: May) -> dict[str, Any]:
-        return control().tell(_seen_by(grant))
+        told = control().tell(_seen_by(grant))
+        return {**told, "watchdog_silent_s": watchdog_silent_s()}
 
     @router.post("/pause", summary="No new risk; entries are canceled")
     async def pause(grant: May, body: Forbid) -> dict[str, Any]:
