@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from strategy_core.llm.port import BUDGET, ModelBudget, ModelSource
 from strategy_core.port import Instruments, Strategy
 from suite.errors import ConfigError
 
@@ -21,6 +22,8 @@ class Setup:
         instruments: lattice of each.
         interval_ms: how often it decides.
         generator: its own source of randomness, seeded from the world's seed and the trader's id.
+        models: where it gets language models; None where it is only looked at, and asks none.
+        budget: what it may spend on them.
     """
 
     trader_id: str
@@ -28,6 +31,8 @@ class Setup:
     instruments: Instruments
     interval_ms: int
     generator: np.random.Generator
+    models: ModelSource | None = None
+    budget: ModelBudget = BUDGET
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +49,7 @@ class StrategyKind:
         summary: what it does, in one line.
         risk: limits that its traders have unless they say otherwise; never a plugin's to set.
         draws: what it decides depends on chance.
+        asks_models: it asks a language model, so its process needs a source of them.
     """
 
     params: type[msgspec.Struct]
@@ -51,10 +57,15 @@ class StrategyKind:
     summary: str
     risk: Mapping[str, Any] = field(default_factory=dict)
     draws: bool = False
+    asks_models: bool = False
 
 
 def kind_of(
-    strategy: Any, *, risk: Mapping[str, Any] | None = None, draws: bool = False
+    strategy: Any,
+    *,
+    risk: Mapping[str, Any] | None = None,
+    draws: bool = False,
+    asks_models: bool = False,
 ) -> StrategyKind:
     """Describe a class of strategies.
 
@@ -62,6 +73,7 @@ def kind_of(
         strategy: a class with a nested struct `Params`, made by `Class(setup, params)`.
         risk: limits of its own in place of the usual defaults.
         draws: what it decides depends on chance.
+        asks_models: it asks a language model.
 
     Raises:
         ConfigError: it is no such class.
@@ -73,4 +85,11 @@ def kind_of(
     if not callable(getattr(strategy, "decide", None)):
         raise ConfigError(f"{strategy.__qualname__} has no method decide")
     summary = (strategy.__doc__ or "").strip().split("\n")[0]
-    return StrategyKind(params=params, make=strategy, summary=summary, risk=risk or {}, draws=draws)
+    return StrategyKind(
+        params=params,
+        make=strategy,
+        summary=summary,
+        risk=risk or {},
+        draws=draws,
+        asks_models=asks_models,
+    )

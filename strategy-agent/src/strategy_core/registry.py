@@ -9,6 +9,7 @@ import numpy as np
 
 from strategy_core.building import Setup, StrategyKind, kind_of
 from strategy_core.exits.rules import ExitRules
+from strategy_core.llm.port import ModelBudget, ModelSource
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Instruments, Strategy
 from strategy_core.risk.limits import YARDSTICK, RiskLimits, scaled
@@ -34,6 +35,10 @@ KINDS: Final[Mapping[str, StrategyKind]] = {
 """Built in. A plugin's kind is `plugin:package.module:Class`; the process imports it."""
 
 PLUGIN: Final = "plugin:"
+_NO_MODELS: Final = (
+    "asks a language model, and this process has been given none: run it with a source of models "
+    "(docs/llm.md), or choose another kind"
+)
 
 
 def build(
@@ -42,6 +47,7 @@ def build(
     instruments: Instruments,
     seed: int,
     plugins: Mapping[str, StrategyKind] | None = None,
+    models: ModelSource | None = None,
 ) -> Strategy:
     """Build the strategy of a trader.
 
@@ -50,26 +56,32 @@ def build(
         instruments: of the venue; every symbol of the trader must be there.
         seed: of the world; each trader draws from a stream of its own.
         plugins: imported kinds, by their whole name in `spec`.
+        models: where kinds that ask a language model get theirs.
 
     Raises:
-        ConfigError: unknown kind, symbol or parameter; everything that is wrong in one line.
+        ConfigError: unknown kind, symbol, parameter or model; everything that is wrong in one line.
     """
     kinds = {**KINDS, **(plugins or {})}
     problems = _problems_of_strategy(spec, kinds)
+    problems += read_struct(ModelBudget, spec.budget, place="budget")[1]
     problems += [
         f"symbols: the venue does not trade {coin}{near(coin, instruments)}"
         for coin in spec.symbols
         if coin not in instruments
     ]
-    if problems:
+    kind = kinds.get(spec.strategy.kind)
+    if kind is not None and kind.asks_models and models is None:
+        problems.append(f"strategy.kind: {spec.strategy.kind} {_NO_MODELS}")
+    if problems or kind is None:
         raise ConfigError("; ".join(f"traders[{spec.trader_id}].{text}" for text in problems))
-    kind = kinds[spec.strategy.kind]
     setup = Setup(
         trader_id=spec.trader_id,
         symbols=spec.symbols,
         instruments=instruments,
         interval_ms=INTERVAL_MS[spec.interval],
         generator=generator_for(spec.trader_id, seed),
+        models=models,
+        budget=msgspec.convert(spec.budget, ModelBudget),
     )
     return kind.make(setup, read_params(kind, spec.strategy.params)[0])
 
@@ -81,6 +93,7 @@ def problems(spec: TraderSpec, plugins: Mapping[str, StrategyKind] | None = None
     `plugins` is not looked into: importing it is the process's work.
     """
     found = _problems_of_strategy(spec, {**KINDS, **(plugins or {})}, leave_plugins=plugins is None)
+    found += read_struct(ModelBudget, spec.budget, place="budget")[1]
     found += read_struct(ExecutionRules, spec.execution, place="execution")[1]
     found += read_struct(ExitRules, spec.exits, place="exits")[1]
     return found + read_struct(RiskLimits, _risk(spec), place="risk")[1]
