@@ -258,7 +258,7 @@ def _group(row: Mapping[str, Any]) -> str:
 
 
 def _percent(share: str) -> str:
-    return f"{round(100 * float(share), 2) + 0.0:.2f}"
+    return f"{100 * float(share):z.2f}"
 
 
 def _this_command() -> str:

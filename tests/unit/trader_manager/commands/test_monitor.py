@@ -28,7 +28,7 @@ BOARD = {
         "from_ms": 0, "to_ms": 3_600_000,
         "rows": [
             {"trader_id": "bert", "total_return": 0.0123, "max_drawdown": 0.5},
-            {"trader_id": "anna", "total_return": None, "max_drawdown": None},
+            {"trader_id": "anna", "total_return": None, "max_drawdown": -0.000001},
         ]
     },
 }  # fmt: skip
@@ -69,8 +69,8 @@ def test_a_view_has_what_is_known_best_first() -> None:
     assert ("12.00", "1.23 %", "▁█", "50.00 %", "0.5 BTC", "7: [red]quiet") == (
         bert.equity, bert.shared_return, bert.pnl, bert.drawdown, bert.position, bert.decision,
     )  # fmt: skip
-    assert ("running PAUSED", "–", "flat", "data") == (
-        anna.state, anna.shared_return, anna.position, anna.trouble,
+    assert ("running PAUSED", "–", "0.00 %", "flat", "data") == (
+        anna.state, anna.shared_return, anna.drawdown, anna.position, anna.trouble,
     )  # fmt: skip
     assert ("–", "–", "–", "KEY is not set") == (
         carl.equity, carl.pnl, carl.position, carl.trouble,

@@ -199,7 +199,7 @@ def _usd(micro_usd: int) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return _UNKNOWN if share is None else f"{100 * share:.2f} %"
+    return _UNKNOWN if share is None else f"{100 * share:z.2f} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
