@@ -18,9 +18,14 @@ from tests.support.venue_process import VenueUnderTest, running_venue
 URL, KEY = os.environ.get("HYPERLIQUID_TEST_URL", ""), os.environ.get("HYPERLIQUID_TEST_KEY", "")
 
 THROUGH_THE_PROXY = {
+    "test_ccxt_pro",
+    "test_ccxt_reads",
+    "test_ccxt_trading",
+    "test_golden_shapes",
     "test_sdk_orders",
     "test_sdk_reads",
     "test_sdk_streams",
+    "test_typed_client",
 }
 """Suites that are run at the live proxy too, with a venue as strict as mainnet behind it."""
 SIGN_FOR_MAINNET = {"test_ccxt_trading", "test_ccxt_pro"}

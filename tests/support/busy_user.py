@@ -15,7 +15,7 @@ CLOID = Cloid.from_int(77)
 def act(sdk: Sdk, action: dict[str, Any]) -> Any:
     """Send an action that the client has no method for."""
     nonce = get_timestamp_ms()
-    signature = sign_l1_action(sdk.wallet, action, None, nonce, None, is_mainnet=False)
+    signature = sign_l1_action(sdk.wallet, action, None, nonce, None, sdk.target.is_strict)
     body = {"action": action, "nonce": nonce, "signature": signature}
     return sdk.exchange.post("/exchange", body)
 

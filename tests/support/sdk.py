@@ -1,11 +1,12 @@
 """The official client as its own examples set it up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from hyperliquid.exchange import Exchange  # noqa: TID253 - nothing here without it
 from hyperliquid.info import Info  # noqa: TID253
+from hyperliquid.utils.constants import MAINNET_API_URL  # noqa: TID253
 from hyperliquid.utils.signing import (  # noqa: TID253
     get_timestamp_ms,
     sign_usd_class_transfer_action,
@@ -90,15 +91,38 @@ def open_exchange(target: VenueUnderTest, wallet: LocalAccount, **options: Any) 
     """Make the acting half, likewise."""
     headers = target.headers(wallet)
     if not headers:
-        return Exchange(wallet, target.url, **options)
+        made = ForMainnet if target.is_strict else Exchange
+        return made(wallet, target.url, **options)
     exchange = Exchange(wallet, target.url, **_market(target), **options)
     for half in (exchange, exchange.info):
         half.session.headers.update(headers)
     return exchange
 
 
+class ForMainnet(Exchange):  # type: ignore[misc]
+    """The acting half as it signs at mainnet, which it tells by the address, at another one."""
+
+    def __init__(self, wallet: LocalAccount, url: str, **options: Any) -> None:
+        super().__init__(wallet, url, **options)
+        self._url, self.base_url = url, MAINNET_API_URL
+
+    def post(self, url_path: str, payload: Any = None) -> Any:
+        """Send to where the venue is."""
+        self.base_url = self._url
+        try:
+            return super().post(url_path, payload)
+        finally:
+            self.base_url = MAINNET_API_URL
+
+
 def _market(target: VenueUnderTest) -> dict[str, Any]:
     return {"meta": target.info("meta"), "spot_meta": target.info("spotMeta")}
+
+
+def behind(target: VenueUnderTest) -> VenueUnderTest:
+    """The venue itself, past a proxy: where a person does what no proxy signs."""
+    stack = getattr(target, "stack", None)
+    return target if stack is None else replace(stack.venue, is_strict=True)
 
 
 def move_to_spot(sdk: Sdk, usd: int) -> None:

@@ -40,6 +40,7 @@ class VenueUnderTest:
         url: its address, without a slash at the end.
         keys: what fresh private keys are made of.
         key: the one key there is, where no other has money.
+        is_strict: it takes mainnet signatures alone.
         folder: working directory of the process, None where it is not ours.
     """
 
@@ -47,6 +48,7 @@ class VenueUnderTest:
     url: str
     folder: Path | None = None
     key: str | None = None
+    is_strict: bool = False
     keys: Iterator[int] = field(default_factory=lambda: count(1))
 
     def headers(self, wallet: LocalAccount | None = None) -> dict[str, str]:
