@@ -1,0 +1,1 @@
+"""Market structure as numbers: what a model of closed bars sees, and nothing of the future."""
