@@ -69,6 +69,18 @@ def order(*fills: ModelFill, is_buy: bool = True) -> LiveOrder:
     return replace(found, fills=fills)
 
 
+def test_latency_is_to_the_answer_where_the_venue_has_another_clock() -> None:
+    """A stand-in's time is that of its bars: no fill of it tells how long anything took."""
+    same, elsewhere = row(), row(placed_ms=T0 - 10**9)
+    told = replace(sent(), told_ms=T0 + 31)
+    for placed, want in ((same, 250), (elsewhere, 31)):
+        (found,) = join([told], [placed], [venue_fill()], (BTC, ETH)).orders
+        assert want == found.latency_ms
+    (unknown,) = join([sent()], [elsewhere], [venue_fill()], (BTC, ETH)).orders
+    (rested,) = join([told], [elsewhere], [venue_fill(is_taker=False)], (BTC, ETH)).orders
+    assert (None, None) == (unknown.latency_ms, rested.latency_ms)
+
+
 # what became of what was sent
 
 

@@ -87,6 +87,15 @@ def test_orders_are_told_with_the_names_that_the_venue_gave_them(log: OrderLog) 
         assert ("2000", "0.5", "Ioc", 1) == (leg.price, leg.size, leg.tif, leg.place)
 
 
+def test_when_the_answer_was_here_is_noted(log: OrderLog, clock: ManualClock) -> None:
+    """And nothing where none came."""
+    log.began(intent())
+    log.began(intent("k2"))
+    clock.advance_to(NOW_MS + 40)
+    log.settled(settled())
+    assert [NOW_MS + 40] * 2 + [None] * 2 == [order.told_ms for order in log.sent(0)]
+
+
 def test_only_orders_since_a_time_are_told(log: OrderLog) -> None:
     log.began(intent("old", at=NOW_MS - 1))
     log.began(intent("new"))

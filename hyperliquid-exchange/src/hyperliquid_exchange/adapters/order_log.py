@@ -38,6 +38,7 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True, tag="told"):
     trader_id: str
     key: str
     oids: tuple[int | None, ...]
+    told_ms: int | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -83,7 +84,14 @@ class OrderLog:
         self._waiting.discard(name)
         if settled.reply is not None:
             oids = tuple(_oids(settled.reply))
-            self._append(_Told(trader_id=settled.trader_id, key=settled.key, oids=oids))
+            self._append(
+                _Told(
+                    trader_id=settled.trader_id,
+                    key=settled.key,
+                    oids=oids,
+                    told_ms=self._clock.now_ms(),
+                )
+            )
 
     def _append(self, record: _Began | _Told) -> None:
         try:
@@ -116,22 +124,16 @@ class OrderLog:
         Raises:
             StorageError: a file cannot be read.
         """
-        found: list[tuple[_Began, dict[int, int | None]]] = []
-        by_name: dict[tuple[str, str], dict[int, int | None]] = {}
+        found: list[_Began] = []
+        answers: dict[tuple[str, str], _Told] = {}
         for record in self._records(since_ms - DAY_MS):
-            name = record.trader_id, record.key
             if isinstance(record, _Told):
-                by_name.setdefault(name, {}).update(enumerate(record.oids))
+                answers[record.trader_id, record.key] = record
             elif record.decided_ms >= since_ms:
-                found.append((record, by_name.setdefault(name, {})))
+                found.append(record)
         orders = [
-            SentOrder(
-                trader_id=began.trader_id,
-                leg=leg,
-                decided_ms=began.decided_ms,
-                oid=oids.get(leg.place),
-            )
-            for began, oids in found
+            _sent(began, leg, answers.get((began.trader_id, began.key)))
+            for began in found
             for leg in began.legs
         ]
         return sorted(orders, key=lambda order: order.decided_ms)
@@ -183,6 +185,17 @@ class LoggedIntents:
         """Note what became of a key, and how the venue names its orders."""
         await self._inner.settle(settled, durable=durable)
         self._orders.settled(settled)
+
+
+def _sent(began: _Began, leg: OrderLeg, told: _Told | None) -> SentOrder:
+    oids = () if told is None else told.oids
+    return SentOrder(
+        trader_id=began.trader_id,
+        leg=leg,
+        decided_ms=began.decided_ms,
+        oid=oids[leg.place] if leg.place < len(oids) else None,
+        told_ms=None if told is None else told.told_ms,
+    )
 
 
 def _write_line(path: Path, line: bytes) -> None:

@@ -53,6 +53,7 @@ class LiveOrder:
         decided_ms: when it was signed, wall time.
         placed_ms: when the venue had it, by the venue's clock.
         ended_ms: when it was canceled or refused there; None where it filled or is open.
+        told_ms: when the venue's answer was here, wall time; None where nobody noted it.
         oid, cloid: its names.
         fills: that the venue made, oldest first.
         held: signed position before its first fill; None where it had none.
@@ -71,6 +72,7 @@ class LiveOrder:
     decided_ms: int
     placed_ms: int
     ended_ms: int | None
+    told_ms: int | None = None
     oid: int
     cloid: str | None
     fills: tuple[ModelFill, ...] = ()
@@ -88,10 +90,15 @@ class LiveOrder:
 
     @property
     def latency_ms(self) -> int | None:
-        """From the decision to the first fill; None without one, or where clocks differ."""
-        if not self.fills or self.begins_ms != self.decided_ms or self.rested:
+        """From the decision to the first fill; None without one, or of one that rested.
+
+        To the venue's answer where its clock is not the wall's.
+        """
+        if not self.fills or self.rested:
             return None
-        return self.fills[0].time_ms - self.decided_ms
+        if self.begins_ms == self.decided_ms:
+            return self.fills[0].time_ms - self.decided_ms
+        return None if self.told_ms is None else self.told_ms - self.decided_ms
 
     @property
     def rested(self) -> bool:
@@ -116,12 +123,14 @@ class SentOrder:
         leg: the order.
         decided_ms: nonce of its signature, which is wall time.
         oid: that the venue answered with; None where it told none, or nothing.
+        told_ms: when its answer was here, wall time; None where none came.
     """
 
     trader_id: str
     leg: OrderLeg
     decided_ms: int
     oid: int | None
+    told_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +244,7 @@ def _live(
         decided_ms=order.decided_ms,
         placed_ms=row.placed_ms,
         ended_ms=row.status_ms if ended else None,
+        told_ms=order.told_ms,
         oid=row.oid,
         cloid=row.cloid,
         fills=tuple(_fill(fill, instrument) for fill in fills),
