@@ -7,6 +7,9 @@ import numpy as np
 import pyarrow.parquet
 from tests.support.real_data import PERPS
 
+from strategy_core.ict.features import batch
+from strategy_core.ict.kernel import layout
+from strategy_core.ict.structures import event_log
 from suite.bars import MINUTE_MS, Bars
 
 Row = tuple[int, float, float, float, float, float]
@@ -78,3 +81,39 @@ def recorded(coin: str) -> Bars:
     return Bars(
         MINUTE_MS, table["timestamp"].to_numpy(), *(table[name].to_numpy() for name in names)
     )
+
+
+def spliced(bars: Bars, other: Bars, cut: int) -> Bars:
+    """Keep the rows before `cut` and take those of another market from there on."""
+    names = ("open", "high", "low", "close", "volume")
+    columns = (
+        np.concatenate([getattr(bars, name)[:cut], getattr(other, name)[cut : len(bars)]])
+        for name in names
+    )
+    return Bars(bars.interval_ms, bars.open_time_ms, *columns)
+
+
+def poisoned_bytes(bars: Bars, other: Bars, cuts: Sequence[int]) -> int:
+    """Count bytes of the past that another future changes: features, ATR and known events.
+
+    Args:
+        bars, other: two markets of the same length at least; the second is the poison.
+        cuts: rows from which on the future is another.
+    """
+    told, log, changed = batch(bars), event_log(bars), 0
+    for cut in cuts:
+        poison = spliced(bars, other, cut)
+        now, later = batch(poison), event_log(poison)
+        known = int(bars.open_time_ms[cut - 1]) + bars.interval_ms
+        pairs = (
+            (told.values[:cut], now.values[:cut]),
+            (told.atr[:cut], now.atr[:cut]),
+            (log[log[:, layout.KNOWN] <= known], later[later[:, layout.KNOWN] <= known]),
+        )
+        for before, after in pairs:
+            if before.shape != after.shape:
+                changed += abs(before.nbytes - after.nbytes)
+            else:
+                mine, theirs = (np.ascontiguousarray(x).view(np.uint8) for x in (before, after))
+                changed += int((mine != theirs).sum())
+    return changed
