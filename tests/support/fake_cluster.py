@@ -1,5 +1,7 @@
 """A FAKE cluster: the API server's answers for the calls of one adapter, and one node.
 
+Whoever asks is the account of `deploy/kubernetes`: what its Role does not grant is 403.
+
 It is no Kubernetes. It speaks the shapes of the API (paths, `metadata.uid`, `deletionTimestamp`,
 `Status` bodies, 404 and 409) for the objects that a trader is made of, keeps them in memory, and
 runs each pod as a real process of this machine: the arguments of its container, its environment out
@@ -14,13 +16,43 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from aiohttp import web
 
 KINDS: Final = ("configmaps", "secrets", "persistentvolumeclaims", "pods")
 AGENT: Final = str(Path(sys.executable).with_name("strategy-agent"))
+
+
+_ROLE: Final = Path(__file__).parents[2] / "deploy" / "kubernetes" / "base" / "trader-manager.yaml"
+_VERBS: Final = {"POST": "create", "PUT": "update", "DELETE": "delete"}
+
+
+@cache
+def _granted() -> frozenset[tuple[str, str]]:
+    """Kinds and verbs of the manager's Role."""
+    (role,) = (one for one in yaml.safe_load_all(_ROLE.read_text()) if one["kind"] == "Role")
+    return frozenset(
+        (kind, verb)
+        for rule in role["rules"]
+        for kind in rule["resources"]
+        for verb in rule["verbs"]
+    )
+
+
+@web.middleware
+async def _by_role(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    kind, name = request.match_info["kind"], request.match_info.get("name")
+    verb = _VERBS.get(request.method) or ("get" if name else "list")
+    if (kind, verb) not in _granted():
+        return _status(403, "Forbidden", f"the account cannot {verb} {kind}")
+    return await handler(request)
 
 
 class FakeCluster:
@@ -43,7 +75,7 @@ class FakeCluster:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ends: set[asyncio.Task[None]] = set()
         self._addresses = 10
-        application = web.Application()
+        application = web.Application(middlewares=[_by_role])
         base = "/api/v1/namespaces/default/{kind}"
         application.router.add_get(base, self._list)
         application.router.add_post(base, self._create)
