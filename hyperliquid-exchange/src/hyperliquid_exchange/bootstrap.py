@@ -64,6 +64,7 @@ READER: Final = Grant(name="reader", scopes=frozenset({READ_ALL}))
 """Sees all accounts and can do nothing: for who compares and shows them."""
 _SAVE_S: Final = 1.0
 _LOOK_S: Final = 5.0
+_FORGET_S: Final = 3600.0
 _log = structlog.get_logger(__name__)
 
 
@@ -76,6 +77,7 @@ class Live:
         ownership: of the signers.
         lease: of them, between machines; None where this one is the only one.
         journal: of intents.
+        orders: that were sent, for reports.
         upstream, streams: the venue.
         reads: of it, for traders.
         watch: what it pushes of the accounts.
@@ -91,6 +93,7 @@ class Live:
     ownership: SignerOwnership
     lease: SignerLease | None
     journal: IntentJournal
+    orders: OrderLog
     upstream: HyperliquidHttp
     streams: Streams
     reads: Reads
@@ -204,6 +207,7 @@ class Container:
             ("marks", _keep_marks(live.gate)),
             ("budgets", keep_told(live.budgets, live.upstream, _addresses(accounts))),
             ("preflight", _await_preflight(preflight)),
+            ("orders", _keep_orders(live.orders)),
             *live.guards.parts(),
         ):
             self._tasks.append(asyncio.create_task(self._supervised(name, work)))
@@ -337,6 +341,7 @@ def _wire(
         nonces.open(account.signer)
     rules = JournalRules(reserve_bytes=settings.journal_reserve_mb << 20)
     journal = IntentJournal(intents_of(folder), clock, rules=rules)
+    orders = OrderLog(orders_of(folder), clock)
     ladder = KillLadder(SafetyFiles(safety_of(folder), clock), traders, clock)
     upstream = HyperliquidHttp(url)
     budgets = _budgets(settings)
@@ -356,7 +361,7 @@ def _wire(
         signer=signer,
         ownership=ownership,
         nonces=nonces,
-        log=LoggedIntents(journal, OrderLog(orders_of(folder), clock)),
+        log=LoggedIntents(journal, orders),
         gate=gate,
         safety=ladder,
         facts=watch,
@@ -378,6 +383,7 @@ def _wire(
         ownership=ownership,
         lease=lease,
         journal=journal,
+        orders=orders,
         upstream=upstream,
         streams=streams,
         reads=Reads(upstream, budgets),
@@ -452,6 +458,13 @@ async def _await_preflight(gate: PreflightGate) -> None:
                 _log.info("preflight_green")
         except SuiteError as fault:
             _log.warning("preflight_not_taken", reason=str(fault))
+
+
+async def _keep_orders(orders: OrderLog) -> None:
+    """Forget orders that no report asks for any more, once an hour."""
+    while True:
+        orders.forget_old()
+        await asyncio.sleep(_FORGET_S)
 
 
 async def _keep_marks(gate: RiskGate) -> None:

@@ -12,7 +12,12 @@ from hyperliquid_exchange.adapters.accounts_file import (
     read_accounts_file,
 )
 from hyperliquid_exchange.adapters.keystore import AgentKey, read_key_file, read_key_variable
-from hyperliquid_exchange.domain.accounts import GlobalLimits, LiveAccount, Network
+from hyperliquid_exchange.domain.accounts import (
+    TRADERS_MAX,
+    GlobalLimits,
+    LiveAccount,
+    Network,
+)
 from suite.errors import ConfigError
 from suite.ids import TraderId
 
@@ -81,6 +86,11 @@ def open_custody(
             )
         wallets[key.address] = key
         accounts[entry.trader_id] = _live(entry, key.address)
+    if len(accounts) > TRADERS_MAX:
+        problems.append(
+            f"accounts: {len(accounts)} traders, and the venue lets one address follow "
+            f"{TRADERS_MAX}: run another hyperliquid-exchange, at another address, for the others"
+        )
     if problems:
         raise AccountsFileError(tuple(problems))
     return Custody(network=network, limits=written.limits, accounts=accounts, wallets=wallets)

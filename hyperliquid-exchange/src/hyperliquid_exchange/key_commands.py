@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Option(help="Folder of the key files.")]
 Trader = Annotated[str, typer.Argument(help="Id of the trader; NAME.key is the file.")]
 
+_ROLES: "tuple[Role, ...]" = ("proxy", "watchdog")
+
 keys = typer.Typer(no_args_is_help=True, help="Make and look at keys of agents.")
 
 
@@ -78,6 +80,9 @@ def check(
     schema: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--schema", help="Print the file's JSON schema instead.")
     ] = False,
+    role: Annotated[
+        str, typer.Option(help="Whose keys are here: proxy or watchdog; both by default.")
+    ] = "",
 ) -> int:
     """Look at the settings, the accounts file and its keys, offline; tell every mistake.
 
@@ -86,7 +91,10 @@ def check(
     import os
 
     from hyperliquid_exchange.settings import Settings
+    from suite.errors import BadRequest
 
+    if role not in {"", *_ROLES}:
+        raise BadRequest(f"there is no role {role!r}: it is {' or '.join(_ROLES)}")
     if schema:
         import msgspec
 
@@ -95,7 +103,7 @@ def check(
         typer.echo(msgspec.json.format(msgspec.json.encode(accounts_schema())).decode())
         return EXIT_OK
     settings = Settings.load(accounts=accounts)
-    problems, lines = _examine(settings, dict(os.environ))
+    problems, lines = _examine(settings, dict(os.environ), role)
     for line in problems:
         typer.echo(f"PROBLEM {line}")
     for line in lines:
@@ -106,8 +114,16 @@ def check(
     return EXIT_FAILURE if problems else EXIT_OK
 
 
-def _examine(settings: "Settings", environment: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Look at everything that can be looked at; problems, and what is in order."""
+def _examine(
+    settings: "Settings", environment: dict[str, str], only: str
+) -> tuple[list[str], list[str]]:
+    """Look at everything that can be looked at; problems, and what is in order.
+
+    Args:
+        settings: of the service.
+        environment: variables, with keys perhaps.
+        only: the role whose keys are looked at; empty for both.
+    """
     from hyperliquid_exchange.custody import open_custody
     from hyperliquid_exchange.upstreams import is_stand_in
     from suite.errors import ConfigError
@@ -125,8 +141,9 @@ def _examine(settings: "Settings", environment: dict[str, str]) -> tuple[list[st
         problems.append("HYPERLIQUID_EXCHANGE_ACCOUNTS is not set: the accounts file")
         return problems, lines
     seen: set[str] = set()
-    roles: tuple[Role, ...] = ("proxy", "watchdog")
-    for role in roles:
+    for role in _ROLES:
+        if only not in {"", role}:
+            continue
         try:
             custody = open_custody(
                 settings.accounts,

@@ -233,6 +233,17 @@ def test_two_traders_share_nothing(tmp_path: Path) -> None:
     ]
 
 
+def test_tenth_trader_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """The venue has no more connections for one address; nine are as many as it has."""
+    nine = [WrittenTrader(f"trader{number}", 0x20 + number) for number in range(9)]
+    assert 9 == len(opened(write_accounts(tmp_path, nine)).accounts)
+    (found,) = problems(write_accounts(tmp_path, [*nine, anna()]))
+    assert found == (
+        "accounts: 10 traders, and the venue lets one address follow 9: run another "
+        "hyperliquid-exchange, at another address, for the others"
+    )
+
+
 def test_copy_of_a_key_is_found_by_its_address(tmp_path: Path) -> None:
     path = write_accounts(tmp_path, [anna(), bert()])
     (tmp_path / "keys" / "bert.key").unlink()

@@ -82,13 +82,14 @@ SERVING = {
     "orjson",
     "prometheus-client",
     "psutil",
+    "sniffio",
     "starlette",
     "uvicorn",
     "uvloop",
     "watchfiles",
     "websockets",
 }
-"""The web stack, and the lease of the signers."""
+"""The web stack, and the lease of the signers; sniffio where something else has brought it."""
 LOADED = """
 import json, sys
 before = set(sys.modules)

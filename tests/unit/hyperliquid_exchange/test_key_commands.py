@@ -64,6 +64,24 @@ def test_key_is_imported_from_a_pipe_and_never_from_an_argument(tmp_path: Path) 
     assert [path.name for path in (tmp_path / "keys").iterdir()] == ["anna.key"]
 
 
+def test_check_looks_for_the_keys_of_one_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the watchdog has a machine of its own, each has its own keys alone."""
+    monkeypatch.setenv("HYPERLIQUID_EXCHANGE_UPSTREAM_URL", "http://127.0.0.1:1")
+    write_accounts(tmp_path, [anna(watchdog_key_file="watchdog-keys/anna.key")])
+    command = ["check", "--accounts", "accounts.yaml"]
+    code, told = run(*command)
+    assert (code, "watchdog-keys/anna.key" in told) == (1, True)
+    assert 0 == run(*command, "--role", "proxy")[0]
+
+    write_key(tmp_path / "watchdog-keys" / "anna.key", bert().secret)
+    (tmp_path / "keys" / "anna.key").unlink()
+    assert 0 == run(*command, "--role", "watchdog")[0]
+    assert 1 == run(*command, "--role", "proxy")[0]
+    assert "proxy or watchdog" in run(*command, "--role", "agent")[1]
+
+
 def test_check_tells_what_is_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYPERLIQUID_EXCHANGE_UPSTREAM_URL", "http://127.0.0.1:8100")
     trader = anna(watchdog_key_file="keys/watchdog.key")

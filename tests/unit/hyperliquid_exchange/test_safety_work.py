@@ -1,6 +1,7 @@
 """What a level means at the venue: cancel, verify, flatten, verify, and stops until then."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,31 @@ async def test_a_flatten_is_not_done_to_who_was_allowed_again(tmp_path: Path) ->
     set_level(one, Level.PAUSED)
     await one.work.carry_out(ANNA)
     assert one.venue.held[ANNA] == {0: 1_000}
+
+
+async def test_a_flatten_that_waits_is_done_after_a_restart(tmp_path: Path) -> None:
+    """Of all too; of who was set anew by the same one, as well."""
+    for scope in (ANNA, EVERYBODY):
+        folder = tmp_path / (scope or "all")
+        set_level(stand(folder), Level.STOPPED, scope)
+        stand(folder).ladder.engage(
+            Cause(
+                scope=scope,
+                level=Level.STOPPED,
+                by="operator",
+                reason="flat",
+                since_ms=NOW_MS,
+                flatten=True,
+            )
+        )
+        one = stand(folder)
+        running = asyncio.create_task(one.work.run())
+        try:
+            await until(partial(one.work.reports.__contains__, ANNA))
+            assert (one.venue.held[ANNA], oids(one)) == ({0: 0}, set())
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_what_was_set_before_a_start_is_seen_to_at_the_start(tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ class Levels(Protocol):
 
     on_engage: list[Callable[[Cause], None]]
 
+    @property
+    def causes(self) -> Sequence[Cause]:
+        """Everything that is set."""
+        ...
+
     def level(self, trader_id: TraderId) -> Level:
         """Tell what is forbidden to a trader now."""
         ...
@@ -153,8 +158,9 @@ class SafetyWork:
         self._pause = pause
         self._locks = {one: asyncio.Lock() for one in self._traders}
         self._due = {one for one in self._traders if ladder.level(one) > Level.LIVE}
-        self._flat = set[TraderId]()
-        """Whose positions are to be closed, and could not be so far."""
+        scopes = {cause.scope for cause in ladder.causes if cause.flatten}
+        self._flat = {one for one in self._traders if scopes & {EVERYBODY, one}}
+        """Whose positions are to be closed, and could not be so far, or in an earlier life."""
         self._tasks: dict[TraderId, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         ladder.on_engage.append(self.wake)

@@ -60,8 +60,12 @@ class KillLadder:
         """Forbid, from this moment on; durable before this returns, as far as the disk allows."""
         key = (cause.scope, cause.by)
         old = self._causes.get(key)
-        if old is not None and old.level >= cause.level:
-            return
+        if old is not None:
+            flatten = old.flatten or cause.flatten
+            worse = cause if cause.level > old.level else old
+            cause = replace(worse, flatten=flatten)
+            if cause == old:
+                return
         self._causes[key] = cause
         _log.warning(
             "forbidden",

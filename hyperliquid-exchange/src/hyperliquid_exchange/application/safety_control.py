@@ -107,7 +107,14 @@ class SafetyControl:
             flatten: close positions too.
         """
         self._ladder.engage(
-            Cause(scope=scope, level=level, by=by, reason=reason, since_ms=self._clock.now_ms())
+            Cause(
+                scope=scope,
+                level=level,
+                by=by,
+                reason=reason,
+                since_ms=self._clock.now_ms(),
+                flatten=flatten,
+            )
         )
         names = self._names(scope)
         is_quiet = True
@@ -181,6 +188,7 @@ class SafetyControl:
                     "by": cause.by,
                     "reason": cause.reason,
                     "since_ms": cause.since_ms,
+                    "flatten": cause.flatten,
                     "typed": words_for(cause.scope) if cause.level is Level.KILLED else None,
                 }
                 for cause in causes

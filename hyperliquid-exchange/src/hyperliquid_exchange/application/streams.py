@@ -24,6 +24,7 @@ from hyperliquid_exchange.application import topics
 from hyperliquid_exchange.application.lines import Line, Lines
 from hyperliquid_exchange.application.snapshots import SnapshotLimits, Snapshots
 from hyperliquid_exchange.application.topics import Message, Route
+from hyperliquid_exchange.domain.accounts import TRADERS_MAX
 from suite.contracts import hyperliquid_ws as ws
 from suite.errors import SuiteError
 
@@ -44,7 +45,7 @@ class VenueLimits:
     """
 
     users: int = 10
-    connections: int = 9
+    connections: int = TRADERS_MAX
     subscriptions: int = 950
     messages: int = 1500
 

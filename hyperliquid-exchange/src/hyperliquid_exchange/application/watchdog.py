@@ -7,7 +7,7 @@ and it tells people. It never places an order.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -60,6 +60,11 @@ class Fired:
         """KILLED for everybody while it is set."""
         del trader_id
         return Level.KILLED if self.is_set else Level.LIVE
+
+    @property
+    def causes(self) -> Sequence[Cause]:
+        """None that was set before."""
+        return ()
 
     def look(self) -> None:
         """Nobody else sets it."""

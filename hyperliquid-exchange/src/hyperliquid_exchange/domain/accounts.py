@@ -1,7 +1,7 @@
 """The traders of this venue: which account each acts for, and what bounds it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from suite.fixed import Rate, Usd
 from suite.ids import TraderId
@@ -10,6 +10,10 @@ Network = Literal["mainnet", "testnet"]
 Native = Literal["forward", "resign"]
 """What becomes of an action that a client has signed itself: sent on untouched where its signature
 is for the network, or checked and signed anew with the trader's agent key."""
+
+TRADERS_MAX: Final = 9
+"""Accounts that one address can follow at the venue: it may have ten connections, the updates of
+orders name no account, so that each has one of its own, and one is for snapshots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ class Cause:
         by: who set it: `operator`, `watchdog`, `gate`, `last_hop`, `sentinel`, `account`, ...
         reason: in one line.
         since_ms: wall time, epoch ms.
+        flatten: positions are closed too, over a restart as well.
     """
 
     scope: TraderId | str
@@ -50,6 +51,7 @@ class Cause:
     by: str
     reason: str
     since_ms: int
+    flatten: bool = False
 
 
 def level_of(causes: Iterable[Cause], trader_id: TraderId) -> Level:
