@@ -9,7 +9,13 @@ import pytest
 from tests.support.postgres_servers import TestServer, running
 
 from portfolio_service.adapters.postgres_store import PostgresStore
-from portfolio_service.application.ports import Limits, StepDone, StoredPlan
+from portfolio_service.application.ports import (
+    Automatic,
+    Limits,
+    StepDone,
+    StoredPlan,
+    StoredSession,
+)
 from portfolio_service.domain.allocating import Allocation, Transfer, plan_rebalance
 from portfolio_service.domain.weighing import Rules
 from suite.errors import Conflict, NotFound
@@ -142,3 +148,32 @@ async def test_limits_and_what_was_known(address: str) -> None:
         assert {"anna": {"seen_ms": 3}} == await store.recall()
         await store.remember({})
         assert {} == await store.recall()
+
+
+async def test_logins_backtests_and_what_is_made_by_itself(address: str) -> None:
+    logins = [
+        StoredSession(digest=bytes([n]) * 32, parent=b"p" * 32, role="viewer", expires_ms=n)
+        for n in (2, 1)
+    ]
+    automatic = Automatic(daily_at=0, on_change=True, last_day=3, members=("a",), plan_id="x")
+    async with opened(address) as store:
+        assert ([], [], Automatic()) == (
+            await store.sessions(), await store.jobs(), await store.load_automatic(),
+        )  # fmt: skip
+        for one in (*logins, logins[0]):
+            await store.save_session(one)
+        await store.save_job("late", 2, {"job_id": "late", "status": "running"})
+        await store.save_job("early", 1, {"job_id": "early"})
+        await store.save_job("late", 2, {"job_id": "late", "status": "done"})
+        await store.save_automatic(Automatic())
+        await store.save_automatic(automatic)
+    async with opened(address) as store:
+        assert logins == await store.sessions()
+        await store.drop_sessions([logins[0].digest, b"unknown"])
+        assert logins[1:] == await store.sessions()
+        assert [{"job_id": "early"}, {"job_id": "late", "status": "done"}] == await store.jobs()
+        await store.drop_job("early")
+        assert ["late"] == [one["job_id"] for one in await store.jobs()]
+        assert automatic == await store.load_automatic()
+        await store.save_automatic(Automatic(members=()))
+        assert Automatic(members=()) == await store.load_automatic()

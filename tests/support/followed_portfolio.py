@@ -6,15 +6,18 @@ from typing import Any
 
 from tests.support.scripted_manager import ScriptedManager
 
+from portfolio_service.application.automatic import AutomaticRebalance
 from portfolio_service.application.broadcasting import Broadcast
 from portfolio_service.application.capital import Capital
 from portfolio_service.application.portfolio import Portfolio
 from portfolio_service.application.ports import (
+    Automatic,
     Kept,
     Limits,
     PlanStatus,
     StepDone,
     StoredPlan,
+    StoredSession,
 )
 from portfolio_service.application.rebalancing import Rebalancer
 from portfolio_service.application.services import Services
@@ -28,7 +31,7 @@ NOW_MS = 1_795_000_000_000
 
 @dataclass
 class MemoryPlans:
-    """A `PlanStore`, `PlanProgress` and `Memory`; what it has outlives those who use it.
+    """All that the service keeps, in memory; what it has outlives those who use it.
 
     Attributes:
         dies_after: writes until it is away; None for never.
@@ -41,6 +44,9 @@ class MemoryPlans:
     kept: dict[str, Any] = field(default_factory=dict)
     dies_after: int | None = None
     leader: bool = True
+    automatic: Automatic = field(default_factory=Automatic)
+    logins: dict[bytes, StoredSession] = field(default_factory=dict)
+    runs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def _write(self) -> None:
         if self.dies_after is not None:
@@ -108,6 +114,36 @@ class MemoryPlans:
         name = plan.plan.plan_id
         self.plans[name] = replace(self.plans[name], **changes)
 
+    async def load_automatic(self) -> Automatic:
+        return self.automatic
+
+    async def save_automatic(self, automatic: Automatic) -> None:
+        self._write()
+        self.automatic = automatic
+
+    async def sessions(self) -> Sequence[StoredSession]:
+        return list(self.logins.values())
+
+    async def save_session(self, session: StoredSession) -> None:
+        self._write()
+        self.logins[session.digest] = session
+
+    async def drop_sessions(self, digests: Sequence[bytes]) -> None:
+        self._write()
+        for digest in digests:
+            self.logins.pop(digest, None)
+
+    async def jobs(self) -> Sequence[Mapping[str, Any]]:
+        return list(self.runs.values())
+
+    async def save_job(self, job_id: str, begun_ms: int, body: Mapping[str, Any]) -> None:
+        self._write()
+        self.runs[job_id] = body
+
+    async def drop_job(self, job_id: str) -> None:
+        self._write()
+        self.runs.pop(job_id, None)
+
     async def recall(self) -> Mapping[str, Mapping[str, Any]]:
         return self.kept
 
@@ -146,6 +182,7 @@ class Follower:
         plans: MemoryPlans | None = None,
         *,
         stale_after_s: float = 180.0,
+        settle_s: float = 0.0,
     ) -> None:
         self.manager = manager
         self.plans = plans or MemoryPlans()
@@ -161,6 +198,14 @@ class Follower:
             progress=self.plans,
             commands=manager,
             age=lambda: self.sync.age(),  # noqa: PLW0108 - it is there by then
+        )
+        self.automatic = AutomaticRebalance(
+            self.portfolio,
+            self.rebalancer,
+            self.plans,
+            self.wall,
+            age=lambda: self.sync.age(),  # noqa: PLW0108 - it is there by then
+            settle_s=settle_s,
         )
         self.sync = Sync(
             reads=manager,

@@ -9,6 +9,7 @@ from portfolio_service.adapters.postgres_store import PostgresStore
 from portfolio_service.adapters.services_http import ServicesHttp
 from portfolio_service.adapters.venue_http import VenueHttp
 from portfolio_service.application.answers import TraderRow
+from portfolio_service.application.automatic import AutomaticRebalance
 from portfolio_service.application.backtests import Backtests
 from portfolio_service.application.broadcasting import Broadcast
 from portfolio_service.application.capital import Capital
@@ -35,6 +36,7 @@ class Container:
     portfolio: Portfolio
     capital: Capital
     rebalancer: Rebalancer
+    automatic: AutomaticRebalance
     services: Services
     broadcast: Broadcast
     sync: Sync
@@ -102,11 +104,14 @@ def build(settings: Settings) -> Container:
         portfolio=portfolio,
         capital=capital,
         rebalancer=rebalancer,
+        automatic=AutomaticRebalance(
+            portfolio, rebalancer, store, wall, age=age, settle_s=settings.settle_s
+        ),
         services=services,
         broadcast=broadcast,
         sync=sync,
         venue=venue,
-        backtests=Backtests(venue, wall),
+        backtests=Backtests(venue, store, wall),
         records=TradersRecords(manager, portfolio, PortfolioExports(), rows),
     )
 

@@ -30,8 +30,11 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.store.open()
         try:
+            await sessions.recall()
             await parts.sync.begin()
-            following = asyncio.create_task(parts.sync.run())
+            await parts.automatic.load()
+            await parts.backtests.recall()
+            following = asyncio.create_task(_follow(parts, settings.sync_s))
             following.add_done_callback(bug_of)
             try:
                 yield
@@ -56,7 +59,8 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     chassis.on_stop.append(parts.broadcast.end)
     for grant in (OPERATOR, VIEWER):
         chassis.tokens.ensure_file(settings.state_dir / "tokens", grant)
-    _add_routes(app, parts, Sessions(chassis.tokens, parts.wall, settings.session_hours))
+    sessions = Sessions(chassis.tokens, parts.store, parts.wall, settings.session_hours)
+    _add_routes(app, parts, sessions)
     switch = safety.make_safety_router(
         parts.portfolio, parts.manager, parts.venue, live=settings.live
     )
@@ -67,6 +71,12 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     return app
 
 
+async def _follow(parts: Container, every_s: float) -> None:
+    async with asyncio.TaskGroup() as loops:
+        loops.create_task(parts.sync.run())
+        loops.create_task(parts.automatic.run(every_s))
+
+
 def _add_routes(app: FastAPI, parts: Container, sessions: Sessions) -> None:
     app.include_router(make_access_router(sessions))
     app.include_router(
@@ -75,7 +85,12 @@ def _add_routes(app: FastAPI, parts: Container, sessions: Sessions) -> None:
     app.include_router(portfolio.make_stream_router(parts.broadcast))
     app.include_router(
         allocation.make_allocation_router(
-            parts.sync, parts.portfolio, parts.capital, parts.rebalancer, parts.store
+            parts.sync,
+            parts.portfolio,
+            parts.capital,
+            parts.rebalancer,
+            parts.store,
+            parts.automatic,
         )
     )
     app.include_router(allocation.make_commands_router(parts.manager))

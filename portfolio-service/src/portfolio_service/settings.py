@@ -27,6 +27,8 @@ class Settings(ServiceSettings):
         sync_s: between two looks at the manager.
         stale_after_s: how old what is known of a trader's money may be, until it is told as what
             was last known.
+        settle_s: how long who takes part has to stay the same, until a rebalance is made of it
+            by itself, where that is wanted.
         session_hours: how long a login lasts.
     """
 
@@ -58,6 +60,7 @@ class Settings(ServiceSettings):
     database_timeout_s: float = Field(default=10.0, gt=0)
     sync_s: float = Field(default=1.0, ge=0.1, le=60)
     stale_after_s: float = Field(default=180.0, gt=0)
+    settle_s: float = Field(default=30.0, ge=0)
     session_hours: float = Field(default=24.0 * 7, gt=0)
 
     def manager_secret(self) -> SecretStr:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.followed_portfolio import MemoryPlans
 
 from portfolio_service.application.backtests import Backtests, summary
 from suite.clock import ManualClock
@@ -76,7 +77,7 @@ async def ended(backtests: Backtests) -> str:
 
 async def test_progress_is_told_until_the_end() -> None:
     venue = Venue([{"status": "running", "percent": 50.0}, {"status": "done", "percent": 100.0}])
-    backtests = Backtests(venue, ManualClock(7))
+    backtests = Backtests(venue, MemoryPlans(), ManualClock(7))
     begun = await backtests.start("first", REQUEST)
     assert ("first", "hodl · BTC", 7, "running") == (
         begun.name, begun.what, begun.begun_ms, begun.status,
@@ -87,14 +88,16 @@ async def test_progress_is_told_until_the_end() -> None:
 
 @pytest.mark.parametrize("trouble", [None, UpstreamUnavailable("the venue is away")])
 async def test_a_venue_that_is_lost_ends_a_run_as_failed(trouble: SuiteError | None) -> None:
-    backtests = Backtests(Venue([{"status": "running", "percent": 5.0}], trouble), ManualClock(0))
+    backtests = Backtests(
+        Venue([{"status": "running", "percent": 5.0}], trouble), MemoryPlans(), ManualClock(0)
+    )
     await backtests.start("first", REQUEST)
     assert "failed" == await ended(backtests)
     assert "the venue" in backtests.answer().jobs[0].error
 
 
 async def test_newest_runs_come_first_and_old_ones_are_forgotten() -> None:
-    backtests = Backtests(Venue([{"status": "done"}]), ManualClock(0))
+    backtests = Backtests(Venue([{"status": "done"}]), MemoryPlans(), ManualClock(0))
     for number in range(105):
         await backtests.start(f"run-{number}", REQUEST)
     jobs = backtests.answer().jobs
@@ -106,7 +109,7 @@ async def test_newest_runs_come_first_and_old_ones_are_forgotten() -> None:
 
 async def test_a_run_is_canceled_where_it_runs() -> None:
     venue = Venue([])
-    backtests = Backtests(venue, ManualClock(0))
+    backtests = Backtests(venue, MemoryPlans(), ManualClock(0))
     job = await backtests.start("first", REQUEST)
     assert "canceled" == (await backtests.cancel(job.job_id)).status
     assert ["j1"] == venue.canceled
@@ -114,8 +117,33 @@ async def test_a_run_is_canceled_where_it_runs() -> None:
         await backtests.cancel("another")
 
 
+async def test_runs_outlive_the_service_and_are_followed_to_their_end() -> None:
+    kept = MemoryPlans()
+    running = {"status": "running", "percent": 50.0}
+    first = Backtests(Venue([{"status": "done"}]), kept, ManualClock(1))
+    await first.start("over", REQUEST)
+    assert "done" == await ended(first)
+    cut = Venue([running], UpstreamUnavailable("never told"))
+    before = Backtests(cut, kept, ManualClock(2))
+    cut.requests.append({})  # its ids go on
+    begun = await before.start("going on", REQUEST)
+    kept.runs[begun.job_id] = msgspec.to_builtins(begun)  # killed while it ran
+    again = Backtests(Venue([running, {"status": "done", "percent": 100.0}]), kept, ManualClock(3))
+    await again.recall()
+    assert ["going on", "over"] == [one.name for one in again.answer().jobs]
+    assert "done" == await ended(again)
+    assert {"done"} == {body["status"] for body in kept.runs.values()}
+    assert (await again.report(begun.job_id))["coins"] == ["BTC"]
+
+
+async def test_a_database_that_is_away_ends_no_run() -> None:
+    backtests = Backtests(Venue([{"status": "done"}]), MemoryPlans(dies_after=0), ManualClock(0))
+    await backtests.start("first", REQUEST)
+    assert "done" == await ended(backtests)
+
+
 async def test_an_end_lets_go_who_watches() -> None:
-    backtests = Backtests(Venue([]), ManualClock(0))
+    backtests = Backtests(Venue([]), MemoryPlans(), ManualClock(0))
 
     async def watch() -> int:
         return len([told async for told in backtests.listen(quiet_s=60)])

@@ -281,11 +281,15 @@ async def test_a_second_service_carries_nothing_out() -> None:
 
 async def test_allocations_as_they_are_shown() -> None:
     follower = await following("anna", "bert", "carl")
-    before = shown_allocation(follower.portfolio, follower.capital, follower.rebalancer)
+    before = shown_allocation(
+        follower.portfolio, follower.capital, follower.rebalancer, follower.automatic.answer()
+    )
     assert {None} == {one.allocation for one in before.traders}
     assert before.total_capital == before.available_balance
     await follower.rebalance(await plan_of(follower, shares=FIRST))
-    after = shown_allocation(follower.portfolio, follower.capital, follower.rebalancer)
+    after = shown_allocation(
+        follower.portfolio, follower.capital, follower.rebalancer, follower.automatic.answer()
+    )
     assert after.allocated + after.available_balance == after.total_capital
     assert [0.3, 0.3, 0.2] == pytest.approx([one.share for one in after.traders], abs=1e-3)
     assert {True} == {one.in_force for one in after.traders}

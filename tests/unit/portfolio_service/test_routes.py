@@ -25,6 +25,7 @@ from portfolio_service.entrypoint.access import (
 )
 from portfolio_service.entrypoint.openapi import describe_with
 from portfolio_service.settings import Settings
+from suite.errors import Unauthorized
 from suite.service.app import install_chassis, undeclared_write_routes
 from suite.service.tokens import TokenStore
 
@@ -57,7 +58,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     chassis = install_chassis(app, Settings.load(state_dir=tmp_path), tokens=tokens)
     for grant in (OPERATOR, VIEWER):
         chassis.tokens.ensure_file(tmp_path / "tokens", grant)
-    sessions = Sessions(chassis.tokens, follower.wall, 1.0)
+    sessions = Sessions(chassis.tokens, follower.plans, follower.wall, 1.0)
 
     def rows(names: Any) -> Any:
         age = follower.sync.age()
@@ -77,7 +78,12 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     app.include_router(portfolio.make_stream_router(follower.broadcast))
     app.include_router(
         allocation.make_allocation_router(
-            follower.sync, follower.portfolio, follower.capital, follower.rebalancer, plans
+            follower.sync,
+            follower.portfolio,
+            follower.capital,
+            follower.rebalancer,
+            plans,
+            follower.automatic,
         )
     )
     app.include_router(allocation.make_commands_router(follower.manager))
@@ -149,13 +155,67 @@ async def test_a_session_is_as_good_as_its_token(served: Served) -> None:
 
 async def test_a_session_ends_and_is_no_token_to_log_in_with(served: Served) -> None:
     client = served.client
-    secret, grant = served.sessions.begin(served.token("operator"))
+    secret, grant = await served.sessions.begin(served.token("operator"))
     assert 401 == (await client.post("/api/login", json={"token": secret})).status_code
     client.cookies.set(COOKIE, secret)
     assert "operator" == (await client.get("/api/session")).json()["role"]
     assert grant.expires_at_ms == served.follower.wall.now_ms() + 3_600_000
     served.follower.wall.advance_to(grant.expires_at_ms)
     assert 401 == (await client.get("/api/session")).status_code
+
+
+async def test_sessions_outlive_the_service_and_not_their_token(served: Served) -> None:
+    """What is kept are hashes; with another token in the file the session is over."""
+    follower = served.follower
+    secret, grant = await served.sessions.begin(served.token("operator"))
+    (kept,) = follower.plans.logins.values()
+    assert secret.encode() not in kept.digest + kept.parent
+
+    async def role_after_restart(*, token: str) -> str | None:
+        tokens = TokenStore(follower.wall)
+        tokens.accept(token, OPERATOR)
+        await Sessions(tokens, follower.plans, follower.wall, 1.0).recall()
+        try:
+            return tokens.verify(secret).name.partition("~")[0]
+        except Unauthorized:
+            return None
+
+    assert "operator" == await role_after_restart(token=served.token("operator"))
+    late = grant.expires_at_ms
+    assert late is not None
+    assert await role_after_restart(token="act_" + "x" * 43) is None
+    assert {} == follower.plans.logins, "it is forgotten then"
+    _, grant = await served.sessions.begin(served.token("operator"))
+    await served.sessions.end(grant)
+    assert {} == follower.plans.logins
+    await served.sessions.begin(served.token("operator"))
+    follower.wall.advance_to(late)
+    assert await role_after_restart(token=served.token("operator")) is None
+
+
+async def test_a_login_needs_no_database(served: Served) -> None:
+    """When it is away is when a person wants the switch."""
+    served.follower.plans.dies_after = 0
+    answer = await served.client.post("/api/login", json={"token": served.token("operator")})
+    assert 200 == answer.status_code
+    assert "operator" == (await served.client.get("/api/session")).json()["role"]
+
+
+async def test_plans_by_themselves_are_set_and_told(served: Served) -> None:
+    path = "/api/portfolio/allocation/automatic"
+    assert 403 == (await served.ask("PUT", path, {}, by="viewer")).status_code
+    for body in (
+        {"daily_at": "24:00", "on_change": False},
+        {"daily_at": "6:00", "on_change": False},
+        {"daily_at": "06:00"},
+    ):
+        assert 422 == (await served.ask("PUT", path, body)).status_code, body
+    told = (await served.ask("PUT", path, {"daily_at": "06:30", "on_change": True})).json()
+    assert ("06:30", True) == (told["daily_at"], told["on_change"])
+    assert 0 == (told["next_ms"] - 6 * 3_600_000 - 30 * 60_000) % 86_400_000
+    assert told == (await served.ask("GET", "/api/portfolio/allocation")).json()["automatic"]
+    off = (await served.ask("PUT", path, {"daily_at": None, "on_change": False})).json()
+    assert (None, False, None) == (off["daily_at"], off["on_change"], off["next_ms"])
 
 
 async def test_no_answer_has_a_token_in_it(served: Served) -> None:
@@ -308,7 +368,7 @@ async def test_the_system_tells_what_is_wrong(served: Served) -> None:
     assert [("bert", "unknown: its process does not answer")] == [
         (one["source"], one["text"]) for one in told["alerts"]
     ]
-    await served.follower.sync._look_at_budgets()
+    assert 3 == await served.follower.sync.look_at_budgets()
     told = (await served.ask("GET", "/api/system")).json()
     assert {"requests_used": 4, "requests_cap": 10_000} == told["budgets"]["venue"]["anna"]
     assert 503 == (await served.ask("GET", "/api/data/coverage")).status_code

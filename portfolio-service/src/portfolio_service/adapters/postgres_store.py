@@ -6,11 +6,13 @@ from importlib.resources import files
 from typing import Any, Final
 
 from portfolio_service.application.ports import (
+    Automatic,
     Kept,
     Limits,
     PlanStatus,
     StepDone,
     StoredPlan,
+    StoredSession,
 )
 from portfolio_service.domain.allocating import Allocation, Plan, Step, Transfer
 from portfolio_service.domain.weighing import Rules
@@ -29,7 +31,7 @@ _STEPS: Final = (
 
 
 class PostgresStore:
-    """A `PlanStore`, `PlanProgress` and `Memory`.
+    """A `PlanStore`, `PlanProgress`, `AutomaticStore`, `SessionStore`, `JobStore` and `Memory`.
 
     Args:
         url: `postgresql://...`, or `embedded://FOLDER`.
@@ -183,6 +185,81 @@ class PostgresStore:
                 " WHERE plan_id = $1",
                 *(plan.plan.plan_id, status, note),
             )
+
+    # plans that nobody asks for
+
+    async def load_automatic(self) -> Automatic:
+        """Read when plans are made by themselves, and how far the present one is."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow("SELECT * FROM automatic")
+        if row is None:
+            return Automatic()
+        return Automatic(
+            daily_at=row["daily_at"],
+            on_change=row["on_change"],
+            last_day=row["last_day"],
+            members=None if row["members"] is None else tuple(row["members"]),
+            plan_id=row["plan_id"] or "",
+        )
+
+    async def save_automatic(self, automatic: Automatic) -> None:
+        """Keep it."""
+        members = None if automatic.members is None else list(automatic.members)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO automatic (daily_at, on_change, last_day, members, plan_id)"
+                " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (is_only) DO UPDATE SET daily_at = $1,"
+                " on_change = $2, last_day = $3, members = $4, plan_id = $5,"
+                " changed_at = clock_timestamp()",
+                *(automatic.daily_at, automatic.on_change, automatic.last_day),
+                *(members, automatic.plan_id or None),
+            )
+
+    # logins
+
+    async def sessions(self) -> Sequence[StoredSession]:
+        """Read logins, the oldest first."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                "SELECT digest, parent, role, expires_ms FROM sessions ORDER BY begun_at, digest"
+            )
+        return [StoredSession(**dict(row)) for row in rows]
+
+    async def save_session(self, session: StoredSession) -> None:
+        """Keep a login, by its hashes."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO sessions (digest, parent, role, expires_ms) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT (digest) DO NOTHING",
+                *(session.digest, session.parent, session.role, session.expires_ms),
+            )
+
+    async def drop_sessions(self, digests: Sequence[bytes]) -> None:
+        """Forget logins."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM sessions WHERE digest = ANY($1)", list(digests))
+
+    # backtests
+
+    async def jobs(self) -> Sequence[Mapping[str, Any]]:
+        """Read backtests that were begun here, the oldest first."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch("SELECT body FROM jobs ORDER BY begun_ms, job_id")
+        return [row["body"] for row in rows]
+
+    async def save_job(self, job_id: str, begun_ms: int, body: Mapping[str, Any]) -> None:
+        """Keep a backtest as it is by now."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO jobs (job_id, begun_ms, body) VALUES ($1, $2, $3)"
+                " ON CONFLICT (job_id) DO UPDATE SET body = $3, changed_at = clock_timestamp()",
+                *(job_id, begun_ms, body),
+            )
+
+    async def drop_job(self, job_id: str) -> None:
+        """Forget a backtest."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM jobs WHERE job_id = $1", job_id)
 
     # memory
 

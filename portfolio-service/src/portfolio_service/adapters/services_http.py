@@ -7,7 +7,7 @@ import msgspec
 from pydantic import SecretStr
 
 from suite.addresses import account_address
-from suite.errors import UpstreamRefused, UpstreamUnavailable, one_line
+from suite.errors import NotFound, UpstreamRefused, UpstreamUnavailable, one_line
 from suite.service.http import bearer, shown, step_session
 from suite.service.statuses import fault_of
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 4.0
 _DATA_S: Final = 20.0
+_OF_STORES: Final = frozenset({"coverage", "collection"})
+"""What a data-collector tells; a venue has prices alone."""
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -99,6 +101,9 @@ class ServicesHttp:
         if "data" not in self._urls:
             raise UpstreamUnavailable("no data service is named: DATA_SERVICE_URL is not set")
         status, raw = await self._ask("data", "GET", path, query=query, timeout_s=_DATA_S)
+        if status == 404 and path.partition("/")[0] in _OF_STORES:
+            where = shown(self._urls["data"])
+            raise NotFound(f"{where} tells prices, and not what is stored: a data-collector does")
         if status != 200:
             raise fault_of(status)(one_line(raw.decode(errors="replace")))
         return raw

@@ -304,6 +304,22 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     progress: float
 
 
+class AutomaticAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """When plans are made and run without anybody asking.
+
+    Attributes:
+        daily_at: time of day, `HH:MM` UTC; null for not daily.
+        on_change: when a trader joins or leaves.
+        next_ms: wall time of the next daily one.
+        trouble: why one that is due could not be made yet; empty otherwise.
+    """
+
+    daily_at: str | None
+    on_change: bool
+    next_ms: int | None
+    trouble: str
+
+
 class AllocationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`GET /api/portfolio/allocation`."""
 
@@ -314,6 +330,7 @@ class AllocationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...]
     traders: tuple[AllottedRow, ...]
     running: PlanAnswer | None
+    automatic: AutomaticAnswer
     trouble: str
 
 

@@ -1,11 +1,13 @@
 """Backtests that were begun here: the venue runs them, and says how far they are."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from portfolio_service.application.ports import JobStore
 from suite.clock import Clock
 from suite.errors import NotFound, SuiteError, UpstreamUnavailable, one_line
 from suite.page.thinning import drawdown, thin
@@ -74,7 +76,7 @@ class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         why: what has to be set before one can be run; empty where nothing is missing.
-        jobs: newest first, of this service since it started.
+        jobs: newest first, at most the last hundred.
     """
 
     why: str
@@ -86,16 +88,30 @@ class Backtests:
 
     Args:
         venue: runs them.
+        store: keeps which there were; one that is away loses what is told meanwhile, no run.
         wall: its time.
     """
 
-    def __init__(self, venue: BacktestVenue, wall: Clock) -> None:
+    def __init__(self, venue: BacktestVenue, store: JobStore, wall: Clock) -> None:
         self._venue = venue
+        self._store = store
         self._wall = wall
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed: set[asyncio.Event] = set()
         self._is_over = False
+
+    async def recall(self) -> None:
+        """Go on with those of before this process began; the venue ran on meanwhile.
+
+        Raises:
+            SuiteError: the database is away.
+        """
+        for body in await self._store.jobs():
+            job = msgspec.convert(body, Job)
+            self._jobs[job.job_id] = job
+            if job.status == "running":
+                self._begin_following(job.job_id)
 
     def answer(self) -> JobsAnswer:
         """Tell all of them."""
@@ -113,16 +129,14 @@ class Backtests:
             ),
             told,
         )
-        self._keep(job)
-        task = asyncio.create_task(self._follow(job.job_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._keep(job)
+        self._begin_following(job.job_id)
         return job
 
     async def cancel(self, job_id: str) -> Job:
         """Stop one."""
         told = await self._venue.cancel(self._of(job_id).job_id)
-        self._keep(_told(self._of(job_id), told))
+        await self._keep(_told(self._of(job_id), told))
         return self._of(job_id)
 
     async def whole_report(self, job_id: str) -> bytes:
@@ -165,11 +179,23 @@ class Backtests:
             raise NotFound(f"no backtest {job_id[:64]!r} was begun here")
         return self._jobs[job_id]
 
-    def _keep(self, job: Job) -> None:
+    def _begin_following(self, job_id: str) -> None:
+        task = asyncio.create_task(self._follow(job_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, job: Job) -> None:
+        """Take a state in; how far a run is stays with us, that it began and ended is kept."""
+        known = self._jobs.get(job.job_id)
         self._jobs[job.job_id] = job
-        while len(self._jobs) > _JOBS_MAX:
-            del self._jobs[next(iter(self._jobs))]
         self._tell()
+        with contextlib.suppress(SuiteError):
+            if known is None or known.status != job.status:
+                await self._store.save_job(job.job_id, job.begun_ms, msgspec.to_builtins(job))
+            while len(self._jobs) > _JOBS_MAX:
+                oldest = next(iter(self._jobs))
+                del self._jobs[oldest]
+                await self._store.drop_job(oldest)
 
     def _tell(self) -> None:
         for changed in self._changed:
@@ -180,7 +206,7 @@ class Backtests:
             async for told in self._venue.watch(job_id):
                 if job_id not in self._jobs:
                     return
-                self._keep(_told(self._jobs[job_id], told))
+                await self._keep(_told(self._jobs[job_id], told))
             if self._jobs[job_id].status == "running":
                 raise UpstreamUnavailable("the venue tells no more of it")
         except SuiteError as error:
@@ -188,7 +214,7 @@ class Backtests:
                 failed = msgspec.structs.replace(
                     self._jobs[job_id], status="failed", error=one_line(str(error))
                 )
-                self._keep(failed)
+                await self._keep(failed)
 
 
 def _told(job: Job, state: Mapping[str, Any]) -> Job:

@@ -6,6 +6,7 @@ from typing import get_args
 from portfolio_service.application.answers import (
     AllocationAnswer,
     AllottedRow,
+    AutomaticAnswer,
     LimitsAnswer,
     PlanAnswer,
     StepRow,
@@ -83,7 +84,7 @@ def _state(done: StepDone) -> str:
 
 
 def shown_allocation(
-    portfolio: Portfolio, capital: Capital, rebalancer: Rebalancer
+    portfolio: Portfolio, capital: Capital, rebalancer: Rebalancer, automatic: AutomaticAnswer
 ) -> AllocationAnswer:
     """Show who may use how much."""
     total, present = portfolio.capital_usd, portfolio.present
@@ -97,6 +98,7 @@ def shown_allocation(
         methods=get_args(Method),
         traders=tuple(_row(one, capital.allotments.get(one.trader_id), total) for one in present),
         running=None if running is None else shown_plan(running),
+        automatic=automatic,
         trouble=rebalancer.trouble,
     )
 

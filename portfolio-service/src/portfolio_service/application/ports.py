@@ -185,6 +185,85 @@ class PlanProgress(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A login of a browser, as it is kept: from the hashes nobody gets in.
+
+    Attributes:
+        digest: SHA-256 of its secret; parent: of the token that it was begun with.
+        role: whose token that was.
+        expires_ms: wall time from which it is no good.
+    """
+
+    digest: bytes
+    parent: bytes
+    role: str
+    expires_ms: int
+
+
+class SessionStore(Protocol):
+    """Keeps logins over a restart."""
+
+    async def sessions(self) -> Sequence[StoredSession]:
+        """Read them, the oldest first."""
+        ...
+
+    async def save_session(self, session: StoredSession) -> None:
+        """Keep one."""
+        ...
+
+    async def drop_sessions(self, digests: Sequence[bytes]) -> None:
+        """Forget some."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Automatic:
+    """When plans are made and run without anybody asking; never, by default.
+
+    Attributes:
+        daily_at: minute of the day, UTC; None for not daily.
+        on_change: when a trader joins or leaves.
+        last_day: the last day, since 1970, on which the daily one was made; None before.
+        members: who took part when the last change was looked at; None before.
+        plan_id: of a plan that was made, and is to be run; empty without one.
+    """
+
+    daily_at: int | None = None
+    on_change: bool = False
+    last_day: int | None = None
+    members: tuple[str, ...] | None = None
+    plan_id: str = ""
+
+
+class AutomaticStore(Protocol):
+    """Keeps when plans are made by themselves, and how far the present one is."""
+
+    async def load_automatic(self) -> Automatic:
+        """Read it."""
+        ...
+
+    async def save_automatic(self, automatic: Automatic) -> None:
+        """Keep it."""
+        ...
+
+
+class JobStore(Protocol):
+    """Keeps which backtests were begun here, over a restart."""
+
+    async def jobs(self) -> Sequence[Mapping[str, Any]]:
+        """Read them, the oldest first."""
+        ...
+
+    async def save_job(self, job_id: str, begun_ms: int, body: Mapping[str, Any]) -> None:
+        """Keep one as it is by now."""
+        ...
+
+    async def drop_job(self, job_id: str) -> None:
+        """Forget one."""
+        ...
+
+
 class Memory(Protocol):
     """What was last known of traders, for a start at which the manager is away."""
 

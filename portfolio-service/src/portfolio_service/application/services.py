@@ -214,6 +214,11 @@ class Services:
             told = {"level": "unknown", "reason": one_line(str(error))}
         self.safety = None if told is None else dict(told)
 
+    @property
+    def ordered(self) -> Sequence[ServiceRow]:
+        """Those that were asked, in the order in which they are named."""
+        return [self.rows[name] for name in self._reads.services if name in self.rows]
+
     def alerts(self) -> Sequence[Alert]:
         """What is wrong with them."""
         return [
@@ -223,6 +228,6 @@ class Services:
                 text=row.reason or row.state,
                 at_ms=row.at_ms,
             )
-            for row in self.rows.values()
+            for row in self.ordered
             if row.state != "up"
         ]

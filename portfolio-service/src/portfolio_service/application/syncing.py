@@ -108,7 +108,7 @@ class Sync:
             loops.create_task(self._again(self.look_at_fleet, self._every_s))
             loops.create_task(self._again(self.look_at_records, self._every_s))
             loops.create_task(self._again(self._services.look, SERVICES_S))
-            loops.create_task(self._again(self._look_at_budgets, BUDGETS_S))
+            loops.create_task(self._look_at_budgets_always())
             loops.create_task(self._remember_always())
             loops.create_task(self._rebalance())
 
@@ -134,13 +134,21 @@ class Sync:
         finally:
             await self._rebalancer.close()
 
-    async def _look_at_budgets(self) -> None:
+    async def _look_at_budgets_always(self) -> None:
+        """Ask what accounts may still send, the first time as soon as any is known."""
+        while True:
+            asked = await self.look_at_budgets()
+            await asyncio.sleep(BUDGETS_S if asked else self._every_s)
+
+    async def look_at_budgets(self) -> int:
+        """Ask what accounts may still send; how many were asked for."""
         accounts = {
             one.trader_id: one.managed.account
             for one in self._portfolio.present
             if one.managed is not None and one.managed.account
         }
         await self._services.look_at_budgets(accounts)
+        return len(accounts)
 
     async def _remember_always(self) -> None:
         """Keep what is known, the first time as soon as there is anything."""
@@ -224,7 +232,7 @@ class Sync:
             "plan": None if plan is None else shown_plan(plan),
             "services": [
                 {"name": row.name, "url": row.url, "state": row.state, "reason": row.reason}
-                for row in self._services.rows.values()
+                for row in self._services.ordered
             ],
             "alerts": self.alerts(),
             "funding": self._services.funding,

@@ -5,7 +5,7 @@ a page sends with it counts as a person's only where the browser says that the p
 """
 
 import contextlib
-from collections import deque
+import secrets
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
@@ -13,14 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from portfolio_service.application.ports import SessionStore, StoredSession
 from portfolio_service.entrypoint.replies import reply
 from suite.clock import Clock
-from suite.errors import Forbidden, Unauthorized
+from suite.errors import Forbidden, SuiteError, Unauthorized
 from suite.service.tokens import (
     ADMIN,
+    PREFIX,
     Grant,
     Require,
     TokenStore,
+    digest_of,
     open_to_all,
 )
 
@@ -30,6 +33,7 @@ VIEWER: Final = Grant(name="viewer", scopes=frozenset({READ}))
 COOKIE: Final = "portfolio_session"
 _OPEN: Final[dict[str, Any]] = {"security": []}
 _SESSIONS_MAX: Final = 1000
+_MARK: Final = "~"
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 
@@ -44,44 +48,89 @@ class Login(BaseModel):
 class Sessions:
     """Sessions of browsers, each as good as the token that it was begun with.
 
+    They outlive the process, by their hashes; not the token: with another token in its file, what
+    was begun with the former one is over. A database that is away keeps nobody out.
+
     Args:
         tokens: accepted by the process.
+        store: keeps them.
         wall: its time.
         hours: how long a session lasts.
     """
 
-    def __init__(self, tokens: TokenStore, wall: Clock, hours: float) -> None:
+    def __init__(self, tokens: TokenStore, store: SessionStore, wall: Clock, hours: float) -> None:
         self._tokens = tokens
+        self._store = store
         self._wall = wall
         self._lasts_ms = round(hours * 3_600_000)
-        self._names: deque[str] = deque()
-        self._number = 0
+        self._kept: dict[str, bytes] = {}
 
-    def begin(self, token: str) -> tuple[str, Grant]:
+    @property
+    def lasts_s(self) -> int:
+        """How long a browser keeps one, seconds."""
+        return self._lasts_ms // 1000
+
+    async def recall(self) -> None:
+        """Take over those of before this process began, and forget the ones that are over.
+
+        Raises:
+            SuiteError: the database is away.
+        """
+        now_ms, over = self._wall.now_ms(), []
+        for one in await self._store.sessions():
+            parent = self._tokens.find(one.parent)
+            if one.expires_ms <= now_ms or parent is None or parent.name != one.role:
+                over.append(one.digest)
+                continue
+            grant = _session_of(parent, one.digest, one.expires_ms)
+            self._tokens.accept_digest(one.digest, grant)
+            self._kept[grant.name] = one.digest
+        if over:
+            await self._store.drop_sessions(over)
+
+    async def begin(self, token: str) -> tuple[str, Grant]:
         """Begin a session; its secret, and what it allows.
 
         Raises:
             Unauthorized: the token is unknown.
         """
-        grant = self._tokens.verify(token)
-        if "~" in grant.name:
+        parent = self._tokens.verify(token)
+        if _MARK in parent.name:
             raise Unauthorized("unknown token")  # a session is no token to log in with
-        self._number += 1
-        session = Grant(
-            name=f"{grant.name}~{self._number}",
-            scopes=grant.scopes,
-            expires_at_ms=self._wall.now_ms() + self._lasts_ms,
-        )
-        self._names.append(session.name)
-        while len(self._names) > _SESSIONS_MAX:
-            self._tokens.revoke(name=self._names.popleft())
-        return self._tokens.issue(session), session
+        secret = PREFIX + secrets.token_urlsafe(32)
+        digest, expires_ms = digest_of(secret), self._wall.now_ms() + self._lasts_ms
+        grant = _session_of(parent, digest, expires_ms)
+        self._tokens.accept_digest(digest, grant)
+        self._kept[grant.name] = digest
+        with contextlib.suppress(SuiteError):
+            await self._store.save_session(
+                StoredSession(
+                    digest=digest,
+                    parent=digest_of(token),
+                    role=parent.name,
+                    expires_ms=expires_ms,
+                )
+            )
+        while len(self._kept) > _SESSIONS_MAX:
+            await self._forget(next(iter(self._kept)))
+        return secret, grant
 
-    def end(self, grant: Grant) -> None:
+    async def end(self, grant: Grant) -> None:
         """End a session."""
-        if grant.name in self._names:
-            self._names.remove(grant.name)
-            self._tokens.revoke(name=grant.name)
+        if grant.name in self._kept:
+            await self._forget(grant.name)
+
+    async def _forget(self, name: str) -> None:
+        digest = self._kept.pop(name)
+        self._tokens.revoke(name=name)
+        with contextlib.suppress(SuiteError):
+            await self._store.drop_sessions([digest])
+
+
+def _session_of(parent: Grant, digest: bytes, expires_ms: int) -> Grant:
+    """Make the grant of a session; its name tells whose it is and which, and nothing secret."""
+    name = f"{parent.name}{_MARK}{digest.hex()[:12]}"
+    return Grant(name=name, scopes=parent.scopes, expires_at_ms=expires_ms)
 
 
 class Allowed(Require):
@@ -129,11 +178,12 @@ def make_access_router(sessions: Sessions) -> APIRouter:
     @router.post("/api/login", summary="Exchange a token for a session", openapi_extra=_OPEN)
     @open_to_all("it is where somebody shows who they are")
     async def login(body: Login, connection: HTTPConnection) -> Response:
-        secret, grant = sessions.begin(body.token.strip())
+        secret, grant = await sessions.begin(body.token.strip())
         answer = reply(_shown(grant))
         answer.set_cookie(
             COOKIE,
             secret,
+            max_age=sessions.lasts_s,
             httponly=True,
             samesite="strict",
             secure=connection.scope["scheme"] == "https",
@@ -146,7 +196,7 @@ def make_access_router(sessions: Sessions) -> APIRouter:
     async def logout(connection: HTTPConnection) -> Response:
         store: TokenStore = connection.app.state.chassis.tokens
         with contextlib.suppress(Unauthorized):
-            sessions.end(store.verify(connection.cookies.get(COOKIE, "")))
+            await sessions.end(store.verify(connection.cookies.get(COOKIE, "")))
         answer = reply({"logged_out": True})
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
         return answer

@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from portfolio_service.application.answers import (
     AllocationAnswer,
+    AutomaticAnswer,
     LimitsAnswer,
     PlanAnswer,
     Told,
 )
+from portfolio_service.application.automatic import AutomaticRebalance
 from portfolio_service.application.capital import Capital
 from portfolio_service.application.planning import shown_allocation, shown_limits, shown_plan
 from portfolio_service.application.portfolio import Portfolio
@@ -26,6 +28,7 @@ from suite.errors import BadRequest
 ANSWERS: Final[dict[tuple[str, str], Any]] = {
     ("GET", "/api/portfolio/allocation"): AllocationAnswer,
     ("PUT", "/api/portfolio/allocation/limits"): LimitsAnswer,
+    ("PUT", "/api/portfolio/allocation/automatic"): AutomaticAnswer,
     ("POST", "/api/portfolio/rebalance"): PlanAnswer,
     ("GET", "/api/portfolio/rebalance/{plan_id}"): PlanAnswer,
     ("GET", "/api/portfolio/rebalance"): tuple[PlanAnswer, ...],
@@ -65,6 +68,18 @@ class NewLimits(_Body):
     method: Method | None = None
 
 
+class NewAutomatic(_Body):
+    """When plans are made and run without anybody asking.
+
+    Attributes:
+        daily_at: time of day, `HH:MM` UTC; null for not daily.
+        on_change: when a trader joins or leaves.
+    """
+
+    daily_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None
+    on_change: bool
+
+
 class Rebalance(_Body):
     """What shall be shared out how, or which plan is to be run.
 
@@ -94,6 +109,7 @@ def make_allocation_router(
     capital: Capital,
     rebalancer: Rebalancer,
     plans: PlanStore,
+    automatic: AutomaticRebalance,
 ) -> APIRouter:
     """Make the routes of allocations and of rebalances."""
     router = APIRouter(tags=["allocation"])
@@ -101,7 +117,7 @@ def make_allocation_router(
 
     @router.get("/api/portfolio/allocation", summary="Who may use how much", dependencies=reads)
     async def allocation() -> Response:
-        return reply(shown_allocation(portfolio, capital, rebalancer))
+        return reply(shown_allocation(portfolio, capital, rebalancer, automatic.answer()))
 
     @router.put("/api/portfolio/allocation/limits", summary="Bound allocations otherwise")
     async def limits(body: NewLimits, _grant: Operator) -> Response:
@@ -112,6 +128,17 @@ def make_allocation_router(
             drawdown_stop=body.drawdown_stop,
         )
         return reply(shown_limits(changed))
+
+    @router.put(
+        "/api/portfolio/allocation/automatic", summary="Have plans made and run by themselves"
+    )
+    async def change_automatic(body: NewAutomatic, _grant: Operator) -> Response:
+        minute = None
+        if body.daily_at is not None:
+            hours, minutes = body.daily_at.split(":")
+            minute = 60 * int(hours) + int(minutes)
+        await automatic.change(daily_at=minute, on_change=body.on_change)
+        return reply(automatic.answer())
 
     @router.post(
         "/api/portfolio/rebalance", summary="Think a rebalance through, or carry a plan out"

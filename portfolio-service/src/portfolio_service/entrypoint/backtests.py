@@ -40,7 +40,9 @@ def make_backtests_router(backtests: Backtests) -> APIRouter:
     router = APIRouter(tags=["backtests"])
     reads = [Depends(Allowed(READ))]
 
-    @router.get("/api/backtests", summary="Runs since the service started", dependencies=reads)
+    @router.get(
+        "/api/backtests", summary="Runs that were begun here, newest first", dependencies=reads
+    )
     async def jobs() -> Response:
         return reply(backtests.answer())
 

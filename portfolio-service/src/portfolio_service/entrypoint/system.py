@@ -24,7 +24,7 @@ def make_system_router(
 
     @router.get("/api/system", summary="Services, health, alerts, rate budgets, kill switch")
     async def system() -> Response:
-        rows = tuple(services.rows.values())
+        rows = tuple(services.ordered)
         budgets = {
             row.name: {name: value for name, value in row.detail.items() if _BUDGET in name}
             for row in rows

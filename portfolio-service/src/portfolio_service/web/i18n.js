@@ -53,12 +53,16 @@ export const number = (value, digits = 2) => write(value, format(digits, digits,
 export const upTo = (value, digits = 8) => write(value, format(digits, 0, false, false));
 export const whole = (value) => write(value, format(0, 0, false, false));
 export const usd = (value) => write(value, format(2, 2, false, false));
+/** Money to the last digit that the books have. */
+export const exact = (value) => write(value, format(6, 6, false, false));
 export const gain = (value) => write(value, format(2, 2, true, false));
 export const short = (value) => (missing(value) ? NONE : Math.abs(Number(value)) < 10000 ? write(value, format(2, 0, false, false)) : write(value, format(2, 0, false, true)));
 export const percent = (value, signed = false, digits = 2) => {
   if (missing(value)) return NONE;
   return `${format(digits, digits, signed, false).format(Number(value) * 100).replace("-", "−")}%`;
 };
+/** A distance as a share: beyond ten times no digit says more. */
+export const distance = (value) => (Number(value) > 10 ? `> ${percent(10, false, 0)}` : percent(value));
 /** A price with the digits that it needs. */
 export const price = (value) => {
   if (missing(value)) return NONE;

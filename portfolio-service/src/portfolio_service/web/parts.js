@@ -4,6 +4,7 @@ import { clock, gain, missing, named, price, t, tone, upTo } from "./i18n.js";
 import { button, h, pill, setPill } from "./ui.js";
 import { dot } from "./color.js";
 import { session } from "./api.js";
+import { state } from "./live.js";
 
 const KINDS = { LIVE: "good", PAUSED: "warn", STOPPED: "off", unknown: "bad" };
 
@@ -24,9 +25,10 @@ export function verdictOf(one) {
 }
 
 export function actionText(one) {
-  if (one.type === "order") {
+  if ((one.type === "order" || one.type === "modify") && !missing(one.sz)) {
     const way = missing(one.limit_px) || Number(one.limit_px) === 0 ? t("market") : price(one.limit_px);
-    return `${t(one.is_buy ? "buy" : "sell")} ${upTo(one.sz)} ${one.coin} @ ${way}${one.reduce_only ? ` · ${t("reduce")}` : ""}`;
+    const what = `${t(one.is_buy ? "buy" : "sell")} ${upTo(one.sz)} ${one.coin} @ ${way}${one.reduce_only ? ` · ${t("reduce")}` : ""}`;
+    return one.type === "order" ? what : `${named("action", one.type)}: ${what}`;
   }
   return [named("action", one.type ?? ""), one.coin].filter(Boolean).join(" ");
 }
@@ -37,7 +39,7 @@ export const ruleText = (verdict) => [named("outcome", verdict.outcome), verdict
 export function decisionLine(one) {
   const [word, kind] = verdictOf(one);
   return h("li", {},
-    h("div", { class: "row" }, h("span", { class: "who" }, dot(one.trader_id), traderLink(one.trader_id)), pill(t(`verdict.${word}`), kind),
+    h("div", { class: "row" }, h("span", { class: "who" }, dot(one.trader_id), traderLink(one.trader_id, state.traders[one.trader_id]?.name)), pill(t(`verdict.${word}`), kind),
       h("time", { class: "soft small", datetime: new Date(one.now_ms).toISOString(), text: clock(one.now_ms) })),
     h("p", { class: "words", text: one.fault || one.reasoning || t("feed.silent") }),
     (one.actions ?? []).slice(0, 3).map((action, i) => h("p", { class: "small soft" }, `${actionText(action)} `, one.verdicts?.[i]?.outcome && one.verdicts[i].outcome !== "accepted" ? h("span", { class: "bad", text: ruleText(one.verdicts[i]) }) : "")));

@@ -89,8 +89,16 @@ class TokenStore:
     def issue(self, grant: Grant) -> str:
         """Make a new token for a grant; the caller shows it once and forgets it."""
         token = PREFIX + secrets.token_urlsafe(32)
-        self._grants[_digest(token)] = grant
+        self._grants[digest_of(token)] = grant
         return token
+
+    def accept_digest(self, digest: bytes, grant: Grant) -> None:
+        """Take a token that was made elsewhere, by its SHA-256."""
+        self._grants[digest] = grant
+
+    def find(self, digest: bytes) -> Grant | None:
+        """Find the grant of a token by its SHA-256, be it expired; None where it is not known."""
+        return self._grants.get(digest)
 
     def accept(self, token: str, grant: Grant) -> None:
         """Take a token made elsewhere.
@@ -100,7 +108,7 @@ class TokenStore:
         """
         if len(token) < len(PREFIX) + 32:
             raise ConfigError(f"the token of {grant.name} is shorter than 256 bits")
-        self._grants[_digest(token)] = grant
+        self._grants[digest_of(token)] = grant
 
     def revoke(
         self, *, name: str | None = None, account: str | None = None, realm: str | None = None
@@ -128,7 +136,7 @@ class TokenStore:
             Unauthorized: unknown or expired.
         """
         # Looked up by hash: how long that takes says nothing about any token.
-        grant = self._grants.get(_digest(token))
+        grant = self._grants.get(digest_of(token))
         if grant is None:
             raise Unauthorized("unknown token")
         if grant.expires_at_ms is not None and self._clock.now_ms() >= grant.expires_at_ms:
@@ -236,5 +244,6 @@ def _write_new(path: Path, token: str) -> None:
     draft.unlink()
 
 
-def _digest(token: str) -> bytes:
+def digest_of(token: str) -> bytes:
+    """Hash a token, as it is kept: from the hash nobody gets the token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

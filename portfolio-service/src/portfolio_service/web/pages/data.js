@@ -39,7 +39,8 @@ function strip(row) {
 export function open(room) {
   let closed = false;
   const figures = { series: figure(t("data.series")), coins: figure(t("data.coins")), bars: figure(t("data.bars")), whole: figure(t("data.complete")), gaps: figure(t("data.gaps")) };
-  const trouble = h("div", { class: "empty", id: "data-trouble", hidden: true });
+  const told = h("div", {}), trouble = card(t("data.unset"), { id: "data-trouble" }, told);
+  trouble.hidden = true;
   const stored = grid(t("data.stored"), [
     { title: t("coin"), cls: "left", write: (r) => r.coin }, { title: t("interval"), cls: "left", write: (r) => r.interval }, { title: t("data.from.where"), cls: "left wide", write: (r) => `${r.venue}${r.market ? ` · ${r.market}` : ""}${r.synthetic ? ` · ${t("data.synthetic")}` : ""}` },
     { title: t("data.picture"), cls: "left bars", write: (r, cell) => { const key = `${r.end_ms} ${r.gaps.length}`; if (cell.told === key) return undefined; cell.told = key; return strip(r); } },
@@ -54,9 +55,9 @@ export function open(room) {
   const days = async () => {
     if (!coin.value) return;
     try {
-      const told = await get("/api/data/coverage/days", { symbol: coin.value });
+      const series = await get("/api/data/coverage/days", { symbol: coin.value });
       if (closed) return;
-      daysRoom.replaceChildren(...told.flatMap((one) => [h("h3", { text: `${coin.value} ${one.interval} · ${one.venue}` }), picture(Array.isArray(one.days) ? one.days : Object.entries(one.days).map(([day, part]) => [Number.isNaN(Number(day)) ? Date.parse(day) : Number(day), part]))]));
+      daysRoom.replaceChildren(...series.flatMap((one) => [h("h3", { text: `${coin.value} ${one.interval} · ${one.venue}` }), picture(Array.isArray(one.days) ? one.days : Object.entries(one.days).map(([day, part]) => [Number.isNaN(Number(day)) ? Date.parse(day) : Number(day), part]))]));
     } catch (error) { daysRoom.replaceChildren(h("p", { class: "bad", text: error.message })); }
   };
   const collecting = h("div", {});
@@ -65,6 +66,7 @@ export function open(room) {
       const rows = await get("/api/data/coverage");
       if (closed) return;
       trouble.hidden = true;
+      store.forEach((one) => { one.hidden = false; });
       stored.show(rows);
       gaps.show(rows.flatMap((one) => one.gaps.map(([from, to]) => ({ ...one, from, to }))).sort((a, b) => b.to - a.to).slice(0, 200));
       const bars = rows.reduce((sum, one) => sum + one.bars, 0), lost = rows.reduce((sum, one) => sum + one.missing_bars, 0);
@@ -77,24 +79,28 @@ export function open(room) {
       coin.replaceChildren(...coins.map((name) => h("option", { value: name, text: name })));
       days();
     } catch (error) {
+      // Nothing is known of any store: that is said, and no empty table says otherwise.
+      store.forEach((one) => { one.hidden = true; });
       trouble.hidden = false;
-      trouble.replaceChildren(h("p", { class: "bad", text: error.message }), h("p", { text: t("data.set") }), h("pre", { text: "DATA_SERVICE_URL=http://127.0.0.1:8000" }));
+      told.replaceChildren(h("p", { text: error.message }), h("p", { text: t("data.set") }), h("pre", { tabindex: "0", text: "data-collector serve --data var/data\nDATA_SERVICE_URL=http://127.0.0.1:8000" }));
+      return;
     }
     try {
-      const told = await get("/api/data/collection");
+      const one = await get("/api/data/collection");
       if (closed) return;
-      const flat = Object.entries(told).map(([name, value]) => [name, typeof value === "object" && value !== null ? (Array.isArray(value) ? value.map((one) => (typeof one === "object" ? one.coin ?? one.symbol ?? JSON.stringify(one) : one)).join(", ") : JSON.stringify(value)) : String(value)]);
+      const flat = Object.entries(one).map(([name, value]) => [name, typeof value === "object" && value !== null ? (Array.isArray(value) ? value.map((one) => (typeof one === "object" ? one.coin ?? one.symbol ?? JSON.stringify(one) : one)).join(", ") : JSON.stringify(value)) : String(value)]);
       collecting.replaceChildren(!flat.length ? h("p", { class: "empty", text: t("data.idle") }) : h("dl", { class: "pairs" }, flat.map(([name, value]) => h("div", {}, h("dt", { text: name.replaceAll("_", " ") }), h("dd", { text: value })))));
     } catch (error) { collecting.replaceChildren(h("p", { class: "soft", text: error.message })); }
   };
-  const commands = ["data-collector import downloads/klines --data data", "data-collector backfill --venue hyperliquid --symbols BTC --from 2025-05-01 --data data", "data-collector coverage --data data --picture coverage.svg"];
+  const commands = ["data-collector import downloads/klines --data var/data", "data-collector backfill --venue hyperliquid --symbols BTC --from 2025-05-01 --data var/data", "data-collector coverage --data var/data --picture coverage.svg"];
   const hint = h("div", {}, h("p", { text: t("data.import.text") }), h("pre", { tabindex: "0", id: "import-commands" }));
   put(hint.lastChild, commands.join("\n"));
-  room.append(h("dl", { class: "figures" }, Object.values(figures).map((one) => one.node)), trouble,
+  const importing = card(t("data.import"), { id: "import" }, hint);
+  const store = [h("dl", { class: "figures" }, Object.values(figures).map((one) => one.node)),
     card(t("data.stored"), { id: "stored" }, stored.node),
     card(t("data.days"), { id: "days", side: [coin] }, daysRoom, legend),
-    h("div", { class: "two even" }, h("div", {}, card(t("data.gaps"), { id: "gaps" }, gaps.node)),
-      h("div", {}, card(t("data.collecting"), { id: "collecting" }, collecting), card(t("data.import"), { id: "import" }, hint))));
+    h("div", { class: "two even" }, h("div", {}, card(t("data.gaps"), { id: "gaps" }, gaps.node)), h("div", {}, card(t("data.collecting"), { id: "collecting" }, collecting)))];
+  room.append(store[0], trouble, ...store.slice(1), importing);
   load();
   return { update: (told) => { if (told.whole) load(); }, close: () => { closed = true; } };
 }

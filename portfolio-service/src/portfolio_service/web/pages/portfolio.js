@@ -4,8 +4,9 @@ import { complain, card, confirm, field, figure, grid, h, options, put, say, sel
 import { get, post, put as send, session } from "../api.js";
 import { dot } from "../color.js";
 import { everybody, state } from "../live.js";
-import { clock, gain, missing, named, percent, price, t, tone, usd } from "../i18n.js";
+import { clock, distance, gain, missing, named, percent, price, t, tone, usd } from "../i18n.js";
 import { traderLink } from "../parts.js";
+import { automatic, history, showPlanPill, waysOf } from "./plans.js";
 
 const KINDS = { normal: "good", ok: "good", safe: "good", neutral: "good", balanced: "good", offset: "warn", severe: "bad", extreme: "bad", low: "good", warning: "warn", moderate: "warn", medium: "warn", elevated: "warn", danger: "bad", high: "bad", critical: "bad", unknown: "off" };
 const kindOf = (word) => KINDS[word] ?? "off";
@@ -83,6 +84,7 @@ export function open(room) {
     const asked = by.value === "own" ? { shares: Object.fromEntries(own) } : by.value ? { method: by.value } : {};
     try {
       showPlan(await post("/api/portfolio/rebalance", { ...asked, preview: true, reason: because.value.trim() }));
+      plans.load();
     } catch (error) { rebalanceTrouble.textContent = error.message; }
   } }, field(t("rebalance.method"), by), shares, field(t("reason"), because), rebalanceTrouble,
   h("button", { type: "submit", id: "preview", text: t("rebalance.preview") }));
@@ -90,7 +92,7 @@ export function open(room) {
   const planPill = h("span", { class: "pill off" }), planWords = h("span", { class: "soft small" });
   const progress = h("progress", { max: "1", value: "0", "aria-label": t("rebalance.progress"), id: "plan-progress" });
   const steps = grid(t("rebalance.steps"), [
-    { title: "#", row: false, write: (r) => String(r.number) }, { title: t("trader"), cls: "left", write: (r) => r.trader },
+    { title: "#", row: false, write: (r) => String(r.number) }, { title: t("trader"), cls: "left", write: (r) => state.traders[r.trader]?.name || r.trader },
     { title: t("rebalance.from"), write: (r) => (missing(r.from_usd) ? t("allocation.all") : usd(r.from_usd)) }, { title: t("rebalance.to"), write: (r) => usd(r.to_usd) },
     { title: t("rebalance.change"), write: (r) => { const v = missing(r.from_usd) ? null : Number(r.to_usd) - Number(r.from_usd); return { text: gain(v), cls: tone(v) }; } },
     { title: t("state"), cls: "left", write: (r) => ({ text: named("step", r.status), cls: r.status === "done" ? "good" : "soft" }) },
@@ -106,8 +108,8 @@ export function open(room) {
     plan = next;
     planRoom.hidden = !plan;
     if (!plan) return;
-    setPill(planPill, named("plan", plan.status), { done: "good", running: "warn", planned: "off", outdated: "bad" }[plan.status] ?? "off");
-    put(planWords, [plan.method ? named("method", plan.method) : t("rebalance.own"), `${clock(plan.made_ms)} UTC`, t("rebalance.reserve", { usd: usd(plan.reserve_after) }), plan.note].filter(Boolean).join(" · "));
+    showPlanPill(planPill, plan.status);
+    put(planWords, [waysOf(plan), `${clock(plan.made_ms)} UTC`, t("rebalance.reserve", { usd: usd(plan.reserve_after) }), plan.note].filter(Boolean).join(" · "));
     progress.value = plan.progress;
     progress.hidden = plan.status === "planned";
     steps.show(plan.steps);
@@ -124,17 +126,21 @@ export function open(room) {
       show: (text, status, share) => { put(value, text); setPill(pill.firstChild, named("severity", status), kindOf(status)); meter.style.setProperty("width", `${Math.max(0, Math.min(1, share ?? 0)) * 100}%`); meter.className = kindOf(status); } };
   };
   const buffer = indicator(t("risk.buffer"), t("risk.buffer.help")), drift = indicator(t("risk.drift"), t("risk.drift.help")), fall = indicator(t("risk.fall"), t("risk.fall.help"));
+  const nearest = (told) => {
+    const [, id, coin] = /^(.*) (\S+)$/.exec(told) ?? [null, told, ""];
+    return `${state.traders[id]?.name || id} ${coin}`.trim();
+  };
   const level = h("span", { class: "pill off", id: "risk-level" });
   const showRisk = () => {
     const r = state.risk ?? {};
-    buffer.show(`${percent(r.liquidation_buffer)}${r.nearest ? ` · ${r.nearest}` : ""}`, r.liquidation_buffer_status ?? "unknown", missing(r.liquidation_buffer) ? 0 : r.liquidation_buffer);
+    buffer.show(`${distance(r.liquidation_buffer)}${r.nearest ? ` · ${nearest(r.nearest)}` : ""}`, r.liquidation_buffer_status ?? "unknown", missing(r.liquidation_buffer) ? 0 : r.liquidation_buffer);
     drift.show(`${percent(r.inventory_drift, true)}${r.inventory_direction ? ` · ${named("drift", r.inventory_direction)}` : ""}`, r.inventory_drift_status ?? "unknown", Math.abs(r.inventory_drift ?? 0));
     fall.show(`${percent(r.drawdown)} · ${t("arena.deepest", { share: percent(r.max_drawdown) })}`, r.max_drawdown_status ?? "unknown", (r.drawdown ?? 0) * 4);
     setPill(level, named("level", r.overall_risk_level ?? "unknown"), kindOf(r.overall_risk_level));
   };
   const each = grid(t("risk.each"), [
     { title: t("trader"), cls: "left", write: (r, cell) => { if (cell.told) return undefined; cell.told = true; return h("span", { class: "who" }, dot(r.id), traderLink(r.id, state.traders[r.id]?.name)); } },
-    { title: t("risk.buffer"), write: (r) => percent(r.liquidation_buffer) }, { title: t("risk.drift"), write: (r) => percent(r.inventory_drift, true) }, { title: t("risk.fall"), write: (r) => percent(r.drawdown) },
+    { title: t("risk.buffer"), write: (r) => distance(r.liquidation_buffer) }, { title: t("risk.drift"), write: (r) => percent(r.inventory_drift, true) }, { title: t("risk.fall"), write: (r) => percent(r.drawdown) },
     { title: t("arena.risk"), cls: "left", write: (r, cell) => { const pill = cell.firstChild ?? h("span"); setPill(pill, named("level", r.overall_risk_level), kindOf(r.overall_risk_level)); return pill; } },
   ], { key: (r) => r.id, empty: t("arena.nobody") });
   const funding = grid(t("funding"), [
@@ -144,6 +150,7 @@ export function open(room) {
   ], { key: (r) => r.symbol, empty: t("funding.none") });
   const exports = h("div", { class: "row", id: "exports" }, ["portfolio", "equity", "trades", "decisions"].flatMap((kind) => ["csv", "parquet"].map((form) => h("a", { class: "file", href: `/api/export?kind=${kind}&form=${form}`, download: true, text: `${t(`export.${kind}`)} · ${form}` }))));
 
+  const byItself = automatic(), plans = history();
   const load = async () => {
     try {
       [told, risks] = await Promise.all([get("/api/portfolio/allocation"), get("/api/risk-indicators")]);
@@ -157,6 +164,8 @@ export function open(room) {
     bars.show(told.traders);
     put(trouble, told.trouble);
     each.show(Object.entries(risks.traders).map(([id, one]) => ({ id, ...one })));
+    byItself.show(told.automatic);
+    plans.load();
     fillLimits();
     if (told.running) showPlan(told.running);
   };
@@ -169,12 +178,12 @@ export function open(room) {
     h("div", {},
       card(t("alloc.title"), { id: "allocation", lead: t("alloc.lead") }, bars.node, trouble),
       session.may_change ? card(t("rebalance"), { id: "rebalancing", lead: t("rebalance.lead") }, rebalance, planRoom) : planRoom,
-      card(t("limits"), { id: "limits-card" }, limits)),
+      card(t("limits"), { id: "limits-card" }, limits), byItself.node),
     h("div", {},
       card(t("risk"), { id: "risk", side: [level] }, h("dl", { class: "indicators" }, buffer.node, drift.node, fall.node)),
       card(t("risk.each"), { id: "risks" }, each.node),
       card(t("funding"), { id: "funding" }, funding.node),
-      card(t("export"), { id: "export" }, exports))));
+      plans.node, card(t("export"), { id: "export" }, exports))));
   const shown = () => { showRisk(); funding.show(state.funding ?? []); };
   shown();
   load();

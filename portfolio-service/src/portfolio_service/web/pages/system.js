@@ -3,7 +3,7 @@
 import { button, complain, card, confirm, grid, h, put, say, seldom, setPill } from "../ui.js";
 import { get, post, session } from "../api.js";
 import { state } from "../live.js";
-import { clock, named, t } from "../i18n.js";
+import { clock, exact, missing, named, number, percent, t, whole } from "../i18n.js";
 
 const STATES = { up: "good", degraded: "warn", failing: "bad", down: "bad" };
 const LEVELS = ["LIVE", "PAUSED", "STOPPED", "KILLED"];
@@ -13,7 +13,7 @@ export function open(room) {
   let closed = false, told = null;
   const detail = (r) => {
     const known = told?.services.find((one) => one.name === r.name);
-    return Object.entries(known?.detail ?? {}).filter(([, value]) => typeof value !== "object").slice(0, 6).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(" · ");
+    return Object.entries(known?.detail ?? {}).filter(([, value]) => typeof value !== "object").slice(0, 6).map(([name, value]) => `${named("tells", name)} ${typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : value}`).join(" · ");
   };
   const services = grid(t("system.services"), [
     { title: t("system.service"), cls: "left", write: (r) => named("service", r.name) },
@@ -28,11 +28,17 @@ export function open(room) {
     alerts.replaceChildren(...list.map((one) => h("li", { class: one.level }, h("b", { text: named("alert", one.level) }), h("span", {}, h("b", { text: `${one.source}: ` }), one.text), one.at_ms ? h("time", { class: "soft small", text: `${clock(one.at_ms)} UTC` }) : null)));
     noAlerts.hidden = list.length > 0;
   };
-  const budgets = h("div", {});
-  const showBudgets = () => {
-    const rows = Object.entries(told?.budgets ?? {}).flatMap(([service, values]) => Object.entries(values).flatMap(([name, value]) => (value !== null && typeof value === "object" ? Object.entries(value).map(([part, left]) => [`${service} · ${name} · ${part}`, left]) : [[`${service} · ${name}`, value]])));
-    budgets.replaceChildren(rows.length ? h("dl", { class: "pairs" }, rows.map(([name, value]) => h("div", {}, h("dt", { text: name.replaceAll("_", " ") }), h("dd", { text: typeof value === "object" ? JSON.stringify(value) : String(value) })))) : h("p", { class: "empty", text: t("system.nobudgets") }));
+  // Requests that were used, and how many may be; whoever tells it otherwise is shown as it is.
+  const budgets = grid(t("system.budgets"), [
+    { title: t("budget.of"), cls: "left", write: (r) => r.name }, { title: t("budget.used"), write: (r) => whole(r.used) }, { title: t("budget.left"), write: (r) => whole(r.left) },
+    { title: t("budget.share"), write: (r) => (missing(r.share) ? "–" : { text: percent(r.share, false, 1), cls: r.share > 0.9 ? "bad" : r.share > 0.7 ? "warn" : "" }) },
+  ], { key: (r) => r.name, empty: t("system.nobudgets") });
+  const budgetOf = (name, told) => {
+    const used = told.requests_used ?? told.used, all = told.requests_cap ?? (missing(told.left) ? undefined : told.left + used);
+    return { name, used, left: missing(all) ? told.left : all - used, share: all ? used / all : null };
   };
+  const showBudgets = () => budgets.show(Object.entries(told?.budgets ?? {}).flatMap(([service, values]) => Object.entries(values)
+    .map(([name, value]) => (value !== null && typeof value === "object" ? budgetOf(state.traders[name]?.name || `${named("service", service)} · ${name.replaceAll("_", " ")}`, value) : budgetOf(`${named("service", service)} · ${name.replaceAll("_", " ")}`, { left: value })))));
 
   // the switch
 
@@ -73,7 +79,7 @@ export function open(room) {
   const showSums = () => {
     const checked = state.portfolio.sums;
     if (!checked) return;
-    const rows = [[t("sums.traders"), `${checked.traders_usd} USD`], [t("sums.accounts"), `${checked.accounts_usd} USD`], [t("sums.difference"), `${checked.difference_usd} USD`], [t("sums.compared"), String(checked.compared)], [t("sums.not"), checked.not_compared.join(", ") || "–"]];
+    const rows = [[t("sums.traders"), `${exact(checked.traders_usd)} USD`], [t("sums.accounts"), `${exact(checked.accounts_usd)} USD`], [t("sums.difference"), `${exact(checked.difference_usd)} USD`], [t("sums.compared"), String(checked.compared)], [t("sums.not"), checked.not_compared.join(", ") || "–"]];
     sums.replaceChildren(...rows.map(([name, value], i) => h("div", {}, h("dt", { text: name }), h("dd", { text: value, class: i === 2 ? (checked.ok ? "good" : "bad") : "" }))));
   };
 
@@ -89,7 +95,7 @@ export function open(room) {
   room.append(h("div", { class: "two even" },
     h("div", {}, card(t("system.services"), { id: "services" }, services.node), card(t("system.alerts"), { id: "alerts" }, alerts, noAlerts)),
     h("div", {}, card(t("safety"), { id: "safety", cls: "grave", side: [level], lead: t("safety.lead") }, why, session.may_change ? kill : h("p", { class: "soft", text: t("viewer") }), causes, outcome),
-      card(t("system.budgets"), { id: "budgets" }, budgets), card(t("sums"), { id: "sums", lead: t("sums.lead") }, sums))));
+      card(t("system.budgets"), { id: "budgets", lead: t("system.budgets.lead") }, budgets.node), card(t("sums"), { id: "sums", lead: t("sums.lead") }, sums))));
   all();
   return {
     update: (what) => {

@@ -101,7 +101,8 @@ export function open(room, { rest }) {
     if (closed || !chart || !coin) return;
     try {
       const now = state.portfolio.venue_ms ?? Date.now(), step = STEPS[interval];
-      const bars = await get("/api/klines", { symbol: coin, interval, start: now - BARS * step, end: now + step });
+      // A world refuses what is in its future, and a store of the past would tell it.
+      const bars = await get("/api/klines", { symbol: coin, interval, start: now - BARS * step, end: now });
       if (closed) return;
       chart.set(bars, step);
       chart.mark(fills.filter((fill) => fill.coin === coin));
