@@ -65,7 +65,7 @@ $(VENV)/.warm: $(VENV)/.install $(COMPILED)
 
 lock: $(VENV)/.sync  ## resolve the dependencies again and write both lock files
 	@$(COMPILE) --upgrade --output-file requirements.lock
-	@$(COMPILE) --upgrade --extra docker --extra kubernetes --group pyproject.toml:dev \
+	@$(COMPILE) --upgrade --extra docker --extra kubernetes --extra skfolio --group pyproject.toml:dev \
 	  --constraint requirements.lock --output-file requirements-dev.lock
 	@! grep -nE '://|^-|file:' requirements.lock requirements-dev.lock
 

@@ -7,6 +7,7 @@ from portfolio_service.adapters.exports import PortfolioExports
 from portfolio_service.adapters.manager_http import ManagerHttp
 from portfolio_service.adapters.postgres_store import PostgresStore
 from portfolio_service.adapters.services_http import ServicesHttp
+from portfolio_service.adapters.skfolio_weights import is_installed, library_weights
 from portfolio_service.adapters.venue_http import VenueHttp
 from portfolio_service.application.answers import TraderRow
 from portfolio_service.application.automatic import AutomaticRebalance
@@ -65,7 +66,8 @@ def build(settings: Settings) -> Container:
     reads = _services(settings, settings.manager_url)
     venue = VenueHttp(settings.trading_url, settings.venue_secret())
     portfolio = Portfolio(stale_after_s=settings.stale_after_s)
-    capital = Capital(portfolio, store, wall)
+    optimize = library_weights if is_installed() else None
+    capital = Capital(portfolio, store, wall, optimize)
     services, broadcast = Services(reads, wall), Broadcast()
 
     def age() -> Age:

@@ -38,7 +38,8 @@ def serve(
 def rebalance(
     *,
     method: Annotated[
-        str | None, typer.Option(help="equal, inverse_vol, risk_parity, score or kelly.")
+        str | None,
+        typer.Option(help="equal, inverse_vol, risk_parity, score, kelly, hrp, min_cvar."),
     ] = None,
     share: Annotated[
         list[str] | None,

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portfolio_service.adapters.skfolio_weights import is_installed, library_weights, prior_of
 from portfolio_service.domain.weighing import (
     DAYS_MIN,
     Candidate,
@@ -139,3 +140,63 @@ def test_what_is_above_the_cap_is_shared_among_the_others() -> None:
     assert 0.4 == calm
     assert wild / wilder == pytest.approx(2, rel=1e-6) or wild == 0.4
     assert calm + wild + wilder == pytest.approx(0.9)
+
+
+# ---- by the library, where it is installed ------------------------------------------------------
+
+skfolio = pytest.mark.skipif(not is_installed(), reason="skfolio is an extra")
+
+
+def of_library(method: Method, *candidates: Candidate) -> list[float]:
+    told = weigh(method, candidates, WIDE, library_weights)
+    assert (method, ()) == (told.method, told.notes)
+    return list(told.shares.values())
+
+
+def mixed_returns(traders: int = 4, days: int = 300) -> list[Candidate]:
+    rng = np.random.default_rng(5)
+    rows = rng.normal(0, 0.02, (traders, traders)) @ rng.normal(0, 1, (traders, days))
+    return [Candidate(trader_id=str(i), returns=row) for i, row in enumerate(rows)]
+
+
+@skfolio
+def test_risk_parity_is_that_of_the_library() -> None:
+    """Ours needs no library and is faster; both solve the same problem, from the same estimate."""
+    from skfolio.optimization import InverseVolatility, RiskBudgeting  # it is large
+
+    some = mixed_returns()
+    returns = np.stack([one.returns for one in some])
+    prior = prior_of(covariance(returns))
+    theirs = RiskBudgeting(prior_estimator=prior).fit(returns.T).weights_
+    assert shares("risk_parity", *some) == pytest.approx(list(theirs), abs=1e-4)
+    plain = [row / row.std(ddof=1) * (i + 1) / 100 for i, row in enumerate(returns)]
+    theirs = InverseVolatility().fit(np.stack(plain).T).weights_
+    candidates = [Candidate(trader_id=str(i), returns=row) for i, row in enumerate(plain)]
+    assert shares("inverse_vol", *candidates) == pytest.approx(list(theirs), abs=1e-6)
+
+
+@skfolio
+@pytest.mark.parametrize("method", ["hrp", "min_cvar"])
+@pytest.mark.parametrize("traders", [1, 2, 4])
+def test_the_library_gives_shares_of_all(method: Method, traders: int) -> None:
+    found = of_library(method, *mixed_returns(traders))
+    assert pytest.approx(1.0) == sum(found)
+    assert all(share >= 0 for share in found)
+
+
+@skfolio
+def test_least_tail_loss_gives_the_wild_one_little() -> None:
+    calm, wild = noise("a", 0.01), noise("b", 0.05)
+    assert of_library("min_cvar", calm, wild)[0] > 0.8
+    assert of_library("hrp", calm, wild)[0] > 0.8
+
+
+def test_a_library_that_is_missing_or_finds_nothing_is_said_and_shared_equally() -> None:
+    pair = [noise("a", 0.01), noise("b", 0.02)]
+    for optimize in (None, lambda *_: None, lambda *_: np.array([np.nan, 1.0])):
+        told = weigh("hrp", pair, WIDE, optimize)
+        assert {"a": 0.5, "b": 0.5} == told.shares
+        assert ("equal", ("hrp gives nobody anything: shared equally",)) == (
+            told.method,
+            told.notes,
+        )

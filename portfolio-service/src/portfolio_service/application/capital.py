@@ -1,8 +1,9 @@
 """Who may use how much: allotments, limits, and plans before they are carried out."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from portfolio_service.application.following import Followed
 from portfolio_service.application.portfolio import Age, Portfolio
@@ -13,7 +14,14 @@ from portfolio_service.domain.allocating import (
     plan_rebalance,
     transfers_for,
 )
-from portfolio_service.domain.weighing import Candidate, Method, Weights, weigh
+from portfolio_service.domain.weighing import (
+    BY_LIBRARY,
+    Candidate,
+    Method,
+    Optimize,
+    Weights,
+    weigh,
+)
 from suite import performance
 from suite.clock import Clock
 from suite.contracts.trader import near
@@ -53,18 +61,39 @@ class Capital:
         portfolio: of all traders.
         plans: where it is kept.
         wall: its time.
+        optimize: gives shares by methods of a library; None where it is not installed.
 
     Attributes:
         limits: that bound allocations.
         allotments: micro-USD by trader; who is not among them may use the whole of its account.
     """
 
-    def __init__(self, portfolio: Portfolio, plans: PlanStore, wall: Clock) -> None:
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        plans: PlanStore,
+        wall: Clock,
+        optimize: Optimize | None = None,
+    ) -> None:
         self.limits = Limits()
         self.allotments: dict[str, Usd] = {}
         self._portfolio = portfolio
         self._plans = plans
         self._wall = wall
+        self._optimize = optimize
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Those that shares can be given by here."""
+        known: tuple[Method, ...] = get_args(Method)
+        return tuple(one for one in known if self._optimize or one not in BY_LIBRARY)
+
+    def _check_method(self, method: Method | None) -> None:
+        if method is not None and method not in self.methods:
+            raise BadRequest(
+                f'{method} needs a library: pip install "portfolio-service[skfolio]",'
+                " and start the service again"
+            )
 
     async def change_limits(self, *, method: Method | None, **rules: float | None) -> Limits:
         """Keep other limits; what is not given stays.
@@ -73,6 +102,7 @@ class Capital:
             BadRequest: one cannot be.
         """
         given: dict[str, Any] = {name: value for name, value in rules.items() if value is not None}
+        self._check_method(method)
         changed = replace(self.limits.rules, **given)
         if not 0 < changed.weight_max <= 1:
             raise BadRequest(f"weight_max is above 0 and at most 1, not {changed.weight_max!r}")
@@ -112,13 +142,14 @@ class Capital:
         """
         if method is not None and shares is not None:
             raise BadRequest("give a method or shares, not both")
+        self._check_method(method)
         standing = self._standing(age)
         notes = [f"{name} keeps its limit: {self._why_kept(name)}" for name in standing.kept]
         if shares is not None:
             self._check_shares(shares, standing)
             target, used = allocate(standing.total_usd, shares), ""
         else:
-            weights = self._weights(standing, method or self.limits.method)
+            weights = await self._weights(standing, method or self.limits.method)
             target, used = allocate(standing.total_usd, weights.shares), weights.method
             notes += weights.notes
         given = {name: usd for name, usd in self.allotments.items() if name not in standing.kept}
@@ -244,7 +275,7 @@ class Capital:
                 " in reserve (reserve_min of the limits)"
             )
 
-    def _weights(self, standing: _Standing, method: Method) -> Weights:
+    async def _weights(self, standing: _Standing, method: Method) -> Weights:
         if not standing.active:
             raise Conflict("no trader is LIVE or PAUSED: there is nobody to share out to")
         candidates = [
@@ -258,4 +289,5 @@ class Capital:
             )
             for name, one in sorted(standing.active.items())
         ]
-        return weigh(method, candidates, self.limits.rules)
+        # Of many traders it takes a while, and those who watch go on being told.
+        return await asyncio.to_thread(weigh, method, candidates, self.limits.rules, self._optimize)

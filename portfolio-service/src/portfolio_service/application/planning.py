@@ -1,7 +1,6 @@
 """Plans and allotments as they are answered."""
 
 from decimal import Decimal
-from typing import get_args
 
 from portfolio_service.application.answers import (
     AllocationAnswer,
@@ -19,7 +18,6 @@ from portfolio_service.application.ports import Limits, StepDone, StoredPlan
 from portfolio_service.application.rebalancing import Rebalancer, needs_telling
 from portfolio_service.application.showing import exactly, usd
 from portfolio_service.domain.profit import micro
-from portfolio_service.domain.weighing import Method
 from suite.fixed import Usd
 
 
@@ -95,7 +93,7 @@ def shown_allocation(
         allocated=exactly(allotted),
         available_balance=exactly(max(0, total - allotted)),
         limits=shown_limits(capital.limits),
-        methods=get_args(Method),
+        methods=capital.methods,
         traders=tuple(_row(one, capital.allotments.get(one.trader_id), total) for one in present),
         running=None if running is None else shown_plan(running),
         automatic=automatic,

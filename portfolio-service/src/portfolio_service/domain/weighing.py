@@ -1,4 +1,4 @@
-"""Shares of the capital by what traders have shown: five methods, and what bounds them all.
+"""Shares of the capital by what traders have shown: seven methods, and what bounds them all.
 
 Returns are those of unit capital (time-weighted), daily, net of all costs: a large allocation of
 the past does not reward itself. A method that has too little to go by gives way to `equal`, and
@@ -9,7 +9,7 @@ Weighted Risk Contribution Portfolios", 2010; Ledoit, Wolf, "Honey, I Shrunk the
 Matrix", 2004 (shrinking to the diagonal).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -17,7 +17,12 @@ import numpy as np
 
 from suite.bars import F64
 
-Method = Literal["equal", "inverse_vol", "risk_parity", "score", "kelly"]
+Method = Literal["equal", "inverse_vol", "risk_parity", "score", "kelly", "hrp", "min_cvar"]
+Optimize = Callable[[Method, F64, F64], F64 | None]
+"""Gives shares by a method, of returns of shape (traders, days) and their covariance; None where it
+finds none."""
+BY_LIBRARY: Final[frozenset[Method]] = frozenset({"hrp", "min_cvar"})
+"""Methods that an `Optimize` is needed for."""
 
 DAYS_MIN: Final[Mapping[Method, int]] = {
     "equal": 0,
@@ -25,6 +30,8 @@ DAYS_MIN: Final[Mapping[Method, int]] = {
     "risk_parity": 60,
     "score": 30,
     "kelly": 120,
+    "hrp": 60,
+    "min_cvar": 120,
 }
 """Days of returns that every trader needs for a method."""
 HALF_LIFE_DAYS: Final = 20.0
@@ -93,20 +100,26 @@ class Weights:
     notes: tuple[str, ...] = field(default=())
 
 
-def weigh(method: Method, candidates: Sequence[Candidate], rules: Rules) -> Weights:
+def weigh(
+    method: Method,
+    candidates: Sequence[Candidate],
+    rules: Rules,
+    optimize: Optimize | None = None,
+) -> Weights:
     """Share the capital out.
 
     Args:
         method: as asked.
         candidates: at least one is no condition.
         rules: see there.
+        optimize: for methods of a library.
     """
     if not candidates:
         return Weights(shares={}, method=method)
     used, why = _possible(method, candidates)
     notes = [why] if why else []
-    raw = _RAW[used](candidates)
-    if not raw.sum() > 0:
+    raw = _of_library(used, candidates, optimize) if used in BY_LIBRARY else _RAW[used](candidates)
+    if not raw.sum() > 0:  # nor is no number
         notes.append(f"{used} gives nobody anything: shared equally")
         raw, used = _equal(candidates), "equal"
     whole = 1.0 - rules.reserve_min
@@ -134,7 +147,7 @@ def _possible(method: Method, candidates: Sequence[Candidate]) -> tuple[Method, 
             "equal",
             f"{method} needs {needed} days, {short.trader_id} has {days}: shared equally",
         )
-    if method in {"inverse_vol", "risk_parity"} and len(candidates) > 1:
+    if method in {"inverse_vol", "risk_parity", *BY_LIBRARY} and len(candidates) > 1:
         still = [one.trader_id for one in candidates if _deviation(one) < _LEAST_DEVIATION]
         if still:
             return "equal", f"{', '.join(still)} never moved: shared equally"
@@ -195,6 +208,15 @@ def _kelly(candidates: Sequence[Candidate]) -> F64:
     share[without] = 0.0  # it would be held as a hedge for the others
     result: F64 = KELLY_FRACTION * np.clip(share, 0.0, None)
     return result
+
+
+def _of_library(method: Method, candidates: Sequence[Candidate], optimize: Optimize | None) -> F64:
+    """Shares by an optimizer; nothing for anybody where there is none, or it finds none."""
+    returns = np.stack(_of_one_length(candidates))
+    found = None if optimize is None else optimize(method, returns, covariance(returns))
+    if found is None or found.shape != (len(candidates),):
+        return np.zeros(len(candidates))
+    return np.clip(found, 0.0, None)
 
 
 _RAW = {
