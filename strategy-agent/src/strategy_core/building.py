@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from strategy_core.llm.port import BUDGET, ModelBudget, ModelSource
 from strategy_core.port import Instruments, Strategy
+from strategy_core.risk.limits import RiskLimits
 from suite.errors import ConfigError
+
+LIMITS: Final = RiskLimits()
+"""The usual ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,7 @@ class Setup:
         generator: its own source of randomness, seeded from the world's seed and the trader's id.
         models: where it gets language models; None where it is only looked at, and asks none.
         budget: what it may spend on them.
+        limits: of its gate, to be told of them; they hold whatever a strategy knows.
     """
 
     trader_id: str
@@ -33,6 +38,7 @@ class Setup:
     generator: np.random.Generator
     models: ModelSource | None = None
     budget: ModelBudget = BUDGET
+    limits: RiskLimits = LIMITS
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

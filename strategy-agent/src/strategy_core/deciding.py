@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from strategy_core.intents import ExitPlan, Intent
-from strategy_core.port import NOTHING_EARLIER, Decision, Observation, Strategy
+from strategy_core.llm.thought import Basis, Thought
+from strategy_core.port import NOTHING_EARLIER, Decision, Observation, Strategy, Worthless
 from suite.contracts.clock import WakeOn
 from suite.errors import one_line
 
@@ -35,9 +36,11 @@ class DecisionFault:
 
     Attributes:
         reason: what it did instead, in one line.
+        worthless: a simulated run that went on would say something untrue, see `Worthless`.
     """
 
     reason: str
+    worthless: bool = False
 
 
 def decide(strategy: Strategy, observation: Observation) -> Decision | DecisionFault:
@@ -48,6 +51,8 @@ def decide(strategy: Strategy, observation: Observation) -> Decision | DecisionF
     """
     try:
         decision = strategy.decide(observation)
+    except Worthless as error:
+        return DecisionFault(reason=one_line(str(error)), worthless=True)
     except Exception as error:  # noqa: BLE001 - a strategy is anybody's code; its trader is paused
         return DecisionFault(reason=one_line(f"{type(error).__name__}: {error}"))
     try:
@@ -80,6 +85,10 @@ def _well_formed(decision: object) -> Decision:
         fields["actions"] = _read(decision.actions, tuple[Intent, ...], "actions")
     if decision.plans:
         fields["plans"] = _read(decision.plans, tuple[ExitPlan, ...], "plans")
+    if decision.basis is not None:
+        fields["basis"] = _read(decision.basis, Basis, "basis")
+    if decision.thought is not None:
+        fields["thought"] = _read(decision.thought, Thought, "thought")
     return msgspec.structs.replace(decision, **fields) if fields else decision
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from strategy_core.exits.memory import ExitRecord
 from strategy_core.intents import Intent
+from strategy_core.llm.thought import Thought
 from strategy_core.port import Verdict
 from strategy_core.risk.status import StatusChange
 from suite.contracts.guards import (
@@ -74,6 +75,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
         verdicts: the gate's, one for each of them.
         sent: what went to the venue, with the ids the orders were given; that of the strategy last.
         results: the venue's answers to it; None when none came back.
+        llm: of a mind that thinks in words, what it thought; None where it was not asked.
     """
 
     trader_id: str
@@ -92,6 +94,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     sent: tuple[Action, ...]
     results: tuple[ActionReply, ...] | None
+    llm: Thought | None = None
 
 
 class TraderResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from strategy_core.intents import ExitPlan, Intent
+from strategy_core.llm.thought import Basis, Thought
 from strategy_core.numbers import check_number, is_number
 from suite.contracts.clock import AccountView, PositionView, WaitReply, WakeOn, Want
 from suite.contracts.hyperliquid_info import OpenOrder, UserFill
@@ -130,6 +131,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         until_ms: latest next decision; None for the next boundary of the trader's interval.
         wake_on: what shall wake it earlier.
         plans: how positions shall end, at most one for each coin.
+        basis: what it was decided on; None where it took no time.
+        thought: for the journal, of a mind that thinks in words.
     """
 
     actions: tuple[Intent, ...] = ()
@@ -137,6 +140,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int | None = None
     wake_on: WakeOn = NOTHING_EARLIER
     plans: tuple[ExitPlan, ...] = ()
+    basis: Basis | None = None
+    thought: Thought | None = None
+
+
+class Worthless(Exception):
+    """Raised by a strategy where going on would make a simulated run say something untrue.
+
+    With real time it is a failure like any other, and pauses the trader.
+    """
 
 
 class Strategy(Protocol):

@@ -9,6 +9,7 @@ import numpy as np
 
 from strategy_core.building import Setup, StrategyKind, kind_of
 from strategy_core.exits.rules import ExitRules
+from strategy_core.llm.mind import LlmTrader
 from strategy_core.llm.port import ModelBudget, ModelSource
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Instruments, Strategy
@@ -29,6 +30,7 @@ KINDS: Final[Mapping[str, StrategyKind]] = {
     "flat": kind_of(Flat),
     "funding_rate": kind_of(FundingRate),
     "hodl": kind_of(Hodl, risk=YARDSTICK),
+    "llm": kind_of(LlmTrader, asks_models=True),
     "random": kind_of(RandomTargets, draws=True),
     "sma_cross": kind_of(SmaCross),
 }
@@ -82,6 +84,7 @@ def build(
         generator=generator_for(spec.trader_id, seed),
         models=models,
         budget=msgspec.convert(spec.budget, ModelBudget),
+        limits=limits_of(spec),
     )
     return kind.make(setup, read_params(kind, spec.strategy.params)[0])
 

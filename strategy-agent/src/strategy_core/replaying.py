@@ -14,6 +14,7 @@ import msgspec
 from strategy_core.asking import Decided
 from strategy_core.deciding import DecisionFault
 from strategy_core.intents import ExitPlan, Intent
+from strategy_core.llm.thought import Thought
 from strategy_core.port import NOTHING_EARLIER, Decision, Observation, Strategy
 from strategy_core.remembering import StrategyMemory, recall, remembered
 from suite.contracts.clock import WakeOn
@@ -39,6 +40,7 @@ class KeptDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     until_ms: int | None = None
     wake_on: WakeOn = NOTHING_EARLIER
     plans: tuple[ExitPlan, ...] = ()
+    thought: Thought | None = None
     memory: StrategyMemory | None = None
 
     def decided(self) -> Decided:
@@ -51,6 +53,7 @@ class KeptDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             until_ms=self.until_ms,
             wake_on=self.wake_on,
             plans=self.plans,
+            thought=self.thought,
         )
 
 
@@ -69,6 +72,7 @@ def kept_decision(now_ms: int, answer: Decided, memory: StrategyMemory | None) -
         until_ms=answer.until_ms,
         wake_on=answer.wake_on,
         plans=answer.plans,
+        thought=answer.thought,
         memory=memory,
     )
 

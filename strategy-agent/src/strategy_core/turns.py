@@ -13,6 +13,7 @@ from strategy_core.exits.plans import PlanFault
 from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import Intent, ParentOrder
 from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.llm.trace import with_counterfactual
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.manager import SmartOrderManager, Upkeep
 from strategy_core.orders.memory import fill_key
@@ -21,6 +22,7 @@ from strategy_core.port import Decision, Instruments, Needs, Observation, Verdic
 from strategy_core.registry import limits_of
 from strategy_core.risk.commands import Command, Pause
 from strategy_core.risk.gate import NOTHING_WANTED, Guarded, RiskGate
+from strategy_core.risk.lateness import late_actions
 from strategy_core.risk.status import StatusChange
 from strategy_core.waking import Wake, merged, next_boundary_ms
 from suite.bars import INTERVAL_MS
@@ -106,7 +108,7 @@ class TraderTurns:
         reply = turn.reply
         if self._run.pending is not None:
             pending, self._run.pending = self._run.pending, None
-            self._keep(replace(pending, results=reply.results))
+            self._keep(with_counterfactual(replace(pending, results=reply.results)))
         seen, odd = self._read(reply)
         known_fills = self._memory.orders.fills
         for fill in seen.fills:  # a join shows those again that the last reply may have had
@@ -230,6 +232,7 @@ class TraderTurns:
             verdicts=judged.verdicts,
             sent=judged.orders,
             results=None,
+            llm=None if wanted is None else wanted.thought,
         )
         wake = self._next_wake(seen.now_ms)
         return WaitRequest(
@@ -295,7 +298,7 @@ class TraderTurns:
         if wanted is None:
             self._orders.sent(before)
             return _Judged(orders=tuple(before))
-        then = self._guarded(wanted.actions, seen, sent=before)
+        then = self._guarded_own(wanted, seen, sent=before)
         own = take(then.actions, seen, turn=turn)
         after = self._adopt(wanted, then.actions, seen, (*before, *own))
         orders = (*before, *after, *own)  # what ends a position goes before what opens one
@@ -334,6 +337,24 @@ class TraderTurns:
             return NOTHING_WANTED
         placed = [action for action in sent if isinstance(action, PlaceOrder)]
         return self._gate.judge(wants, seen, pending=(*placed, *self._orders.pending()))
+
+    def _guarded_own(
+        self, wanted: Decision, seen: Observation, *, sent: Sequence[Action]
+    ) -> Guarded:
+        """Judge a decision; of one that took time, what may add passes only as long as it holds."""
+        late = late_actions(wanted, seen)
+        if not late:
+            return self._guarded(wanted.actions, seen, sent=sent)
+        fresh = [action for index, action in enumerate(wanted.actions) if index not in late]
+        judged = self._guarded(fresh, seen, sent=sent)
+        told = iter(judged.verdicts)
+        verdicts = [
+            Verdict(action=index, outcome="rejected", rule=late[index])
+            if index in late
+            else replace(next(told), action=index)
+            for index in range(len(wanted.actions))
+        ]
+        return Guarded(actions=judged.actions, verdicts=tuple(verdicts))
 
     def _want(self) -> Want:
         """What the next reply shall bring: the strategy's needs, and what the exits look at."""

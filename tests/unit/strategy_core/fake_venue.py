@@ -118,7 +118,9 @@ class FakeVenue:
             tid=self.tid,
             cloid=action.cloid,
         )
-        return ActionReply(status="ok", response={"type": "order"}), fill
+        filled = {"totalSz": fill.sz, "avgPx": fill.px, "oid": fill.oid}
+        data = {"statuses": [{"filled": filled}]}
+        return ActionReply(status="ok", response={"type": "order", "data": data}), fill
 
     def equity(self) -> Decimal:
         held = (size * Decimal(self.mids[coin]) for coin, size in self.positions.items())

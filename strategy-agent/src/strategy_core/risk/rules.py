@@ -29,6 +29,8 @@ RULES: Final[dict[str, Rule]] = {
         "rejected",
         "rejected",
     ),
+    "outdated": Rule("decided on what was so too long ago", (), "rejected", "passes"),
+    "moved_on": Rule("decided on another price, or another position", (), "rejected", "passes"),
     "too_many_actions": Rule(
         "more in one decision than allowed",
         ("max_actions",),
