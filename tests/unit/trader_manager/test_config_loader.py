@@ -34,8 +34,10 @@ def test_a_flat_entry_is_sorted_into_its_strategy() -> None:
     assert StrategySpec(kind="sma_cross", params={"fast": 3}) == spec.strategy
     assert ("BTC", "ETH") == spec.symbols
     config = LOADER.load({"a": {"llm_model": "m", "api_key": "${SEED}", "symbol": "BTC"}})
-    (problem,) = config.problems
-    assert problem.startswith("traders[a].strategy.kind: 'llm' is not one of")
+    assert () == config.problems
+    (spec,) = config.traders
+    assert "llm" == spec.strategy.kind
+    assert ["model", "api_key"] == list(spec.strategy.params)
 
 
 def test_what_is_wrong_is_told_with_its_place_and_the_others_run() -> None:

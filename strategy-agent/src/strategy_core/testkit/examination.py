@@ -10,6 +10,7 @@ import msgspec
 from strategy_core.asking import BUDGETS, Deadline, DecisionBudgets, ask, overran
 from strategy_core.building import Setup, StrategyKind
 from strategy_core.deciding import DecisionFault
+from strategy_core.llm.port import ModelSource
 from strategy_core.port import Decision, Needs, Observation, Strategy
 from strategy_core.registry import generator_for, read_params
 from strategy_core.remembering import Remembers
@@ -106,12 +107,14 @@ class Surroundings:
         clock_s: seconds of a clock that never goes back, for the time of a decision.
         reached: what was reached for outside since it was last asked.
         deadline: what ends a decision that overruns; without one it may take for ever.
+        models: where strategies that ask language models get theirs.
         budgets: of a decision, and of building the strategy.
     """
 
     clock_s: Callable[[], float] | None = None
     reached: Callable[[], Sequence[str]] = _nothing
     deadline: Deadline = _unlimited
+    models: ModelSource | None = None
     budgets: DecisionBudgets = BUDGETS
 
 
@@ -281,6 +284,7 @@ class _Run:
             instruments=instruments_for(self.symbols),
             interval_ms=INTERVAL_MS,
             generator=generator_for("rehearsal", self.seed),
+            models=self.around.models,
         )
         self.around.reached()  # what the rehearsal itself did
         budget_s = self.around.budgets.slow_s

@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 
 import pytest
 from msgspec.structs import replace
+from tests.support.scripted_model import ScriptedModel, decisions
 
 from strategy_core import building
 from strategy_core.asking import DecisionBudgets
 from strategy_core.building import Setup, kind_of
 from strategy_core.intents import ExitPlan
+from strategy_core.llm.port import ModelRequest
 from strategy_core.port import Decision, Needs, Observation
 from strategy_core.registry import KINDS
 from strategy_core.testkit.examination import CHECKS, Examination, Surroundings, examine
@@ -202,10 +204,26 @@ def found_in(strategy: type[Good], **options: Any) -> Examination:
     return examine(kind_of(strategy), steps=120, **options)
 
 
+def buys(request: ModelRequest) -> dict[str, Any]:
+    """What a model says that looks at the first price of its prompt alone."""
+    prompt = request.messages[1].content
+    coin, _, rest = prompt.partition("### ")[2].partition("\n")
+    price = float(rest.partition("price ")[2].partition(",")[0].replace("unknown", "1"))
+    item = {"coin": coin, "risk_usd": 20, "stop_loss": price * 0.97, "confidence": 0.5}
+    return decisions(item | {"signal": "close" if f"- {coin} long" in prompt else "buy_to_enter"})
+
+
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("symbols", [("BTC", "ETH"), ("DOGE",)])
 def test_every_built_in_strategy_passes(name: str, symbols: tuple[str, ...]) -> None:
-    found = examine(KINDS[name], symbols=symbols, seed=7)
+    asks = KINDS[name].asks_models
+    found = examine(
+        KINDS[name],
+        symbols=symbols,
+        seed=7,
+        params={"model": "scripted/one"} if asks else None,
+        around=Surroundings(models=ScriptedModel(buys) if asks else None),
+    )
     assert () == found.findings
     assert 300 == found.decisions
 
