@@ -114,7 +114,8 @@ e2e: setup  ## real processes over HTTP
 	$(call pytest_processes,e2e,tests/e2e,-n 2 --dist loadfile)
 
 chaos: export HYPOTHESIS_PROFILE := chaos
-chaos: setup  ## the long form of the property tests, and faults driven by seeds
+chaos: export KEEP_FIGURES := 1
+chaos: setup  ## the long forms of all promises; writes docs/promises.md
 	$(call pytest,property,tests/property,-n 2 --timeout 1800)
 	$(call pytest,chaos,tests/chaos,-n 2 --timeout 1800)
 

@@ -2,8 +2,13 @@
 
 import os
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.promises import PROPERTY, keep, lines, recorded
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
 
@@ -30,3 +35,20 @@ def _forbid_network(event: str, args: tuple[object, ...]) -> None:
 # Who names a venue elsewhere wants the contract held against it.
 if not os.environ.get("HYPERLIQUID_TEST_URL"):
     sys.addaudithook(_forbid_network)
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str, str], None]:
+    """Record what a promise's long form has shown, as `figure("D1", "10,000 intents, ...")`."""
+    return lambda key, text: record_property(PROPERTY, [key, text])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Tell the figures of the promises; `make chaos` keeps them."""
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    figures = recorded(reports, datetime.now(UTC).date().isoformat())
+    for key, shown in sorted(figures.items()):
+        for line in lines(shown):
+            terminalreporter.write_line(f"{key:>3}  {line}")
+    if figures and os.environ.get("KEEP_FIGURES"):
+        keep(figures)

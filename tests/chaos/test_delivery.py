@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,13 +28,18 @@ def venue(tmp_path: Path) -> Iterator[VenueUnderTest]:
 
 @pytest.mark.timeout(1200)
 async def test_ten_thousand_intents_are_executed_once_or_known_not_to_be(
-    venue: VenueUnderTest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    venue: VenueUnderTest, tmp_path: Path, figure: Callable[[str, str], None]
 ) -> None:
     outcome = await deliver(
         venue, tmp_path, accounts=ACCOUNTS, intents=INTENTS, fault_share=0.4, late_s=20.0
     )
-    with capsys.disabled():
-        print(f"\n{fault_table(outcome)}")
+    print(fault_table(outcome))
+    figure(
+        "D1",
+        f"over HTTP: {outcome.intents:,} intents, {len(outcome.done)} kinds of faults, "
+        f"{outcome.crashes} crashes: {len(outcome.problems)} problems, {outcome.left_unknown} "
+        "left unknown",
+    )
     assert INTENTS <= outcome.intents == outcome.counts.decided
     assert [] == outcome.problems
     assert 0 == outcome.left_unknown
@@ -42,24 +47,23 @@ async def test_ten_thousand_intents_are_executed_once_or_known_not_to_be(
 
 
 @pytest.mark.timeout(1200)
-def test_twenty_thousand_intents_in_virtual_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_twenty_thousand_intents_in_virtual_time(figure: Callable[[str, str], None]) -> None:
     """With the real pauses and expiries: 40 seeds of 500 intents, every third turn a crash."""
     runs = [simulate(1000 + seed, 500) for seed in range(40)]
     known_s = sorted(b.known_s for found in runs for b in found.beliefs.values())
-    with capsys.disabled():
-        print(
-            f"\n{len(known_s)} intents, {sum(r.crashes for r in runs)} crashes, problems: "
-            f"{sum(len(r.problems) for r in runs)}; fate known after p50 "
-            f"{known_s[len(known_s) // 2]:.1f} s, p90 {known_s[len(known_s) * 9 // 10]:.1f} s, max "
-            f"{known_s[-1]:.0f} s; all known {max(r.healed_s for r in runs):.1f} s after healing"
-        )
+    figure(
+        "D1",
+        f"in virtual time: {len(known_s):,} intents, {sum(r.crashes for r in runs):,} crashes: "
+        f"{sum(len(r.problems) for r in runs)} problems; fate known after "
+        f"{known_s[len(known_s) // 2]:.1f} s (p50), {known_s[-1]:.0f} s at most",
+    )
     assert [] == [problem for found in runs for problem in found.problems]
     assert max(found.healed_s for found in runs) < 60
 
 
 @pytest.mark.timeout(1200)
 async def test_two_hundred_kills_change_no_end(
-    venue: VenueUnderTest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    venue: VenueUnderTest, tmp_path: Path, figure: Callable[[str, str], None]
 ) -> None:
     """Two clients at a time."""
     names = iter(ACCOUNTS)
@@ -76,7 +80,9 @@ async def test_two_hundred_kills_change_no_end(
         return asyncio.run(kill(venue, name, tmp_path, turns=24, moments=12))
 
     await asyncio.gather(some(), some())
-    with capsys.disabled():
-        print(f"\nkilled: {dict(at)}, problems: {problems}")
+    figure(
+        "D1",
+        f"{at.total()} SIGKILLs of clients at {len(at)} kinds of points: {len(problems)} problems",
+    )
     assert [] == problems
     assert at.total() >= KILLS

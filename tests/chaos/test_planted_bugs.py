@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,9 @@ BUGS = {
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_planted_bug_is_caught(bug: str, tmp_path: Path) -> None:
+def test_planted_bug_is_caught(
+    bug: str, tmp_path: Path, figure: Callable[[str, str], None]
+) -> None:
     """Some test of the engine fails on the copy."""
     name, right, wrong = BUGS[bug]
     copy = tmp_path / "perp_engine"
@@ -161,3 +164,4 @@ def test_planted_bug_is_caught(bug: str, tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 1, f"nobody noticed that {bug}\n{result.stdout[-2000:]}"
+    figure("B1", f"of {len(BUGS)} planted in the engine caught")
