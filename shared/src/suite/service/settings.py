@@ -62,22 +62,8 @@ def shared_name(name: str) -> AliasChoices:
     return AliasChoices(name)
 
 
-class ServiceSettings(BaseSettings):
-    """What every service can be told.
-
-    Attributes:
-        host: address to listen on; another than loopback needs `trusted_network`.
-        port: TCP port, 0 for any free one.
-        trusted_network: `TRUSTED_NETWORK`; the operator vouches for everything that can reach the
-            port. Only the container files set it.
-        allowed_hosts: further names in the `Host` header, comma-separated.
-        allowed_origins: further browser origins, comma-separated; none by default.
-        body_limit_bytes: largest request body and WebSocket frame.
-        shutdown_timeout_s: how long a stop waits for open requests.
-        state_dir: where the service writes; tokens are in `tokens/` below it.
-        log_level: least severe event that is written.
-        log_format: `auto` is `console` on a terminal, else `json`.
-    """
+class EnvironmentSettings(BaseSettings):
+    """What is told by environment and `.env`; a subclass has the prefix and the fields."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -87,27 +73,6 @@ class ServiceSettings(BaseSettings):
         populate_by_name=True,
         hide_input_in_errors=True,  # a value may be a secret
     )
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=0, ge=0, le=65535)
-    trusted_network: bool = Field(default=False, validation_alias=shared_name("TRUSTED_NETWORK"))
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    body_limit_bytes: int = Field(default=BODY_LIMIT_BYTES, gt=0)
-    shutdown_timeout_s: int = Field(default=15, ge=0)
-    state_dir: Path = Path("var")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["auto", "json", "console"] = "auto"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Only this machine can reach the port."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
     @classmethod
     def settings_customise_sources(
@@ -140,6 +105,45 @@ class ServiceSettings(BaseSettings):
                 f"{_variable(cls, prefix, item['loc'])}: {item['msg']}" for item in error.errors()
             )
             raise ConfigError(f"bad settings: {problems}") from None
+
+
+class ServiceSettings(EnvironmentSettings):
+    """What every service can be told.
+
+    Attributes:
+        host: address to listen on; another than loopback needs `trusted_network`.
+        port: TCP port, 0 for any free one.
+        trusted_network: `TRUSTED_NETWORK`; the operator vouches for everything that can reach the
+            port. Only the container files set it.
+        allowed_hosts: further names in the `Host` header, comma-separated.
+        allowed_origins: further browser origins, comma-separated; none by default.
+        body_limit_bytes: largest request body and WebSocket frame.
+        shutdown_timeout_s: how long a stop waits for open requests.
+        state_dir: where the service writes; tokens are in `tokens/` below it.
+        log_level: least severe event that is written.
+        log_format: `auto` is `console` on a terminal, else `json`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    trusted_network: bool = Field(default=False, validation_alias=shared_name("TRUSTED_NETWORK"))
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    body_limit_bytes: int = Field(default=BODY_LIMIT_BYTES, gt=0)
+    shutdown_timeout_s: int = Field(default=15, ge=0)
+    state_dir: Path = Path("var")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach the port."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
 
 def refuse_unknown_names(settings_cls: type[BaseSettings]) -> None:
