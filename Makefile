@@ -20,7 +20,7 @@ COMPILED      := $(shell find virtual-exchange/src/perp_engine shared/src/suite/
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
            --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
            --no-config --no-emit-package suite-shared --no-emit-package strategy-agent \
-           --extra service --extra embedded $(PYPROJECTS)
+           --extra service --extra embedded --extra llm $(PYPROJECTS)
 
 DATA    ?=
 SYMBOLS ?=
@@ -65,7 +65,8 @@ $(VENV)/.warm: $(VENV)/.install $(COMPILED)
 
 lock: $(VENV)/.sync  ## resolve the dependencies again and write both lock files
 	@$(COMPILE) --upgrade --output-file requirements.lock
-	@$(COMPILE) --upgrade --extra docker --extra kubernetes --extra skfolio --group pyproject.toml:dev \
+	@$(COMPILE) --upgrade --extra docker --extra kubernetes --extra local-llm --extra skfolio \
+	  --group pyproject.toml:dev --override requirements-overrides.txt \
 	  --constraint requirements.lock --output-file requirements-dev.lock
 	@! grep -nE '://|^-|file:' requirements.lock requirements-dev.lock
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -26,8 +26,11 @@ from strategy_agent.application.ports import DurableIntent, Steps
 from strategy_agent.application.presence import Presence
 from strategy_agent.local import LocalTrader
 from strategy_agent.settings import Settings
+from strategy_core.building import StrategyKind
+from strategy_core.llm.port import ModelSource
 from strategy_core.port import instruments_of
-from strategy_core.registry import problems
+from strategy_core.registry import KINDS, problems
+from strategy_models.opening import Models, open_models
 from suite.addresses import account_address
 from suite.clock import Clock
 from suite.contracts.trader import TraderSpec, near
@@ -83,6 +86,7 @@ class Connector:
         self._remembers = homes is not None or (remembers and journal_dir is not None)
         self._tokens: dict[str, SecretStr] = {}
         self._in_use: dict[str, str] = {}
+        self._models: dict[bool, Models] = {}
         self.clock = SystemClock()
         self._ccxt_trader = ""
 
@@ -139,8 +143,7 @@ class Connector:
                 self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
             )
             stack.push_async_callback(orders.close)
-            market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
-            stack.push_async_callback(market.close)
+            market = self._market(spec, stack)
             memory = self._memory(spec, durable=not clock.world)
             steps: Steps = venue
             local: LocalTrader | None = None
@@ -180,6 +183,7 @@ class Connector:
                 journal=journal,
                 memory=memory,
                 plugins=plugins,
+                models=self._models_for(spec, plugins, lasting=not clock.world),
                 decisions=self._decisions(spec, stack),
                 leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
@@ -197,8 +201,7 @@ class Connector:
             journal = self._journal(spec, stack)
             exchange = await over_ccxt.connect(settings, spec, wall)
             stack.push_async_callback(exchange.close)
-            market = DataHttp(self.calls(spec, settings.data_service_url, timeout_s=_REQUEST_S))
-            stack.push_async_callback(market.close)
+            market = self._market(spec, stack)
             memory = self._memory(spec, durable=True)
             clock = over_ccxt.clock_of(wall)
             presence = Presence(wall)
@@ -229,6 +232,7 @@ class Connector:
                 journal=journal,
                 memory=memory,
                 plugins=plugins,
+                models=self._models_for(spec, plugins, lasting=True),
                 leave=_nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt,
@@ -397,6 +401,34 @@ class Connector:
         """Keep other processes from what the trader keeps on disk, until the stack is closed."""
         if self._remembers:
             stack.enter_context(holding(self._state_dir(spec), spec.trader_id))
+
+    def _market(self, spec: TraderSpec, stack: AsyncExitStack) -> DataHttp:
+        """Open the way to market data, until the stack is closed."""
+        url = self._settings.data_service_url
+        market = DataHttp(self.calls(spec, url, timeout_s=_REQUEST_S))
+        stack.push_async_callback(market.close)
+        return market
+
+    def _models_for(
+        self, spec: TraderSpec, plugins: Mapping[str, StrategyKind], *, lasting: bool
+    ) -> ModelSource | None:
+        """Find language models for a trader whose strategy asks some; all traders share a source.
+
+        Args:
+            spec: the trader.
+            plugins: imported kinds.
+            lasting: time is real, so its budget lasts over restarts.
+
+        Raises:
+            ConfigError: a setting of models is wrong.
+            StorageError: what is spent cannot be kept.
+        """
+        kind = {**KINDS, **plugins}.get(spec.strategy.kind)
+        if kind is None or not kind.asks_models:
+            return None
+        if lasting not in self._models:
+            self._models[lasting] = open_models(remembers=lasting)
+        return self._models[lasting]
 
     def _decisions(self, spec: TraderSpec, stack: AsyncExitStack) -> DecisionFile | None:
         """Open what a slow strategy has decided in a backtest that was stopped."""

@@ -9,16 +9,18 @@ import data_collector.settings
 import hyperliquid_exchange.settings
 import portfolio_service.settings
 import strategy_agent.settings
+import strategy_models.settings
 import trader_manager.settings
 import virtual_exchange.settings
-from suite.service.settings import ServiceSettings, known_names
+from suite.service.settings import EnvironmentSettings, known_names
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "env"
-SERVICES: dict[str, type[ServiceSettings]] = {
+SERVICES: dict[str, type[EnvironmentSettings]] = {
     "agent": strategy_agent.settings.Settings,
     "backtest": virtual_exchange.settings.Settings,
     "collector": data_collector.settings.Settings,
     "hyperliquid-exchange": hyperliquid_exchange.settings.Settings,
+    "models": strategy_models.settings.Settings,
     "portfolio-service": portfolio_service.settings.Settings,
     "trader-manager": trader_manager.settings.Settings,
 }
@@ -30,7 +32,7 @@ def listed(name: str) -> list[tuple[str, str, str]]:
     return re.findall(r"^(#?)([A-Z_]+)=(.*)$", text, re.MULTILINE)
 
 
-def written(settings: ServiceSettings) -> dict[str, str]:
+def written(settings: EnvironmentSettings) -> dict[str, str]:
     return {name: str(value) for name, value in settings}
 
 

@@ -36,7 +36,7 @@ from suite.errors import (
 )
 from virtual_exchange.adapters.processes.jobs import JobProcesses
 from virtual_exchange.application import backtest
-from virtual_exchange.application.backtest import run_backtest, run_orders, run_request
+from virtual_exchange.application.backtest import Means, run_backtest, run_orders, run_request
 from virtual_exchange.application.jobs import Jobs
 from virtual_exchange.application.session import world_request
 from virtual_exchange.domain.record import RunRecord
@@ -59,7 +59,7 @@ def run(*kinds: str, seed: int = 0, budgets: DecisionBudgets = BUDGETS) -> RunRe
         source=random_source("BTC", "ETH", count=3000),
         clock=ManualClock(0),
         progress=lambda _done: None,
-        budgets=budgets,
+        means=Means(budgets=budgets),
     )
 
 

@@ -6,12 +6,14 @@ import inspect
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 
 import perp_engine
 import strategy_core
+import strategy_models
 import suite
 import virtual_exchange
 from perp_engine.engine import ENGINE_VERSION
@@ -19,6 +21,7 @@ from strategy_core import registry
 from strategy_core.asking import BUDGETS
 from strategy_core.building import StrategyKind
 from strategy_core.port import Strategy, instruments_of
+from strategy_models.opening import Models
 from suite.bars import INTERVAL_MS
 from suite.clock import Clock
 from suite.contracts.trader import TradersFileError, TraderSpec
@@ -40,6 +43,7 @@ from virtual_exchange.application.parts.plan import (
     market_key_of,
 )
 from virtual_exchange.application.session import Session, open_session
+from virtual_exchange.running import models_for
 
 _MOST_TRADERS = 1024
 
@@ -71,14 +75,7 @@ def plan_run(
         )
     plugins, problems = try_plugins((one.trader_id, one.strategy.kind) for one in traders)
     session = _opened(request, traders, data, clock, problems)
-    slow: dict[str, bool] = {}
-    for told, shown in zip(traders, masked_traders(traders, session.mask), strict=True):
-        if told.strategy.kind.startswith(registry.PLUGIN) and told.strategy.kind not in plugins:
-            continue
-        try:
-            slow[told.trader_id] = _build(shown, session, plugins).needs.slow
-        except ConfigError as error:
-            problems.append(str(error))
+    slow, answers = _tried(traders, session, plugins, problems)
     if problems:
         raise TradersFileError(problems)
     world = session.world
@@ -100,7 +97,9 @@ def plan_run(
                     trader,
                     request,
                     data_sha256=digest,
-                    programs=programs | _code_of(trader, plugins),
+                    programs=programs
+                    | _code_of(trader, plugins)
+                    | _asked(trader, plugins, answers),
                 ),
                 slow=slow[trader.trader_id],
                 turns=(world.to_ms - world.from_ms) // INTERVAL_MS[trader.interval],
@@ -187,13 +186,62 @@ def read_plan(file: Path) -> RunPlan:
         raise ConfigError(f"cannot read the plan {file}: {error}") from None
 
 
-def _build(spec: TraderSpec, session: Session, plugins: Mapping[str, StrategyKind]) -> Strategy:
+def _tried(
+    traders: tuple[TraderSpec, ...],
+    session: Session,
+    plugins: Mapping[str, StrategyKind],
+    problems: list[str],
+) -> tuple[dict[str, bool], str]:
+    """Build every strategy once.
+
+    Args:
+        traders: all of them.
+        session: the world.
+        plugins: those that load.
+        problems: is added to.
+
+    Returns:
+        Which traders are slow, and where language models' answers come from.
+    """
+    slow: dict[str, bool] = {}
+    with ExitStack() as stack:
+        try:
+            models = models_for(traders, plugins, stack)
+        except ConfigError as error:
+            problems.append(str(error))
+            return slow, ""
+        for told, shown in zip(traders, masked_traders(traders, session.mask), strict=True):
+            if told.strategy.kind.startswith(registry.PLUGIN) and told.strategy.kind not in plugins:
+                continue
+            try:
+                slow[told.trader_id] = _build(shown, session, plugins, models).needs.slow
+            except ConfigError as error:
+                problems.append(str(error))
+        return slow, "" if models is None else models.digest
+
+
+def _asked(trader: TraderSpec, plugins: Mapping[str, StrategyKind], answers: str) -> dict[str, str]:
+    """Name what answers a trader that asks language models; nothing for another one."""
+    kind = {**registry.KINDS, **plugins}.get(trader.strategy.kind)
+    return {"models": answers} if kind is not None and kind.asks_models else {}
+
+
+def _build(
+    spec: TraderSpec,
+    session: Session,
+    plugins: Mapping[str, StrategyKind],
+    models: Models | None,
+) -> Strategy:
     """Build a strategy as the run will."""
     instruments = instruments_of(session.queries.market.meta())
     try:
         with Deadlines() as deadlines, deadlines.limit(BUDGETS.slow_s):
             return registry.build(
-                spec, instruments=instruments, seed=session.request.seed, plugins=plugins
+                spec,
+                instruments=instruments,
+                seed=session.request.seed,
+                plugins=plugins,
+                models=models,
             )
     except Overrun:
         raise ConfigError(
@@ -203,7 +251,7 @@ def _build(spec: TraderSpec, session: Session, plugins: Mapping[str, StrategyKin
 
 def code_of_the_suite() -> str:
     """Hash the text of every program that takes part in a run."""
-    packages = (perp_engine, strategy_core, suite, virtual_exchange)
+    packages = (perp_engine, strategy_core, strategy_models, suite, virtual_exchange)
     return _hash(path for package in packages for path in _sources(Path(package.__path__[0])))
 
 

@@ -1,10 +1,14 @@
 """One run of traders against a world of their own, in this process or over HTTP."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from strategy_core.building import StrategyKind
+from strategy_core.registry import KINDS
+from strategy_models.opening import Models, open_models
 from suite.contracts.trader import TraderSpec
 from suite.contracts.world import WorldRequest
 from suite.errors import ConfigError
@@ -14,7 +18,7 @@ from virtual_exchange.adapters.part_keeper import PartKeeper
 from virtual_exchange.adapters.plugins import load_plugins
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.adapters.world_file import world_fields
-from virtual_exchange.application.backtest import Progress, run_backtest
+from virtual_exchange.application.backtest import Means, Progress, run_backtest
 from virtual_exchange.application.keeping import KEEP_NOTHING, Keeper
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.session import world_request
@@ -91,7 +95,31 @@ def run_traders(run: TraderRun, *, transport: str, progress: Progress) -> RunRec
             progress=progress,
             plugins=plugins,
             keeper=keeper,
+            means=Means(models=models_for(run.traders, plugins, stack)),
         )
+
+
+def models_for(
+    traders: Iterable[TraderSpec], plugins: Mapping[str, StrategyKind], stack: ExitStack
+) -> Models | None:
+    """Find language models where a trader's strategy asks some.
+
+    Args:
+        traders: all of them.
+        plugins: imported kinds.
+        stack: closes what is opened.
+
+    Raises:
+        ConfigError: a setting of models is wrong.
+        StorageError: what is spent cannot be kept.
+    """
+    kinds = {**KINDS, **plugins}
+    asking = [one for one in traders if (kind := kinds.get(one.strategy.kind)) and kind.asks_models]
+    if not asking:
+        return None
+    models = open_models(remembers=False)
+    stack.callback(models.close)
+    return models
 
 
 def world_of(

@@ -17,7 +17,6 @@ from strategy_core.journal import DecisionRecord, RunStart, TraderResult
 from strategy_core.loop import Answer, Request, Trading, trade
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Decision, Observation, Strategy, instruments_of
-from strategy_core.registry import build
 from strategy_core.remembering import digest_of_trader
 from strategy_core.replaying import ReplayedDecisions
 from strategy_core.risk.commands import Command
@@ -109,7 +108,7 @@ async def drive(
         SuiteError: the venue refuses or cannot be reached any more, or a file cannot be written.
     """
     instruments = instruments_of(parts.meta)
-    make = partial(build, spec, instruments=instruments, seed=context.seed, plugins=parts.plugins)
+    make = partial(parts.strategy_of, spec, seed=context.seed)
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
     if kept is None:

@@ -14,6 +14,9 @@ from strategy_agent.application.ports import (
 )
 from strategy_agent.application.presence import Presence
 from strategy_core.building import StrategyKind
+from strategy_core.llm.port import ModelSource
+from strategy_core.port import Strategy, instruments_of
+from strategy_core.registry import build
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
 from suite.contracts.guards import GuardSummary
@@ -43,6 +46,7 @@ class Parts:
         leave: takes the account out of the venue's time.
         presence: whether the venue is there.
         decisions: of a slow strategy in a backtest, None where they are not kept.
+        models: language models, where its strategy asks some.
         adopt: believes the venue's account where it differs from what was told, and says in what;
             None where the venue owns the steps, so that nothing can differ.
     """
@@ -62,6 +66,21 @@ class Parts:
     presence: Presence
     adopt: Callable[[], tuple[str, ...]] | None = None
     decisions: DecisionStore | None = None
+    models: ModelSource | None = None
+
+    def strategy_of(self, spec: TraderSpec, *, seed: int) -> Strategy:
+        """Build the strategy of the trader.
+
+        Raises:
+            ConfigError: something that it is built from is wrong.
+        """
+        return build(
+            spec,
+            instruments=instruments_of(self.meta),
+            seed=seed,
+            plugins=self.plugins,
+            models=self.models,
+        )
 
     @property
     def resumes_steps(self) -> bool:

@@ -21,7 +21,6 @@ from strategy_core.journal import DecisionRecord
 from strategy_core.loop import trade
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Decision, instruments_of
-from strategy_core.registry import build
 from strategy_core.turns import Turn
 from suite.contracts.clock import WaitReply, WaitRequest
 from suite.contracts.trader import TraderSpec
@@ -64,7 +63,7 @@ async def rehearse(
     """
     memory, unanswered = _memory(scene)
     instruments = instruments_of(parts.meta)
-    make = partial(build, spec, instruments=instruments, seed=context.seed, plugins=parts.plugins)
+    make = partial(parts.strategy_of, spec, seed=context.seed)
     mind = StrategyMemoryKeeper(make, spec, memory, lambda _: None, budget_s=context.quick_s)
     mind.recall()
     loop = trade(

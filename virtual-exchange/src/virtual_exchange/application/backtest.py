@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from strategy_core.asking import BUDGETS, DecisionBudgets, TimedStrategy
 from strategy_core.building import StrategyKind
 from strategy_core.deciding import DecideRequest
 from strategy_core.journal import RunStart, TraderResult
+from strategy_core.llm.port import ModelSource
 from strategy_core.loop import Answer, Trading, trade
 from strategy_core.port import instruments_of
 from strategy_core.turns import Turn
@@ -48,6 +49,23 @@ _COLLECTED_EVERY = 50_000
 _ORDER_FIELDS = tuple(field.name for field in msgspec.structs.fields(PlaceOrder))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What strategies may use to decide.
+
+    Attributes:
+        budgets: of time, for a decision.
+        models: language models; None for no strategy that asks some.
+    """
+
+    budgets: DecisionBudgets = BUDGETS
+    models: ModelSource | None = None
+
+
+MEANS: Final = Means()
+"""What is usual."""
+
+
 @dataclass(slots=True)
 class _Runner:
     """One trader's loop and the reply it waits for."""
@@ -68,7 +86,7 @@ def run_backtest(
     clock: Clock,
     progress: Progress,
     plugins: Mapping[str, StrategyKind] | None = None,
-    budgets: DecisionBudgets = BUDGETS,
+    means: Means = MEANS,
     keeper: Keeper = KEEP_NOTHING,
 ) -> RunRecord:
     """Run traders against a world of their own until its end.
@@ -83,7 +101,7 @@ def run_backtest(
         clock: wall time.
         progress: told now and then.
         plugins: imported strategies, by their whole name.
-        budgets: of a decision.
+        means: what strategies may use.
         keeper: keeps what traders say and decide; by itself nothing is.
 
     Raises:
@@ -97,14 +115,18 @@ def run_backtest(
         runners = []
         for spec in masked_traders(traders, session.mask):
             try:
-                with deadlines.limit(budgets.slow_s):
+                with deadlines.limit(means.budgets.slow_s):
                     strategy = registry.build(
-                        spec, instruments=instruments, seed=request.seed, plugins=plugins
+                        spec,
+                        instruments=instruments,
+                        seed=request.seed,
+                        plugins=plugins,
+                        models=means.models,
                     )
             except Overrun:
                 raise ConfigError(
                     f"trader {spec.trader_id}: building its strategy takes longer than "
-                    f"{budgets.slow_s:g} s"
+                    f"{means.budgets.slow_s:g} s"
                 ) from None
             account = session.world.by_id[AccountId(spec.account_id)].index
             needs = strategy.needs
@@ -112,7 +134,7 @@ def run_backtest(
             keeper.write(spec, "run", start)
             record = partial(keeper.write, spec, "decision")
             loop = trade(spec, needs, instruments=instruments, record=record)
-            budget_s = budgets.slow_s if needs.slow else budgets.quick_s
+            budget_s = means.budgets.slow_s if needs.slow else means.budgets.quick_s
             timed = TimedStrategy(strategy, budget_s=budget_s, deadline=deadlines.limit)
             ask = keeper.asking(spec, strategy, timed.decide)
             runners.append(_Runner(spec, account, ask, loop, keeper))

@@ -1,0 +1,1 @@
+"""The two protocols: what a question looks like, what an answer means."""
