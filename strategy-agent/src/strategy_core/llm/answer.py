@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from strategy_core.exits.invalidation import LENGTH_MAX, InvalidRule, compile_rule
-from strategy_core.llm.outside import plain
+from strategy_core.llm.outside import plain, quoted
 from strategy_core.numbers import is_number
 from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
 from suite.contracts.trader import near
@@ -176,7 +176,7 @@ def read_item(raw: object, place: int, coins: Sequence[str]) -> Item:
         if key not in FIELDS:
             shown = plain(key, 40)
             raise Refused(
-                FlawKind.UNKNOWN_FIELD, f"there is no field {shown!r}{near(shown, FIELDS)}"
+                FlawKind.UNKNOWN_FIELD, f"there is no field {quoted(key, 40)}{near(shown, FIELDS)}"
             )
     valid_for = _text(raw, "valid_for", 12)
     return Item(
@@ -262,7 +262,7 @@ def _coin(raw: Mapping[str, Any], coins: Sequence[str]) -> str:
         shown = plain(name, 24)
         raise Refused(
             FlawKind.UNKNOWN_COIN,
-            f"{shown!r} is not one of {', '.join(coins)}{near(shown, coins)}",
+            f"{quoted(name, 24)} is not one of {', '.join(coins)}{near(shown, coins)}",
         )
     return name
 
@@ -276,7 +276,7 @@ def _signal(raw: Mapping[str, Any]) -> Signal:
     except ValueError:
         known = ", ".join(Signal)
         raise Refused(
-            FlawKind.UNKNOWN_SIGNAL, f"{plain(name, 24)!r} is not one of {known}"
+            FlawKind.UNKNOWN_SIGNAL, f"{quoted(name, 24)} is not one of {known}"
         ) from None
 
 
@@ -293,7 +293,7 @@ def _number(raw: Mapping[str, Any], key: str, most: Decimal) -> Decimal | None:
         return None
     if isinstance(value, str):
         raise Refused(
-            FlawKind.WRONG_UNIT, f"{key} is a plain number of USD, not {plain(value, 24)!r}"
+            FlawKind.WRONG_UNIT, f"{key} is a plain number of USD, not {quoted(value, 24)}"
         )
     if not isinstance(value, Decimal):
         raise Refused(FlawKind.WRONG_TYPE, f"{key} is a number, not {_name(value)}")
@@ -317,7 +317,7 @@ def _limit(raw: Mapping[str, Any]) -> Decimal | None:
         return None
     if isinstance(entry, str):
         raise Refused(
-            FlawKind.WRONG_TYPE, f'entry is "market" or a limit price, not {plain(entry, 24)!r}'
+            FlawKind.WRONG_TYPE, f'entry is "market" or a limit price, not {quoted(entry, 24)}'
         )
     return _number(raw, "entry", USD_MAX)
 
@@ -339,7 +339,7 @@ def _rule(raw: Mapping[str, Any]) -> str:
     try:
         return compile_rule(text).text
     except InvalidRule as error:
-        raise Refused(FlawKind.BAD_RULE, f"invalidation: {plain(error, 200)}") from None
+        raise Refused(FlawKind.BAD_RULE, f"invalidation: {quoted(error, 200)}") from None
 
 
 def _text(raw: Mapping[str, Any], key: str, most: int) -> str:
@@ -356,7 +356,7 @@ def _text(raw: Mapping[str, Any], key: str, most: int) -> str:
 def _duration(text: str) -> int:
     digits, unit = text[:-1], text[-1:]
     if not (digits.isascii() and digits.isdecimal() and unit in _UNITS and len(digits) <= 4):
-        raise Refused(FlawKind.WRONG_UNIT, f'valid_for is like "30m", "4h" or "1d", not {text!r}')
+        raise Refused(FlawKind.WRONG_UNIT, f"valid_for is like 30m, 4h or 1d, not {text!r}")
     length_ms = int(digits) * _UNITS[unit]
     if not 0 < length_ms <= VALID_MS_MAX:
         raise Refused(FlawKind.OUT_OF_RANGE, "valid_for is above 0 and at most 7d")

@@ -1,6 +1,7 @@
 """What a mind takes in before it looks whether to ask: fills, verdicts, bars."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -12,11 +13,28 @@ from strategy_core.llm.memory import (
     MindMemory,
     Trade,
 )
-from strategy_core.llm.outside import plain, quoted
+from strategy_core.llm.outside import amount, name_of, plain, quoted
 from strategy_core.llm.sheet import mark_of
 from strategy_core.port import Observation
 from suite.contracts.hyperliquid_info import UserFill
 from suite.contracts.venue import ActionReply
+
+_WAYS: Final = frozenset(
+    {
+        "Open Long",
+        "Open Short",
+        "Close Long",
+        "Close Short",
+        "Long > Short",
+        "Short > Long",
+        "Auto-Deleveraging",
+        "Liquidated Cross Long",
+        "Liquidated Cross Short",
+        "Liquidated Isolated Long",
+        "Liquidated Isolated Short",
+    }
+)
+"""What the venue says of a fill; anything else is put into quotes."""
 
 
 def learn(memory: MindMemory, seen: Observation, interval_ms: int) -> Observation:
@@ -66,12 +84,12 @@ def note_bars(
 def _trade(fill: UserFill) -> Trade:
     return Trade(
         at_ms=fill.time,
-        coin=plain(fill.coin, 24),
-        what=plain(fill.dir, 40),
-        size=plain(fill.sz, 24),
-        price=plain(fill.px, 24),
-        realized=plain(fill.closedPnl, 24),
-        fee=plain(fill.fee, 24),
+        coin=name_of(fill.coin),
+        what=fill.dir if fill.dir in _WAYS else quoted(fill.dir, 40),
+        size=amount(fill.sz),
+        price=amount(fill.px),
+        realized=amount(fill.closedPnl),
+        fee=amount(fill.fee),
     )
 
 
@@ -97,7 +115,7 @@ def _answer(reply: ActionReply | None) -> str:
         case {"data": {"statuses": [{"error": str() as error}, *_]}}:
             return f"; the venue refused: {quoted(error)}"
         case {"data": {"statuses": [{"filled": {"totalSz": size, "avgPx": price}}, *_]}}:
-            return f"; filled {plain(size, 24)} at {plain(price, 24)}"
+            return f"; filled {amount(size)} at {amount(price)}"
         case {"data": {"statuses": [{"resting": _}, *_]}}:
             return "; it rests"
     return ""

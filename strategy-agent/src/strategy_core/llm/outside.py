@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Final
 
+from suite.fixed import is_decimal
+
 CAP: Final = 280
 """Characters of a text, unless said otherwise."""
 COIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:@_-]{0,23}", re.ASCII)
@@ -44,6 +46,16 @@ def plain(text: object, cap: int = CAP) -> str:
     )
     shown = _SPACE.sub(" ", shown).strip().translate(_MARKS)
     return shown if len(shown) <= cap else f"{shown[: cap - 1]}…"
+
+
+def amount(text: object) -> str:
+    """Show a number that others wrote; anything else is not known."""
+    return text if isinstance(text, str) and is_decimal(text) else "unknown"
+
+
+def name_of(coin: str) -> str:
+    """Show the name of a coin that others wrote; in quotes where it is no fit one."""
+    return coin if is_coin_name(coin) else quoted(coin, 24)
 
 
 def is_coin_name(name: str) -> bool:

@@ -21,7 +21,7 @@ from strategy_core.llm.answer import (
     read_item,
     read_notes,
 )
-from strategy_core.llm.outside import plain
+from strategy_core.llm.outside import plain, quoted
 from strategy_core.llm.port import ModelReply
 
 LENGTH_MAX: Final = 64 * 1024
@@ -68,7 +68,7 @@ def read_reply(reply: ModelReply, coins: Sequence[str]) -> Reading:
         coins: that may be named.
     """
     if reply.finish == "refused":
-        return _flawed(FlawKind.REFUSED, f"the model declined: {plain(reply.text, 160)!r}")
+        return _flawed(FlawKind.REFUSED, f"the model declined: {quoted(reply.text, 160)}")
     text, thinking = _without_thoughts(reply.text[: LENGTH_MAX + 1])
     try:
         raw = _answer_in(text, whole=len(reply.text) <= LENGTH_MAX)
@@ -115,7 +115,7 @@ def _read(raw: object, coins: Sequence[str], thinking: str) -> Reading:
 def _read_envelope(raw: dict[str, Any], flaws: list[Flaw]) -> tuple[str, ...] | None:
     """Read what stands beside the decisions; what is wrong with it is added to the flaws."""
     flaws += [
-        Flaw(kind=FlawKind.UNKNOWN_FIELD, text=f"there is no field {plain(key, 40)!r}")
+        Flaw(kind=FlawKind.UNKNOWN_FIELD, text=f"there is no field {quoted(key, 40)}")
         for key in sorted(raw.keys() - _ENVELOPE)[:5]
     ]
     if raw.get("notes") is None:
@@ -163,10 +163,10 @@ def _answer_in(text: str, *, whole: bool) -> Any:
         raise wrong
     if nothing:
         return []
-    shown = plain(text, 60)
+    shown = quoted(text, 60)
     if "{" in text or "[" in text:
-        raise Refused(FlawKind.WRONG_SHAPE, f"there are no decisions in {shown!r}")
-    raise Refused(FlawKind.NO_JSON, f"there is no JSON in {shown!r}")
+        raise Refused(FlawKind.WRONG_SHAPE, f"there are no decisions in {shown}")
+    raise Refused(FlawKind.NO_JSON, f"there is no JSON in {shown}")
 
 
 def _looks_like_answer(value: Any) -> bool:
@@ -259,7 +259,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Refused(FlawKind.TWICE_NAMED, f"{plain(twice, 40)!r} stands twice in an object")
+        raise Refused(FlawKind.TWICE_NAMED, f"{quoted(twice, 40)} stands twice in an object")
     return made
 
 

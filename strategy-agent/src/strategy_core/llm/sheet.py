@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from strategy_core.exits.invalidation import FIELD_NAMES, MINUTES
 from strategy_core.llm.memory import SERIES_MAX, Idea, Mark, MindMemory, Trade
-from strategy_core.llm.outside import plain, quoted
+from strategy_core.llm.outside import amount, quoted
 from strategy_core.llm.template import Known, Template
 from strategy_core.port import ZERO, Observation
 from suite.bars import DAY_MS, HOUR_MS, MINUTE_MS
@@ -293,14 +293,14 @@ def _waiting(seen: Observation, ideas: Mapping[str, Idea], coins: Sequence[str])
         idea = ideas.get(order.coin)
         left = f", given up in {span(idea.until_ms - seen.now_ms)}" if idea is not None else ""
         side = "buy" if order.side == "B" else "sell"
-        price = plain(order.limitPx, 24)
-        lines.append(f"- {order.coin} {side} {plain(order.sz, 24)} at {price}{left}")
+        price = amount(order.limitPx)
+        lines.append(f"- {order.coin} {side} {amount(order.sz)} at {price}{left}")
     return _lines(lines)
 
 
 def _trade(trade: Trade, now_ms: int) -> str:
     return (
-        f"- {span(now_ms - trade.at_ms)} ago {trade.coin} {plain(trade.what, 40)} {trade.size} at "
+        f"- {span(now_ms - trade.at_ms)} ago {trade.coin} {trade.what} {trade.size} at "
         f"{trade.price}, realized {trade.realized}, fee {trade.fee}"
     )
 
