@@ -94,6 +94,27 @@ def summarize(file: Path) -> JournalSummary:
     return summary
 
 
+def records_of(file: Path) -> Iterator[DecisionRecord]:
+    """Read the turns of the last run, each once; lines that cannot be read are left out.
+
+    Raises:
+        BadRequest: the file cannot be read.
+    """
+    lines, records = msgspec.json.Decoder(_Line), msgspec.json.Decoder(DecisionRecord)
+    turns: dict[int, DecisionRecord] = {}
+    for raw in _lines_of(file):
+        try:
+            line = lines.decode(raw)
+            record = records.decode(line.decision) if line.type == "decision" else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        if line.type == "run" and not line.run.get("continued"):
+            turns.clear()
+        elif record is not None and (record.results is not None or record.decision not in turns):
+            turns[record.decision] = record
+    yield from turns.values()
+
+
 def _lines_of(file: Path) -> Iterator[bytes]:
     """Lines of all parts of a journal."""
     parts = [file]

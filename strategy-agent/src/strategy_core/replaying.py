@@ -135,7 +135,9 @@ class ReplayedDecisions:
         return kept.decided()
 
     def asked(self, observation: Observation, answer: Decided) -> None:
-        """Keep what the strategy answered, and what it remembers now."""
+        """Keep what the strategy answered, and what it remembers now; a worthless run nothing."""
+        if isinstance(answer, DecisionFault) and answer.worthless:
+            return
         memory = None
         try:
             memory = remembered(self._strategy, self._spec)

@@ -14,8 +14,8 @@ from tests.support.stores import make_store
 from tests.support.worlds import START_MS, random_source
 
 from strategy_core.asking import BUDGETS, DecisionBudgets
-from strategy_core.building import Setup
-from strategy_core.port import Decision, Observation
+from strategy_core.building import Setup, kind_of
+from strategy_core.port import Decision, Observation, Worthless
 from strategy_core.strategies.hodl import Hodl
 from strategy_core.turns import Turn
 from suite.bars import HOUR_MS
@@ -336,3 +336,24 @@ def test_service_does_not_import_what_it_does_not_need() -> None:
     )
     out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert out.stdout.strip() == "[]"
+
+
+class Untrue(Hodl):
+    """Notices that the run would say something untrue."""
+
+    def decide(self, observation: Observation) -> Decision:
+        raise Worthless("the future was shown")
+
+
+def test_a_run_that_would_say_something_untrue_is_ended() -> None:
+    """It is no pause: no report is written of it."""
+    who = (TraderSpec(trader_id="a", strategy=StrategySpec(kind="plugin:x:Y"), symbols=("BTC",)),)
+    with pytest.raises(ConfigError, match="trader a: the future was shown"):
+        run_backtest(
+            world_request(who),
+            who,
+            source=random_source("BTC", count=100),
+            clock=ManualClock(0),
+            progress=lambda _done: None,
+            plugins={"plugin:x:Y": kind_of(Untrue)},
+        )

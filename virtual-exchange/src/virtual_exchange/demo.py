@@ -109,7 +109,9 @@ def _with_symbols(traders: Path, symbols: str, out: Path) -> Path:
     """Write the traders file anew, for other coins."""
     import yaml
 
-    document = yaml.safe_load(traders.read_text(encoding="utf-8"))
+    from suite.service.traders_file import load_yaml
+
+    document = load_yaml(traders)
     for trader in document["traders"]:
         trader["symbols"] = symbols.split(",")
     path = out.parent / "traders.yaml"

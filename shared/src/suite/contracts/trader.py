@@ -92,6 +92,8 @@ _NAMES = {
 }
 """What a text of a pattern may be, for people."""
 _SECRETS = re.compile(r"(^|_)(api_key|secret|private_key|password|passphrase|token)$")
+_FOR_OTHERS = frozenset({"template"})
+"""Keys of texts that go to a language model: no value of the environment gets into them."""
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PATH = re.compile(r"(.*) - at `\$(.*)`$", re.DOTALL)
 BALANCE_MAX_USD = Decimal(10) ** 11
@@ -102,7 +104,7 @@ Check = Callable[[TraderSpec], Sequence[str]]
 
 
 def expand_env(value: Any, env: Mapping[str, str]) -> Any:
-    """Replace `${NAME}` in every text of a loaded YAML document.
+    """Replace `${NAME}` in every text of a loaded YAML document but those that others read.
 
     Raises:
         KeyError: the variable is not set.
@@ -110,7 +112,10 @@ def expand_env(value: Any, env: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return _ENV.sub(lambda match: env[match[1]], value)
     if isinstance(value, dict):
-        return {key: expand_env(item, env) for key, item in value.items()}
+        return {
+            key: item if key in _FOR_OTHERS else expand_env(item, env)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [expand_env(item, env) for item in value]
     return value
@@ -276,7 +281,11 @@ def _variables(value: Any, place: str) -> list[tuple[str, str]]:
     if isinstance(value, str):
         return [(place or "entry", match[1]) for match in _ENV.finditer(value)]
     if isinstance(value, Mapping):
-        items = [(f"{place}.{key}".lstrip("."), item) for key, item in value.items()]
+        items = [
+            (f"{place}.{key}".lstrip("."), item)
+            for key, item in value.items()
+            if key not in _FOR_OTHERS
+        ]
     elif isinstance(value, list):
         items = [(f"{place}[{index}]", item) for index, item in enumerate(value)]
     else:

@@ -13,6 +13,7 @@ from suite.contracts.trader import Check, TradersFileError, TraderSpec, parse_tr
 from suite.errors import ConfigError
 
 _ENTRY: Final = re.compile(r"traders\[[^\]]*\]\.?")
+_FILE_CHARACTERS_MAX: Final = 256 * 1024
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
@@ -64,7 +65,7 @@ def parse_yaml(content: bytes, path: Path) -> WrittenDocument:
         ConfigError: it is no YAML.
     """
     try:
-        loader = yaml.SafeLoader(content.decode())
+        loader = _loader(content.decode(), path)
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text") from None
     except yaml.YAMLError as error:
@@ -78,6 +79,41 @@ def parse_yaml(content: bytes, path: Path) -> WrittenDocument:
     finally:
         loader.dispose()
     return WrittenDocument(value=value, repeated=twice, root=root)
+
+
+def load_yaml(path: Path) -> Any:
+    """Load a YAML file; `!file NAME` in it is the text of a file beside it.
+
+    Raises:
+        ConfigError: it cannot be read, or is no YAML.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    return parse_yaml(content, path).value
+
+
+def _loader(text: str, path: Path) -> yaml.SafeLoader:
+    """Make a loader that knows where files stand that the text names."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    def read(loader: yaml.SafeLoader, node: yaml.Node) -> str:
+        name = str(loader.construct_scalar(node)) if isinstance(node, yaml.ScalarNode) else ""
+        line = node.start_mark.line + 1
+        try:
+            found = (path.parent / name).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise ConfigError(f"{path}, line {line}: cannot read {name!r}: {reason}") from None
+        if len(found) > _FILE_CHARACTERS_MAX:
+            raise ConfigError(f"{path}, line {line}: {name!r} is too long for a text")
+        return found
+
+    Loader.add_constructor("!file", read)
+    return Loader(text)
 
 
 def read_traders_file(path: Path, *, check: Check, env_file: Path | None = None) -> TradersDocument:

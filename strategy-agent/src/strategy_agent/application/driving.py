@@ -12,7 +12,7 @@ from strategy_agent.application.ports import Kept, Steps
 from strategy_agent.application.strategy_memory_keeper import StrategyMemoryKeeper
 from strategy_agent.application.thinking import Thinking
 from strategy_core.asking import Decided
-from strategy_core.deciding import DecideRequest, StillDeciding
+from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.journal import DecisionRecord, RunStart, TraderResult
 from strategy_core.loop import Answer, Request, Trading, trade
 from strategy_core.memory import TraderMemory
@@ -151,6 +151,7 @@ async def drive(
                 if isinstance(request, DecideRequest):
                     watcher.asked(context.wall.now_ms())
                     answer = await _decided(request, thinking, watcher, replayed)
+                    _refuse_worthless(answer, spec, parts)
                 else:
                     if known is None and isinstance(request, WaitRequest):
                         if not thinking.is_busy:
@@ -256,6 +257,16 @@ async def _decided(
     if replayed is not None:
         replayed.asked(request.observation, answer)
     return watcher.decided(request.observation, answer)
+
+
+def _refuse_worthless(answer: Answer, spec: TraderSpec, parts: Parts) -> None:
+    """End a simulated run that would go on to say something untrue.
+
+    Raises:
+        ConfigError: it would.
+    """
+    if parts.clock.mode == "lockstep" and isinstance(answer, DecisionFault) and answer.worthless:
+        raise ConfigError(f"trader {spec.trader_id}: {answer.reason}")
 
 
 def _replayed(spec: TraderSpec, parts: Parts, strategy: Strategy) -> ReplayedDecisions | None:

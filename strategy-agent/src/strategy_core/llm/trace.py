@@ -69,7 +69,7 @@ def _executed(action: PlaceOrder, answer: ActionReply | None, price: str) -> str
         return "the venue gave no answer"
     if answer.status != "ok":
         return f"the venue refused it: {plain(answer.response)}"
-    status = _status(answer.response)
+    status = first_status(answer.response)
     if "error" in status:
         return f"the venue refused it: {plain(status['error'])}"
     filled = status.get("filled")
@@ -86,7 +86,7 @@ def _executed(action: PlaceOrder, answer: ActionReply | None, price: str) -> str
     )
 
 
-def _status(response: object) -> dict[str, Any]:
+def first_status(response: object) -> dict[str, Any]:
     """Read the first status of an answer; nothing where it has another form."""
     match response:
         case {"data": {"statuses": [dict() as first, *_]}}:

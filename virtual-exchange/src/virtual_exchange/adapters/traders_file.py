@@ -6,7 +6,7 @@ from pathlib import Path
 from strategy_core.registry import problems
 from suite.contracts.trader import TradersFileError, TraderSpec
 from suite.instrument import coin_of
-from suite.service.traders_file import read_traders_file
+from suite.service.traders_file import load_yaml, read_traders_file
 from virtual_exchange.application.market.disguise import renamed
 
 
@@ -20,7 +20,7 @@ def write_masked(path: Path, target: Path, names: Mapping[str, str]) -> None:
     """
     import yaml
 
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = load_yaml(path)
     for trader in document["traders"]:
         trader["symbols"] = [names[coin_of(symbol)] for symbol in trader["symbols"]]
         trader["strategy"] = renamed(trader["strategy"], names)

@@ -12,7 +12,7 @@ import msgspec
 from strategy_core import registry
 from strategy_core.asking import BUDGETS, DecisionBudgets, TimedStrategy
 from strategy_core.building import StrategyKind
-from strategy_core.deciding import DecideRequest
+from strategy_core.deciding import DecideRequest, DecisionFault
 from strategy_core.journal import RunStart, TraderResult
 from strategy_core.llm.port import ModelSource
 from strategy_core.loop import Answer, Trading, trade
@@ -191,7 +191,10 @@ def _turn(session: Session, runner: _Runner, reply: WaitReply) -> None:
     answer: Answer = Turn(reply=reply)
     try:
         while isinstance(request := runner.loop.send(answer), DecideRequest):
-            answer = runner.ask(request.observation)
+            decided = runner.ask(request.observation)
+            if isinstance(decided, DecisionFault) and decided.worthless:
+                raise ConfigError(f"trader {runner.spec.trader_id}: {decided.reason}")
+            answer = decided
     except StopIteration as end:
         result: TraderResult = end.value
         runner.ticket = None

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
-from suite.errors import ConfigError, Conflict, StorageError, one_line
+from suite.errors import Conflict, StorageError
+from suite.service.traders_file import load_yaml
 from trader_manager.application.arena.parts import ArenaPlan
 
 
@@ -20,14 +20,9 @@ def read_document(path: Path) -> Any:
     """Read a traders file of any form: YAML or JSON.
 
     Raises:
-        ConfigError: it cannot be read, or is neither.
+        ConfigError: it, or a file that it names, cannot be read, or it is neither.
     """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {one_line(str(error))}") from None
+    return load_yaml(path)
 
 
 class ArenaFolder:

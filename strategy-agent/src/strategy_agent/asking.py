@@ -1,0 +1,153 @@
+"""Commands about what models are asked: prompts, templates, and what became of the answers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from suite.errors import BadRequest, ConfigError
+
+if TYPE_CHECKING:
+    from strategy_core.llm.mind import LlmTrader
+    from strategy_core.llm.port import Model, ModelChoice, ModelReply, ModelRequest
+    from suite.contracts.trader import TraderSpec
+
+
+def add_commands(cli: typer.Typer) -> None:
+    """Add them to a command line."""
+    cli.command()(prompt)
+    cli.command()(template)
+    cli.command()(thoughts)
+
+
+def prompt(
+    config: Annotated[Path, typer.Option(help="The traders file.")],
+    trader: Annotated[str, typer.Option(help="Id of a trader that asks a model.")],
+    step: Annotated[
+        int, typer.Option(help="Which observation of the generated market.", min=1, max=500)
+    ] = 60,
+    seed: Annotated[int, typer.Option(help="Of the generated market.")] = 1,
+) -> None:
+    """Show what a model would be asked, on a generated market; nothing is sent.
+
+    Example: strategy-agent prompt --config traders.yaml --trader qwen
+    """
+    from strategy_agent.adapters.traders_file import choose, load_traders
+
+    (spec,) = choose(load_traders(config).traders, trader)
+    mind, request = _asked(spec, step, seed)
+    for message in request.messages:
+        typer.echo(f"[{message.role}]\n{message.content}\n")
+    characters = sum(len(message.content) for message in request.messages)
+    typer.echo(f"template {mind.template}: {characters:,} characters")
+
+
+def template(
+    name: Annotated[str, typer.Argument(help="One of the suite's; none lists them.")] = "",
+    write: Annotated[
+        Path | None, typer.Option(help="Write it to a file, to be edited and named by !file.")
+    ] = None,
+) -> None:
+    """Show a template of prompts, or list them with all variables.
+
+    In a traders file, `template: !file mine.prompt` takes the text of the file beside it.
+
+    Example: strategy-agent template arena --write mine.prompt
+    """
+    from strategy_core.llm.sheet import VARIABLES
+    from strategy_core.llm.template import parse_template
+    from strategy_core.llm.templates import TEMPLATES
+
+    if not name:
+        for text in TEMPLATES.values():
+            typer.echo(str(parse_template(text, VARIABLES)))
+        for section, variables in VARIABLES.items():
+            typer.echo(f"== {section}")
+            for variable, meaning in variables.items():
+                typer.echo(f"  {{{{{variable}}}}}: {meaning}")
+        return
+    if name not in TEMPLATES:
+        raise BadRequest(f"no template {name[:40]}; there are {', '.join(TEMPLATES)}")
+    if write is None:
+        typer.echo(TEMPLATES[name], nl=False)
+        return
+    try:
+        with write.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATES[name])
+    except OSError as error:
+        raise BadRequest(f"cannot write {write}: {error.strerror}") from None
+    typer.echo(f"{write}: name it in a traders file as `template: !file {write.name}`")
+
+
+def thoughts(
+    journal: Annotated[Path, typer.Argument(help="The journal, as var/journal/qwen.jsonl.")],
+    fill: Annotated[int, typer.Option(help="Tell the story of one fill, from 1.", min=0)] = 0,
+    export: Annotated[
+        Path | None, typer.Option(help="Write every question with what became of it, as JSONL.")
+    ] = None,
+) -> None:
+    """Sum up what a trader asked its model: calls and their causes, calls saved, flaws, money.
+
+    Example: strategy-agent thoughts var/journal/qwen.jsonl --fill 1
+    """
+    from strategy_agent import thoughts as told
+
+    if export is not None:
+        lines = list(told.trajectories(journal))
+        try:
+            export.write_bytes(b"".join(line + b"\n" for line in lines))
+        except OSError as error:
+            raise BadRequest(f"cannot write {export}: {error.strerror}") from None
+        typer.echo(f"{export}: {len(lines)} questions")
+        return
+    for line in told.trace(journal, fill) if fill else told.report(journal):
+        typer.echo(line)
+
+
+def _asked(spec: "TraderSpec", step: int, seed: int) -> "tuple[LlmTrader, ModelRequest]":
+    """Let a trader see a generated market with a model that holds, and keep the last question.
+
+    Raises:
+        ConfigError: it asks no model.
+    """
+    from msgspec.structs import replace
+
+    from strategy_core.llm.mind import LlmTrader
+    from strategy_core.registry import build
+    from strategy_core.testkit.rehearsal import YOUNG, Rehearsal, instruments_for
+    from suite.bars import INTERVAL_MS
+
+    model = _Holding()
+    mind = build(spec, instruments=instruments_for(spec.symbols), seed=seed, models=model)
+    if not isinstance(mind, LlmTrader):
+        raise ConfigError(
+            f"trader {spec.trader_id} asks no model: its kind is {spec.strategy.kind}"
+        )
+    world = Rehearsal(
+        spec.symbols,
+        mind.needs,
+        interval_ms=INTERVAL_MS[spec.interval],
+        steps=2 * step + YOUNG,
+        seed=seed,
+    )
+    ordinary = [seen for what, seen in world.observations() if what == "ordinary"]
+    for seen in ordinary[:-1]:
+        mind.decide(seen)
+    mind.decide(replace(ordinary[-1], woke_by=("asked",)))
+    return mind, model.requests[-1]
+
+
+class _Holding:
+    """A source of a model that does nothing."""
+
+    def __init__(self) -> None:
+        self.requests: list[ModelRequest] = []
+
+    def open(self, _: "ModelChoice") -> "Model":
+        return self
+
+    def complete(self, request: "ModelRequest") -> "ModelReply":
+        from strategy_core.llm.port import ModelReply
+
+        self.requests.append(request)
+        return ModelReply(text='{"decisions": [], "notes": ["an example of a note"]}')
