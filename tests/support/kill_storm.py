@@ -24,7 +24,8 @@ from hyperliquid_exchange.adapters.safety_files import (
     sentinel_path,
 )
 from hyperliquid_exchange.application.flattening import SafetyWork
-from hyperliquid_exchange.application.last_hop import LastHop, Parts
+from hyperliquid_exchange.application.last_hop import LastHop
+from hyperliquid_exchange.application.leaving import Parts
 from hyperliquid_exchange.application.operator_path import OperatorPath
 from hyperliquid_exchange.application.safety import KillLadder
 from hyperliquid_exchange.application.safety_control import SafetyControl

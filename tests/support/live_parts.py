@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.support.live_model import ModelVenue, signed
 
-from hyperliquid_exchange.application.last_hop import LastHop, Parts
+from hyperliquid_exchange.application.last_hop import LastHop
+from hyperliquid_exchange.application.leaving import Parts
 from hyperliquid_exchange.application.requests import Request
 from hyperliquid_exchange.domain.accounts import LiveAccount, TraderLimits
 from hyperliquid_exchange.domain.actions import Allowed, may_add_risk
@@ -150,6 +151,7 @@ class MemoryLog:
     broken: bool = False
     forgetful: bool = False
     noops_fail: bool = False
+    full: bool = False
     gate: asyncio.Event | None = None
 
     async def begin(self, intent: Intent) -> None:
@@ -182,6 +184,9 @@ class MemoryLog:
 
     def find(self, trader_id: str, key: str) -> Intent | Settled | None:
         return self.open.get((trader_id, key)) or self.settled.get((trader_id, key))
+
+    def has_room(self, trader_id: str) -> bool:
+        return not self.full
 
     def holds(self, intent: Intent) -> bool:
         return not self.forgetful and self.open.get((intent.trader_id, intent.key)) == intent

@@ -391,13 +391,13 @@ def msgspec_replace(hop: Hop, way: Way) -> Any:
 def new_nonce(last: LastHop, hop: Hop) -> None:
     """Signs anew what got no answer; a planted bug."""
 
-    async def resend(account: Any, intent: Intent) -> Mapping[str, Any]:
+    async def again(account: Any, intent: Intent) -> Mapping[str, Any]:
         del account
         sent = msgspec.json.decode(intent.payload)
         sent["nonce"] = hop.nonces.next(AGENT)
         return await hop.parts.upstream.exchange(msgspec.json.encode(sent))
 
-    last.resend = resend  # type: ignore[method-assign]
+    last._leaving.again = again  # type: ignore[method-assign]
     resolver = last._resolver
     resolver._may_go_again = lambda case: case.tries < 3  # type: ignore[method-assign]
 

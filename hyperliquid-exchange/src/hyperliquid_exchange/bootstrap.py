@@ -27,7 +27,8 @@ from hyperliquid_exchange.application.adopting import Adopting
 from hyperliquid_exchange.application.budgets import Budgets, keep_told
 from hyperliquid_exchange.application.flattening import SafetyWork, WorkRules
 from hyperliquid_exchange.application.gate import RiskGate
-from hyperliquid_exchange.application.last_hop import LastHop, Parts
+from hyperliquid_exchange.application.last_hop import LastHop
+from hyperliquid_exchange.application.leaving import Parts
 from hyperliquid_exchange.application.native import Native
 from hyperliquid_exchange.application.operator_path import OperatorPath
 from hyperliquid_exchange.application.reads import Reads

@@ -284,7 +284,10 @@ async def test_young_keys_are_never_forgotten_and_have_a_limit(
             await journal.begin(intent(8))
         await journal.begin(intent(9, adds_risk=False))
         await journal.begin(intent(8, trader="bert"))
+        assert not journal.has_room("anna")
+        assert journal.has_room("bert")
         clock.advance_to(NOW + 1000)
+        assert journal.has_room("anna")
         await journal.settle(settled(9))
         assert journal.find("anna", "key-3") is None
         assert journal.find("anna", "key-4") == settled(4)

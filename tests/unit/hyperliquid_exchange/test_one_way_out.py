@@ -13,7 +13,7 @@ HOLDS_KEYS = SIGNS | {"adapters/keystore.py"}
 """Touches the libraries of keys."""
 TRIES_KEYS = {"adapters/host_probes.py"}
 """Tries a library of keys before the start, with keys of its own that nobody has approved."""
-SENDS = {"application/last_hop.py", "application/watchdog.py"}
+SENDS = {"application/leaving.py", "application/watchdog.py"}
 """Ask for a signature, and let signed bytes leave; the watchdog is a process of its own, with keys
 of its own, and sends cancels alone."""
 SIGNATURES = ("hyperliquid.utils", "hyperliquid.exchange", "eth_keys")

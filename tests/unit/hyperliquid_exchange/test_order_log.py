@@ -153,6 +153,9 @@ class Durable:
     def find(self, _trader_id: str, key: str) -> None:
         self.calls.append(f"find {key}")
 
+    def has_room(self, _trader_id: str) -> bool:
+        return True
+
     def holds(self, _intent: Intent) -> bool:
         return True
 

@@ -174,6 +174,7 @@ class LoggedIntents:
         self._inner = inner
         self._orders = orders
         self.find = inner.find
+        self.has_room = inner.has_room
         self.holds = inner.holds
         self.open_intents = inner.open_intents
         self.count_noop = inner.count_noop

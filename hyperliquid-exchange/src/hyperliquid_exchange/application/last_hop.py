@@ -10,7 +10,6 @@ A key belongs to one request of one trader. Whoever brings it again is told what
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -24,18 +23,9 @@ from hyperliquid_exchange.application.flights import (
     check_same,
     unknown_fate,
 )
+from hyperliquid_exchange.application.leaving import BY, Leaving, Parts
 from hyperliquid_exchange.application.losses import LossWatch
-from hyperliquid_exchange.application.ports import (
-    FactsSource,
-    Gate,
-    IntentLog,
-    Nonces,
-    Ownership,
-    Safety,
-    Signer,
-    Upstream,
-)
-from hyperliquid_exchange.application.requests import Counts, Request, Told
+from hyperliquid_exchange.application.requests import Request, Told
 from hyperliquid_exchange.application.resolving import Resolver, ResolveTimes, about
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.actions import (
@@ -43,35 +33,18 @@ from hyperliquid_exchange.domain.actions import (
     assets_of,
     forbidden,
     may_add_risk,
-    name_of,
 )
 from hyperliquid_exchange.domain.intents import Intent, Settled
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from hyperliquid_exchange.domain.verdicts import Verdict
 from suite.clock import Clock
-from suite.contracts import hyperliquid_exchange as wire
-from suite.errors import Forbidden, NotOwner, StorageError, SuiteError, UpstreamTimeout
+from suite.errors import NotOwner, RateLimited, StorageError, SuiteError, UpstreamTimeout
 from suite.ids import TraderId
 
-EXPIRES_MS: Final = 15_000
-"""How long the venue may take an action whose caller says nothing about it."""
-BY: Final = "last_hop"
+FLOOD_PAUSE_MS: Final = 1000
+"""What a trader is told to wait whose refusals are too many to be kept."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What stands between a decision and the venue; see `ports.py`."""
-
-    upstream: Upstream
-    signer: Signer
-    ownership: Ownership
-    nonces: Nonces
-    log: IntentLog
-    gate: Gate
-    safety: Safety
-    facts: FactsSource
 
 
 class LastHop:
@@ -95,18 +68,18 @@ class LastHop:
         jitter: random.Random,
         times: ResolveTimes | None = None,
     ) -> None:
-        self.counts = Counts()
+        self._leaving = Leaving(parts, clock)
+        self.counts = self._leaving.counts
         self._parts = parts
         self._clock = clock
         self._flights = Flights()
-        self._left: set[Name] = set()
         self._recovering: dict[str, int] = {}
         self._losses = LossWatch(
             parts.safety, clock, by=BY, is_clear=lambda: not any(f.unknown for f in self._flights)
         )
         self._resolver = Resolver(
             Evidence(parts.upstream),
-            _Ways(self),
+            self._leaving,
             facts=parts.facts,
             clock=clock,
             jitter=jitter,
@@ -129,7 +102,7 @@ class LastHop:
         Raises:
             Conflict: another request, or a noop, has used the key; nothing was done.
             UpstreamTimeout: what became of it is unknown, and is being found out.
-            NotOwner, StorageError, UpstreamUnavailable: nothing has left.
+            NotOwner, StorageError, UpstreamUnavailable, RateLimited: nothing has left.
         """
         name = (account.trader_id, request.key)
         flight = self._flights.get(name)
@@ -156,6 +129,7 @@ class LastHop:
         Raises:
             UpstreamTimeout: what became of it is unknown, and is being found out.
             StorageError: it could not be written down.
+            RateLimited: so many keys are young that an unused one cannot be kept too.
         """
         name = (account.trader_id, key)
         while (flight := self._flights.get(name)) is not None:
@@ -169,6 +143,8 @@ class LastHop:
         if isinstance(found, Intent):
             raise unknown_fate()
         if found is None:
+            if not self._parts.log.has_room(account.trader_id):
+                raise _flood("")
             flight = Flight(name, "", adds_risk=False)
             found = await self._flights.begin(flight, self._use_up(name)).fate()
         return _of_noop(found)
@@ -249,15 +225,15 @@ class LastHop:
             return await self._refused(account, request, answers.err(verdict.refusal))
         flight.adds_risk = verdict.adds_risk  # by what it takes the place of, too
         try:
-            intent = self._signed(account, request, action, verdict)
+            intent = self._leaving.prepare(account, request, action, verdict)
             await self._parts.log.begin(intent)
             self.counts.decided += 1
             # what was forbidden while it was written down does not leave
             if why := self._forbidden(account, action, request, adds_risk=verdict.adds_risk):
-                return await self._refused(account, request, answers.err(why))
+                return await self._answer(account, request, answers.err(why))
             return await self._sent(account, intent, action, flight)
         finally:
-            self._left.discard(flight.name)
+            self._leaving.over(flight.name)
             self._parts.gate.settled(account.trader_id, verdict)
 
     async def _sent(
@@ -265,7 +241,9 @@ class LastHop:
     ) -> Settled:
         told: Mapping[str, Any] | None = None
         try:
-            told = await self._leave(account, intent, flight)
+            flight.leaving = True
+            self._losses.left()
+            told = await self._leaving.first(account, intent)
         except NotOwner:
             await self._settle(_ended(intent), durable=True)
             raise
@@ -305,6 +283,19 @@ class LastHop:
         return settled
 
     async def _refused(
+        self, account: LiveAccount, request: Request, reply: answers.Reply
+    ) -> Settled:
+        """Answer what was never written down, without the venue.
+
+        Raises:
+            RateLimited: so many keys are young that this one cannot be kept too; it stays free.
+        """
+        if not self._parts.log.has_room(account.trader_id):
+            self.counts.refused += 1
+            raise _flood(f"{reply.get('response')}; ")
+        return await self._answer(account, request, reply)
+
+    async def _answer(
         self, account: LiveAccount, request: Request, reply: answers.Reply
     ) -> Settled:
         """Answer without the venue; the answer belongs to the key."""
@@ -360,93 +351,6 @@ class LastHop:
                 return f"{level.name} by {cause.by}: {cause.reason}"
         return level.name
 
-    def _signed(
-        self, account: LiveAccount, request: Request, action: Allowed, verdict: Verdict
-    ) -> Intent:
-        parts, signed = self._parts, request.signed
-        if signed is not None:
-            signer, nonce, payload = signed.signer, signed.nonce, signed.payload
-            expires_ms = request.expires_ms
-        else:
-            expires_ms = request.expires_ms
-            if expires_ms is None and not isinstance(action, wire.Noop):
-                expires_ms = self._clock.now_ms() + EXPIRES_MS
-            signer = account.signer
-            nonce = parts.nonces.next(signer)
-            payload = parts.signer.sign(
-                account.trader_id, action, nonce=nonce, expires_ms=expires_ms
-            )
-        return Intent(
-            trader_id=account.trader_id,
-            key=request.key,
-            fingerprint=request.fingerprint,
-            kind=name_of(action),
-            coins=verdict.coins,
-            adds_risk=verdict.adds_risk,
-            signer=signer,
-            nonce=nonce,
-            expires_ms=expires_ms,
-            payload=payload,
-        )
-
-    # what leaves
-
-    async def _leave(
-        self, account: LiveAccount, intent: Intent, flight: Flight
-    ) -> Mapping[str, Any]:
-        if flight.name in self._left:
-            raise self._mismatch(intent, "it has left before")
-        self._left.add(flight.name)
-        self.counts.left += 1
-        if self.counts.left > self.counts.decided:
-            raise self._mismatch(intent, "more has left than was decided")
-        flight.leaving = True
-        self._losses.left()
-        return await self._post(account, intent, intent.payload)
-
-    async def resend(self, account: LiveAccount, intent: Intent) -> Mapping[str, Any]:
-        """Send the bytes of an open intent once more.
-
-        Raises:
-            Forbidden: a kill lets nothing out but what an operator asks for.
-            UpstreamTimeout: nobody can say what became of them.
-        """
-        if self._parts.safety.level(account.trader_id) is Level.KILLED:
-            raise Forbidden("safety: KILLED")
-        self.counts.again += 1
-        return await self._post(account, intent, intent.payload)
-
-    async def end_nonce(
-        self, account: LiveAccount, intent: Intent
-    ) -> tuple[int, Mapping[str, Any]]:
-        """Send a noop with the nonce of an open intent; the count of those before, the answer."""
-        parts = self._parts
-        before = await parts.log.count_noop(intent)
-        payload = parts.signer.sign(
-            account.trader_id, wire.Noop(), nonce=intent.nonce, expires_ms=None
-        )
-        self.counts.noops += 1
-        return before, await self._post(account, intent, payload)
-
-    async def _post(
-        self, account: LiveAccount, intent: Intent, payload: bytes
-    ) -> Mapping[str, Any]:
-        """Let bytes leave that belong to an open intent; nothing else ever does."""
-        if intent.signer == account.signer:
-            self._parts.ownership.check(intent.signer)
-        if not self._parts.log.holds(intent):
-            raise self._mismatch(intent, "it was not written down")
-        try:
-            return await self._parts.upstream.exchange(payload)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the bytes may have left
-            raise UpstreamTimeout(f"{type(fault).__name__}: {fault}") from None
-
-    def _mismatch(self, intent: Intent, why: str) -> Forbidden:
-        """Stop everything: something was about to leave that nobody has decided."""
-        reason = f"{intent.kind} of {intent.trader_id} was about to leave: {why}"
-        self._engage(EVERYBODY, Level.KILLED, reason)
-        return Forbidden(f"safety: KILLED by {BY}: {reason}")
-
     def _lost(self, intent: Intent) -> None:
         """Take note of an answer that was lost."""
         self.counts.unknown += 1
@@ -462,17 +366,12 @@ class LastHop:
         self._parts.safety.engage(cause)
 
 
-class _Ways:
-    """The ways of a resolution, through the last hop."""
-
-    def __init__(self, hop: LastHop) -> None:
-        self._hop = hop
-
-    async def again(self, account: LiveAccount, intent: Intent) -> Mapping[str, Any]:
-        return await self._hop.resend(account, intent)
-
-    async def end(self, account: LiveAccount, intent: Intent) -> tuple[int, Mapping[str, Any]]:
-        return await self._hop.end_nonce(account, intent)
+def _flood(why: str) -> RateLimited:
+    """Refuse to keep one more key."""
+    return RateLimited(
+        f"{why}too many keys within ten minutes; this one is not used up",
+        retry_after_ms=FLOOD_PAUSE_MS,
+    )
 
 
 def _of_noop(found: Settled) -> Told:

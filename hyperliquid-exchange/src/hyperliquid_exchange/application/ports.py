@@ -124,6 +124,10 @@ class IntentLog(Protocol):
         """Tell what is known of a key: open, settled, or never seen."""
         ...
 
+    def has_room(self, trader_id: str) -> bool:
+        """Whether a key that needs no intent can still be kept: a flood of refusals cannot."""
+        ...
+
     def holds(self, intent: Intent) -> bool:
         """Whether this very intent was written down and is open: what leaves was decided."""
         ...

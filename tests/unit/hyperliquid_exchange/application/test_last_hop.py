@@ -11,12 +11,19 @@ import pytest
 from tests.support.live_parts import AGENT, MASTER, NOW_MS, Hop, live_account, request
 from tests.support.virtual_time import VirtualClock, VirtualLoop, run_virtually
 
-from hyperliquid_exchange.application.last_hop import EXPIRES_MS
+from hyperliquid_exchange.application.leaving import EXPIRES_MS
 from hyperliquid_exchange.application.translating import cloid_of
 from hyperliquid_exchange.domain.intents import Settled
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from suite.contracts import hyperliquid_exchange as wire
-from suite.errors import Conflict, Forbidden, NotOwner, StorageError, UpstreamTimeout
+from suite.errors import (
+    Conflict,
+    Forbidden,
+    NotOwner,
+    RateLimited,
+    StorageError,
+    UpstreamTimeout,
+)
 
 ALICE = live_account()
 
@@ -113,6 +120,24 @@ async def test_key_is_that_of_one_trader(hop: Hop) -> None:
     last = hop.open()
     await last.submit(ALICE, request(order()))
     assert not (await last.submit(live_account("bob"), request(order()))).replayed
+
+
+@virtually
+async def test_flood_of_refusals_is_not_kept(hop: Hop) -> None:
+    """Their keys stay free; what may leave still does, and is found again."""
+    hop.log.full = True
+    last = hop.open()
+    hop.gate.refusal = "duplicate: an equal order"
+    with pytest.raises(RateLimited, match="duplicate: an equal order; too many keys"):
+        await last.submit(ALICE, request(order()))
+    with pytest.raises(RateLimited):
+        await last.noop(ALICE, "k1")
+    assert not last.knows(ALICE, "k1")
+    assert {} == hop.log.settled
+
+    hop.gate.refusal = None
+    assert "ok" == (await last.submit(ALICE, request(order()))).reply["status"]
+    assert (await last.noop(ALICE, "k1")).replayed
 
 
 @virtually

@@ -117,6 +117,19 @@ class KeyIndex:
         kept = self.kept.get(trader_id, {}).get(key)
         return None if kept is None else decoded(kept.content).settle
 
+    def has_room(self, trader_id: str, now_ms: int, more: int) -> bool:
+        """Whether another key of a trader can be kept: there is room, or one may be forgotten.
+
+        Args:
+            trader_id: whose.
+            now_ms: wall time.
+            more: keys too young to be forgotten, beyond those that are kept anyhow.
+        """
+        mine = self.kept.get(trader_id, {})
+        if len(mine) < self.kept_keys + more:
+            return True
+        return now_ms - next(iter(mine.values())).at_ms >= self.kept_ms
+
     def of_segments(self, segments: set[int]) -> list[Open | Kept]:
         """Find what only these segments say."""
         found: list[Open | Kept] = [it for it in self.open.values() if it.segment in segments]

@@ -199,6 +199,10 @@ class IntentJournal:
         """Tell what is known of a key: open, settled, or never seen."""
         return self._pending.get((trader_id, key)) or self._index.find(trader_id, key)
 
+    def has_room(self, trader_id: str) -> bool:
+        """Whether a trader has fewer young keys than are kept at the most."""
+        return self._index.has_room(trader_id, self._clock.now_ms(), _ROOM)
+
     def holds(self, intent: Intent) -> bool:
         """Whether this very intent was written down and is open: what leaves was decided."""
         known = self._index.open.get((intent.trader_id, intent.key))
@@ -229,7 +233,7 @@ class IntentJournal:
             raise StorageError(f"{self.trouble}; only what takes risk away may leave")
         if len(self._index.open) + len(self._pending) >= _OPEN_MAX:
             raise RateLimited(f"the fate of {_OPEN_MAX} actions is not known", retry_after_ms=1000)
-        if len(self._index.kept.get(trader_id, ())) >= self._rules.kept_keys + _ROOM:
+        if not self.has_room(trader_id):
             raise RateLimited(
                 "too many keys within ten minutes; none of them may be forgotten",
                 retry_after_ms=60_000,
