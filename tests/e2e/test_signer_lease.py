@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from tests.support.postgres_servers import TestServer, running
 
+from hyperliquid_exchange.adapters.database_probe import look_at_database
 from hyperliquid_exchange.adapters.signer_lease import SignerLease
 from hyperliquid_exchange.adapters.signer_ownership import Holder
+from suite.errors import UpstreamUnavailable
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 LEASE_S, BEAT_S = 1.5, 0.3
@@ -22,6 +24,19 @@ LEASE_S, BEAT_S = 1.5, 0.3
 def server() -> Iterator[TestServer]:
     with pytest.MonkeyPatch.context() as patch, running("package", patch) as found:
         yield found
+
+
+async def test_database_says_how_it_is(server: TestServer) -> None:
+    """Line 23 of the checklist; and that one that is not there is told without its address."""
+    url = server.empty()
+    seen = await look_at_database(url)
+    assert seen is not None
+    assert seen.waits_for_disk
+    assert seen.version.split(".")[0].isdecimal()
+    assert await look_at_database("embedded://var/pg") is None
+    with pytest.raises(UpstreamUnavailable, match="cannot be used") as caught:
+        await look_at_database("postgresql://anna:secret@127.0.0.1:9/nothing")
+    assert "secret" not in str(caught.value)
 
 
 class Machine:

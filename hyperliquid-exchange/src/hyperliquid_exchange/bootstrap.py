@@ -117,6 +117,7 @@ class Container:
         token_files: where they were written, by trader id, and that of the operator.
         on_bug: told of a background task that ended.
         feeds: shows the connections to the venue; None for who serves no metrics.
+        build: hash of the code that serves.
     """
 
     settings: Settings
@@ -126,6 +127,7 @@ class Container:
     on_bug: Callable[[BaseException], None] | None = None
     feeds: FeedMetrics | None = None
     live: Live | None = None
+    build: str = ""
     _services: Services | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -216,8 +218,10 @@ class Container:
     def _preflight_gate(self, live: Live) -> PreflightGate:
         """Make what keeps new risk from real money until the checklist is green."""
         settings, custody = self.settings, live.custody
+        running = running_of(settings, settings.accounts or Path(), custody)
+        self.build = running.build_hash
         return PreflightGate(
-            running_of(settings, settings.accounts or Path(), custody),
+            running,
             settings.state_dir,
             live.ladder,
             self.clock,
@@ -279,6 +283,7 @@ class Container:
         detail: dict[str, str | int] = {
             "traders": len(live.custody.accounts),
             "network": live.custody.network,
+            "build": self.build,
             "decided": counts.decided,
             "left": counts.left,
             "unknown": sum(len(live.hop.unknown(name)) for name in live.custody.accounts),

@@ -40,8 +40,10 @@ from hyperliquid_exchange.application.preflight.lines import (
     skipped,
 )
 from hyperliquid_exchange.application.preflight.venue import Reached, Seen
+from hyperliquid_exchange.checking_access import access_lines, alert_line
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
+from hyperliquid_exchange.domain.live_orders import SentOrder, nameless_triggers
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from hyperliquid_exchange.places import (
     intents_of,
@@ -188,7 +190,9 @@ def examine(around: Surroundings) -> Result:
     """Look at what needs no venue."""
     lines = [*_on_host(around), on_host.check_clock({}, required=False)]
     journal, unknown = asyncio.run(_journal(around))
+    channels = 1 if around.settings.alert_webhook_url.get_secret_value() else 0
     lines += [journal, on_venue.check_unknown(unknown), *_safety(around)]
+    lines += [on_safety.check_alerts(channels, None), *asyncio.run(_access(around))]
     return _result(around, "offline", lines)
 
 
@@ -207,6 +211,8 @@ async def preflight(around: Surroundings) -> Result:
         on_venue.check_unknown(unknown),
         *_safety(around),
         await _market(around),
+        await alert_line(around.settings, around.clock),
+        *await _access(around),
     ]
     return _result(around, "live", lines)
 
@@ -222,6 +228,12 @@ def _result(around: Surroundings, mode: str, lines: Sequence[Line]) -> Result:
         accounts=running.accounts,
         lines=tuple(sorted(lines, key=lambda line: line.number)),
     )
+
+
+async def _access(around: Surroundings) -> list[Line]:
+    serves = bool(_owners(around)[0])
+    build = around.running.build_hash
+    return await access_lines(around.settings, around.custody, build, serves=serves)
 
 
 # this machine
@@ -352,7 +364,6 @@ def _safety(around: Surroundings) -> list[Line]:
     return [
         latch,
         on_safety.check_watchdog(beat_ms, other_key=other_key),
-        on_safety.check_alerts(0),
         on_safety.check_actions(action_refusals()),
     ]
 
@@ -375,9 +386,7 @@ async def _at_venue(around: Surroundings, probe: VenueProbe, history: InfoHistor
     try:
         universe = await history.universe()
         sent = OrderLog(around.orders, around.clock).sent(0)
-        oids = frozenset(order.oid for order in sent if order.oid is not None)
-        cloids = frozenset(order.leg.cloid for order in sent if order.leg.cloid is not None)
-        seen = [await _seen(account, probe, universe, cloids, oids) for account in around.accounts]
+        seen = [await _seen(account, probe, universe, sent) for account in around.accounts]
         ws_ms = await probe.snapshots_ms([account.address for account in around.accounts])
     except SuiteError as error:
         return _unasked(str(error))
@@ -437,8 +446,7 @@ async def _seen(
     account: LiveAccount,
     probe: VenueProbe,
     universe: Sequence[Instrument],
-    cloids: frozenset[str],
-    oids: frozenset[int],
+    sent: Sequence[SentOrder],
 ) -> Seen:
     asked = await probe.account(account.address, account.master)
     signer_role = await probe.role(account.signer)
@@ -455,8 +463,9 @@ async def _seen(
         volume_usd=asked.volume_usd,
         taker_fee=asked.taker_fee,
         maker_fee=asked.maker_fee,
-        known_cloids=cloids,
-        known_oids=oids,
+        known_cloids=frozenset(one.leg.cloid for one in sent if one.leg.cloid is not None),
+        known_oids=frozenset(one.oid for one in sent if one.oid is not None),
+        known_triggers=nameless_triggers(account.trader_id, sent, universe),
     )
 
 

@@ -38,6 +38,11 @@ def watchdog_beat_of(state: Path) -> Path:
     return safety_of(state) / "watchdog.beat"
 
 
+def tokens_of(state: Path) -> Path:
+    """Folder of the tokens."""
+    return state / "tokens"
+
+
 def operator_token_of(state: Path) -> Path:
     """File of the token that may do everything but end a kill."""
     return state / "tokens" / "operator.token"

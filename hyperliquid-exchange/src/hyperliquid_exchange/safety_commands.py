@@ -148,7 +148,7 @@ def watchdog(
 
     settings = _settings()
     configure_logging(level=settings.log_level, style=settings.log_format)
-    asyncio.run(watch(settings, url or _address(settings)))
+    asyncio.run(watch(settings, url or settings.own_url))
 
 
 # how
@@ -158,11 +158,6 @@ def _settings() -> "Settings":
     from hyperliquid_exchange.settings import Settings
 
     return Settings.load()
-
-
-def _address(settings: "Settings") -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
 
 
 def _body(trader: str, reason: str) -> dict[str, Any]:
@@ -198,7 +193,7 @@ def _ask(
         headers = bearer(path.read_text(encoding="ascii").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the token {path}: {one_line(str(error))}") from None
-    address = f"{(url or _address(settings)).rstrip('/')}/safety{f'/{what}' if what else ''}"
+    address = f"{(url or settings.own_url).rstrip('/')}/safety{f'/{what}' if what else ''}"
     timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
     try:
         with httpx.Client(timeout=timeout, trust_env=False) as client:

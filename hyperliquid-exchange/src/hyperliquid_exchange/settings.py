@@ -49,3 +49,9 @@ class Settings(ServiceSettings):
     watchdog_required: bool | None = None
     alert_webhook_url: SecretStr = Field(default=SecretStr(""))
     keep_paused_entries: bool = False
+
+    @property
+    def own_url(self) -> str:
+        """Where the service answers, as its own machine asks it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"

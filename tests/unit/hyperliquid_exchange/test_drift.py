@@ -14,6 +14,7 @@ from hyperliquid_exchange.domain.live_orders import (
     VenueFill,
     VenueOrder,
     join,
+    nameless_triggers,
 )
 from suite.fixed import Price, Size, Usd
 from suite.instrument import default_instrument
@@ -79,6 +80,21 @@ def test_latency_is_to_the_answer_where_the_venue_has_another_clock() -> None:
     (unknown,) = join([sent()], [elsewhere], [venue_fill()], (BTC, ETH)).orders
     (rested,) = join([told], [elsewhere], [venue_fill(is_taker=False)], (BTC, ETH)).orders
     assert (None, None) == (unknown.latency_ms, rested.latency_ms)
+
+
+def test_triggers_without_a_name_are_known_by_what_they_are() -> None:
+    """Of the trader alone; one that has a name is known by that."""
+    stop: dict[str, Any] = {
+        "tif": None,
+        "trigger": "sl",
+        "trigger_price": "1900",
+        "is_buy": False,
+        "cloid": None,
+    }
+    others = [sent(**stop | {"cloid": CLOID}), sent(7, **stop), sent(**{"cloid": None})]
+    found = nameless_triggers("alice", [sent(**stop), *others], (BTC, ETH))
+    assert {(1, False, "sl", ETH.parse_price("1900"))} == found
+    assert not nameless_triggers("bob", [sent(**stop)], (BTC, ETH))
 
 
 # what became of what was sent

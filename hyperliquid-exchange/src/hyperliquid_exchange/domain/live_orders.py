@@ -262,6 +262,28 @@ def _fill(fill: VenueFill, instrument: Instrument) -> ModelFill:
     )
 
 
+def nameless_triggers(
+    trader_id: str, sent: Iterable[SentOrder], instruments: Sequence[Instrument]
+) -> frozenset[tuple[int, bool, str, int]]:
+    """List stops and targets that can be known by nothing but what they are.
+
+    Their client gave them no id, and the venue answers `waitingForTrigger`, which has none either.
+
+    Returns:
+        Asset, whether it buys, `tp` or `sl`, trigger price in the instrument's units.
+    """
+    found = set()
+    for order in sent:
+        leg = order.leg
+        has_name = leg.cloid is not None or order.oid is not None
+        if order.trader_id != trader_id or has_name or leg.asset >= len(instruments):
+            continue
+        if leg.trigger is not None and leg.trigger_price is not None:
+            price = instruments[leg.asset].parse_price(leg.trigger_price)
+            found.add((leg.asset, leg.is_buy, str(leg.trigger), int(price)))
+    return frozenset(found)
+
+
 def fills_in(fills: Sequence[ModelFill]) -> tuple[Size, Usd, Usd]:
     """Add fills up: size, notional and fees, the last two in micro-USD."""
     return (

@@ -55,10 +55,19 @@ def check_watchdog(beat_age_ms: int | None, *, other_key: bool | None) -> Line:
     return passed(38, name, f"beat {beat_age_ms} ms ago")
 
 
-def check_alerts(channels: int) -> Line:
-    """39: somebody hears of it."""
+def check_alerts(channels: int, fault: str | None = "") -> Line:
+    """39: somebody hears of it.
+
+    Args:
+        channels: that are configured.
+        fault: why a test message was not taken; empty where it was, None where none was sent.
+    """
+    if channels and fault:
+        return failed(39, "alerts", fault, "look at HYPERLIQUID_EXCHANGE_ALERT_WEBHOOK_URL")
+    if channels and fault is None:
+        return passed(39, "alerts", f"{channels} channel, not tried: preflight sends a message")
     if channels:
-        return passed(39, "alerts", f"{channels} channels")
+        return passed(39, "alerts", "a test message was taken")
     return skipped(
         39,
         "alerts",

@@ -39,6 +39,8 @@ class Seen:
         volume_usd: traded ever, USD.
         taker_fee, maker_fee: that the account pays, fractions as told.
         known_cloids, known_oids: names of orders that the journal has.
+        known_triggers: stops and targets that were sent without a name, and whose answer told none:
+            asset, whether they buy, `tp` or `sl`, trigger price in the instrument's units.
     """
 
     account: LiveAccount
@@ -54,6 +56,7 @@ class Seen:
     maker_fee: str
     known_cloids: frozenset[str]
     known_oids: frozenset[int]
+    known_triggers: frozenset[tuple[int, bool, str, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +222,12 @@ def check_orders(seen: Sequence[Seen]) -> Line:
 
 
 def _is_known(order: RestingOrder, one: Seen) -> bool:
-    return order.oid in one.known_oids or (order.cloid or "") in one.known_cloids
+    if order.oid in one.known_oids or (order.cloid or "") in one.known_cloids:
+        return True
+    if order.trigger is None or order.trigger_price is None or order.cloid is not None:
+        return False
+    what = (order.asset, order.is_buy, order.trigger, int(order.trigger_price))
+    return what in one.known_triggers
 
 
 def check_stops(seen: Sequence[Seen]) -> Line:
