@@ -91,7 +91,7 @@ def test_triggers_without_a_name_are_known_by_what_they_are() -> None:
         "is_buy": False,
         "cloid": None,
     }
-    others = [sent(**stop | {"cloid": CLOID}), sent(7, **stop), sent(**{"cloid": None})]
+    others = [sent(**stop | {"cloid": CLOID}), sent(7, **stop), sent(cloid=None)]
     found = nameless_triggers("alice", [sent(**stop), *others], (BTC, ETH))
     assert {(1, False, "sl", ETH.parse_price("1900"))} == found
     assert not nameless_triggers("bob", [sent(**stop)], (BTC, ETH))
