@@ -26,16 +26,15 @@ def server() -> Iterator[TestServer]:
         yield found
 
 
-async def test_database_says_how_it_is(server: TestServer) -> None:
+def test_database_says_how_it_is(server: TestServer) -> None:
     """Line 23 of the checklist; and that one that is not there is told without its address."""
-    url = server.empty()
-    seen = await look_at_database(url)
+    seen = asyncio.run(look_at_database(server.empty()))
     assert seen is not None
     assert seen.waits_for_disk
     assert seen.version.split(".")[0].isdecimal()
-    assert await look_at_database("embedded://var/pg") is None
+    assert asyncio.run(look_at_database("embedded://var/pg")) is None
     with pytest.raises(UpstreamUnavailable, match="cannot be used") as caught:
-        await look_at_database("postgresql://anna:secret@127.0.0.1:9/nothing")
+        asyncio.run(look_at_database("postgresql://anna:secret@127.0.0.1:9/nothing"))
     assert "secret" not in str(caught.value)
 
 
