@@ -120,9 +120,9 @@ chaos: setup  ## the long forms of all promises; writes docs/promises.md
 	$(call pytest,property,tests/property,-n 2 --timeout 1800)
 	$(call pytest,chaos,tests/chaos,-n 2 --timeout 1800)
 
-bench: setup  ## measure; DATA=DIR takes real bars for the engine and its rivals
+bench: setup  ## measure; DATA=DIR takes real bars for the engine, features and rivals
 	@for script in $$(find tests -path 'tests/bench/bench_*.py' | sort); do \
-	  case $$script in *engine.py|*peers.py) data='$(if $(DATA),--data $(DATA))';; *) data=;; esac; \
+	  case $$script in *engine.py|*features.py|*peers.py) data='$(if $(DATA),--data $(DATA))';; *) data=;; esac; \
 	  echo "bench: $$script"; PYTHONPATH=. $(BIN)/python $$script $$data; \
 	done
 
