@@ -14,7 +14,8 @@ DISTRIBUTIONS := shared virtual-exchange data-collector strategy-agent hyperliqu
                  trader-manager portfolio-service
 PYPROJECTS    := $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
 # What numba compiles; a change here means warming the compile cache again.
-COMPILED      := $(shell find virtual-exchange/src/perp_engine shared/src/suite/fixed.py -name '*.py')
+COMPILED      := $(shell find virtual-exchange/src/perp_engine strategy-agent/src/strategy_core/ict/kernel \
+                   shared/src/suite/fixed.py -name '*.py')
 
 # One resolution for every supported Python; no address of an index may enter a lock.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
@@ -59,8 +60,9 @@ $(VENV)/.install: $(VENV)/.sync $(PYPROJECTS)
 	@touch $@
 
 $(VENV)/.warm: $(VENV)/.install $(COMPILED)
-	@echo "setup: compiling the engine"
+	@echo "setup: compiling the engine and the features"
 	@$(BIN)/python -m perp_engine.warm
+	@$(BIN)/python -m strategy_core.ict.warm
 	@touch $@
 
 lock: $(VENV)/.sync  ## resolve the dependencies again and write both lock files

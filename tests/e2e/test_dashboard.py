@@ -234,6 +234,30 @@ def test_a_trader_is_paused_resumed_flattened_stopped_and_started(
     shows(operator, "live")
 
 
+def test_market_structure_is_drawn_where_it_is_asked_for(operator: Dashboard) -> None:
+    """Over price, and away again; the answer holds nothing that was known after the last bar."""
+    page = operator.page
+    operator.go("trader/anna")
+    page.wait("document.querySelector('#price-chart[data-structures=\"0\"]')")
+    page.click('.choices button[data-value="1m"]')
+    page.wait("Number(document.querySelector('#price-chart').dataset.bars) > 30")
+    page.click("#structure")
+    page.wait("Number(document.querySelector('#price-chart').dataset.structures) > 9")
+    assert "order blocks" in page.text("#structure-legend")
+    page.read("new Promise((ok) => setTimeout(ok, 300))")  # what it asks for is drawn
+    operator.shoot("structure")
+    assert [] == findings(page)
+    told = page.read(
+        "fetch(`/api/structures?symbol=BTC&interval=1m&start=0&end=${Date.now()}`)"
+        ".then((reply) => reply.json())"
+    )
+    assert all(one["known_ms"] <= told["as_of_ms"] for one in told["structures"])
+    page.click("#structure")
+    page.wait("document.querySelector('#price-chart').dataset.structures === '0'")
+    assert "" == page.text("#structure-legend")
+    assert [] == page.errors
+
+
 def test_decisions_open_with_their_verdicts(operator: Dashboard) -> None:
     page = operator.page
     operator.go("trader/bert")

@@ -6,13 +6,18 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from portfolio_service.application.services import ServiceReads, Services, SystemAnswer
+from portfolio_service.application.structure import StructuresAnswer, structures_of
 from portfolio_service.application.syncing import Sync
 from portfolio_service.entrypoint.access import READ, Allowed
 from portfolio_service.entrypoint.replies import raw, reply
 from suite.clock import Clock
 
-ANSWERS: Final[dict[tuple[str, str], Any]] = {("GET", "/api/system"): SystemAnswer}
+ANSWERS: Final[dict[tuple[str, str], Any]] = {
+    ("GET", "/api/system"): SystemAnswer,
+    ("GET", "/api/structures"): StructuresAnswer,
+}
 _BUDGET: Final = "budget"
+_LAST_MS: Final = 4_102_444_800_000  # the year 2100
 _Symbol = Annotated[str, Query(description="a coin, in any venue's spelling", max_length=64)]
 
 
@@ -62,5 +67,14 @@ def make_system_router(
         query = {"interval": interval}
         query |= {n: v for n, v in (("start", start), ("end", end)) if v is not None}
         return raw(await reads.data(f"klines/{symbol}", query))
+
+    @router.get("/api/structures", summary="Market structure in sight of closed bars of a coin")
+    async def structures(
+        symbol: _Symbol,
+        start: Annotated[int, Query(description="epoch ms", ge=0, le=_LAST_MS)],
+        end: Annotated[int, Query(description="epoch ms", ge=0, le=_LAST_MS)],
+        interval: Annotated[str, Query(description="as 1m, 15m, 1h", max_length=8)] = "15m",
+    ) -> Response:
+        return reply(await structures_of(reads, symbol, interval, start, end))
 
     return router

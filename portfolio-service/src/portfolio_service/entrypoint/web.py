@@ -44,6 +44,7 @@ _VENDORED: Final = (
     "lightweight-charts.js",
     "lightweight-charts.LICENSE",
     "lightweight-charts.NOTICE",
+    "structures.js",
 )
 INDEX: Final = "index.html"
 

@@ -6,7 +6,7 @@ import { h, put } from "./ui.js";
 
 let library = null;
 const fetched = async () => {
-  library ??= import("./lightweight-charts.js").then(() => window.LightweightCharts);
+  library ??= Promise.all([import("./lightweight-charts.js"), import("./structures.js")]).then(() => window.LightweightCharts);
   return library;
 };
 
@@ -28,6 +28,7 @@ export async function candles(label) {
   const [up, down] = [css("--good"), css("--bad")];
   const series = chart.addSeries(LW.CandlestickSeries, { upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false });
   const marks = LW.createSeriesMarkers(series, []);
+  const drawn = window.structures.over(chart, series, css);
   let step = 60000, levels = [], rows = [], fitted = false;
   const bucket = (ms) => Math.floor(ms / step) * step / 1000;
   const quote = (row, time) => put(at, row ? `${moment(time * 1000)} UTC  O ${price(row.open)}  H ${price(row.high)}  L ${price(row.low)}  C ${price(row.close)}` : t("trader.hint"));
@@ -73,6 +74,8 @@ export async function candles(label) {
       }).sort((a, b) => a.time - b.time);
       marks.setMarkers(shown);
     },
+    /** Market structure, as /api/structures tells it. */
+    structure: (list) => { drawn.show(list, step); node.dataset.structures = String(list.length); },
     /** Lines across: {price, title, color}. */
     level: (list) => {
       levels.forEach((line) => series.removePriceLine(line));

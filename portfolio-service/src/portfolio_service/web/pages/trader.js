@@ -17,7 +17,7 @@ const BARS = 600;
 export function open(room, { rest }) {
   const ids = everybody();
   const id = rest[0] && rest[0] in state.traders ? rest[0] : rest[0] ?? ids.find((one) => !one.removed)?.id;
-  let closed = false, chart = null, fills = [], orders = [], coin = "", interval = "", failed = "";
+  let closed = false, chart = null, fills = [], orders = [], coin = "", interval = "", failed = "", structured = false;
   const one = () => state.traders[id];
 
   const picker = h("select", { id: "pick-trader", onchange: () => { location.hash = `#/trader/${encodeURIComponent(picker.value)}`; } });
@@ -80,6 +80,7 @@ export function open(room, { rest }) {
 
   const holder = h("div", { class: "chart tall waiting", id: "price-chart" });
   const chartNote = h("p", { class: "note" });
+  const legend = h("p", { class: "small soft", id: "structure-legend" });
   const symbols = () => [...new Set([...(one()?.symbols ?? []), ...(one()?.positions ?? []).map((held) => held.coin)])];
   coin = symbols()[0] ?? "";
   interval = "15m";
@@ -97,14 +98,22 @@ export function open(room, { rest }) {
     }
     return made;
   };
+  const askStructure = async (range) => {
+    const told = structured ? await get("/api/structures", range) : null;
+    if (closed || range.interval !== interval || range.symbol !== coin || structured !== Boolean(told)) return;
+    chart.structure(told?.structures ?? []);
+    put(legend, told ? t("structure.legend") : "");
+  };
   const askBars = seldom(async () => {
     if (closed || !chart || !coin) return;
     try {
       const now = state.portfolio.venue_ms ?? Date.now(), step = STEPS[interval];
       // A world refuses what is in its future, and a store of the past would tell it.
-      const bars = await get("/api/klines", { symbol: coin, interval, start: now - BARS * step, end: now });
+      const range = { symbol: coin, interval, start: now - BARS * step, end: now };
+      const bars = await get("/api/klines", range);
       if (closed) return;
       chart.set(bars, step);
+      askStructure(range).catch(complain);
       chart.mark(fills.filter((fill) => fill.coin === coin));
       chart.level(levels());
       failed = bars.length ? "" : t("trader.nobars");
@@ -114,8 +123,9 @@ export function open(room, { rest }) {
   const coins = h("div", {});
   const again = () => { chart?.again(); askBars(); };
   coins.append(choices(t("coin"), symbols().map((name) => [name, name]), coin, (value) => { coin = value; again(); }));
+  const toggle = h("button", { type: "button", id: "structure", "aria-pressed": "false", onclick: () => { structured = !structured; toggle.setAttribute("aria-pressed", String(structured)); askBars(); } }, t("structure"));
   const zooms = h("div", { class: "choices" }, ...[["−", 2, "zoom.out"], ["+", 0.5, "zoom.in"]].map(([text, by, label]) => h("button", { type: "button", "aria-label": t(label), onclick: () => chart?.zoom(by) }, text)), h("button", { type: "button", onclick: () => chart?.fit() }, t("zoom.all")));
-  const side = [coins, choices(t("interval"), Object.keys(STEPS).map((name) => [name, name]), interval, (value) => { interval = value; again(); }), zooms];
+  const side = [coins, choices(t("interval"), Object.keys(STEPS).map((name) => [name, name]), interval, (value) => { interval = value; again(); }), h("div", { class: "choices" }, toggle), zooms];
   candles(t("trader.price", { name: one()?.name || id })).then((made) => {
     if (closed) { made.close(); return; }
     chart = made;
@@ -201,7 +211,7 @@ export function open(room, { rest }) {
 
   room.append(strip, h("div", { class: "two" },
     h("div", {},
-      card(t("price"), { id: "price", side }, holder, chartNote),
+      card(t("price"), { id: "price", side }, holder, legend, chartNote),
       card(t("positions"), { id: "positions" }, positions.node),
       card(t("orders"), { id: "orders" }, ordersTable.node, ordersNote),
       card(t("fills"), { id: "fills" }, fillsTable.node)),
