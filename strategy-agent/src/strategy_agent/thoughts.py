@@ -79,7 +79,7 @@ def report(file: Path) -> Iterator[str]:
             faults[thought.fault.partition(":")[0]] += 1
             continue
         calls[thought.cause.partition(":")[0].partition(",")[0]] += 1
-        retries += max(0, thought.calls - 1)
+        retries += thought.prompt.count("\n\n[assistant]\n")
         sources[thought.source] += 1
         models[thought.model] += 1
     if not (calls or faults):

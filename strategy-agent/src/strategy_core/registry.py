@@ -9,6 +9,7 @@ import numpy as np
 
 from strategy_core.building import Setup, StrategyKind, kind_of
 from strategy_core.exits.rules import ExitRules
+from strategy_core.llm.meeting import LlmMeeting
 from strategy_core.llm.mind import LlmTrader
 from strategy_core.llm.port import ModelBudget, ModelSource
 from strategy_core.orders.rules import ExecutionRules
@@ -31,6 +32,7 @@ KINDS: Final[Mapping[str, StrategyKind]] = {
     "funding_rate": kind_of(FundingRate),
     "hodl": kind_of(Hodl, risk=YARDSTICK),
     "llm": kind_of(LlmTrader, asks_models=True),
+    "llm_meeting": kind_of(LlmMeeting, asks_models=True),
     "random": kind_of(RandomTargets, draws=True),
     "sma_cross": kind_of(SmaCross),
 }

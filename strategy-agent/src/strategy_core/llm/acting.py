@@ -14,6 +14,7 @@ from strategy_core.intents import ExitPlan, Intent
 from strategy_core.lattice import round_price, round_size_down
 from strategy_core.llm.answer import Flaw, FlawKind, Item, Refused, Signal
 from strategy_core.llm.memory import Idea
+from strategy_core.llm.windows import COSTS
 from strategy_core.orders.desk import at_trigger
 from strategy_core.port import ZERO, Instruments, Observation
 from strategy_core.sizing.targets import MIN_NOTIONAL, Protection, market_order, size_for
@@ -32,8 +33,6 @@ from suite.instrument import Instrument
 FARTHEST: Final = Decimal("0.5")
 """Largest distance of a stop, and of a limit, from the price, as a fraction of it."""
 FARTHEST_TARGET: Final = Decimal(9)
-COSTS: Final = Decimal("0.0012")
-"""What a way in and out costs, fees and slippage, as a fraction of the notional: risk pays it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from strategy_core.llm.windows import Planned
+
 TRADES_MAX: Final = 10
 VERDICTS_MAX: Final = 12
 SERIES_MAX: Final = 10
@@ -109,6 +111,7 @@ class MindMemory(msgspec.Struct, kw_only=True):
         labels: of the last decision's actions, as the model is told of them.
         said: what was wrong with its last answer, a line each.
         fills_known: fills that were taken in, by the venue's number.
+        planned: a meeting's lists whose horizon has not passed; looks_back: what others came to.
     """
 
     began_ms: int = 0
@@ -128,4 +131,6 @@ class MindMemory(msgspec.Struct, kw_only=True):
     labels: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     fills_known: list[int] = []
+    planned: list[Planned] = []
+    looks_back: tuple[str, ...] = ()
     tally: Tally = msgspec.field(default_factory=Tally)

@@ -1,8 +1,8 @@
 """`llm`: ask a language model when something has happened, and carry out what it may do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -71,7 +71,8 @@ class Asked(NamedTuple):
 class LlmTrader:
     """Ask a language model for decisions, when something has happened or a heartbeat is due."""
 
-    Params = LlmParams
+    Params: type[LlmParams] = LlmParams
+    VARIABLES: ClassVar[Mapping[str, Mapping[str, str]]] = VARIABLES
 
     def __init__(self, setup: Setup, params: LlmParams) -> None:
         short = params.short or _name_of(setup.interval_ms)
@@ -84,7 +85,7 @@ class LlmTrader:
             raise ValueError(f"the name {odd[0][:24]!r} is not fit for a prompt")
         self._setup, self._params = setup, params
         self._short = short
-        self._template: Template = parse_template(params.template_text(), VARIABLES)
+        self._template: Template = parse_template(params.template_text(), self.VARIABLES)
         self._style = Style(
             coins=setup.symbols,
             short=short,
@@ -150,6 +151,9 @@ class LlmTrader:
             asked = self._ask(seen, cause)
         except ModelFault as fault:
             return self._without(seen, given_up, fault, cause)
+        head = cause.partition(":")[0].partition(",")[0]
+        memory.tally.calls[head] = memory.tally.calls.get(head, 0) + 1
+        memory.asked_ms, memory.pending = seen.now_ms, []
         return self._carry_out(seen, given_up, asked, cause)
 
     def messages(self, seen: Observation, cause: str) -> tuple[tuple[Message, ...], Known]:
@@ -194,16 +198,25 @@ class LlmTrader:
             ModelFault: there is no reply.
             Worthless: a replay does not know the question.
         """
-        if self._model is None:
-            raise ModelFault(FaultKind.REFUSED, "this trader was built to be looked at only")
         messages, _ = self.messages(seen, cause)
+        return self._answered(messages, seen, self._model)
+
+    def _answered(
+        self,
+        messages: tuple[Message, ...],
+        seen: Observation,
+        model: Model | None,
+        role: str = "trader",
+    ) -> Asked:
+        """Get decisions from a model, by a second attempt where the first cannot be used."""
+        if model is None:
+            raise ModelFault(FaultKind.REFUSED, "this trader was built to be looked at only")
         memory = self._memory
-        head = cause.partition(":")[0].partition(",")[0]
         replies: list[ModelReply] = []
         flaws: list[Flaw] = []
         while True:
             try:
-                reply = self._model.complete(self._request(messages, seen, len(replies) + 1))
+                reply = model.complete(self._request(messages, seen, len(replies) + 1, role))
             except ModelFault as fault:
                 if fault.kind is FaultKind.CASSETTE_MISS:
                     raise Worthless(f"{fault}") from None
@@ -219,14 +232,12 @@ class LlmTrader:
                 break
             memory.tally.retries += 1
             messages = self._again(messages, reply, reading, seen.now_ms)
-        memory.tally.calls[head] = memory.tally.calls.get(head, 0) + 1
-        memory.asked_ms, memory.pending = seen.now_ms, []
         if reading.notes is not None:
             memory.notes = reading.notes
         return Asked(reading, messages, tuple(replies), tuple(flaws))
 
     def _request(
-        self, messages: tuple[Message, ...], seen: Observation, attempt: int
+        self, messages: tuple[Message, ...], seen: Observation, attempt: int, role: str
     ) -> ModelRequest:
         return ModelRequest(
             messages=messages,
@@ -234,6 +245,7 @@ class LlmTrader:
             max_output_tokens=self._params.max_output_tokens,
             temperature=self._params.temperature,
             seed=self._params.seed,
+            role=role,
             attempt=attempt,
             at_ms=seen.now_ms,
         )

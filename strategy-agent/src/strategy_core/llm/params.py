@@ -1,5 +1,6 @@
 """What a trader that asks a model is told in a traders file."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -72,12 +73,16 @@ class LlmParams(building.Params, frozen=True, kw_only=True):
         """
         if "\n" in self.template:
             return self.template
-        if self.template not in TEMPLATES:
-            known = ", ".join(TEMPLATES)
+        if self.template not in self.templates():
+            known = ", ".join(self.templates())
             raise ValueError(
                 f"template: {self.template[:40]!r} is not one of {known}, and no text of one"
             )
-        return TEMPLATES[self.template]
+        return self.templates()[self.template]
+
+    def templates(self) -> Mapping[str, str]:
+        """Templates by name."""
+        return TEMPLATES
 
 
 def choice_of(setup: Setup, params: LlmParams, *, role: str = "trader") -> ModelChoice:
