@@ -19,4 +19,4 @@ async def test_a_day_of_everything_going_wrong(tmp_path: Path) -> None:
             books = {name: await asyncio.to_thread(reconciled, day, name) for name in TRADERS}
         print(dict(day.done), dict(day.faults.done), {n: one.fills for n, one in books.items()})
         assert [] == [problem for one in books.values() for problem in one.problems]
-        assert sum(one.fills for one in books.values()) > 100
+        assert all(one.fills > 50 for one in books.values())

@@ -17,6 +17,7 @@ ACTIVATIONS = 40
 async def test_nothing_follows_a_kill(tmp_path: Path, seed: int) -> None:
     storm = KillStorm(tmp_path, seed=seed)
     await storm.activations(ACTIVATIONS)
+    print("storm", storm.late, dict(storm.seen))
 
     assert storm.late == 0
     assert storm.seen["before"] > ACTIVATIONS  # there was something to stop
