@@ -315,6 +315,30 @@ def test_late_decisions_are_told_where_there_were_any(
     page.call("Page.close")
 
 
+def test_market_structure_is_shown_where_it_is_asked_for(browser: Browser, tmp_path: Path) -> None:
+    """The chart is another picture with it, and the same again without."""
+    report: dict[str, Any] = example_report(days=2, trades=5)
+    report["result"]["traders"][NAMES[0]]["strategy"]["kind"] = "ict_xgboost"
+    path = tmp_path / "report.html"
+    path.write_text(render_page(report), encoding="utf-8")
+    page = browser.page()
+    page.prefer("light")
+    page.open(path.as_uri())
+    drawn = (
+        "new Promise((ok) => setTimeout(() => ok([...document.querySelectorAll('#price canvas')]"
+        ".map((one) => one.toDataURL()).join('')), 300))"
+    )
+    assert page.read("document.querySelector('#structured-note').hidden")
+    without = page.read(drawn)
+    page.click("#structured")
+    assert not page.read("document.querySelector('#structured-note').hidden")
+    assert without != page.read(drawn)
+    page.click("#structured")
+    assert without == page.read(drawn)
+    assert [] == page.errors
+    page.call("Page.close")
+
+
 def test_what_guarded_each_trader_is_told_on_its_card(report: Page) -> None:
     """Verdicts and exits with their counts, standstills and closed positions in lists."""
     cards = "[...document.querySelectorAll('#guards > div')]"

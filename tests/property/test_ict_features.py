@@ -40,7 +40,7 @@ def small_markets(draw: st.DrawFn) -> Bars:
 @given(small_markets())
 def test_a_few_bars_of_few_prices_are_as_defined(bars: Bars) -> None:
     """Without the warm-up, which needs nothing but more bars."""
-    floats, ints = new_state()
+    floats, ints = new_state(MINUTE_MS)
     out, no_log = np.zeros(COUNT), np.zeros((0, layout.COLUMNS))
     table = rows(bars)
     for t, row in enumerate(table):

@@ -159,6 +159,19 @@ def test_merged_candles_have_an_interval_that_people_use() -> None:
     assert min(float(row[3]) for row in before) == min(float(r[3]) for r in shown["candles"])
 
 
+def test_market_structure_is_drawn_where_a_trader_saw_it() -> None:
+    """Of the candles that are shown, as the features see them; the page of others is without."""
+    report = example_report(days=3, trades=5)
+    without = data_of(render_page(report))["charts"]
+    assert [] == [row for chart in without.values() for row in chart["structures"]]
+    report["result"]["traders"][NAMES[0]]["strategy"]["kind"] = "ict_xgboost"
+    for chart in data_of(render_page(report))["charts"].values():
+        kinds = {row[0] for row in chart["structures"]}
+        assert {"swing", "sweep", "break", "change", "order_block", "fair_value_gap"} == kinds
+        end = chart["candles"][-1][0] + chart["interval_ms"]
+        assert all(start < known <= end for _, _, known, start, *_ in chart["structures"])
+
+
 def test_one_trader_without_trades_has_a_page_and_a_summary() -> None:
     """No Sharpe, no win rate, no trade, a single candle: no error."""
     report = example_report(("idle",), days=1, coins=("BTC",), trades=0)

@@ -12,7 +12,13 @@ from typing import Any, Final
 
 import msgspec
 
-_SHARED: Final = ("lightweight-charts.js", "words.js", "figures.js", "charts.js")
+_SHARED: Final = (
+    "lightweight-charts.js",
+    "structures.js",
+    "words.js",
+    "figures.js",
+    "charts.js",
+)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 

@@ -52,8 +52,10 @@ class Features:
     atr: F64
 
 
-def new_state() -> tuple[F64, I64]:
-    """Build the state before the first bar."""
+def new_state(interval_ms: int) -> tuple[F64, I64]:
+    """Build the state before the first bar of this length."""
+    if interval_ms <= 0:
+        raise ValueError(f"bars of {interval_ms} ms: the interval must be above zero")
     floats, ints = np.zeros(layout.FLOATS), np.zeros(layout.INTS, np.int64)
     ints[[layout.SWEPT_LOW_AT, layout.SWEPT_HIGH_AT]] = -1
     return floats, ints
@@ -77,7 +79,7 @@ def run(bars: Bars, log: F64 = _NO_LOG) -> tuple[Features, int]:
     Raises:
         BarRefused: a bar that cannot be right, the first of them.
     """
-    floats, ints = new_state()
+    floats, ints = new_state(bars.interval_ms)
     values, atr = np.empty((len(bars), COUNT)), np.empty(len(bars))
     times = np.ascontiguousarray(bars.open_time_ms, np.int64)
     table = np.array([bars.open, bars.high, bars.low, bars.close, bars.volume], np.float64)
@@ -118,7 +120,7 @@ class Stream:
         self.values: F64 = np.full(COUNT, np.nan)
         """Shape (12,): the features of the last bar, overwritten by the next; NaN until warm."""
         self._log = log
-        self._floats, self._ints = new_state()
+        self._floats, self._ints = new_state(interval_ms)
 
     def step(
         self, ts: int, opened: float, high: float, low: float, close: float, volume: float

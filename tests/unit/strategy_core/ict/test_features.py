@@ -66,7 +66,7 @@ def numbers(text: str) -> list[float]:
 
 
 def test_the_worked_example_is_what_the_step_says() -> None:
-    floats, ints = new_state()
+    floats, ints = new_state(MINUTE_MS)
     out, no_log = np.zeros(COUNT), np.zeros((0, layout.COLUMNS))
     for t, row in enumerate(rows(bars_of(WORKED))):
         step(floats, ints, *row, MINUTE_MS, out, no_log)
@@ -169,6 +169,14 @@ def test_a_bar_that_cannot_be_right_is_refused_and_leaves_no_trace(
     columns = [np.array(column) for column in zip(*table, strict=True)]
     with pytest.raises(BarRefused, match=f"bar of {bad[0]} ms: .*{reason}"):
         batch(Bars(MINUTE_MS, columns[0].astype(np.int64), *columns[1:]))
+
+
+def test_an_interval_of_nothing_is_refused() -> None:
+    bars = market(10, 3)
+    with pytest.raises(ValueError, match="above zero"):
+        batch(Bars(0, *(getattr(bars, name) for name in Bars.__slots__[1:])))
+    with pytest.raises(ValueError, match="above zero"):
+        Stream(-1)
 
 
 def test_a_saved_state_goes_on_as_if_nothing_had_been() -> None:

@@ -174,6 +174,7 @@ const drawing = (() => {
     const candles = chart.addSeries(LW.CandlestickSeries, { borderVisible: false, ...quick });
     const focus = chart.addSeries(LW.LineSeries, { lineWidth: 2, lineStyle: LW.LineStyle.Dashed, ...quick, crosshairMarkerVisible: false });
     const marks = LW.createSeriesMarkers(candles, []);
+    const drawn = structures.over(chart, candles, css);
     let shown = { interval_ms: 0, candles: [] }, digits = 0, words_ = () => "", trades = [], total = 0, end = 0, fixed = null, levels = [];
     // Levels are in sight where that does not flatten the candles.
     candles.applyOptions({ autoscaleInfoProvider: (original) => {
@@ -235,7 +236,8 @@ const drawing = (() => {
     return {
       ...made, bucket, entryMark, exitMark,
       // chart: {interval_ms, candles: [[ms, open, high, low, close]]}, of the traders' marks all that may be drawn
-      show: ({ coin, chart: next, marks: list = [], total: all = 0, end: last = 0, says }) => {
+      // structures: market structure to draw over them
+      show: ({ coin, chart: next, marks: list = [], total: all = 0, end: last = 0, says, structures: seen = [] }) => {
         clear();
         [shown, trades, total, end, fixed] = [next, list, all, last, null];
         digits = Math.max(0, ...shown.candles.slice(-200).map((row) => (String(row[4]).split(".")[1] ?? "").length));
@@ -243,6 +245,7 @@ const drawing = (() => {
         candles.applyOptions({ priceFormat: { type: "custom", minMove: 10 ** -digits, formatter: (value) => number(value, digits) } });
         candles.setData(shown.candles.map(([ms, open, high, low, close]) =>
           ({ time: ms / 1000, open: Number(open), high: Number(high), low: Number(low), close: Number(close) })));
+        drawn.show(seen, shown.interval_ms);
         mark();
         quote();
         made.paint();

@@ -5,8 +5,11 @@ into longer ones, trades cut to the latest. Numbers of the tables stay the repor
 """
 
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
+
+from suite.bars import Bars
 from suite.page.assembling import assemble
 from suite.page.thinning import drawdown, fit_candles, thin
 
@@ -14,6 +17,9 @@ POINTS_MAX = 2000
 CANDLES_MAX = 3000
 TRADES_MAX = 500
 MARKS_MAX = 1500
+
+LEARNERS: Final = frozenset({"ict_xgboost"})
+"""Kinds that see market structure; where one took part, it is drawn."""
 
 TRADE_COLUMNS = (
     "entry_time",
@@ -50,6 +56,7 @@ def render_page(report: dict[str, Any]) -> str:
 def page_data(report: dict[str, Any]) -> dict[str, Any]:
     """What the page draws."""
     result, manifest = report["result"], report["manifest"]
+    structured = any(one["strategy"].get("kind") in LEARNERS for one in result["traders"].values())
     kept = (
         "leaderboard",
         "leaderboard_note",
@@ -66,7 +73,9 @@ def page_data(report: dict[str, Any]) -> dict[str, Any]:
         "win_rate_definition": result["win_rate_definition"],
         "sha256": report["sha256"],
         "manifest": manifest,
-        "charts": {coin: _chart(chart) for coin, chart in report["charts"].items()},
+        "charts": {
+            coin: _chart(chart, structured=structured) for coin, chart in report["charts"].items()
+        },
         "trade_columns": TRADE_COLUMNS,
         "traders": {name: _trader(trader) for name, trader in result["traders"].items()},
         "guards": {name: _guards(told) for name, told in report["guards"].items()},
@@ -120,7 +129,30 @@ def marks(trades: list[dict[str, Any]]) -> dict[str, list[list[Any]]]:
     return found
 
 
-def _chart(chart: dict[str, Any]) -> dict[str, Any]:
+def _chart(chart: dict[str, Any], *, structured: bool) -> dict[str, Any]:
     """Candles of an interval long enough that a screen can show all of them."""
     interval, shown = fit_candles(chart["candles"], int(chart["interval_ms"]), CANDLES_MAX)
-    return {"source": chart["source"], "interval_ms": interval, "candles": shown}
+    drawn = _structures(interval, shown) if structured and len(shown) > 1 else []
+    return {
+        "source": chart["source"],
+        "interval_ms": interval,
+        "candles": shown,
+        "structures": drawn,
+    }
+
+
+def _structures(interval_ms: int, candles: list[list[Any]]) -> list[list[Any]]:
+    """Find the market structure of the candles that are shown, as the features see it.
+
+    Returns:
+        Rows of kind, side, known and from in ms, low, high, and when a zone ended, else None.
+    """
+    from strategy_core.ict.structures import structures  # what it compiles is not loaded for others
+
+    times = np.array([row[0] for row in candles], np.int64)
+    opened, high, low, close = np.array([row[1:5] for row in candles], np.float64).T
+    found = structures(Bars(interval_ms, times, opened, high, low, close, np.zeros(len(times))))
+    return [
+        [one.kind.value, one.side, one.known_ms, one.from_ms, one.low, one.high, one.ended_ms]
+        for one in found
+    ]

@@ -94,7 +94,10 @@
   function draw() {
     const coin = $("coin").value, name = $("trader").value, { marks, marks_total: total } = traders[name];
     const here = marks[coin] ?? [], hidden = total - Object.values(marks).flat().length;
+    const seen = $("structured").checked ? charts[coin].structures : [];
+    $("structured-note").hidden = !seen.length;
     price.show({
+      structures: seen.map(([kind, side, known_ms, from_ms, low, high, ended_ms]) => ({ kind, side, known_ms, from_ms, low, high, ended_ms })),
       coin, chart: charts[coin], marks: here, total: here.length + hidden, end: period.to_ms,
       says: `${coin} in candles of ${lasting(charts[coin].interval_ms)}, ${words.plural(here.length, "trade")} of ${name}`,
     });
@@ -144,7 +147,8 @@
   const closed = leaderboard.find((row) => row.total_trades > 0)?.trader_id;
   $("trader").value = closed ?? names.find((name) => traders[name].trades_total > 0) ?? names[0];
   $("coin").value = report.coins.find((coin) => (traders[$("trader").value].marks[coin] ?? []).length) ?? report.coins[0];
-  $("coin").onchange = draw;
+  $("coin").onchange = $("structured").onchange = draw;
+  $("structured-choice").hidden = !Object.values(charts).some((chart) => chart.structures.length);
   $("trader").onchange = () => { draw(); tradesOf($("trader").value); };
   words.paintWith($("theme"));
   draw();
