@@ -14,10 +14,12 @@ from tests.unit.strategy_core.market import START_MS
 from strategy_core.deciding import DecideRequest, decide
 from strategy_core.intents import ExitPlan
 from strategy_core.journal import DecisionRecord, TraderResult
+from strategy_core.llm.thought import Basis
 from strategy_core.loop import Answer, Request, trade
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.identity import cloid_for
 from strategy_core.port import Decision, Needs, Observation, observe
+from strategy_core.sizing.targets import market_order
 from strategy_core.turns import Turn
 from suite.bars import MINUTE_MS
 from suite.contracts.clock import JoinRequest, WaitReply, WaitRequest, WakeOn
@@ -274,3 +276,29 @@ def test_equal_replies_give_equal_requests_in_every_process() -> None:
         for hash_seed in ("1", "2", "777")
     }
     assert len(digests) == 1
+
+
+def test_a_late_decision_opens_nothing_and_still_closes() -> None:
+    """Verdicts keep the places of their actions."""
+    stale = Basis(until_ms=0, tolerance=Decimal("0.01"), prices={}, sizes={})
+
+    class Late:
+        """Decides on what was so long ago."""
+
+        needs = Needs()
+
+        def decide(self, seen: Observation) -> Decision:
+            held = seen.size_of("BTC")
+            actions = (
+                market_order("ETH", Decimal(1)),
+                market_order("BTC", -held or Decimal(-1), reduce_only=True),
+                market_order("BTC", Decimal(1)),
+            )
+            return Decision(actions=actions, basis=stale)
+
+    venue = FakeVenue(steps=1, positions={"BTC": Decimal(2)})
+    (record,) = drive(venue, spec_of("flat"), strategy=Late()).records
+    assert [(0, "rejected", "outdated"), (1, "accepted", ""), (2, "rejected", "outdated")] == [
+        (verdict.action, verdict.outcome, verdict.rule) for verdict in record.verdicts
+    ]
+    assert ["BTC"] == [order.coin for order in venue.requests[0].orders]

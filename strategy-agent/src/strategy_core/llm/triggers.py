@@ -17,7 +17,6 @@ from strategy_core.exits.invalidation import (
 from strategy_core.lattice import exact
 from strategy_core.llm.memory import MindMemory
 from strategy_core.port import ZERO, Observation
-from strategy_core.sizing.targets import MIN_NOTIONAL
 
 ATR: Final = "atr_14"
 Positive = Annotated[float, msgspec.Meta(gt=0, le=100)]
@@ -139,8 +138,7 @@ def _near_stop(
     idea, held = memory.ideas.get(coin), memory.held.get(coin, ZERO)
     is_near = False
     if idea is not None and idea.stop is not None and held and price and atr:
-        worth = abs(held) * price >= MIN_NOTIONAL
-        is_near = worth and abs(price - idea.stop) <= exact(share) * exact(atr)
+        is_near = abs(price - idea.stop) <= exact(share) * exact(atr)
     if is_near and coin not in memory.near:
         memory.near.append(coin)
         yield f"stop_near:{coin}"
