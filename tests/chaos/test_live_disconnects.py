@@ -5,6 +5,7 @@ import os
 import random
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ async def trade(venue: VenueUnderTest, chance: random.Random) -> None:
             await asyncio.to_thread(venue.post, "/exchange/cancel", cancel, token="alice")
 
 
-async def test_no_cut_leaves_a_wrong_belief(tmp_path: Path) -> None:
+async def test_no_cut_leaves_a_wrong_belief(
+    tmp_path: Path, figure: Callable[[str, str], None]
+) -> None:
     """Nothing differs after any of them, and all is known again within seconds."""
     chance, back_s = random.Random(8), []
     with running_venue(tmp_path, "--accounts", "alice", minutes=50_000, speed=240.0) as venue:
@@ -62,6 +65,11 @@ async def test_no_cut_leaves_a_wrong_belief(tmp_path: Path) -> None:
             print(
                 f"{CUTS} cuts, {cache.book.applied} fills, {cache.differences} differences, back "
                 f"after {statistics.median(back_s):.3f} s (median), {max(back_s):.3f} s at most"
+            )
+            figure(
+                "D5",
+                f"{CUTS} cuts of the live proxy's stream while it trades: {cache.differences} "
+                "differences",
             )
             assert [] == live.safety.set
             assert 0 == cache.differences

@@ -153,6 +153,13 @@ class KillStorm:
         await self.control.close()
         await self.hop.close()
 
+    def judge(self, count: int) -> None:
+        """Make sure that nothing was late, and that there was something to stop and to let out."""
+        assert self.late == 0
+        assert self.seen["before"] > count
+        assert self.seen["passed"] > 0
+        assert {self.seen[way] for way in WAYS} == {count // len(WAYS)}
+
     async def _activation(self, way: str) -> None:
         before = self.noted.entries
         callers = [
