@@ -17,7 +17,7 @@ from suite.contracts.hyperliquid_info import (
     UserFill,
 )
 from suite.errors import Conflict, UpstreamUnavailable
-from suite.fixed import format_fixed
+from suite.fixed import USD_ONE, Usd, format_fixed
 from suite.ids import AccountId, TraderId, WorldId
 from trader_manager.application.agents import Decided
 from trader_manager.application.runtime import Sighting
@@ -29,6 +29,7 @@ from trader_manager.domain.records import (
     EquitySample,
     EquitySeries,
     FundingPayment,
+    ModelBill,
     News,
     Progress,
     Reached,
@@ -227,6 +228,11 @@ class MemoryRecords:
     ) -> tuple[FundingPayment, ...]:
         rows = sorted(self.of("paid", trader_id), key=lambda row: (row.time_ms, row.coin))
         return tuple(row for row in rows if row.time_ms >= (since_ms or 0))
+
+    async def get_model_bill(self, world: WorldId, trader_id: TraderId) -> ModelBill:
+        thoughts = [row.body.get("llm") or {} for row in self.of("decision", trader_id)]
+        usd = sum(int(Decimal(one.get("llm_cost_usd", 0)) * USD_ONE) for one in thoughts)
+        return ModelBill(usd=Usd(usd), tokens=sum(one.get("tokens", 0) for one in thoughts))
 
     async def get_equity_series(
         self,

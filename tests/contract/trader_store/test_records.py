@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -13,7 +14,15 @@ from suite.errors import BadRequest, Conflict
 from suite.fixed import Usd
 from suite.ids import Cloid, TraderId, WorldId
 from trader_manager.application.ports import Store
-from trader_manager.domain.records import Batch, FundingPayment, Progress, Reached, TradeTotals
+from trader_manager.domain.records import (
+    Batch,
+    Decision,
+    FundingPayment,
+    ModelBill,
+    Progress,
+    Reached,
+    TradeTotals,
+)
 
 A, B = TraderId("a"), TraderId("b")
 _SLOWLY = """
@@ -234,3 +243,27 @@ async def test_records_are_read_on_from_where_they_were_read(store: Store) -> No
     )  # fmt: skip
     assert [] == rest[TraderId("b")].series.time_ms.tolist()
     assert {} == await store.read_on(WorldId("another"), {})
+
+
+async def test_the_bill_of_models_is_summed_of_what_is_a_number(store: Store) -> None:
+    """What a trader's process tells may be anything."""
+    thoughts: list[Any] = [
+        {"llm_cost_usd": "0.001234", "tokens": 900},
+        {"llm_cost_usd": "1", "tokens": 1},
+        {"llm_cost_usd": "NaN", "tokens": "many"},
+        {"llm_cost_usd": -1, "tokens": -5},
+        {"llm_cost_usd": {"a": 1}, "tokens": [1]},
+        {}, None, "text", [1],
+    ]  # fmt: skip
+    rows = tuple(
+        Decision(
+            world=WORLD, trader_id=TraderId("a"), number=number, time_ms=number,
+            body={"llm": thought},
+        )
+        for number, thought in enumerate(thoughts)
+    )  # fmt: skip
+    await store.save_records(Batch(decisions=rows))
+    assert ModelBill(usd=Usd(1_001_234), tokens=901) == await store.get_model_bill(
+        WORLD, TraderId("a")
+    )
+    assert ModelBill() == await store.get_model_bill(WORLD, TraderId("b"))

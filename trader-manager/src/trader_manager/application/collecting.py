@@ -15,7 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
@@ -35,6 +35,7 @@ from trader_manager.domain.records import (
     Decision,
     EquitySample,
     FundingPayment,
+    ModelBill,
     Positions,
     Progress,
     Trade,
@@ -257,9 +258,18 @@ class Collector:
                         await self._venue.address(name, trader.account_id),
                         await self._recorded(world, name, reached),
                     ),
-                    decisions=DecisionReader(world, name, reached.last_decision or 0),
+                    decisions=await self._decisions_of(world, name, reached),
                     opened=reached != Progress(),
                 )
+
+    async def _decisions_of(
+        self, world: WorldId, name: TraderId, reached: Progress
+    ) -> DecisionReader:
+        """Read on where decisions, and the bill of their models, are recorded."""
+        if reached.last_decision is None:
+            return DecisionReader(world, name, 0)
+        bill = await self._store.get_model_bill(world, name)
+        return DecisionReader(world, name, reached.last_decision, bill)
 
     async def _recorded(self, world: WorldId, name: TraderId, reached: Progress) -> Recorded:
         paid = await self._store.get_funding(world, name)
@@ -293,7 +303,9 @@ class Collector:
                 return
             followed.opened = True
             try:
-                followed.trouble = self._take(name, await followed.account.read(self._venue))
+                followed.trouble = self._take(
+                    name, await followed.account.read(self._venue), followed.decisions.bill
+                )
             except SuiteError as error:
                 if gone.is_set():
                     return  # it is the venue's, and not this trader's
@@ -315,12 +327,13 @@ class Collector:
         seen = self._look(name)
         return seen.actual not in {"absent", "claimable"} and seen.world in {"", self._world}
 
-    def _take(self, name: TraderId, news: AccountNews) -> str:
+    def _take(self, name: TraderId, news: AccountNews, bill: ModelBill) -> str:
         """Put what is new to what is to be saved; say what is wrong with it."""
         self._unsaved.rows.extend(news.trades)
         self._unsaved.rows.extend(news.funding)
         if news.sample is not None:
-            self._unsaved.rows.append(news.sample)
+            sample = replace(news.sample, llm_cost_usd=bill.usd, llm_tokens=bill.tokens)
+            self._unsaved.rows.append(sample)
         if news.positions is not None:
             self._unsaved.positions[name] = news.positions
         return "its account never stood still long enough for a sample" if news.moved else ""

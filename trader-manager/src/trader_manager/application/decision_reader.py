@@ -5,15 +5,19 @@ goes on after a kill may tell the same number again. It is one decision: the new
 counts, and the newest number waits for its results.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from suite.errors import UpstreamRefused
+from suite.fixed import USD_ONE, Usd
 from suite.ids import TraderId, WorldId
 from trader_manager.application.agents import AgentControl, Decided
 from trader_manager.application.runtime import Sighting
-from trader_manager.domain.records import LIVE_WORLD, Decision
+from trader_manager.domain.records import LIVE_WORLD, NO_BILL, Decision, ModelBill
 
+_COST: Final = re.compile(r"\d{1,12}(\.\d{1,18})?", re.ASCII)
 _PAGE: Final = 500
 """Read at one time; a long backlog takes several, oldest first."""
 
@@ -25,14 +29,18 @@ class DecisionReader:
         world: that they are taken in.
         trader_id: whose they are.
         last: highest number that is recorded; 0 before one.
+        bill: of language models, for those that are recorded.
 
     Attributes:
-        last: the same, with what was read.
+        last, bill: the same, with what was read.
         trouble: why nothing can be read; empty when it can.
     """
 
-    def __init__(self, world: WorldId, trader_id: TraderId, last: int) -> None:
+    def __init__(
+        self, world: WorldId, trader_id: TraderId, last: int, bill: ModelBill = NO_BILL
+    ) -> None:
         self.last = last
+        self.bill = bill
         self.trouble = ""
         self._world = world
         self._trader_id = trader_id
@@ -88,6 +96,8 @@ class DecisionReader:
         if newest in rows and rows[newest].get("results") is None:
             del rows[newest]
         self.last = max(rows, default=max(self.last, newest - 1))
+        for row in rows.values():
+            self.bill = _added(self.bill, row.get("llm"))
         return [
             Decision(
                 world=self._world,
@@ -98,6 +108,16 @@ class DecisionReader:
             )
             for number, row in sorted(rows.items())
         ]
+
+
+def _added(bill: ModelBill, thought: object) -> ModelBill:
+    """Add what one decision cost; what is no number costs nothing."""
+    if not isinstance(thought, Mapping):
+        return bill
+    cost, tokens = str(thought.get("llm_cost_usd", 0)), thought.get("tokens")
+    usd = int(Decimal(cost) * USD_ONE) if _COST.fullmatch(cost) else 0
+    more = tokens if isinstance(tokens, int) and 0 <= tokens < 10**12 else 0
+    return ModelBill(usd=Usd(bill.usd + usd), tokens=bill.tokens + more)
 
 
 def _number(row: Mapping[str, Any]) -> int:

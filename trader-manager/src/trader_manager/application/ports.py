@@ -14,6 +14,7 @@ from trader_manager.domain.records import (
     Decision,
     EquitySeries,
     FundingPayment,
+    ModelBill,
     News,
     Positions,
     Progress,
@@ -209,6 +210,10 @@ class RecordReader(Protocol):
         self, world: WorldId, trader_id: TraderId, *, after: int = -1, limit: int = 1000
     ) -> tuple[Decision, ...]:
         """Read decisions with a number above `after`, in order."""
+        ...
+
+    async def get_model_bill(self, world: WorldId, trader_id: TraderId) -> ModelBill:
+        """Sum up what its recorded decisions cost at language models."""
         ...
 
 

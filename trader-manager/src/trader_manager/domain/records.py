@@ -119,6 +119,22 @@ class Positions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBill:
+    """What language models cost a trader in a world.
+
+    Attributes:
+        usd: micro-USD.
+        tokens: of prompts and replies.
+    """
+
+    usd: Usd = Usd(0)
+    tokens: int = 0
+
+
+NO_BILL: Final = ModelBill()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EquitySample:
     """Money of a trader at one time, micro-USD; known by world, trader and time.
 

@@ -12,6 +12,7 @@ import msgspec
 
 from suite.enums import Side
 from suite.errors import BadRequest, Conflict
+from suite.fixed import USD_ONE, Usd
 from suite.ids import Cloid, Oid, TraderId, WorldId
 from suite.service.sql import Connection, Row
 from trader_manager.adapters.postgres.layouts import (
@@ -24,10 +25,12 @@ from trader_manager.adapters.postgres.layouts import (
 from trader_manager.adapters.postgres.leases import hold
 from trader_manager.adapters.postgres.tables import Tables, refuse_no_json
 from trader_manager.domain.records import (
+    NO_BILL,
     Batch,
     Decision,
     EquitySample,
     FundingPayment,
+    ModelBill,
     OpenPosition,
     Positions,
     Trade,
@@ -45,6 +48,17 @@ SET time_ms = excluded.time_ms, positions = excluded.positions
 WHERE p.time_ms < excluded.time_ms
    OR (p.time_ms = excluded.time_ms AND p.positions <> excluded.positions)
 """
+
+_BILL: Final = r"""
+SELECT
+    coalesce(sum(CASE WHEN body->'llm'->>'llm_cost_usd' ~ '^\d{1,12}(\.\d{1,18})?$'
+        THEN (body->'llm'->>'llm_cost_usd')::numeric ELSE 0 END), 0) AS usd,
+    coalesce(sum(CASE WHEN body->'llm'->>'tokens' ~ '^\d{1,12}$'
+        THEN (body->'llm'->>'tokens')::numeric ELSE 0 END), 0) AS tokens
+FROM decisions
+WHERE world = $1 AND trader_id = $2 AND jsonb_typeof(body->'llm') = 'object'
+"""
+"""What a trader's process tells may be anything: only numbers count."""
 
 
 class RecordTables(Tables):
@@ -169,6 +183,14 @@ class RecordTables(Tables):
             )
             for row in rows
         )
+
+    async def get_model_bill(self, world: WorldId, trader_id: TraderId) -> ModelBill:
+        """Sum up what its recorded decisions cost at language models."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(_BILL, world, trader_id)
+        if row is None:
+            return NO_BILL
+        return ModelBill(usd=Usd(int(row["usd"] * USD_ONE)), tokens=int(row["tokens"]))
 
 
 async def _add(connection: Connection, layout: Layout, rows: Sequence[_Stored]) -> int:
