@@ -17,6 +17,11 @@ from suite.errors import BadRequest
 from suite.moments import format_moment
 
 _WIDTH: Final = 34
+_CUTOFF: Final = {
+    True: "the whole run is after the model's training cut-off",
+    False: "part of the run, or all of it, is before the model's training cut-off",
+    None: "nobody says when the model's training ended: set training_cutoff",
+}
 
 
 def trajectories(file: Path) -> Iterator[bytes]:
@@ -65,13 +70,13 @@ def report(file: Path) -> Iterator[str]:
     looks, calls, retries, tokens = 0, Counter[str](), 0, 0
     flaws, faults, sources, models = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     cost = Decimal(0)
-    trader_id = ""
+    trader_id, after_cutoff = "", None
     for record in records_of(file):
         looks += record.asked
         thought = record.llm
         if thought is None:
             continue
-        trader_id = record.trader_id
+        trader_id, after_cutoff = record.trader_id, thought.after_cutoff
         cost += thought.llm_cost_usd
         tokens += thought.tokens
         flaws.update(_kind(flaw) for flaw in thought.flaws)
@@ -94,6 +99,7 @@ def report(file: Path) -> Iterator[str]:
     yield _row("asked a second time", retries)
     yield from _counts("flaws", flaws)
     yield from _counts("no answer", faults)
+    yield _CUTOFF[after_cutoff]
     yield _row("tokens", tokens)
     yield f"{'cost, USD':<{_WIDTH}}{cost:>12.4f}"
 

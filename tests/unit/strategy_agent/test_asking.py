@@ -114,6 +114,7 @@ def test_calls_saved_are_told(journal: Path) -> None:
     assert "  start" in said
     assert "  no_json" in said
     assert "asked a second time" in said
+    assert "nobody says when the model's training ended" in said
     assert "cost, USD" in said
 
 

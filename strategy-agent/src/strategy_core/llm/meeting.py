@@ -64,6 +64,7 @@ class MeetingParams(LlmParams, frozen=True, kw_only=True):
     horizon: Interval = "4h"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         known = (*ROLES, CHAIR)
         for role in self.roles:
             if role not in known:

@@ -299,6 +299,7 @@ class LlmTrader:
             latency_ms=sum(reply.latency_ms for reply in asked.replies),
             source=last.source,
             calls=len(asked.replies),
+            after_cutoff=self._params.is_after_cutoff(self._memory.began_ms),
             flaws=tuple(map(str, flaws)),
         )
         return self._decision(

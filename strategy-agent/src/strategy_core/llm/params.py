@@ -10,7 +10,9 @@ from strategy_core.building import Setup
 from strategy_core.llm.port import ModelChoice
 from strategy_core.llm.templates import TEMPLATES
 from strategy_core.llm.triggers import Triggers
+from suite.bars import DAY_MS
 from suite.contracts.clock import Interval
+from suite.moments import parse_moment
 
 Share = Annotated[float, msgspec.Meta(gt=0, le=0.2)]
 WhenSpent = Literal["hold", "rules", "flat"]
@@ -36,6 +38,8 @@ class LlmParams(building.Params, frozen=True, kw_only=True):
         valid_minutes: how long an entry rests that says nothing of it; 0 for one heartbeat.
         late_s, tolerance: age, and move of the price as a fraction of it, from which on an answer
             opens nothing any more.
+        training_cutoff: day, e.g. 2024-06-30, after which the model has seen nothing, as its maker
+            says; empty where nobody says. A run that begins later is marked.
         when_day_spent, when_all_spent: what it does without money for models: hold, follow
             `sma_cross` at half the exposure, or close all.
     """
@@ -58,12 +62,23 @@ class LlmParams(building.Params, frozen=True, kw_only=True):
     valid_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 0
     late_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 120.0
     tolerance: Share = 0.01
+    training_cutoff: str = ""
     when_day_spent: WhenSpent = "rules"
     when_all_spent: WhenSpent = "flat"
+
+    def __post_init__(self) -> None:
+        if self.training_cutoff:
+            parse_moment(self.training_cutoff)
 
     def __repr__(self) -> str:
         """Show which model; never the key."""
         return f"{type(self).__name__}(model={self.model!r})"
+
+    def is_after_cutoff(self, began_ms: int) -> bool | None:
+        """Whether a run began after all that the model has seen; None where nobody says."""
+        if not self.training_cutoff:
+            return None
+        return began_ms >= parse_moment(self.training_cutoff) + DAY_MS
 
     def template_text(self) -> str:
         """Text of the template.

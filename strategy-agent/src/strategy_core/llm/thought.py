@@ -21,6 +21,7 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         llm_cost_usd: USD; tokens: of prompts and replies; latency_ms: of the wall clock.
         source: `live`, `record` or `replay`.
         calls: attempts that got an answer.
+        after_cutoff: the run began after all that the model has seen; None where nobody says.
         flaws: what was wrong with the answer, by kind first; fault: why there was none.
     """
 
@@ -37,6 +38,7 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     latency_ms: int = 0
     source: str = ""
     calls: int = 0
+    after_cutoff: bool | None = None
     flaws: tuple[str, ...] = ()
     fault: str = ""
 

@@ -11,7 +11,7 @@ from tests.unit.strategy_core.market import START_MS, random_bars
 
 from strategy_core.llm.mind import LlmTrader
 from strategy_core.llm.port import FaultKind, ModelFault, ModelReply
-from strategy_core.registry import build
+from strategy_core.registry import build, problems
 from strategy_core.snapshot import SnapshotSeries
 from suite.bars import DAY_MS, MINUTE_MS
 from suite.contracts.venue import Leg, PlaceOrder, SetLeverage
@@ -184,6 +184,23 @@ def test_every_request_has_the_schema_and_the_worlds_time() -> None:
         "coin"
     ]["enum"]
     assert str(START_MS) not in "".join(message.content for message in request.messages)
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "after"), [("", None), ("2025-05-04", True), ("2025-05-05", False)]
+)
+def test_a_run_after_all_that_the_model_has_seen_is_marked(cutoff: str, after: bool | None) -> None:
+    """The day itself may have been seen."""
+    told, _, _, _ = run("[]", steps=1, training_cutoff=cutoff)
+    assert told.records[0].llm is not None
+    assert after is told.records[0].llm.after_cutoff
+
+
+def test_a_cutoff_that_is_no_day_is_refused() -> None:
+    """Before anything runs."""
+    params = params_of({"training_cutoff": "last summer"})
+    (problem,) = problems(spec_of("llm", params=params))
+    assert "last summer" in problem
 
 
 def test_a_refusal_is_counted() -> None:
