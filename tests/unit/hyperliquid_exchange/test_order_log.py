@@ -1,14 +1,17 @@
 """Orders that were sent, remembered for reports."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.support.waiting import until
 
 from hyperliquid_exchange.adapters.order_log import KEPT_DAYS, LoggedIntents, OrderLog
 from hyperliquid_exchange.adapters.preflight_file import keep_result, kept_result
 from hyperliquid_exchange.application.preflight.lines import Result, failed, passed
+from hyperliquid_exchange.bootstrap import _keep_orders
 from hyperliquid_exchange.domain.intents import Intent, Settled
 from suite.bars import DAY_MS
 from suite.clock import ManualClock
@@ -125,6 +128,15 @@ def test_days_are_files_and_old_ones_go(log: OrderLog, clock: ManualClock) -> No
     assert 2 == len(list(log._folder.iterdir()))
     log.forget_old()
     assert 1 == len(list(log._folder.iterdir()))
+
+
+async def test_old_days_go_while_the_service_runs(log: OrderLog, clock: ManualClock) -> None:
+    log.began(intent("first"))
+    clock.advance_to(NOW_MS + (KEPT_DAYS + 1) * DAY_MS)
+    keeping = asyncio.create_task(_keep_orders(log))
+    await until(lambda: not list(log._folder.iterdir()))
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
 
 
 def test_disk_that_refuses_hinders_no_order(tmp_path: Path, clock: ManualClock) -> None:
