@@ -88,7 +88,10 @@ def build(
         budget=msgspec.convert(spec.budget, ModelBudget),
         limits=limits_of(spec),
     )
-    return kind.make(setup, read_params(kind, spec.strategy.params)[0])
+    try:
+        return kind.make(setup, read_params(kind, spec.strategy.params)[0])
+    except ConfigError as error:  # of the source of models
+        raise ConfigError(f"traders[{spec.trader_id}].strategy.params: {error}") from None
 
 
 def problems(spec: TraderSpec, plugins: Mapping[str, StrategyKind] | None = None) -> list[str]:

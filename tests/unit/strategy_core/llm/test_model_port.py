@@ -48,6 +48,15 @@ def test_a_kind_that_asks_a_model_is_refused_where_there_is_none() -> None:
     assert built.setup.budget == ModelBudget(usd_per_day=Decimal(1), usd_total=None)
 
 
+def test_a_model_that_cannot_be_had_is_named_with_its_trader() -> None:
+    """One file may hold many of them."""
+    spec = spec_of("llm", params={"model": "nobody/nothing"})
+    with pytest.raises(
+        ConfigError, match=r"traders\[t\]\.strategy\.params: no model nobody/nothing"
+    ):
+        build(spec, instruments=INSTRUMENTS, seed=0, models=Nobody())
+
+
 def test_a_key_is_not_in_what_is_printed_of_a_choice() -> None:
     """A choice may end up in a log."""
     choice = ModelChoice(trader_id="t", names=("a/b",), api_key="sk-canary")
