@@ -255,7 +255,7 @@ class LlmTrader:
     ) -> tuple[Message, ...]:
         problems = "; ".join(map(str, reading.flaws[:5]))
         again = self._template.render("again", {"problems": Known(problems)}, now_ms)
-        said = plain(reply.text, REPLY_SHOWN) or "(nothing)"
+        said = writable(reply.text[:REPLY_SHOWN]).strip() or "(nothing)"
         return (*messages, Message("assistant", said), Message("user", again.text))
 
     def _carry_out(

@@ -113,6 +113,14 @@ def test_an_unreadable_answer_is_asked_for_once_more_and_then_it_holds() -> None
     assert 1 == mind.memory.tally.retries
 
 
+def test_it_is_shown_its_own_answer_as_it_was() -> None:
+    """Up to two thousand signs: else it could not see what was wrong."""
+    bad = '{"decisions": [{"coin": "BTC",}], "notes": []}' + " " * 3_000 + "end"
+    _, model, _, _ = run(bad, "[]", steps=1)
+    assert bad[:46] == model.requests[1].messages[2].content
+    assert "bad_json: no JSON from character" in model.requests[1].messages[3].content
+
+
 def test_a_second_attempt_that_is_right_counts() -> None:
     """The money of both is told."""
     told, _, venue, _ = run("prose", decisions(LONG), "[]")
