@@ -68,6 +68,21 @@ def test_any_bar_is_as_defined_from_the_bars_before_it(seed: int, temper: str, t
     same(Oracle(filled(rows(bars.rows(0, t + 1)), MINUTE_MS)[-WARM_UP - 1 :], MINUTE_MS), values)
 
 
+@given(SEEDS, st.sampled_from(["trending", "trending", "calm", "coarse"]))
+@settings(max_examples=25)
+def test_every_change_is_at_the_bar_of_the_definition(seed: int, temper: str) -> None:
+    """Where something begins, breaks, fills or expires, a bar early or late would show."""
+    bars = market(seed, 2600, temper)
+    values, table = batch(bars).values, rows(bars)
+    steps, chosen, rng = np.abs(np.diff(values, axis=0)), [], np.random.default_rng(seed)
+    for columns, most in (([0, 7, 8], 10), ([1, 5, 11], 5)):
+        changes = np.flatnonzero((steps[:, columns] > 0.04).any(axis=1)) + 1
+        chosen += rng.permutation(changes)[:most].tolist()
+    for t in chosen:
+        for row in (t - 1, t):
+            same(Oracle(table[max(0, row - WARM_UP) : row + 1], MINUTE_MS), values[row])
+
+
 @needs_real_data
 @pytest.mark.parametrize("coin", COINS)
 def test_recorded_bars_are_as_defined(coin: str) -> None:

@@ -10,12 +10,12 @@ from tests.support.real_data import PERPS
 from strategy_core.ict.features import batch
 from strategy_core.ict.kernel import layout
 from strategy_core.ict.structures import event_log
-from suite.bars import MINUTE_MS, Bars
+from suite.bars import F64, MINUTE_MS, Bars
 
 Row = tuple[int, float, float, float, float, float]
 """Open time, open, high, low, close, volume."""
 
-TEMPERS: Final = ("calm", "wild", "coarse", "gappy", "flat", "spiking")
+TEMPERS: Final = ("calm", "wild", "coarse", "gappy", "flat", "spiking", "trending")
 
 WORKED: Final = [
     *[(100, 100.5, 99.5, 100, 100)] * 5,
@@ -39,11 +39,14 @@ def market(seed: int, count: int, temper: str = "calm") -> Bars:
     Args:
         seed: the same gives the same bars.
         count: rows.
-        temper: one of `TEMPERS`; "gappy" has holes, short ones and one too long to be filled.
+        temper: one of `TEMPERS`; "gappy" has holes, short ones and one too long to be filled,
+            "trending" legs without a swing, so long that whatever can expire does.
     """
     rng = np.random.default_rng(seed)
     bar_range = {"wild": 0.01, "flat": 0.0002}.get(temper, 0.001)
     path = np.cumsum(rng.normal(0, bar_range, (count, 4)).ravel()).reshape(count, 4)
+    if temper == "trending":
+        path = _legs(rng, count)
     if temper == "spiking":
         path += np.where(rng.random((count, 1)) < 0.01, rng.normal(0, 0.05, (count, 4)), 0)
     tick = {"coarse": 0.5, "flat": 0.2}.get(temper, 0.01)
@@ -59,6 +62,15 @@ def market(seed: int, count: int, temper: str = "calm") -> Bars:
         holes[count // 4] = 61
         times += np.cumsum(holes) * MINUTE_MS
     return Bars(MINUTE_MS, times, price[:, 0], price.max(1), price.min(1), price[:, 3], volume)
+
+
+def _legs(rng: np.random.Generator, count: int) -> F64:
+    """Logarithms of prices, shape (count, 4): up and down in legs of 60 to 450 bars."""
+    turns = np.cumsum(rng.integers(60, 450, count // 60 + 1))
+    sign = 1 - 2 * (np.searchsorted(turns, np.arange(count), side="right") % 2)
+    drift = np.cumsum(sign * 2e-4)
+    drift += np.cumsum(np.where(rng.random(count) < 0.02, sign * 2e-3, 0))  # leaps leave gaps
+    return drift[:, None] + rng.normal(0, 2.2e-4, (count, 4))
 
 
 def rows(bars: Bars) -> list[Row]:
