@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,25 +16,26 @@ from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream
 from strategy_agent.adapters.data_http import DataHttp
 from strategy_agent.adapters.decision_file import DecisionFile
 from strategy_agent.adapters.journal_file import JournalFile, NoJournal
+from strategy_agent.adapters.learning import schools
 from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
 from strategy_agent.adapters.plugins import load_plugins
 from strategy_agent.adapters.state_lock import holding
 from strategy_agent.adapters.venue_http import VenueHttp
-from strategy_agent.adapters.venue_orders import VenueOrders
-from strategy_agent.application.parts import Cancel, Parts, ProcessContext
-from strategy_agent.application.ports import DurableIntent, Steps
+from strategy_agent.adapters.venue_orders import VenueOrders, cancel_with
+from strategy_agent.application.parts import Parts, ProcessContext
+from strategy_agent.application.ports import Steps
 from strategy_agent.application.presence import Presence
 from strategy_agent.local import LocalTrader
 from strategy_agent.settings import Settings
 from strategy_core.building import StrategyKind
+from strategy_core.learning.port import LearningSource
 from strategy_core.llm.port import ModelSource
 from strategy_core.port import instruments_of
 from strategy_core.registry import KINDS, problems
 from strategy_models.opening import Models, open_models
 from suite.addresses import account_address
-from suite.clock import Clock
+from suite.contracts.clock import ClockState
 from suite.contracts.trader import TraderSpec, near
-from suite.contracts.venue import ActionReply, CancelOrder
 from suite.errors import ConfigError, Conflict, SuiteError, UpstreamRefused
 from suite.service.calls import ServiceCalls
 from suite.service.clock import SystemClock
@@ -49,7 +50,6 @@ _NO_VENUE = (
 _REQUEST_S = 10.0
 _ORDER_CONNECTIONS = 32
 """An exit must not wait for a connection that an answer keeps which does not come."""
-_CANCEL_VALID_MS = 15_000
 
 
 class Connector:
@@ -139,15 +139,14 @@ class Connector:
             world, meta = await venue.connect(), await venue.meta()
             clock = world.began
             self._check_account(spec, clock.account)
-            orders = VenueOrders(
-                self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
-            )
+            calls = self.calls(spec, timeout_s=_REQUEST_S, connections=_ORDER_CONNECTIONS)
+            orders = VenueOrders(calls)
             stack.push_async_callback(orders.close)
             market = self._market(spec, stack)
             memory = self._memory(spec, durable=not clock.world)
             steps: Steps = venue
             local: LocalTrader | None = None
-            cancel = _cancel_with(orders, self.clock, spec.trader_id)
+            cancel = cancel_with(orders, self.clock, spec.trader_id)
             if settings.local_steps or not clock.wakes:
                 local = LocalTrader(
                     spec=spec,
@@ -185,6 +184,7 @@ class Connector:
                 plugins=plugins,
                 models=self._models_for(spec, plugins, lasting=not clock.world),
                 decisions=self._decisions(spec, stack),
+                learning=self._learning(spec, clock, stack),
                 leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt if local is not None else None,
@@ -233,6 +233,7 @@ class Connector:
                 memory=memory,
                 plugins=plugins,
                 models=self._models_for(spec, plugins, lasting=True),
+                learning=self._learning(spec, clock, stack),
                 leave=_nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt,
@@ -438,6 +439,21 @@ class Connector:
         stack.callback(file.close)
         return file
 
+    def _learning(
+        self, spec: TraderSpec, clock: ClockState, stack: AsyncExitStack
+    ) -> LearningSource:
+        """Give a trader models of its own: those of a simulated world belong to that world."""
+        world = hashlib.sha256(clock.world.encode()).hexdigest()[:16] if clock.world else "live"
+        folder = self._home(spec) / "models" / world
+        return stack.enter_context(
+            schools(
+                self._settings.models_dir,
+                self._settings.switches,
+                folder=folder if self._remembers else None,
+                waits=clock.mode == "lockstep",
+            )
+        )
+
     def _journal(self, spec: TraderSpec, stack: AsyncExitStack) -> JournalFile | NoJournal:
         if self._homes is None and self._journal_dir is None:
             return NoJournal()
@@ -478,23 +494,3 @@ async def _nobody_waits(_guards: object) -> None:
 
 def _ws_url(url: str) -> str:
     return f"ws{url.removeprefix('http')}/ws"
-
-
-def _cancel_with(orders: VenueOrders, clock: Clock, trader_id: str) -> Cancel:
-    """Cancel over the venue's own API; an order is canceled once however often it is asked."""
-
-    async def cancel(actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
-        now_ms = clock.now_ms()
-        replies = []
-        for action in actions:
-            name = f"{trader_id}\nstop\n{now_ms}\n{action.coin}\n{action.oid}"
-            intent = DurableIntent(
-                key=hashlib.sha256(name.encode()).hexdigest()[:32],
-                action=action,
-                decided_ms=now_ms,
-                expires_ms=now_ms + _CANCEL_VALID_MS,
-            )
-            replies.append(await orders.send(intent))
-        return tuple(replies)
-
-    return cancel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy_agent import asking, hosting, modeling
+from strategy_agent import asking, hosting, modeling, studying
 from strategy_agent.authoring import add_commands
 from suite.service.cli import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, run_command
 
@@ -192,6 +192,7 @@ async def _asked(connector: "Connector", specs: Sequence["TraderSpec"]) -> list[
 add_commands(cli)
 asking.add_commands(cli)
 hosting.add_command(cli)
+studying.add_commands(cli)
 modeling.add_commands(cli)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from strategy_core.asking import BUDGETS
+from strategy_core.learning.port import Switches
 from suite.service.settings import ServiceSettings, settings_config, shared_name
 from suite.service.token_file import read_token
 
@@ -59,6 +60,12 @@ class Settings(ServiceSettings):
             manager on this machine names its own working directory.
         memory_limit_mb: address space that the process may have, MiB; a leak then ends it, or the
             decision that leaks, and nothing else of the machine.
+        disable_model_training: `DISABLE_MODEL_TRAINING`, no model is trained; the one in use goes
+            on, and labelled trades are collected.
+        relaxed_signal_mode: `RELAXED_SIGNAL_MODE`, more trades are proposed; needs a model trained
+            on such.
+        feature_schema_lock: `FEATURE_SCHEMA_LOCK`, a model of other features stops the start.
+        models_dir: `MODELS_DIR`, folder of models that traders may name.
     """
 
     model_config = settings_config("STRATEGY_AGENT_")
@@ -117,6 +124,16 @@ class Settings(ServiceSettings):
     paused: str = ""
     plugin_dir: Path = Path()
     memory_limit_mb: int | None = Field(default=None, ge=64)
+    disable_model_training: bool = Field(
+        default=False, validation_alias=shared_name("DISABLE_MODEL_TRAINING")
+    )
+    relaxed_signal_mode: bool = Field(
+        default=False, validation_alias=shared_name("RELAXED_SIGNAL_MODE")
+    )
+    feature_schema_lock: bool = Field(
+        default=True, validation_alias=shared_name("FEATURE_SCHEMA_LOCK")
+    )
+    models_dir: Path = Field(default=Path("var/models"), validation_alias=shared_name("MODELS_DIR"))
 
     @field_validator("trading_url", "data_service_url", "ccxt_url", "manager_url", "control_url")
     @classmethod
@@ -125,6 +142,15 @@ class Settings(ServiceSettings):
         if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("must be an address such as http://127.0.0.1:8100/w/name")
         return url.rstrip("/")
+
+    @property
+    def switches(self) -> Switches:
+        """What concerns models of traders."""
+        return Switches(
+            training=not self.disable_model_training,
+            relaxed=self.relaxed_signal_mode,
+            schema_lock=self.feature_schema_lock,
+        )
 
     def token_of(self, trader_id: str) -> str:
         """Find the token of a trader; empty for none.

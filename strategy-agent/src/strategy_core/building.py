@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from strategy_core.learning.port import LearningSource
 from strategy_core.llm.port import BUDGET, ModelBudget, ModelSource
 from strategy_core.port import Instruments, Strategy
 from strategy_core.risk.limits import RiskLimits
@@ -29,6 +30,7 @@ class Setup:
         models: where it gets language models; None where it is only looked at, and asks none.
         budget: what it may spend on them.
         limits: of its gate, to be told of them; they hold whatever a strategy knows.
+        learning: where models of its own are kept and trained; None where it has none.
     """
 
     trader_id: str
@@ -39,6 +41,7 @@ class Setup:
     models: ModelSource | None = None
     budget: ModelBudget = BUDGET
     limits: RiskLimits = LIMITS
+    learning: LearningSource | None = None
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +57,7 @@ class StrategyKind:
         make: builds one from its circumstances and its parameters; nothing may happen yet.
         summary: what it does, in one line.
         risk: limits that its traders have unless they say otherwise; never a plugin's to set.
+        exits: how its positions end unless they say otherwise; never a plugin's to set.
         draws: what it decides depends on chance.
         asks_models: it asks a language model, so its process needs a source of them.
     """
@@ -62,6 +66,7 @@ class StrategyKind:
     make: Callable[[Setup, Any], Strategy]
     summary: str
     risk: Mapping[str, Any] = field(default_factory=dict)
+    exits: Mapping[str, Any] = field(default_factory=dict)
     draws: bool = False
     asks_models: bool = False
 
@@ -70,6 +75,7 @@ def kind_of(
     strategy: Any,
     *,
     risk: Mapping[str, Any] | None = None,
+    exits: Mapping[str, Any] | None = None,
     draws: bool = False,
     asks_models: bool = False,
 ) -> StrategyKind:
@@ -78,6 +84,7 @@ def kind_of(
     Args:
         strategy: a class with a nested struct `Params`, made by `Class(setup, params)`.
         risk: limits of its own in place of the usual defaults.
+        exits: likewise, of how its positions end.
         draws: what it decides depends on chance.
         asks_models: it asks a language model.
 
@@ -96,6 +103,7 @@ def kind_of(
         make=strategy,
         summary=summary,
         risk=risk or {},
+        exits=exits or {},
         draws=draws,
         asks_models=asks_models,
     )

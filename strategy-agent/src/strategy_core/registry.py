@@ -9,6 +9,7 @@ import numpy as np
 
 from strategy_core.building import Setup, StrategyKind, kind_of
 from strategy_core.exits.rules import ExitRules
+from strategy_core.learning.port import LearningSource
 from strategy_core.llm.meeting import LlmMeeting
 from strategy_core.llm.mind import LlmTrader
 from strategy_core.llm.port import ModelBudget, ModelSource
@@ -19,6 +20,7 @@ from strategy_core.strategies.fixed_spread import FixedSpread
 from strategy_core.strategies.flat import Flat
 from strategy_core.strategies.funding_rate import FundingRate
 from strategy_core.strategies.hodl import Hodl
+from strategy_core.strategies.ict_xgboost import IctXgboost
 from strategy_core.strategies.random_targets import RandomTargets
 from strategy_core.strategies.sma_cross import SmaCross
 from suite.bars import INTERVAL_MS
@@ -31,6 +33,7 @@ KINDS: Final[Mapping[str, StrategyKind]] = {
     "flat": kind_of(Flat),
     "funding_rate": kind_of(FundingRate),
     "hodl": kind_of(Hodl, risk=YARDSTICK),
+    "ict_xgboost": kind_of(IctXgboost, exits={"smart": True}),
     "llm": kind_of(LlmTrader, asks_models=True),
     "llm_meeting": kind_of(LlmMeeting, asks_models=True),
     "random": kind_of(RandomTargets, draws=True),
@@ -52,6 +55,7 @@ def build(
     seed: int,
     plugins: Mapping[str, StrategyKind] | None = None,
     models: ModelSource | None = None,
+    learning: LearningSource | None = None,
 ) -> Strategy:
     """Build the strategy of a trader.
 
@@ -61,6 +65,7 @@ def build(
         seed: of the world; each trader draws from a stream of its own.
         plugins: imported kinds, by their whole name in `spec`.
         models: where kinds that ask a language model get theirs.
+        learning: where kinds that learn keep and train their models.
 
     Raises:
         ConfigError: unknown kind, symbol, parameter or model; everything that is wrong in one line.
@@ -87,6 +92,7 @@ def build(
         models=models,
         budget=msgspec.convert(spec.budget, ModelBudget),
         limits=limits_of(spec),
+        learning=learning,
     )
     try:
         return kind.make(setup, read_params(kind, spec.strategy.params)[0])
@@ -103,7 +109,7 @@ def problems(spec: TraderSpec, plugins: Mapping[str, StrategyKind] | None = None
     found = _problems_of_strategy(spec, {**KINDS, **(plugins or {})}, leave_plugins=plugins is None)
     found += read_struct(ModelBudget, spec.budget, place="budget")[1]
     found += read_struct(ExecutionRules, spec.execution, place="execution")[1]
-    found += read_struct(ExitRules, spec.exits, place="exits")[1]
+    found += read_struct(ExitRules, _exits(spec), place="exits")[1]
     return found + read_struct(RiskLimits, _risk(spec), place="risk")[1]
 
 
@@ -114,6 +120,15 @@ def limits_of(spec: TraderSpec) -> RiskLimits:
         msgspec.ValidationError: `spec.risk` is wrong; `problems` says it better.
     """
     return msgspec.convert(_risk(spec), RiskLimits)
+
+
+def exits_of(spec: TraderSpec) -> ExitRules:
+    """Exits of a trader: what it says, else its kind's own, else the defaults.
+
+    Raises:
+        msgspec.ValidationError: they were not checked when the file was read.
+    """
+    return msgspec.convert(_exits(spec), ExitRules)
 
 
 def read_params(kind: StrategyKind, raw: Mapping[str, Any]) -> tuple[Any, list[str]]:
@@ -130,6 +145,11 @@ def generator_for(trader_id: str, seed: int) -> np.random.Generator:
 def _risk(spec: TraderSpec) -> dict[str, Any]:
     kind = KINDS.get(spec.strategy.kind)
     return {**scaled(len(spec.symbols)), **(kind.risk if kind else {}), **spec.risk}
+
+
+def _exits(spec: TraderSpec) -> Any:
+    kind = KINDS.get(spec.strategy.kind)
+    return {**kind.exits, **spec.exits} if kind and kind.exits else spec.exits
 
 
 def _problems_of_strategy(

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.exits.manager import ExitManager, Review
 from strategy_core.exits.plans import PlanFault
-from strategy_core.exits.rules import ExitRules
 from strategy_core.intents import Intent, ParentOrder
 from strategy_core.journal import DecisionRecord, TraderResult
 from strategy_core.llm.trace import with_counterfactual
@@ -19,7 +18,7 @@ from strategy_core.orders.manager import SmartOrderManager, Upkeep
 from strategy_core.orders.memory import fill_key
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Decision, Instruments, Needs, Observation, Verdict, observe
-from strategy_core.registry import limits_of
+from strategy_core.registry import exits_of, limits_of
 from strategy_core.risk.commands import Command, Pause
 from strategy_core.risk.gate import NOTHING_WANTED, Guarded, RiskGate
 from strategy_core.risk.lateness import late_actions
@@ -91,7 +90,7 @@ class TraderTurns:
             memory=memory.risk,
         )
         self._exits = ExitManager(
-            msgspec.convert(spec.exits, ExitRules),
+            exits_of(spec),
             trader_id=name,
             interval_ms=self._interval_ms,
             instruments=instruments,

@@ -64,8 +64,8 @@ def test_a_good_file_is_read_with_symbols_under_their_coin() -> None:
          "traders[a].strategy.parms: unknown key, did you mean params?"),
         ({"strategy": {"kind": "flatt"}},
          ("traders[a].strategy.kind: 'flatt' is not one of "
-          "fixed_spread, flat, funding_rate, hodl, llm, llm_meeting, random, sma_cross, "
-          "did you mean flat?")),
+          "fixed_spread, flat, funding_rate, hodl, ict_xgboost, llm, llm_meeting, random, "
+          "sma_cross, did you mean flat?")),
         ({"strategy": {"kind": "sma_cross"}, "interval": "5m"},
          ("traders[a].strategy.params: there are no bars of 5 minutes, the trader's interval: "
           "set minutes to one of 1, 15, 60, 240, 1440")),

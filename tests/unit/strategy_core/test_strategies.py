@@ -264,8 +264,8 @@ def test_a_target_becomes_one_order_or_none(
     [
         ("smacross", {},
          ("strategy.kind: 'smacross' is not one of "
-          "fixed_spread, flat, funding_rate, hodl, llm, llm_meeting, random, sma_cross, "
-          "did you mean sma_cross?")),
+          "fixed_spread, flat, funding_rate, hodl, ict_xgboost, llm, llm_meeting, random, "
+          "sma_cross, did you mean sma_cross?")),
         ("sma_cross", {"fasst": 3}, "strategy.params.fasst: unknown key, did you mean fast?"),
         ("sma_cross", {"fast": 30, "slow": 10},
          "strategy.params: fast (30) must be below slow (10)"),

@@ -14,6 +14,7 @@ from suite.contracts.world import WorldRequest
 from suite.errors import ConfigError
 from suite.service.clock import SystemClock
 from virtual_exchange.adapters.journal_folder import JournalFolder
+from virtual_exchange.adapters.learning import schools
 from virtual_exchange.adapters.part_keeper import PartKeeper
 from virtual_exchange.adapters.plugins import load_plugins
 from virtual_exchange.adapters.store_market import StoreMarkets
@@ -23,6 +24,7 @@ from virtual_exchange.application.keeping import KEEP_NOTHING, Keeper
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.session import world_request
 from virtual_exchange.domain.record import RunRecord
+from virtual_exchange.settings import Settings
 
 TRANSPORTS: Final = ("inprocess", "http")
 _OF_THE_TRADERS: Final = {"accounts", "participants", "clock", "speed"}
@@ -87,6 +89,8 @@ def run_traders(run: TraderRun, *, transport: str, progress: Progress) -> RunRec
             stack.enter_context(journals)
         if run.decisions:
             keeper = stack.enter_context(PartKeeper(keeper, run.decisions))
+        settings = Settings.load(data=run.data)
+        learning = stack.enter_context(schools(settings.models_dir, settings.switches))
         return run_backtest(
             run.request,
             run.traders,
@@ -95,7 +99,7 @@ def run_traders(run: TraderRun, *, transport: str, progress: Progress) -> RunRec
             progress=progress,
             plugins=plugins,
             keeper=keeper,
-            means=Means(models=models_for(run.traders, plugins, stack)),
+            means=Means(models=models_for(run.traders, plugins, stack), learning=learning),
         )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import NoDecode
 
-from suite.service.settings import BaseUrl, ServiceSettings, settings_config
+from strategy_core.learning.port import Switches
+from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
 
 
 class Settings(ServiceSettings):
@@ -41,6 +42,12 @@ class Settings(ServiceSettings):
             actions that an account may send for what it has traded.
         signatures: `mainnet` or `testnet` take what is signed for that network over the venue's own
             notation of an action, as the live venue does; `any` takes all that can be read.
+        disable_model_training: `DISABLE_MODEL_TRAINING`, no model is trained; the one in use goes
+            on, and labelled trades are collected.
+        relaxed_signal_mode: `RELAXED_SIGNAL_MODE`, more trades are proposed; needs a model trained
+            on such.
+        feature_schema_lock: `FEATURE_SCHEMA_LOCK`, a model of other features stops the start.
+        models_dir: `MODELS_DIR`, folder of models that traders may name.
     """
 
     model_config = settings_config("VIRTUAL_EXCHANGE_")
@@ -69,3 +76,22 @@ class Settings(ServiceSettings):
     ws_silence_s: float = Field(default=0.0, ge=0, le=3600)
     rate_limits: bool = False
     signatures: Literal["any", "mainnet", "testnet"] = "any"
+    disable_model_training: bool = Field(
+        default=False, validation_alias=shared_name("DISABLE_MODEL_TRAINING")
+    )
+    relaxed_signal_mode: bool = Field(
+        default=False, validation_alias=shared_name("RELAXED_SIGNAL_MODE")
+    )
+    feature_schema_lock: bool = Field(
+        default=True, validation_alias=shared_name("FEATURE_SCHEMA_LOCK")
+    )
+    models_dir: Path = Field(default=Path("var/models"), validation_alias=shared_name("MODELS_DIR"))
+
+    @property
+    def switches(self) -> Switches:
+        """What concerns models of traders."""
+        return Switches(
+            training=not self.disable_model_training,
+            relaxed=self.relaxed_signal_mode,
+            schema_lock=self.feature_schema_lock,
+        )

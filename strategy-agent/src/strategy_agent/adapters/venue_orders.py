@@ -4,12 +4,16 @@ An answer counts only when it is the venue's own, in the venue contract's shape,
 of its request; anything else leaves the fate of the request unknown.
 """
 
+import hashlib
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
 
+from strategy_agent.application.parts import Cancel
 from strategy_agent.application.ports import DurableIntent
 from suite.account.events import FundingPayment, StatePush
+from suite.clock import Clock
 from suite.contracts.clock import ClockState
 from suite.contracts.hyperliquid_info import ClearinghouseState, LedgerRow, OpenOrder, UserFill
 from suite.contracts.venue import (
@@ -26,6 +30,7 @@ from suite.service.calls import Answered, ServiceCalls
 
 _T = TypeVar("_T")
 
+_CANCEL_VALID_MS: Final = 15_000
 _PAGE: Final = 2000
 """Fills of one answer."""
 _DONE: Final = ActionReply(status="ok", response={"type": "default"})
@@ -217,3 +222,23 @@ class VenueOrders:
     def _unknown(self, text: str) -> UpstreamTimeout:
         said = f"what {self.calls.name} at {self.calls.url} answered is not the venue contract's"
         return UpstreamTimeout(f"{said}: {text}")
+
+
+def cancel_with(orders: VenueOrders, clock: Clock, trader_id: str) -> Cancel:
+    """Cancel over the venue's own API; an order is canceled once however often it is asked."""
+
+    async def cancel(actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
+        now_ms = clock.now_ms()
+        replies = []
+        for action in actions:
+            name = f"{trader_id}\nstop\n{now_ms}\n{action.coin}\n{action.oid}"
+            intent = DurableIntent(
+                key=hashlib.sha256(name.encode()).hexdigest()[:32],
+                action=action,
+                decided_ms=now_ms,
+                expires_ms=now_ms + _CANCEL_VALID_MS,
+            )
+            replies.append(await orders.send(intent))
+        return tuple(replies)
+
+    return cancel

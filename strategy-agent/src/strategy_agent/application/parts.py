@@ -14,6 +14,7 @@ from strategy_agent.application.ports import (
 )
 from strategy_agent.application.presence import Presence
 from strategy_core.building import StrategyKind
+from strategy_core.learning.port import LearningSource
 from strategy_core.llm.port import ModelSource
 from strategy_core.port import Strategy, instruments_of
 from strategy_core.registry import build
@@ -49,6 +50,7 @@ class Parts:
         models: language models, where its strategy asks some.
         adopt: believes the venue's account where it differs from what was told, and says in what;
             None where the venue owns the steps, so that nothing can differ.
+        learning: models and trainings of a trader that learns; None where it has none.
     """
 
     venue: str
@@ -67,6 +69,7 @@ class Parts:
     adopt: Callable[[], tuple[str, ...]] | None = None
     decisions: DecisionStore | None = None
     models: ModelSource | None = None
+    learning: LearningSource | None = None
 
     def strategy_of(self, spec: TraderSpec, *, seed: int) -> Strategy:
         """Build the strategy of the trader.
@@ -80,6 +83,7 @@ class Parts:
             seed=seed,
             plugins=self.plugins,
             models=self.models,
+            learning=self.learning,
         )
 
     @property

@@ -14,6 +14,7 @@ from strategy_core.asking import BUDGETS, DecisionBudgets, TimedStrategy
 from strategy_core.building import StrategyKind
 from strategy_core.deciding import DecideRequest, DecisionFault
 from strategy_core.journal import RunStart, TraderResult
+from strategy_core.learning.port import LearningSource
 from strategy_core.llm.port import ModelSource
 from strategy_core.loop import Answer, Trading, trade
 from strategy_core.port import instruments_of
@@ -56,10 +57,12 @@ class Means:
     Attributes:
         budgets: of time, for a decision.
         models: language models; None for no strategy that asks some.
+        learning: models of their own and training; traders that learn stay flat without.
     """
 
     budgets: DecisionBudgets = BUDGETS
     models: ModelSource | None = None
+    learning: LearningSource | None = None
 
 
 MEANS: Final = Means()
@@ -122,6 +125,7 @@ def run_backtest(
                         seed=request.seed,
                         plugins=plugins,
                         models=means.models,
+                        learning=means.learning,
                     )
             except Overrun:
                 raise ConfigError(

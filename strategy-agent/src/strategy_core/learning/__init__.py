@@ -1,0 +1,1 @@
+"""Learning from labelled trades: labels, splits, training, evaluation, promotion."""
