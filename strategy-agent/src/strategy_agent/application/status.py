@@ -22,7 +22,8 @@ class Alert:
 
     Attributes:
         at_ms: wall time.
-        kind: `connection`, `world`, `status`, `command`, `decision`, `stop` or `failure`.
+        kind: `connection`, `world`, `status`, `command`, `decision`, `model`, `stop` or
+            `failure`.
     """
 
     trader_id: str
@@ -56,6 +57,7 @@ class Status:
         last_verdict: the guard's on the last decision it judged: the first that kept something
             back, where one did.
         last_fault: why the strategy gave no decision, when it last gave none.
+        model_fault: why its language model gave no answer when last asked, empty where it did.
         missed_heartbeats: heartbeats that did not get through.
         error: why it failed, empty otherwise; retries: how often it failed since its start;
             lasting: the failure stays until a person has changed something.
@@ -85,6 +87,7 @@ class Status:
     fills: int = 0
     last_verdict: str = ""
     last_fault: str = ""
+    model_fault: str = ""
     missed_heartbeats: int = 0
     error: str = ""
     lasting: bool = False

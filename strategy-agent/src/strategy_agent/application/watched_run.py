@@ -106,6 +106,7 @@ class WatchedRun:
         self._obeyed: _Ordered | None = None
         self._looks = self._asks = False
         self._next_turns: list[asyncio.Future[str]] = []
+        self._model_fault = ""
 
     def connected(self, parts: Parts) -> None:
         """Learn where the next run keeps what it remembers and tells."""
@@ -391,6 +392,8 @@ class WatchedRun:
             self._status.faults += 1
             self._status.last_fault = fault
             self._alerts.tell("decision", fault)
+        elif isinstance(answer, Decision) and answer.thought is not None:
+            self._see_model(answer.thought.fault)
         if not self._waiting:
             return answer
         self._carried, self._waiting = self._waiting, []
@@ -400,6 +403,12 @@ class WatchedRun:
         self.queue.put(Pause(actor="loop", reason=fault[:500], cause="strategy"))
         self.urgent = True
         return Decision(actions=asked, reasoning=f"orders from outside only: {fault}")
+
+    def _see_model(self, fault: str) -> None:
+        """Tell once that a model gives no answer, and why; it is asked again at each look."""
+        if fault and fault != self._model_fault:
+            self._alerts.tell("model", fault)
+        self._model_fault = self._status.model_fault = fault
 
     def recorded(self, record: DecisionRecord) -> None:
         """See what became of a decision."""
