@@ -3,7 +3,8 @@
 import pytest
 from tests.support.worlds import random_source
 
-from strategy_core.building import Params, Setup, kind_of
+from strategy_core import building
+from strategy_core.building import Setup, kind_of
 from strategy_core.port import Decision, Needs, Observation
 from strategy_core.sizing.targets import market_order, size_for
 from suite.contracts.trader import StrategySpec, TraderSpec
@@ -35,7 +36,7 @@ def test_a_score_needs_pairs(one: list[float], other: list[float]) -> None:
 class Remembering:
     """Buys where it recognizes the coin, and sells where it does not: it knows the end."""
 
-    class Params(Params, frozen=True, kw_only=True):
+    class Params(building.Params, frozen=True, kw_only=True):
         """None."""
 
     needs = Needs()
