@@ -113,7 +113,9 @@ rest: setup
 peers: setup  ## install nautilus_trader, hummingbot and an S3 server, which make test then uses
 	@$(BIN)/python tests/contract/peers/install.py
 
-e2e: setup  ## real processes over HTTP
+# Pictures of all pages of the dashboard, to look at; CI keeps the folder.
+e2e: export DASHBOARD_SHOTS ?= $(CURDIR)/reports/dashboard
+e2e: setup  ## real processes over HTTP; pictures of the dashboard in reports/dashboard
 	$(call pytest_processes,e2e,tests/e2e,-n 2 --dist loadfile)
 
 chaos: export HYPOTHESIS_PROFILE := chaos

@@ -53,6 +53,19 @@ def go(page: Page, place: str) -> None:
     page.wait("!document.querySelector('.waiting, #price-chart:not([data-bars])')")
 
 
+def test_what_is_wrong_with_a_page_is_found(browser: Browser) -> None:
+    page = browser.page()
+    page.open(
+        "data:text/html,<title>x</title><h1>a</h1><h3>b</h3><button></button><input>"
+        "<p style='color:%23999'>pale</p><table><tr><th>c</table>"
+    )
+    told = " ".join(findings(page))
+    for rule in ("no lang", "not one main", "leaves a level", "button has no name", "textbox has"):
+        assert rule in told
+    for rule in ("contrast", "no caption", "no scope"):
+        assert rule in told
+
+
 @pytest.mark.parametrize("count", [0, 50, 500])
 def test_pages_are_sound_whoever_many_there_are(browser: Browser, url: str, count: int) -> None:
     page = opened(browser, url, count)

@@ -1,14 +1,15 @@
 """A portfolio whose manager goes away and comes back, and which is killed itself meanwhile."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
 from tests.support.postgres_servers import open_folder
 from tests.support.scripted_manager import TOKEN, scripted
-from tests.support.venue_process import eventually
+from tests.support.venue_process import eventually, running_venue
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -63,3 +64,60 @@ def test_a_wrong_token_is_told_in_one_line(folder: Path) -> None:
             limit_s=20,
         )
         assert 0 == portfolio.get("/api/portfolio")["total_count"]
+
+
+def logged_in(portfolio: PortfolioUnderTest) -> dict[str, str]:
+    """What a browser sends from then on."""
+    body = {"token": portfolio.token()}
+    reply = httpx.post(f"{portfolio.url}/api/login", json=body, trust_env=False)
+    assert 200 == reply.status_code, reply.text
+    return {"cookie": f"portfolio_session={reply.cookies['portfolio_session']}"}
+
+
+def session(portfolio: PortfolioUnderTest, browser: dict[str, str]) -> int:
+    return httpx.get(f"{portfolio.url}/api/session", headers=browser, trust_env=False).status_code
+
+
+def test_logins_and_backtests_outlive_a_kill(folder: Path, tmp_path: Path) -> None:
+    """A login is over once it is ended, or once its token is another one."""
+    traders = [{"trader_id": "a", "strategy": {"kind": "hodl"}, "symbols": ["BTC"]}]
+    body = {"symbols": ["BTC"], "from": "2025-05-05", "to": "2025-05-06", "traders": traders}
+    with (
+        running_venue(tmp_path, coins=("BTC",), speed=60) as venue,
+        scripted(1) as url,
+    ):
+
+        def serving() -> AbstractContextManager[PortfolioUnderTest]:
+            token_file = str(tmp_path / "var/tokens/operator.token")
+            return serving_portfolio(
+                folder, url, TOKEN, TRADING_URL=venue.url, VENUE_TOKEN_FILE=token_file
+            )
+
+        with serving() as portfolio:
+            browser, other = logged_in(portfolio), logged_in(portfolio)
+            asked = {"name": "kept", "request": body}
+            assert 202 == portfolio.ask("POST", "/api/backtests", asked).status_code
+            before = eventually(
+                lambda: portfolio.get("/api/backtests")["jobs"],
+                lambda jobs: jobs[0]["status"] == "done",
+                limit_s=60,
+            )
+            portfolio.process.kill()
+            portfolio.process.wait(20)
+        with serving() as portfolio:
+            assert [200, 200] == [session(portfolio, one) for one in (browser, other)]
+            (job,) = portfolio.get("/api/backtests")["jobs"]
+            assert ("kept", "done", before[0]["job_id"]) == (
+                *(job["name"], job["status"]),
+                job["job_id"],
+            )
+            report = portfolio.get(f"/api/backtests/{job['job_id']}/report")
+            assert {"a"} == set(report["traders"])
+            ended = httpx.post(f"{portfolio.url}/api/logout", headers=other, trust_env=False)
+            assert 200 == ended.status_code
+        (folder / "var/tokens/viewer.token").unlink()
+        with serving() as portfolio:
+            assert [200, 401] == [session(portfolio, one) for one in (browser, other)]
+        (folder / "var/tokens/operator.token").unlink()
+        with serving() as portfolio:
+            assert 401 == session(portfolio, browser), "it has another token now"

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,12 +51,14 @@ class Page:
 
     Attributes:
         errors: exceptions and errors of the console, as they came.
+        told: is called with what scripts tell by a binding.
     """
 
     def __init__(self, browser: "Browser", session: str) -> None:
         self._browser = browser
         self._session = session
         self.errors: list[str] = []
+        self.told: Callable[[str], None] = lambda _: None
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command of the protocol and wait for its answer."""
@@ -157,9 +159,17 @@ class Page:
             mobile=False,
         )
 
+    def save_files_in(self, folder: Path) -> None:
+        """Save what the browser downloads there, without asking."""
+        self._browser.call(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
+        )
+
     def heard(self, method: str, params: dict[str, Any]) -> None:
-        """Note what the page complains of."""
-        if method == "Runtime.exceptionThrown":
+        """Note what the page complains of, and what it tells."""
+        if method == "Runtime.bindingCalled":
+            self.told(params["payload"])
+        elif method == "Runtime.exceptionThrown":
             self.errors.append(_told(params["exceptionDetails"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(params["entry"]["text"])
@@ -222,7 +232,10 @@ def running(program: str, folder: Path) -> Iterator[Browser]:
     try:
         address = _address(process.stderr)
         reader.start()  # its chatter, which would fill the pipe
-        with connect(address, max_size=None, proxy=None) as wire:
+        # Events wait until they are read, and what has not been read is no lost connection.
+        with connect(
+            address, max_size=None, max_queue=None, ping_interval=None, proxy=None
+        ) as wire:
             browser = Browser(wire)
             yield browser
             browser.call("Browser.close", {})

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.browser import Browser, Page
+from tests.support.buttons import Buttons
+from tests.support.live_stack import LiveStack, LiveTrader
+from tests.support.live_stack import running_stack as running_proxy
 from tests.support.manager_process import Manager, end_traders, managing
 from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
 from tests.support.postgres_servers import open_folder
-from tests.support.venue_process import VenueUnderTest, running_venue
+from tests.support.present_market import SPEED, present_store
+from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 
 SHOTS = "DASHBOARD_SHOTS"
 """Names the folder that pictures are kept in; none are where it is not set."""
@@ -85,16 +89,97 @@ def running_stack(folder: Path, traders: str, *, speed: float) -> Iterator[Stack
         yield Stack(venue, manager, portfolio)
 
 
+def saved(folder: Path, pattern: str) -> Path:
+    """The one file of that name that the browser has saved as a whole."""
+    found = eventually(
+        lambda: [] if list(folder.glob("*.crdownload")) else list(folder.glob(pattern)),
+        limit_s=30,
+    )
+    return found[0]
+
+
+@dataclass(frozen=True)
+class LiveDashboard:
+    """What runs behind the page where the venue is the live proxy."""
+
+    proxy: LiveStack
+    manager: Manager
+    portfolio: PortfolioUnderTest
+
+
+@contextmanager
+def running_live(folder: Path, *names: str) -> Iterator[LiveDashboard]:
+    """Run a venue as strict as mainnet, the live proxy, a manager with traders, and the portfolio.
+
+    Args:
+        folder: for the venue and the proxy.
+        names: of traders that hold BTC.
+    """
+    store, begin_ms = present_store(folder / "present", "BTC")
+    with ExitStack() as stack:
+        home = stack.enter_context(open_folder())
+        stack.callback(end_traders, home)
+        proxy = stack.enter_context(
+            running_proxy(
+                folder / "stack",
+                *(LiveTrader(name, symbols=("BTC",)) for name in names),
+                venue_options=("--data", str(store), "--from", str(begin_ms)),
+                coins=("BTC",),
+                minutes=10,
+                speed=SPEED,
+                settings={"HYPERLIQUID_EXCHANGE_STREAM_SILENCE_S": "300"},
+            )
+        )
+        (home / "traders.yaml").write_text(
+            "traders:\n"
+            + "".join(
+                f"  - {{trader_id: {name}, strategy: {{kind: hodl}}, symbols: [BTC],"
+                " interval: 1m}\n"
+                for name in names
+            )
+        )
+        tokens = proxy.folder / "var" / "tokens"
+        manager = stack.enter_context(
+            managing(
+                home,
+                VenueUnderTest("hyperliquid-exchange", proxy.url, proxy.folder),
+                *("--traders", "traders.yaml"),
+                DATA_SERVICE_URL=proxy.venue.url,
+                TRADER_TOKENS_DIR=str(tokens),
+                TRADER_MANAGER_COLLECTING_PAUSE_S="0.5",
+            )
+        )
+        portfolio = stack.enter_context(
+            serving_portfolio(
+                home / "portfolio",
+                manager.url,
+                (home / "var/tokens/operator.token").read_text().strip(),
+                TRADING_URL=proxy.url,
+                VENUE_TOKEN_FILE=str(tokens / "operator.token"),
+                DATA_SERVICE_URL=proxy.venue.url,
+                PORTFOLIO_SERVICE_LIVE="true",
+            )
+        )
+        yield LiveDashboard(proxy, manager, portfolio)
+
+
 class Dashboard:
     """Somebody who looks at it.
+
+    Args:
+        browser: of theirs.
+        url: of the service.
+        buttons: takes note of what is seen and pressed.
 
     Attributes:
         page: the tab.
     """
 
-    def __init__(self, browser: Browser, url: str) -> None:
+    def __init__(self, browser: Browser, url: str, buttons: Buttons | None = None) -> None:
         self.url = url
         self.page: Page = browser.page()
+        if buttons is not None:
+            buttons.watch(self.page)
         self.page.call("Network.enable")
         self.page.call("Network.clearBrowserCookies")
         self.page.resize(1280, 800)
@@ -167,6 +252,16 @@ class Dashboard:
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
         )
+
+    def run_backtest(self, name: str, kind: str, params: str = "{}") -> None:
+        """Fill the form of backtests and press its button."""
+        fields = {"name": name, "kind": kind, "coins": "BTC", "params": params}
+        for field, text in (fields | {"from": "2025-05-05", "to": "2025-05-08"}).items():
+            self.fill(f"#bt-{field}", text)
+        self.page.read("document.querySelector('#bt-trouble').textContent = ''")
+        self.page.click("#bt-run")
+        if params == "{}":  # the name of the next one is proposed once this has begun
+            self.page.wait(f"document.querySelector('#bt-name').value !== '{name}'")
 
     def shoot(self, name: str) -> None:
         """Keep a picture, where somebody wants it."""

@@ -65,7 +65,7 @@ def build(settings: Settings) -> Container:
     )
     reads = _services(settings, settings.manager_url)
     venue = VenueHttp(settings.trading_url, settings.venue_secret())
-    portfolio = Portfolio(stale_after_s=settings.stale_after_s)
+    portfolio = Portfolio(stale_after_s=settings.stale_after_s, rounds=settings.live)
     optimize = library_weights if is_installed() else None
     capital = Capital(portfolio, store, wall, optimize)
     services, broadcast = Services(reads, wall), Broadcast()

@@ -5,7 +5,16 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio_service.domain.profit import FillBook, FillSums, OwnFill, Sample, of_account, reckon
+from portfolio_service.domain.profit import (
+    Agreement,
+    FillBook,
+    FillSums,
+    OwnFill,
+    Sample,
+    of_account,
+    reckon,
+    rounding_of,
+)
 from suite.fixed import Usd
 
 
@@ -49,6 +58,50 @@ def test_positions_of_another_moment_leave_the_fees_to_be_compared() -> None:
     told = reckon(sample(), sums("-0.000004", "0.000002"), None)
     assert ("fills", None, -1) == (told.source, told.difference_usd, told.unrealized_usd)
     assert "account" == reckon(sample(), sums("-0.000004", "0.000001"), None).source
+
+
+def test_what_a_live_venue_has_rounded_is_no_difference_and_more_is() -> None:
+    """Two fills that were told to the micro-USD, of one position: 2 + 1 micro-USD at most."""
+    exact = [Decimal("0.1234567"), Decimal("-0.7654321")]
+    book = FillBook()
+    book.add(
+        OwnFill(
+            tid=n,
+            time_ms=n,
+            realized_usd=round(one, 6),
+            fee_usd=Decimal("0.000001"),
+            value_usd=Decimal(100),
+        )
+        for n, one in enumerate(exact)
+    )
+    some = book.up_to(10)
+    assert 3 == rounding_of(some, 1)
+    made = sum(exact) * 1_000_000
+    for away, source in ((0, "fills"), (3, "fills"), (-3, "fills"), (5, "account")):
+        seen = sample(
+            equity_usd=round(made) - 2 + 1000 + away, net_deposits_usd=1000, funding_usd=0
+        )
+        told = reckon(seen, some, Usd(0), rounding_of(some, 1))
+        assert source == told.source, away
+        assert seen.profit_usd == told.net_usd, "the account is believed to the last digit"
+        parts = (told.realized_usd, told.unrealized_usd, told.funding_usd)
+        assert told.net_usd == sum(part for part in parts if part is not None) - (
+            told.fees_usd or 0
+        )
+    assert "account" == reckon(sample(equity_usd=991), some, Usd(0)).source, "a simulated one"
+
+
+def test_sums_of_traders_may_be_off_by_their_rounding_and_no_more() -> None:
+    def told(away: int) -> Agreement:
+        return Agreement(
+            compared=2,
+            traders_usd=Usd(100 + away),
+            accounts_usd=Usd(100),
+            rounding_usd=Usd(3),
+            not_compared=(),
+        )
+
+    assert [True, True, False] == [told(away).holds for away in (0, -3, 4)]
 
 
 @given(

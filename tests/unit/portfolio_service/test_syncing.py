@@ -200,6 +200,25 @@ async def test_another_world_begins_anew() -> None:
     assert [120_000] == follower.portfolio.traders["anna"].curve.time_ms
 
 
+@pytest.mark.parametrize("others", [(), ("anna",)])
+async def test_who_joins_is_in_the_curve_of_all_from_its_first_sample(
+    others: tuple[str, ...],
+) -> None:
+    """Several samples may come at once; what was made between them is a profit of all."""
+    follower = await following(*others)
+    follower.manager.add("late")
+    late = follower.manager.traders["late"]
+    follower.manager.tick()
+    late.realized -= 500  # of 10,000 USD, before anybody looked
+    follower.manager.tick()
+    await follower.look()
+    made = late.samples[-1][1] / late.samples[0][1] - 1
+    assert made < -0.04
+    share = 1 / (1 + len(others))
+    told = follower.portfolio.curve.total_return
+    assert made * share == pytest.approx(told, abs=2e-3)
+
+
 async def test_the_curve_of_all_is_the_same_whether_followed_or_rebuilt() -> None:
     """A service that begins later tells the same fall and the same growth."""
     follower = await following("anna", "bert")

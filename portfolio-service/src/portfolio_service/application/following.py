@@ -14,6 +14,7 @@ from portfolio_service.domain.profit import (
     Sample,
     micro,
     reckon,
+    rounding_of,
 )
 from portfolio_service.domain.risk import Held
 from portfolio_service.domain.statuses import SeenTrader, Status, status_of
@@ -33,6 +34,7 @@ class Followed:
             the same by the wall's.
         recalled: what is known of it is of before this process began.
         differs_s: since when fills and account say different things; None while they do not.
+        rounds: the venue rounds what it tells of fills, so that sums may be off by as much.
     """
 
     trader_id: str
@@ -52,6 +54,7 @@ class Followed:
     seen_ms: int = 0
     recalled: bool = False
     differs_s: float | None = None
+    rounds: bool = False
 
     # what the manager says
 
@@ -113,11 +116,17 @@ class Followed:
         self.sums = self.book.up_to(self.sample.time_ms)
         at_once = self.positions_ms == self.sample.time_ms
         unrealized = micro(sum((one.unrealized_pnl_usd for one in self.positions), Decimal(0)))
-        self.profit = reckon(self.sample, self.sums, Usd(unrealized) if at_once else None)
-        if not self.profit.difference_usd:
+        rounding = self.rounding_usd
+        self.profit = reckon(self.sample, self.sums, Usd(unrealized) if at_once else None, rounding)
+        if self.profit.source == "fills":
             self.differs_s = None
         elif self.differs_s is None:
             self.differs_s = now_s
+
+    @property
+    def rounding_usd(self) -> Usd:
+        """How far its fills may be from its account by the venue's own rounding, micro-USD."""
+        return rounding_of(self.sums, len(self.positions)) if self.rounds else Usd(0)
 
     def forget_records(self) -> None:
         """Begin its records anew; what was known last is shown until they are there."""

@@ -39,6 +39,7 @@ class Portfolio:
 
     Args:
         stale_after_s: how old what is known of a trader's money may be.
+        rounds: the venue rounds what it tells of fills, as a live one may.
 
     Attributes:
         traders: by id.
@@ -49,7 +50,7 @@ class Portfolio:
         new_fills: that came with the last records, by trader.
     """
 
-    def __init__(self, *, stale_after_s: float) -> None:
+    def __init__(self, *, stale_after_s: float, rounds: bool = False) -> None:
         self.traders: dict[str, Followed] = {}
         self.curve = Curve()
         self.world = ""
@@ -59,6 +60,7 @@ class Portfolio:
         self.venue_url = ""
         self.new_fills: dict[str, tuple[Fill, ...]] = {}
         self.stale_after_s = stale_after_s
+        self._rounds = rounds
         self._before: dict[str, tuple[int, int]] = {}
         self._deposits = 0
         self._reread_s: dict[str, float] = {}
@@ -84,7 +86,9 @@ class Portfolio:
 
     def of(self, trader_id: str) -> Followed:
         """Find a trader, or begin to follow one."""
-        return self.traders.setdefault(trader_id, Followed(trader_id=trader_id))
+        return self.traders.setdefault(
+            trader_id, Followed(trader_id=trader_id, rounds=self._rounds)
+        )
 
     def reached(self) -> Mapping[str, Reached]:
         """Say how far each trader was read."""
@@ -172,7 +176,7 @@ class Portfolio:
 
     def agreement(self, age: Age) -> Agreement:
         """Hold the sum over traders against that over their accounts."""
-        compared = traders = accounts = 0
+        compared = traders = accounts = rounding = 0
         others = []
         for one in self.present:
             told = one.told_profit(stale=self.is_stale(one, age))
@@ -182,10 +186,12 @@ class Portfolio:
             compared += 1
             traders += told.net_usd + told.difference_usd
             accounts += one.sample.profit_usd
+            rounding += one.rounding_usd
         return Agreement(
             compared=compared,
             traders_usd=Usd(traders),
             accounts_usd=Usd(accounts),
+            rounding_usd=Usd(rounding),
             not_compared=tuple(others),
         )
 
@@ -209,11 +215,12 @@ class Portfolio:
         }
 
     def _grow(self, venue_ms: int) -> None:
-        """Go on with the curve of all; rebuild it where this is the first look."""
+        """Go on with the curve of all; rebuild it where there is none yet."""
         standing = self._standing()
-        if not self._is_whole:
+        if not self._is_whole or self.curve.last_ms is None:
             self._rebuild(venue_ms)
             self._is_whole = True
+        self._let_in(venue_ms)
         made = sum(
             profit - self._before[name][1]
             for name, (_, profit) in standing.items()
@@ -225,6 +232,21 @@ class Portfolio:
         deposits = self._deposits + equity - before - made
         if standing and self.curve.add(venue_ms, equity, deposits, 0):
             self._before, self._deposits = standing, deposits
+
+    def _let_in(self, venue_ms: int) -> None:
+        """Take those in who began since the last point, as they were then: they bring money."""
+        last_ms, joined, at_ms = self.curve.last_ms, {}, 0
+        for one in self.present:
+            first_ms = one.curve.first_ms
+            if one.trader_id in self._before or last_ms is None or first_ms is None:
+                continue
+            if last_ms < first_ms < venue_ms:
+                joined[one.trader_id] = (one.curve.equity_usd[0], one.curve.profit_usd[0])
+                at_ms = max(at_ms, first_ms)
+        if joined:
+            self._before |= joined
+            self._deposits += sum(equity for equity, _ in joined.values())
+            self.curve.add(at_ms, sum(e for e, _ in self._before.values()), self._deposits, 0)
 
     def _rebuild(self, venue_ms: int) -> None:
         """Make the curve of all of the curves of each, as they are at the first look."""

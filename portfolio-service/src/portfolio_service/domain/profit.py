@@ -6,7 +6,7 @@ with its age; nothing. An unknown profit is None, and never 0.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final, Literal
 
@@ -158,13 +158,33 @@ class Profit:
 UNKNOWN: Final = Profit(source="unknown")
 
 
-def reckon(sample: Sample, sums: FillSums, unrealized_usd: Usd | None) -> Profit:
+def rounding_of(sums: FillSums, positions: int) -> Usd:
+    """How far sums of rounded figures may be from their account's, micro-USD.
+
+    Half a micro-USD for the profit and half a one for the fee of each fill, half a one for each
+    position and for the account's own equity; of each that is told to the micro-USD.
+
+    Args:
+        sums: over fills.
+        positions: that are held.
+    """
+    return Usd(sums.fills + -(-(positions + 1) // 2))
+
+
+def reckon(
+    sample: Sample,
+    sums: FillSums,
+    unrealized_usd: Usd | None,
+    rounding_usd: Usd = Usd(0),
+) -> Profit:
     """Reckon a profit from fills, and hold it against the account.
 
     Args:
         sample: of the account.
         sums: over its fills up to that moment.
         unrealized_usd: of its positions at that moment, micro-USD; None where they are of another.
+        rounding_usd: a difference that the venue's own rounding explains, micro-USD: within it
+            both say the same, and the account is believed to the last digit.
     """
     realized, fees = micro(sums.realized_usd), micro(sums.fees_usd)
     settled = Usd(realized - fees + sample.funding_usd)
@@ -173,7 +193,7 @@ def reckon(sample: Sample, sums: FillSums, unrealized_usd: Usd | None) -> Profit
         # The rest of what the account says; all that can be compared are the fees.
         difference = Usd(sample.fees_usd - fees)
         if difference:
-            return of_account(sample, difference)
+            return _differing(of_account(sample, difference), rounding_usd)
         return Profit(
             source="fills",
             realized_usd=realized,
@@ -184,7 +204,7 @@ def reckon(sample: Sample, sums: FillSums, unrealized_usd: Usd | None) -> Profit
         )
     difference = Usd(settled + unrealized_usd - account)
     if difference:
-        return of_account(sample, difference, unrealized_usd)
+        return _differing(of_account(sample, difference, unrealized_usd), rounding_usd)
     return Profit(
         source="fills",
         realized_usd=realized,
@@ -194,6 +214,11 @@ def reckon(sample: Sample, sums: FillSums, unrealized_usd: Usd | None) -> Profit
         net_usd=account,
         difference_usd=Usd(0),
     )
+
+
+def _differing(told: Profit, rounding_usd: Usd) -> Profit:
+    is_rounding = abs(told.difference_usd or 0) <= rounding_usd
+    return replace(told, source="fills") if is_rounding else told
 
 
 def of_account(
@@ -231,18 +256,20 @@ class Agreement:
         compared: traders of which both are known at one moment.
         traders_usd: what their own fills say that they made.
         accounts_usd: what their accounts say.
+        rounding_usd: how far the venue's own rounding may put them apart; 0 where it tells exactly.
         not_compared: the others.
     """
 
     compared: int
     traders_usd: Usd
     accounts_usd: Usd
+    rounding_usd: Usd = Usd(0)
     not_compared: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether both are equal to the micro-USDC."""
-        return self.traders_usd == self.accounts_usd
+        """Whether both are equal, to the micro-USDC where the venue tells exactly."""
+        return abs(self.traders_usd - self.accounts_usd) <= self.rounding_usd
 
 
 def micro(usd: Decimal) -> Usd:

@@ -59,9 +59,10 @@ function trouble() {
   const text = state.portfolio.trouble ?? "";
   put($("banner"), text ? t("trouble", { text }) : "");
   $("banner").hidden = !text;
-  const world = state.portfolio.world;
-  $("world").hidden = !world;
-  if (world) put($("world"), t(world === "live" ? "world.live" : "world.paper"), `badge ${world === "live" ? "real" : "paper"}`);
+  // Money is real where the live proxy is between the traders and the venue: it has a safety level.
+  const real = Boolean(state.safety), known = real || Boolean(state.portfolio.world);
+  $("world").hidden = !known;
+  if (known) put($("world"), t(real ? "world.live" : "world.paper"), `badge ${real ? "real" : "paper"}`);
 }
 
 async function show({ focus = false } = {}) {
@@ -116,7 +117,7 @@ function login(text = "") {
   h("h1", { text: "AutoCryptoTrader" }), h("p", { class: "soft", text: t("login.lead") }),
   h("label", { class: "field" }, h("span", { text: t("login.token") }), token),
   h("p", { id: "token-help", class: "small soft", text: t("login.help") }),
-  trouble, h("button", { type: "submit", class: "main", text: t("login") }),
+  trouble, h("button", { type: "submit", id: "login-go", class: "main", text: t("login") }),
   h("div", { class: "row end" }, button(other() === "zh" ? "中文" : "English", async () => { await choose(other()); login(); }, { class: "quiet", lang: other(), id: "login-language" })));
   main.replaceChildren(form);
   token.focus();
@@ -151,7 +152,7 @@ addEventListener("hashchange", () => { if (shown) show({ focus: true }); });
 onLoggedOut(() => { if (main.dataset.page !== "login") login(t("login.ended")); });
 onLink(linked);
 watch((told) => {
-  if (told.whole || told.sections.has("portfolio")) trouble();
+  if (told.whole || told.sections.has("portfolio") || told.sections.has("safety")) trouble();
   shown?.update?.(told);
 });
 

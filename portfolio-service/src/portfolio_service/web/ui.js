@@ -136,7 +136,7 @@ export function confirm({ title, text, act, label, word = "", danger = false, re
     const why = h("input", { id: "confirm-reason", maxlength: "200", autocomplete: "off" });
     const typed = h("input", { id: "confirm-word", autocomplete: "off", spellcheck: "false" });
     const trouble = h("p", { class: "bad", role: "alert" });
-    const go = h("button", { type: "submit", class: danger ? "danger" : "main", text: label, disabled: Boolean(word) });
+    const go = h("button", { type: "submit", id: "confirm-go", class: danger ? "danger" : "main", text: label, disabled: Boolean(word) });
     typed.addEventListener("input", () => { go.disabled = typed.value.trim() !== word; });
     const form = h("form", {
       onsubmit: async (event) => {
@@ -158,7 +158,7 @@ export function confirm({ title, text, act, label, word = "", danger = false, re
     reason ? h("label", { class: "field" }, h("span", { text: t("reason") }), why) : null,
     word ? h("label", { class: "field" }, h("span", { text: t("confirm.type", { word }) }), typed) : null,
     trouble,
-    h("div", { class: "row end" }, button(t("cancel"), () => { box.close(); done(null); }), go));
+    h("div", { class: "row end" }, button(t("cancel"), () => { box.close(); done(null); }, { id: "confirm-cancel" }), go));
     const box = h("dialog", { "aria-labelledby": "confirm-title", oncancel: () => done(null), onclose: () => box.remove() }, form);
     document.body.append(box);
     box.showModal();

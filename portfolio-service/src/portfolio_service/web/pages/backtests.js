@@ -58,7 +58,7 @@ export function open(room) {
 
   const runs = grid(t("bt.runs"), [
     { title: t("bt.compare"), row: false, write: (r, cell) => {
-      if (!cell.box) { cell.box = h("input", { type: "checkbox", "aria-label": t("bt.compare.one", { name: r.name }), onchange: () => { chosen[cell.box.checked ? "add" : "delete"](r.job_id); compare(); } }); return cell.box; }
+      if (!cell.box) { cell.box = h("input", { type: "checkbox", "data-compare": r.job_id, "aria-label": t("bt.compare.one", { name: r.name }), onchange: () => { chosen[cell.box.checked ? "add" : "delete"](r.job_id); compare(); } }); return cell.box; }
       cell.box.disabled = r.status !== "done";
       return undefined;
     } },
@@ -103,7 +103,7 @@ export function open(room) {
       { title: t("side"), cls: "left", write: (r) => ({ text: t(r.side === "long" ? "long" : "short"), cls: r.side === "long" ? "good" : "bad" }) }, { title: t("bt.net"), write: (r) => ({ text: gain(r.pnl), cls: tone(r.pnl) }) },
     ], { key: (r) => `${r.trader} ${r.number}`, empty: t("bt.notrades") });
     trades.show(Object.entries(report.traders).flatMap(([id, one]) => one.trades.map((trade, i) => ({ ...trade, trader: id, number: i }))));
-    const files = h("a", { class: "file", href: `/api/backtests/${encodeURIComponent(job.job_id)}/report.json`, download: `${job.name}.json`, text: t("bt.whole") });
+    const files = h("a", { class: "file", id: "whole-report", href: `/api/backtests/${encodeURIComponent(job.job_id)}/report.json`, download: `${job.name}.json`, text: t("bt.whole") });
     reportRoom.replaceChildren(card(t("bt.report", { name: job.name }), { id: "report-card", side: [files], lead: t("bt.period", { from: moment(report.from_ms), to: moment(report.to_ms), coins: report.coins.join(", ") }) }, chart.node,
       ...Object.entries(report.traders).map(([id, one]) => h("div", {}, h("h3", { text: `${id} · ${one.kind}` }), h("dl", { class: "figures inner" }, METRICS.map(([key, write, tint]) => h("div", { class: "figure" }, h("dt", { text: t(`metric.${key}`) }), h("dd", { class: tint?.(one.metrics[key]) ?? "", text: write(one.metrics[key]) })))),
         h("dl", { class: "pairs bridge" }, BRIDGE.filter(([key]) => key in one.bridge).map(([key, sign]) => h("div", {}, h("dt", { text: named("bridge", key) }), h("dd", { class: tone(sign * one.bridge[key]), text: gain(sign * one.bridge[key]) })))))),

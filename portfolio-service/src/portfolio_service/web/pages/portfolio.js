@@ -148,7 +148,7 @@ export function open(room) {
     { title: t("funding.rate"), write: (r) => ({ text: percent(r.funding_rate, true, 4), cls: tone(-r.funding_rate) }) }, { title: t("funding.day"), write: (r) => percent(r.daily_yield, true, 3) },
     { title: t("funding.favors"), cls: "left", write: (r) => named("favors", r.direction) },
   ], { key: (r) => r.symbol, empty: t("funding.none") });
-  const exports = h("div", { class: "row", id: "exports" }, ["portfolio", "equity", "trades", "decisions"].flatMap((kind) => ["csv", "parquet"].map((form) => h("a", { class: "file", href: `/api/export?kind=${kind}&form=${form}`, download: true, text: `${t(`export.${kind}`)} · ${form}` }))));
+  const exports = h("div", { class: "row", id: "exports" }, ["portfolio", "equity", "trades", "decisions"].flatMap((kind) => ["csv", "parquet"].map((form) => h("a", { class: "file", "data-export": `${kind} ${form}`, href: `/api/export?kind=${kind}&form=${form}`, download: true, text: `${t(`export.${kind}`)} · ${form}` }))));
 
   const byItself = automatic(), plans = history();
   const load = async () => {

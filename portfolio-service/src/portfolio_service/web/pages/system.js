@@ -25,7 +25,7 @@ export function open(room) {
   const noAlerts = h("p", { class: "empty good", text: t("system.noalerts") });
   const showAlerts = () => {
     const list = state.alerts ?? [];
-    alerts.replaceChildren(...list.map((one) => h("li", { class: one.level }, h("b", { text: named("alert", one.level) }), h("span", {}, h("b", { text: `${one.source}: ` }), one.text), one.at_ms ? h("time", { class: "soft small", text: `${clock(one.at_ms)} UTC` }) : null)));
+    alerts.replaceChildren(...list.map((one) => h("li", { class: one.level }, h("b", { text: named("alert", one.level) }), h("span", { class: "clamp", title: one.text }, h("b", { text: `${state.traders[one.source]?.name || named("service", one.source)}: ` }), one.text), one.at_ms ? h("time", { class: "soft small", text: `${clock(one.at_ms)} UTC` }) : null)));
     noAlerts.hidden = list.length > 0;
   };
   // Requests that were used, and how many may be; whoever tells it otherwise is shown as it is.
@@ -49,7 +49,7 @@ export function open(room) {
   const press = (command, trader = "all") => async () => {
     const live = Boolean(state.safety), word = (command === "resume" && typed(trader)) || WORDS[command];
     const done = await confirm({
-      title: trader === "all" ? t(`safety.${command}.title`) : t(`command.${command}.title`, { name: trader }), text: `${trader === "all" ? t(`safety.${command}.text`) : t(`command.${command}.text`)} ${t(live ? "safety.by.proxy" : "safety.by.manager")}`,
+      title: trader === "all" ? t(`safety.${command}.title`) : t(`command.${command}.title`, { name: trader }), text: `${trader === "all" ? t(`safety.${command}.text`) : t(`command.${command}.text`)} ${t(live ? "safety.by.proxy" : "safety.by.manager")}${command === "resume" && typed(trader) ? ` ${t("safety.ends.kill")}` : ""}`,
       label: t(`safety.${command}`), word, danger: command === "kill" || command === "stop", reason: command !== "resume",
       act: (reason) => post(`/api/safety/${command}`, { reason, confirmation: word, trader }),
     });
@@ -64,7 +64,7 @@ export function open(room) {
     const causes_ = safety?.causes ?? [];
     causes.replaceChildren(...causes_.map((one) => h("li", { class: one.level === "KILLED" ? "critical" : "" }, h("b", { text: named("safety.level", one.level) }),
       h("span", {}, h("b", { text: `${one.scope}: ` }), `${one.reason} · ${one.by} · ${clock(one.since_ms)} UTC`),
-      session.may_change ? button(t("command.resume"), press("resume", one.scope), { class: "small" }) : null)));
+      session.may_change ? button(t("command.resume"), press("resume", one.scope), { class: "small", "data-scope": one.scope }) : null)));
     if (safety) {
       const worst = safety.levels ? LEVELS[Math.max(0, ...Object.values(safety.levels).map((one) => LEVELS.indexOf(one)))] : safety.level ?? "unknown";
       setPill(level, named("safety.level", worst), worst === "LIVE" ? "good" : worst === "PAUSED" ? "warn" : "bad");

@@ -6,7 +6,7 @@ import { candles } from "../candles.js";
 import { curves } from "../curves.js";
 import { colorOf } from "../color.js";
 import { everybody, state } from "../live.js";
-import { clock, gain, missing, moment, named, percent, price, t, tone, upTo, usd } from "../i18n.js";
+import { clock, exact, gain, missing, moment, named, percent, price, t, tone, upTo, usd } from "../i18n.js";
 import { actionText, doing, showStatus, verdictOf } from "../parts.js";
 import { decisionCard } from "./decision.js";
 
@@ -58,7 +58,7 @@ export function open(room, { rest }) {
   const showFigures = () => {
     const r = one();
     if (!r) return;
-    figures.pnl.show(gain(r.pnl), tone(r.pnl), r.exact === null ? "" : r.exact ? t("trader.exact") : t("trader.differs", { usd: usd(r.difference_usd) }));
+    figures.pnl.show(gain(r.pnl), tone(r.pnl), r.exact === null ? "" : r.exact ? t("trader.exact") : t("trader.differs", { usd: exact(r.difference_usd) }));
     figures.equity.show(usd(r.equity_usd));
     figures.back.show(percent(r.roi, true), tone(r.roi));
     figures.fall.show(percent(r.drawdown), "", t("arena.deepest", { share: percent(r.max_drawdown) }));
@@ -124,7 +124,7 @@ export function open(room, { rest }) {
   const again = () => { chart?.again(); askBars(); };
   coins.append(choices(t("coin"), symbols().map((name) => [name, name]), coin, (value) => { coin = value; again(); }));
   const toggle = h("button", { type: "button", id: "structure", "aria-pressed": "false", onclick: () => { structured = !structured; toggle.setAttribute("aria-pressed", String(structured)); askBars(); } }, t("structure"));
-  const zooms = h("div", { class: "choices" }, ...[["−", 2, "zoom.out"], ["+", 0.5, "zoom.in"]].map(([text, by, label]) => h("button", { type: "button", "aria-label": t(label), onclick: () => chart?.zoom(by) }, text)), h("button", { type: "button", onclick: () => chart?.fit() }, t("zoom.all")));
+  const zooms = h("div", { class: "choices" }, ...[["−", 2, "zoom.out"], ["+", 0.5, "zoom.in"]].map(([text, by, label]) => h("button", { type: "button", "data-zoom": label, "aria-label": t(label), onclick: () => chart?.zoom(by) }, text)), h("button", { type: "button", "data-zoom": "all", onclick: () => chart?.fit() }, t("zoom.all")));
   const side = [coins, choices(t("interval"), Object.keys(STEPS).map((name) => [name, name]), interval, (value) => { interval = value; again(); }), h("div", { class: "choices" }, toggle), zooms];
   candles(t("trader.price", { name: one()?.name || id })).then((made) => {
     if (closed) { made.close(); return; }
