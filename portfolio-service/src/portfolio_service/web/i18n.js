@@ -69,7 +69,8 @@ export const price = (value) => {
   const size = Math.abs(Number(value));
   return write(value, format(size >= 1000 ? 1 : size >= 10 ? 2 : size >= 1 ? 4 : 6, size >= 1000 ? 1 : 2, false, false));
 };
-export const tone = (value) => (missing(value) ? "" : Number(value) > 0 ? "good" : Number(value) < 0 ? "bad" : "");
+/** Of a gain or a loss; what is written as nothing is none. */
+export const tone = (value) => (missing(value) || Math.abs(Number(value)) < 5e-5 ? "" : Number(value) > 0 ? "good" : "bad");
 
 const two = (value) => String(value).padStart(2, "0");
 /** Times are UTC everywhere: venue, reports and files are. */

@@ -13,7 +13,7 @@ const FEED = 100;
 
 export function open(room) {
   const lines = new Map();  // id -> {t, equity, index}
-  let measure = "return", board = null, closed = false, strong = null;
+  let measure = "return", board = null, closed = false, strong = null, lastSums = null;
 
   // figures
 
@@ -30,8 +30,10 @@ export function open(room) {
     figures.fall.show(percent(p.drawdown), "", t("arena.deepest", { share: percent(p.max_drawdown) }));
     figures.live.show(`${p.active_count ?? 0} / ${p.total_count ?? 0}`, "", (p.unknown ?? []).length ? t("arena.unknown", { n: p.unknown.length }) : "");
     put(figures.risk.value, named("level", p.risk_level ?? "unknown"), `level ${p.risk_level ?? "unknown"}`);
-    const sums = p.sums;
-    put(figures.sums.value, !sums || !sums.compared ? "–" : sums.ok ? `✓ ${t("arena.agree")}` : `${usd(sums.difference_usd)} USD`, sums && !sums.ok ? "bad" : sums?.compared ? "good" : "");
+    // Where a market moves fast, samples and positions are not always of one moment: the last word stays.
+    const sums = p.sums?.compared || p.sums?.not_compared.length === 0 ? p.sums : lastSums;
+    lastSums = sums;
+    put(figures.sums.value, !sums?.compared ? "–" : sums.ok ? `✓ ${t("arena.agree")}` : `${usd(sums.difference_usd)} USD`, sums && !sums.ok ? "bad" : sums?.compared ? "good" : "");
     put(figures.sums.note, sums?.compared ? t("arena.compared", { n: sums.compared }) : "", "small");
   };
 

@@ -57,7 +57,7 @@ export function open(room) {
   // runs
 
   const runs = grid(t("bt.runs"), [
-    { title: t("bt.compare"), row: false, write: (r, cell) => {
+    { title: t("bt.compare"), cls: "rank", row: false, write: (r, cell) => {
       if (!cell.box) { cell.box = h("input", { type: "checkbox", "data-compare": r.job_id, "aria-label": t("bt.compare.one", { name: r.name }), onchange: () => { chosen[cell.box.checked ? "add" : "delete"](r.job_id); compare(); } }); return cell.box; }
       cell.box.disabled = r.status !== "done";
       return undefined;

@@ -42,7 +42,7 @@ export function open(room) {
   const told = h("div", {}), trouble = card(t("data.unset"), { id: "data-trouble" }, told);
   trouble.hidden = true;
   const stored = grid(t("data.stored"), [
-    { title: t("coin"), cls: "left", write: (r) => r.coin }, { title: t("interval"), cls: "left", write: (r) => r.interval }, { title: t("data.from.where"), cls: "left wide", write: (r) => `${r.venue}${r.market ? ` · ${r.market}` : ""}${r.synthetic ? ` · ${t("data.synthetic")}` : ""}` },
+    { title: t("coin"), cls: "left", write: (r) => r.coin }, { title: t("interval"), cls: "left", write: (r) => r.interval }, { title: t("data.from.where"), cls: "left wide", write: (r) => `${r.venue}${r.market ? ` · ${r.market}` : ""}${r.synthetic && r.venue !== "synthetic" ? ` · ${t("data.synthetic")}` : ""}` },
     { title: t("data.picture"), cls: "left bars", write: (r, cell) => { const key = `${r.end_ms} ${r.gaps.length}`; if (cell.told === key) return undefined; cell.told = key; return strip(r); } },
     { title: t("data.from"), write: (r) => moment(r.first_open_ms) }, { title: t("data.to"), write: (r) => moment(r.end_ms) }, { title: t("data.bars"), write: (r) => whole(r.bars) },
     { title: t("data.missing"), write: (r) => ({ text: whole(r.missing_bars), cls: r.missing_bars ? "bad" : "good" }) },
