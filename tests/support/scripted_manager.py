@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -30,6 +30,7 @@ from portfolio_service.application.manager import (
 )
 from suite.errors import Conflict, NotFound, SuiteError, UpstreamUnavailable
 
+T = TypeVar("T", bound=msgspec.Struct)
 START_MS = 1_746_403_200_000
 MICRO = 1_000_000
 TOKEN = "act_of_the_operator_of_a_manager_that_is_scripted"
@@ -43,6 +44,7 @@ class Scripted:
     Attributes:
         samples: time, equity, net deposits, fees, funding, models' bill, notional; micro-USD.
         tells: what its process says of its allocation; silent: it says nothing at all.
+        spoils: what is told instead of a figure of its positions and newest fills, by name.
         deaf: it takes no allocation; hangs: until then it does not answer that.
     """
 
@@ -63,6 +65,7 @@ class Scripted:
     reason: str = ""
     tells: str = ""
     silent: bool = False
+    spoils: dict[str, Decimal] = field(default_factory=dict)
     deaf: bool = False
     hangs: asyncio.Event | None = None
     turn: int = 0
@@ -257,10 +260,17 @@ def _new(one: Scripted, reached: Reached) -> NewOfTrader:
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     return NewOfTrader(
         **columns,
-        trades=tuple(fill for fill in one.fills if fill.time_ms >= reached.trade_ms),
+        trades=tuple(_spoilt(f, one.spoils) for f in one.fills if f.time_ms >= reached.trade_ms),
         positions_ms=one.samples[-1][0] if one.samples else None,
-        positions=one.positions() if one.samples else None,
+        positions=tuple(_spoilt(held, one.spoils) for held in one.positions())
+        if one.samples
+        else None,
     )
+
+
+def _spoilt(told: T, spoils: Mapping[str, Decimal]) -> T:
+    fits = {name: value for name, value in spoils.items() if hasattr(told, name)}
+    return msgspec.structs.replace(told, **fits)
 
 
 def _micro(usd: Decimal) -> int:

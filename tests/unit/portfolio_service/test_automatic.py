@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.followed_portfolio import NOW_MS, Follower, MemoryPlans, following
 from tests.support.scripted_manager import MICRO
 
-from portfolio_service.application.ports import StoredPlan
+from portfolio_service.application.ports import Automatic, StoredPlan
+from suite.errors import Conflict
 
 DAY_MS = 86_400_000
 MIDNIGHT_MS = NOW_MS // DAY_MS * DAY_MS
@@ -133,11 +135,18 @@ async def test_one_that_is_outdated_is_made_anew_for_the_same_occasion() -> None
 
 
 async def test_who_does_not_lead_makes_none() -> None:
-    follower = await following("anna", "bert", plans=MemoryPlans(leader=False))
-    await follower.automatic.change(daily_at=0, on_change=True)
-    at(follower, 2, 5)
+    plans = MemoryPlans(leader=False)
+    follower = await following("anna", "bert", plans=plans)
+    with pytest.raises(Conflict, match="another portfolio-service"):
+        await follower.automatic.change(daily_at=0, on_change=True)
+    await follower.automatic.load()
+    plans.automatic = Automatic(daily_at=300, last_day=0)  # by whoever leads
+    at(follower, 2, 305)
     await settled(follower)
     assert [] == made(follower)
+    plans.leader = True
+    await settled(follower)
+    assert ["daily at 05:00 UTC"] == [one.reason for one in made(follower)]
 
 
 @given(dies_after=st.integers(0, 14))

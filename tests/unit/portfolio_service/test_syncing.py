@@ -188,6 +188,31 @@ async def test_clocks_that_differ_and_gaps_and_debts() -> None:
     assert not told.sums.ok, "its fills do not say that"
 
 
+@pytest.mark.parametrize("what", ["NaN", "Infinity", "1E+400"])
+@pytest.mark.parametrize("place", ["closed_pnl_usd", "fee_usd", "unrealized_pnl_usd", "mark_price"])
+async def test_figures_that_are_none_are_of_one_trader_alone(what: str, place: str) -> None:
+    """Its money is as last known, and says why; the others go on, and so does the service."""
+    follower = await following("anna", "bert")
+    for one in follower.manager.traders.values():
+        one.trade(follower.manager.now_ms + 1, Decimal(1))
+    await follower.look()
+    known = row(follower, "anna").pnl
+    anna = follower.manager.traders["anna"]
+    anna.spoils = {place: Decimal(what)}
+    anna.trade(follower.manager.now_ms + 1, Decimal(1))
+    await follower.look(ticks=2)
+    assert ("last_known", known) == (row(follower, "anna").source, row(follower, "anna").pnl)
+    assert "fills" == row(follower, "bert").source
+    (told,) = [one.text for one in follower.sync.alerts() if one.source == "anna"]
+    assert told.startswith(f"its records cannot be read: {place} is ")
+    anna.spoils = {}
+    await follower.look()
+    assert ("fills", True) == (row(follower, "anna").source, follower.sync.answer().sums.ok)
+    anna.tells = what
+    await follower.look()
+    assert row(follower, "anna").told_allocation is None
+
+
 async def test_another_world_begins_anew() -> None:
     follower = await following("anna")
     await follower.look(ticks=5)

@@ -20,7 +20,8 @@ SCRIPTS = "\n".join(
 ALIKE = {"%", "JSON", "UTC", "TradingView", "Lightweight", "Charts", "traders.yaml"}
 """What is written alike in both."""
 NAMES = re.compile(
-    r"portfolio-service|hyperliquid-exchange resume|risk-resume\.token|trader-manager|traders\.yaml|var/tokens|operator\.token|viewer\.token"
+    r"portfolio-service|hyperliquid-exchange resume|trader-manager|traders\.yaml|var/tokens"
+    r"|operator\.token|viewer\.token|risk-resume\.token"
     r"|TradingView Lightweight Charts|\{\w+\}|JSON|UTC"
 )
 

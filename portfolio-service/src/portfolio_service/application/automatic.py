@@ -62,6 +62,7 @@ class AutomaticRebalance:
         self._seen: tuple[str, ...] = ()
         self._since_s: float | None = None
         self._again_s = 0.0
+        self._led = False
         self._changing = asyncio.Lock()
         self.state = Automatic()
         self.trouble = ""
@@ -80,7 +81,12 @@ class AutomaticRebalance:
         Args:
             daily_at: minute of the day, UTC; None for not daily.
             on_change: when a trader joins or leaves.
+
+        Raises:
+            Conflict: another process makes plans.
         """
+        if not self._rebalancer.leads:
+            raise Conflict("another portfolio-service carries plans out: ask that one")
         async with self._changing:
             was, now_ms = self.state, self._wall.now_ms()
             last_day = was.last_day
@@ -106,10 +112,13 @@ class AutomaticRebalance:
         """Make a plan where it is time to, and go on with one that was made."""
         age = self._age()
         members = self._members(age)
-        if not self._rebalancer.leads or age.now_s < self._again_s:
+        was_leading, self._led = self._led, self._rebalancer.leads
+        if not self._led or age.now_s < self._again_s:
             return
         try:
             async with self._changing:
+                if not was_leading:  # somebody else did meanwhile
+                    await self.load()
                 if self.state.plan_id:
                     await self._carry_out(age)
                 elif self.state.on_change and self.state.members is None and members is not None:

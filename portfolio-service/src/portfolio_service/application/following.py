@@ -3,7 +3,14 @@
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
-from portfolio_service.application.manager import Fill, HeldPosition, ManagedTrader, NewOfTrader
+from portfolio_service.application.manager import (
+    Fill,
+    HeldPosition,
+    ManagedTrader,
+    NewOfTrader,
+    flaw_of,
+    is_figure,
+)
 from portfolio_service.domain.curves import Curve
 from portfolio_service.domain.profit import (
     UNKNOWN,
@@ -34,6 +41,7 @@ class Followed:
             the same by the wall's.
         recalled: what is known of it is of before this process began.
         differs_s: since when fills and account say different things; None while they do not.
+        flaw: why its newest records cannot be read; empty where they can.
         rounds: the venue rounds what it tells of fills, so that sums may be off by as much.
     """
 
@@ -54,6 +62,7 @@ class Followed:
     seen_ms: int = 0
     recalled: bool = False
     differs_s: float | None = None
+    flaw: str = ""
     rounds: bool = False
 
     # what the manager says
@@ -85,6 +94,9 @@ class Followed:
 
     def take_records(self, new: NewOfTrader, now_s: float, now_ms: int, venue_ms: int) -> int:
         """Take in what is new; how many fills there were."""
+        self.flaw = flaw_of(new)
+        if self.flaw:  # what was known last is shown
+            return 0
         fills = self.book.add(map(_own, new.trades))
         if fills:
             known = {one.tid for one in fills}
@@ -144,7 +156,7 @@ class Followed:
             venue_ms: the venue's time; None where that is not known either.
             after_s: how old it may be.
         """
-        if self.sample is None or self.recalled:
+        if self.sample is None or self.recalled or self.flaw:
             return True
         if now_s - self.seen_s <= after_s:
             return False
@@ -175,9 +187,10 @@ class Followed:
         if status is None or not status.allocation:
             return None
         try:
-            return micro(Decimal(status.allocation))
+            told = Decimal(status.allocation)
         except InvalidOperation:
             return None
+        return micro(told) if is_figure(told) else None
 
     @property
     def held(self) -> tuple[Held, ...]:

@@ -1,9 +1,12 @@
 """What the trader-manager says, as far as it is of use here; the rest of its answers is ignored."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+FIGURE_MAX: Final = Decimal(10**15)
+"""USD or coin: nothing that is told of a trader is as large."""
 
 
 class Strategy(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +124,27 @@ class NewOfTrader(msgspec.Struct, frozen=True, kw_only=True):
     trades: tuple[Fill, ...] = ()
     positions_ms: int | None = None
     positions: tuple[HeldPosition, ...] | None = None
+
+
+def is_figure(value: Decimal) -> bool:
+    """Whether a number is one that can be reckoned with."""
+    return value.is_finite() and abs(value) < FIGURE_MAX
+
+
+def flaw_of(new: NewOfTrader) -> str:
+    """Say which figure is none, or out of all bounds; empty where all can be reckoned with."""
+    columns = (
+        *(new.time_ms, new.equity_usd, new.net_deposits_usd, new.fees_usd),
+        *(new.funding_usd, new.llm_cost_usd, new.notional_usd),
+    )
+    if len({len(one) for one in columns}) != 1:
+        return "its samples are not of one length"
+    for told in (*new.trades, *(new.positions or ())):
+        for name in told.__struct_fields__:
+            value = getattr(told, name)
+            if isinstance(value, Decimal) and not is_figure(value):
+                return f"{name} is {value:.6g}"
+    return ""
 
 
 class Records(msgspec.Struct, frozen=True, kw_only=True):

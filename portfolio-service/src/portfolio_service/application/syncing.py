@@ -275,6 +275,9 @@ class Sync:
         ]
         for one in self._portfolio.present:
             status = one.managed.status if one.managed else None
+            if one.flaw:
+                text = f"its records cannot be read: {one.flaw}"
+                found.append(Alert(level="warning", source=one.trader_id, text=text))
             if one.status == "unknown":
                 text = f"unknown: {one.status_reason}"
                 found.append(Alert(level="warning", source=one.trader_id, text=text))
