@@ -6,12 +6,17 @@ The manager is a scripted one that speaks its API: what is measured is the portf
 """
 
 import argparse
+import shutil
+import statistics
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
+from tests.support.browser import running
+from tests.support.dashboard import PAGES, Dashboard
 from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
 from tests.support.postgres_servers import open_folder
 from tests.support.scripted_manager import TOKEN, scripted
@@ -41,13 +46,50 @@ class Page(threading.Thread):
             return
 
 
+def paint(portfolio: PortfolioUnderTest, count: int, loads: int = 7) -> None:
+    """Measure what somebody waits for who opens the page, with nothing of it in a cache."""
+    program = shutil.which("chromium")
+    if program is None:
+        print("first paint: no chromium here")
+        return
+    first, drawn = [], []
+    with TemporaryDirectory() as folder, running(program, Path(folder)) as browser:
+        dashboard = Dashboard(browser, portfolio.url)
+        dashboard.log_in(portfolio.token("viewer"))
+        page = dashboard.page
+        for _ in range(loads):
+            page.call("Network.clearBrowserCache")
+            page.open(portfolio.url)
+            page.wait("performance.getEntriesByName('first-contentful-paint').length")
+            first.append(
+                page.read("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+            )
+            rows = "document.querySelectorAll('#leaderboard tbody tr').length"
+            lines = "Number(document.querySelector('#curves .chart').dataset.lines)"
+            page.wait(f"{rows} === {count} && {lines} >= {count}")
+            drawn.append(page.read("performance.now()"))
+        for name in PAGES:
+            dashboard.go(name)
+        page.wait("document.querySelector('main').dataset.page === 'system'")
+        weight = page.read(
+            "performance.getEntriesByType('resource').filter((one) => !one.name.includes('/api/'))"
+            ".reduce((sum, one) => sum + one.decodedBodySize, 0)"
+        )
+    print(
+        f"{count} traders, a page of an empty cache: first contentful paint after"
+        f" {statistics.median(first):.0f} ms ({min(first):.0f} to {max(first):.0f}), all curves and"
+        f" rows after {statistics.median(drawn):.0f} ms; budget 1,000 ms;"
+        f" all six pages weigh {weight / 1000:.0f} kB unpacked, budget 600"
+    )
+
+
 def measure(count: int, pages: int, seconds: float) -> float:
     """Measure; which part of a core it took."""
-    with ExitStack() as running:
-        url = running.enter_context(scripted(count))
-        folder = running.enter_context(open_folder())
+    with ExitStack() as stack:
+        url = stack.enter_context(scripted(count))
+        folder = stack.enter_context(open_folder())
         begun = time.monotonic()
-        portfolio = running.enter_context(serving_portfolio(folder, url, TOKEN))
+        portfolio = stack.enter_context(serving_portfolio(folder, url, TOKEN))
         eventually(
             lambda: portfolio.get("/api/portfolio")["sums"]["compared"] == count, limit_s=120
         )
@@ -79,6 +121,8 @@ def measure(count: int, pages: int, seconds: float) -> float:
             f" {len(size.content) / 1000:.0f} kB of curves; {memory.split()[1]} kB;"
             f" sums agree: {told['sums']['ok']} over {told['sums']['compared']}"
         )
+        if count <= 50:
+            paint(portfolio, count)
         return used
 
 

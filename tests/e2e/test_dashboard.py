@@ -4,13 +4,13 @@ With `DASHBOARD_SHOTS=FOLDER` a picture of each page is kept there, as CI does.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import dashboard as support
 from tests.support.accessibility import findings
 from tests.support.browser import Browser
 from tests.support.buttons import Buttons
@@ -59,10 +59,6 @@ def unblamed(request: pytest.FixtureRequest) -> None:
     """What a test before has provoked is no error of this one."""
     if "operator" in request.fixturenames:
         request.getfixturevalue("operator").page.errors.clear()
-
-
-def shows(dashboard: Dashboard, status: str) -> None:
-    dashboard.page.wait(f"document.querySelector('.trader-head .pill').textContent === '{status}'")
 
 
 # ---- getting in ---------------------------------------------------------------------------------
@@ -142,11 +138,8 @@ def test_page_is_sound(operator: Dashboard, name: str, size: tuple[int, int], sc
 
 
 def test_nothing_is_left_in_english_where_chinese_is_spoken(operator: Dashboard) -> None:
-    page, web = operator.page, files("portfolio_service") / "web/words"
+    page, (left, chinese) = operator.page, support.words_of_both()
     page.resize(1280, 800)
-    english = json.loads((web / "en.json").read_text("utf-8"))
-    chinese = json.loads((web / "zh.json").read_text("utf-8"))
-    left = {text for key, text in english.items() if text != chinese[key] and len(text) > 3}
     page.click("#language")
     page.wait("document.documentElement.lang === 'zh'")
     try:
@@ -222,29 +215,29 @@ def test_a_trader_is_paused_resumed_flattened_stopped_and_started(
 ) -> None:
     page = operator.page
     operator.go("trader/carl")
-    shows(operator, "live")
+    operator.shows_status("live")
     page.wait("document.querySelectorAll('#price canvas').length >= 2")
     page.click("#price [data-value='BTC']")
     page.click("#do-pause")
     operator.confirm()
-    shows(operator, "paused")
+    operator.shows_status("paused")
     assert "PAUSED" == stack.portfolio.traders()["carl"]["status"]
     page.click("#do-resume")
     operator.confirm()
-    shows(operator, "live")
+    operator.shows_status("live")
     operator.go("trader/anna")
     page.wait("!document.querySelector('#do-flatten').disabled")
     page.click("#do-flatten")
     operator.confirm()
     page.wait("document.querySelector('#said').textContent.includes('Flatten was told')")
     operator.go("trader/carl")
-    shows(operator, "live")
+    operator.shows_status("live")
     page.click("#do-stop")
     operator.confirm()
-    shows(operator, "stopped")
+    operator.shows_status("stopped")
     page.click("#do-start")
     operator.confirm()
-    shows(operator, "live")
+    operator.shows_status("live")
 
 
 def test_market_structure_is_drawn_where_it_is_asked_for(operator: Dashboard) -> None:
@@ -279,15 +272,8 @@ def test_decisions_open_with_their_verdicts(operator: Dashboard) -> None:
     page.wait("document.querySelector('.decisions details[open] .inside').textContent !== ''")
     assert "UTC" in page.text(".decisions details[open] .inside")
     assert page.texts("#fills tbody tr")
-    values = page.read(
-        "[...document.querySelectorAll('#price [data-value]')].map((b) => b.dataset.value)"
-    )
-    assert ["ETH", "1m", "5m", "15m", "1h", "4h", "1d"] == values
-    for value in values:
-        page.click(f"#price [data-value='{value}']")
-        page.wait(
-            f"document.querySelector(\"#price [data-value='{value}']\").ariaPressed === 'true'"
-        )
+    choices = ["ETH", "1m", "5m", "15m", "1h", "4h", "1d"]
+    assert choices == operator.press_choices("#price")
     for zoom in ("zoom.in", "zoom.out", "all"):
         page.click(f"#price [data-zoom='{zoom}']")
     page.wait("!document.querySelector('#older').hidden")
@@ -411,11 +397,6 @@ def test_rebalances_by_themselves_are_set_and_turned_off(stack: Stack, operator:
     page.wait("!document.querySelector('#said p')")
 
 
-def ended(number: int) -> Callable[[list[str]], bool]:
-    """So many runs, and none that still runs."""
-    return lambda found: len(found) == number and "running" not in found
-
-
 def test_backtests_are_begun_read_compared_canceled_and_refused(
     operator: Dashboard, tmp_path: Path
 ) -> None:
@@ -426,7 +407,7 @@ def test_backtests_are_begun_read_compared_canceled_and_refused(
     runs = (("bad", "no_such_strategy"), ("one", "hodl"), ("two", "sma_cross"))
     for number, (name, kind) in enumerate(runs, start=1):
         operator.run_backtest(name, kind)
-        eventually(lambda: page.texts("#runs tbody .pill"), ended(number), limit_s=90)
+        eventually(lambda: page.texts("#runs tbody .pill"), support.all_ended(number), limit_s=90)
     assert ["done", "done", "failed"] == page.texts("#runs tbody .pill")
     assert "'no_such_strategy' is not one of" in page.text("#runs")
     page.click("#runs [data-open]")
@@ -447,7 +428,7 @@ def test_backtests_are_begun_read_compared_canceled_and_refused(
     operator.run_backtest("three", "random")
     page.wait("document.querySelector('[data-cancel]')")
     page.click("[data-cancel]")
-    eventually(lambda: page.texts("#runs tbody .pill"), ended(4), limit_s=30)
+    eventually(lambda: page.texts("#runs tbody .pill"), support.all_ended(4), limit_s=30)
     assert "canceled" == page.texts("#runs tbody .pill")[0]
     assert [] == page.errors
 

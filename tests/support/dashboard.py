@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,21 @@ def running_stack(folder: Path, traders: str, *, speed: float) -> Iterator[Stack
             )
         )
         yield Stack(venue, manager, portfolio)
+
+
+def all_ended(number: int) -> Callable[[list[str]], bool]:
+    """So many runs, and none that still runs."""
+    return lambda found: len(found) == number and "running" not in found
+
+
+def words_of_both() -> tuple[set[str], dict[str, str]]:
+    """What is said in English and otherwise in Chinese; and all that is said in Chinese, by key."""
+    web = files("portfolio_service") / "web/words"
+    english = json.loads((web / "en.json").read_text("utf-8"))
+    chinese = json.loads((web / "zh.json").read_text("utf-8"))
+    return {
+        text for key, text in english.items() if text != chinese[key] and len(text) > 3
+    }, chinese
 
 
 def saved(folder: Path, pattern: str) -> Path:
@@ -226,6 +242,20 @@ class Dashboard:
             f"document.querySelector('main').dataset.page === '{name}'"
             " && document.querySelector('main h1')"
         )
+
+    def shows_status(self, status: str) -> None:
+        """Wait until the page of a trader says so."""
+        self.page.wait(f"document.querySelector('.trader-head .pill').textContent === '{status}'")
+
+    def press_choices(self, place: str) -> list[str]:
+        """Press each of the choices that are there, and see it pressed; their values."""
+        found = f"[...document.querySelectorAll('{place} [data-value]')]"
+        values: list[str] = self.page.read(f"{found}.map((one) => one.dataset.value)")
+        for value in values:
+            one = f"{place} [data-value='{value}']"
+            self.page.click(one)
+            self.page.wait(f'document.querySelector("{one}").ariaPressed === "true"')
+        return values
 
     def confirm(self, word: str = "") -> None:
         """Say yes in the dialog, with the word that it asks for."""
