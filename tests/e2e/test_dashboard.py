@@ -240,13 +240,16 @@ def test_a_trader_is_paused_resumed_flattened_stopped_and_started(
     operator.shows_status("live")
 
 
-def test_market_structure_is_drawn_where_it_is_asked_for(operator: Dashboard) -> None:
+def test_market_structure_is_drawn_where_it_is_asked_for(stack: Stack, operator: Dashboard) -> None:
     """Over price, and away again; the answer holds nothing that was known after the last bar."""
     page = operator.page
     operator.go("trader/anna")
     page.wait("document.querySelector('#price-chart[data-structures=\"0\"]')")
     page.click('.choices button[data-value="1m"]')
     page.wait("Number(document.querySelector('#price-chart').dataset.bars) > 30")
+    at_ms = stack.portfolio.get("/api/portfolio")["venue_ms"]
+    path = f"/api/structures?symbol=BTC&interval=1m&start={at_ms - 3_600_000}&end={at_ms}"
+    assert stack.portfolio.get(path)["as_of_ms"]  # the first one loads what is compiled
     page.click("#structure")
     page.wait("Number(document.querySelector('#price-chart').dataset.structures) > 9")
     assert "order blocks" in page.text("#structure-legend")
