@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -448,7 +449,7 @@ class Connector:
         return stack.enter_context(
             schools(
                 self._settings.models_dir,
-                self._settings.switches,
+                replace(self._settings.switches, real_money=not clock.world),
                 folder=folder if self._remembers else None,
                 waits=clock.mode == "lockstep",
             )

@@ -33,6 +33,15 @@ class Remembers(Protocol):
         ...
 
 
+@runtime_checkable
+class Describes(Protocol):
+    """A strategy with more to tell people than its decisions: its trader's status shows it."""
+
+    def describe(self) -> dict[str, Any]:
+        """Tell where it stands; plain values."""
+        ...
+
+
 class StrategyMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a strategy told; another one, or one of other coins, has no use for it.
 

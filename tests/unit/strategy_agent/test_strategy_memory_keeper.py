@@ -140,3 +140,12 @@ def test_no_parameter_of_a_strategy_is_remembered() -> None:
 class Keyed(Mindful):
     class Params(Odd.Params, frozen=True, kw_only=True):
         key: str
+
+
+def test_what_a_strategy_tells_of_itself_is_shown() -> None:
+    seen: list[dict[str, Any]] = []
+    spec = spec_of("ict_xgboost", symbols=("BTC",), interval="1m")
+    make = partial(build, spec, instruments=INSTRUMENTS, seed=1)
+    StrategyMemoryKeeper(make, spec, TraderMemory(), print, budget_s=5, told=seen.append).remember()
+    (told,) = seen
+    assert ("NO_MODEL", "training is off, warming up: BTC") == (told["state"], told["reason"])

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from strategy_agent.application.memory_keeper import MemoryKeeper
 from strategy_agent.application.parts import Parts, ProcessContext
@@ -92,6 +92,10 @@ class Watcher(Protocol):
         """See that the strategy did not remember what it should, and why."""
         ...
 
+    def told(self, of_itself: dict[str, Any]) -> None:
+        """See what the strategy tells people of itself."""
+        ...
+
     def missed(self) -> None:
         """Note that a sign of life did not get through."""
         ...
@@ -116,7 +120,9 @@ async def drive(
         memory.epoch = wall or context.epoch
     if kept is None or memory.turns < context.decided:  # another has decided for it since
         memory.turns = max(memory.turns, context.counts_from)
-    mind = StrategyMemoryKeeper(make, spec, memory, watcher.forgot, budget_s=context.quick_s)
+    mind = StrategyMemoryKeeper(
+        make, spec, memory, watcher.forgot, budget_s=context.quick_s, told=watcher.told
+    )
     keeper = MemoryKeeper(spec, parts, memory, kept=kept)
     watcher.began(keeper, parts.memory.load_commands())
     parts.journal.write("run", _start_of(spec, parts, continued=kept is not None))

@@ -63,6 +63,7 @@ class Status:
             lasting: the failure stays until a person has changed something.
         alert: the last thing that a person should know; alert_ms: when that was, wall time.
         stopped: what its stop did with its orders, empty before one.
+        strategy: what the strategy tells of itself, as of which model it trades by and why not.
     """
 
     trader_id: str
@@ -95,6 +96,7 @@ class Status:
     alert: str = ""
     alert_ms: int = 0
     stopped: str = ""
+    strategy: Mapping[str, Any] = field(default_factory=dict)
 
     def show(self, account: AccountView) -> None:
         """Take over what the venue says of the account.

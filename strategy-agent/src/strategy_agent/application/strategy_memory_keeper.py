@@ -1,10 +1,13 @@
 """Keeping the strategy's own memory with that of its trader."""
 
 from collections.abc import Callable
+from typing import Any
+
+import msgspec
 
 from strategy_core.memory import TraderMemory
 from strategy_core.port import Strategy
-from strategy_core.remembering import recall, remembered
+from strategy_core.remembering import Describes, recall, remembered
 from suite.contracts.trader import TraderSpec
 from suite.deadline import deadline
 from suite.errors import Overrun, one_line
@@ -35,8 +38,10 @@ class StrategyMemoryKeeper:
         forgot: Callable[[str], None],
         *,
         budget_s: float,
+        told: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:
         self.strategy = make()
+        self._show = told
         self._make = make
         self._spec = spec
         self._memory = memory
@@ -62,6 +67,8 @@ class StrategyMemoryKeeper:
 
     def _take_over(self) -> None:
         self._memory.strategy = remembered(self.strategy, self._spec)
+        if isinstance(self.strategy, Describes):
+            self._show(msgspec.to_builtins(self.strategy.describe()))
 
     def _ask(self, what: str, ask: Callable[[], None]) -> bool:
         """Ask something of the strategy; say whether it has done it."""

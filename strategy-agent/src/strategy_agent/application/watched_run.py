@@ -441,6 +441,10 @@ class WatchedRun:
         """Tell that the strategy goes on without what it should have remembered."""
         self._alerts.tell("decision", reason)
 
+    def told(self, of_itself: dict[str, Any]) -> None:
+        """Show what the strategy tells people of itself."""
+        self._status.strategy = of_itself
+
     def missed(self) -> None:
         """Note that a sign of life did not get through."""
         self._status.missed_heartbeats += 1

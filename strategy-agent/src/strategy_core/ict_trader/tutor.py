@@ -27,6 +27,8 @@ class ModelState(StrEnum):
     NO_MODEL = "NO_MODEL"
     SUSPENDED = "SUSPENDED"
     """What it does is worse than what it says; nothing new is opened."""
+    PAPER_ONLY = "PAPER_ONLY"
+    """Money is real, and there is no evidence of an edge; nothing new is opened."""
 
 
 class TutorState(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,11 @@ class Tutor:
     def rows(self) -> int:
         """Labelled trades that are known."""
         return sum(map(len, self._parts.values()))
+
+    @property
+    def real_money(self) -> bool:
+        """Whether the money is real."""
+        return self._learning is not None and self._learning.switches.real_money
 
     @property
     def trains(self) -> bool:

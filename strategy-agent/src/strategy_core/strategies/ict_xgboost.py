@@ -253,6 +253,8 @@ class IctXgboost:
         model = self._tutor.model
         if model is None:
             return ModelState.NO_MODEL, self._why_none()
+        if self._tutor.real_money:
+            return ModelState.PAPER_ONLY, "no evidence of an edge is known: paper only"
         objection = self._record.objection(model.meta.model_id)
         return (ModelState.SUSPENDED, objection) if objection else (ModelState.READY, "")
 

@@ -210,6 +210,15 @@ def test_relaxed_proposals_need_a_model_of_their_own() -> None:
     assert "judges other trades (mode strict, not relaxed)" in told["reason"]
 
 
+def test_real_money_is_not_risked_without_evidence(bars: Bars) -> None:
+    files = [("m", model_of(0, always=0.004))]
+    one = trader(Desk(files, switches=Switches(real_money=True)))
+    decisions = follow(one, bars, 50, len(bars))
+    assert not any(decision.actions for decision in decisions)
+    assert any("paper only" in decision.reasoning for decision in decisions)
+    assert "PAPER_ONLY" == one.describe()["state"]
+
+
 def fill(number: int, *, closes: bool, won: bool) -> UserFill:
     return UserFill(
         coin="BTC", px="100", sz="1", side="A" if closes else "B", time=number,

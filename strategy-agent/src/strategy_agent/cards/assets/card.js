@@ -75,8 +75,8 @@
       { text: one.name, cls: "left" }, { text: whole(one.every.trades) }, auc(one.scores), { text: bp(one.every.gross_bp) }, signed(one.every),
       one.top.trades ? { text: bp(one.top.gross_bp) } : { text: "none", cls: "na" }, signed(one.top), signed(one.coin),
       { text: whole(one.taken.trades) }, signed(one.taken),
-      one.taken.trades ? { text: fixed(one.sharpe, 2) } : { text: "n/a", cls: "na" },
-      one.taken.trades ? { text: `${fixed(one.sharpe_95.low, 1)} to ${fixed(one.sharpe_95.high, 1)}` } : { text: "n/a", cls: "na" },
+      one.taken.trades >= 30 ? { text: fixed(one.sharpe, 2) } : { text: "n/a", cls: "na" },
+      one.taken.trades >= 30 ? { text: `${fixed(one.sharpe_95.low, 1)} to ${fixed(one.sharpe_95.high, 1)}` } : { text: "n/a", cls: "na" },
     ]));
   }
 
