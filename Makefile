@@ -21,7 +21,7 @@ COMPILED      := $(shell find virtual-exchange/src/perp_engine strategy-agent/sr
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
            --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
            --no-config --no-emit-package suite-shared --no-emit-package strategy-agent \
-           --extra service --extra embedded --extra llm $(PYPROJECTS)
+           --extra service --extra embedded --extra kubernetes --extra llm $(PYPROJECTS)
 
 DATA    ?=
 SYMBOLS ?=
@@ -29,11 +29,11 @@ DAYS    ?=
 SEED    ?=
 TRANSPORT ?=
 
-.PHONY: help setup lock format check static unit test rest peers e2e chaos bench demo up down clean
+.PHONY: help setup lock format check static unit test rest peers e2e e2e-containers docs chaos bench demo up down clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) \
-	  | awk -F':.*## ' '{ printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2 }'
+	  | awk -F':.*## ' '{ printf "  \033[1mmake %-14s\033[0m %s\n", $$1, $$2 }'
 	@echo "  options of demo: DATA=DIR SYMBOLS=BTC,ETH DAYS=30 SEED=7 TRANSPORT=http; of all: PYTHON=python3.12"
 
 # ---- installing ---------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ $(VENV)/.warm: $(VENV)/.install $(COMPILED)
 
 lock: $(VENV)/.sync  ## resolve the dependencies again and write both lock files
 	@$(COMPILE) --upgrade --output-file requirements.lock
-	@$(COMPILE) --upgrade --extra docker --extra kubernetes --extra local-llm --extra skfolio \
+	@$(COMPILE) --upgrade --extra docker --extra local-llm --extra skfolio \
 	  --group pyproject.toml:dev --override requirements-overrides.txt \
 	  --constraint requirements.lock --output-file requirements-dev.lock
 	@! grep -nE '://|^-|file:' requirements.lock requirements-dev.lock
@@ -123,6 +123,12 @@ chaos: export KEEP_FIGURES := 1
 chaos: setup  ## the long forms of all promises; writes docs/promises.md
 	$(call pytest,property,tests/property,-n 2 --timeout 1800)
 	$(call pytest,chaos,tests/chaos,-n 2 --timeout 1800)
+
+e2e-containers: setup  ## build the images, run the profiles and hurt them (needs a container engine)
+	@PYTHONPATH=. $(BIN)/python -m tests.containers $(if $(ONLY),--only $(ONLY))
+
+docs: setup  ## build the docs site into var/site
+	@$(BIN)/zensical build --strict --clean
 
 bench: setup  ## measure; DATA=DIR takes real bars for the engine, features and rivals
 	@for script in $$(find tests -path 'tests/bench/bench_*.py' | sort); do \

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from data_collector.adapters import hyperliquid_stream
 from data_collector.adapters.bar_journal import BarJournal
@@ -152,6 +152,18 @@ class _CollectorMetrics:
         for kind, count in self._collector.flaws.items():
             flaws.add_metric([kind], count)
         yield flaws
+        rows = self._collector.status()
+        live = GaugeMetricFamily("data_collector_series_live", "Series that are up to date.")
+        live.add_metric([], sum(row["state"] in {"live", "unproven"} for row in rows))
+        asked = GaugeMetricFamily("data_collector_series", "Series that are collected.")
+        asked.add_metric([], len(rows))
+        lag = GaugeMetricFamily(
+            "data_collector_lag_seconds", "Since the last closed bar of the series furthest behind."
+        )
+        lags = [row["lag_ms"] for row in rows if row.get("lag_ms") is not None]
+        if lags:
+            lag.add_metric([], max(lags) / 1000)
+        yield from (live, asked, lag)
 
 
 def _stream_of(options: CollectionOptions) -> tuple[StreamMaker, int]:

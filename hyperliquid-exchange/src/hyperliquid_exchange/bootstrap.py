@@ -32,6 +32,7 @@ from hyperliquid_exchange.application.leaving import Parts
 from hyperliquid_exchange.application.native import Native
 from hyperliquid_exchange.application.operator_path import OperatorPath
 from hyperliquid_exchange.application.reads import Reads
+from hyperliquid_exchange.application.requests import Counts
 from hyperliquid_exchange.application.safety import KillLadder
 from hyperliquid_exchange.application.safety_control import SafetyControl
 from hyperliquid_exchange.application.simple import SimpleRest
@@ -45,6 +46,7 @@ from hyperliquid_exchange.domain.budgets import RESERVED_SHARE, WEIGHT_A_MINUTE
 from hyperliquid_exchange.domain.flattening import FlattenRules
 from hyperliquid_exchange.domain.progress import Beat
 from hyperliquid_exchange.domain.reading import readers
+from hyperliquid_exchange.domain.safety import Level
 from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
 from hyperliquid_exchange.entrypoint.services import READ_ALL, Services
 from hyperliquid_exchange.guarding import Guards, guards_of
@@ -175,6 +177,15 @@ class Container:
     def watchdog_silent_s(self) -> float | None:
         """Seconds since the watchdog got on; None while it never did, or nothing is open."""
         return None if self.live is None else self.live.guards.pulse.watchdog_silent_s
+
+    def levels(self) -> list[Level]:
+        """How much is forbidden to each trader."""
+        live = self.live
+        return [] if live is None else [live.ladder.level(name) for name in live.custody.accounts]
+
+    def counts(self) -> Counts | None:
+        """What went out; None while nothing is open."""
+        return None if self.live is None else self.live.hop.counts
 
     async def open(self) -> None:
         """Read keys, take the signers, and begin to follow the accounts.

@@ -10,6 +10,7 @@ from hyperliquid_exchange.adapters.drift_files import read_drift
 from hyperliquid_exchange.bootstrap import Container, build
 from hyperliquid_exchange.entrypoint.adopting import adopting_routes
 from hyperliquid_exchange.entrypoint.drift import drift_routes
+from hyperliquid_exchange.entrypoint.metrics import show_figures
 from hyperliquid_exchange.entrypoint.openapi import describe_with
 from hyperliquid_exchange.entrypoint.routes import ROUTES, add_routes
 from hyperliquid_exchange.entrypoint.safety import progress_routes, safety_routes
@@ -37,6 +38,12 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     chassis = install_chassis(app, settings, health=live.health, tokens=live.tokens)
     live.on_bug = chassis.fail
     live.feeds = FeedMetrics(chassis.metrics.registry)
+    show_figures(
+        chassis.metrics.registry,
+        levels=live.levels,
+        counts=live.counts,
+        watchdog_silent_s=live.watchdog_silent_s,
+    )
     add_routes(app, live.tokens, live.services)
     add_sockets(app, SocketEndpoint(live.services, live.tokens))
     app.include_router(safety_routes(live.control, live.watchdog_silent_s))

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from portfolio_service.bootstrap import Container, build
 from portfolio_service.entrypoint import allocation, backtests, portfolio, safety, system
 from portfolio_service.entrypoint.access import OPERATOR, VIEWER, Sessions, make_access_router
+from portfolio_service.entrypoint.metrics import show_figures
 from portfolio_service.entrypoint.openapi import describe_with
 from portfolio_service.entrypoint.web import add_web
 from portfolio_service.settings import Settings
@@ -57,6 +58,13 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     app = FastAPI(title="portfolio-service", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=lambda: _health(parts))
     chassis.on_stop.append(parts.broadcast.end)
+    show_figures(
+        chassis.metrics.registry,
+        follows=lambda: not parts.sync.trouble,
+        rebalances=lambda: not parts.rebalancer.trouble,
+        traders=lambda: len(parts.portfolio.present),
+        listeners=lambda: parts.broadcast.listeners,
+    )
     for grant in (OPERATOR, VIEWER):
         chassis.tokens.ensure_file(settings.state_dir / "tokens", grant)
     sessions = Sessions(chassis.tokens, parts.store, parts.wall, settings.session_hours)

@@ -1,6 +1,8 @@
 """The container file: hardened in every service, and it names nothing that is not there."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import yaml
 
 import data_collector.settings
 import hyperliquid_exchange.settings
+import portfolio_service.settings
 import strategy_agent.settings
+import trader_manager.settings
 import virtual_exchange.settings
 from suite.service.settings import ServiceSettings, known_names
 
@@ -21,8 +25,21 @@ EXAMPLE = (ROOT / "deploy" / "env" / "live.env.example").read_text()
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "data-collector": data_collector.settings.Settings,
     "hyperliquid-exchange": hyperliquid_exchange.settings.Settings,
+    "portfolio-service": portfolio_service.settings.Settings,
     "strategy-agent": strategy_agent.settings.Settings,
+    "trader-manager": trader_manager.settings.Settings,
     "virtual-exchange": virtual_exchange.settings.Settings,
+}
+IMAGES = {"prometheus", "grafana"}
+"""Of others; the rest is built here."""
+BUILT = sorted(set(SERVICES) - IMAGES)
+PROFILES = {
+    "backtest": {"market", "tokens", "virtual-exchange"}
+    | {"trader-manager", "strategy-agent", "portfolio-service"},
+    "paper": {"data-collector", "tokens", "paper-exchange"}
+    | {"trader-manager", "strategy-agent", "portfolio-service"},
+    "live": {"data-collector", "hyperliquid-exchange", "watchdog", "live-agent"},
+    "observability": IMAGES,
 }
 LIVE = {name for name, service in SERVICES.items() if "live" in service["profiles"]}
 
@@ -44,7 +61,13 @@ def test_every_service_is_hardened(name: str) -> None:
     assert service["pids_limit"] > 0
     ways_out = {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "user"}
     assert not ways_out & set(service)
-    assert (ROOT / service["build"]["dockerfile"]).is_file()
+    assert 0 < service["cpus"] <= 2
+    assert service["mem_limit"] in {"512m", "1g", "2g"}
+    assert [] == [one for one in service.get("env_file", []) if "example" not in one]
+    if name in IMAGES:
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", service["image"])
+    else:
+        assert (ROOT / service["build"]["dockerfile"]).is_file()
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -52,7 +75,70 @@ def test_ports_are_published_on_this_machine_alone(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profiles_have_what_they_need(profile: str) -> None:
+    """And nothing waits for what is not there."""
+    named = {name for name, service in SERVICES.items() if profile in service["profiles"]}
+    assert PROFILES[profile] == named
+    for name in named:
+        waited = set(SERVICES[name].get("depends_on", {}))
+        assert waited <= named
+        for other in waited:
+            condition = SERVICES[name]["depends_on"][other]["condition"]
+            once = SERVICES[other].get("restart") == "no"
+            assert condition == f"service_{'completed_successfully' if once else 'healthy'}"
+
+
 @pytest.mark.parametrize("name", SERVICES)
+def test_what_stays_is_watched(name: str) -> None:
+    service = SERVICES[name]
+    assert ("healthcheck" in service) != (service["restart"] == "no")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_only_what_must_reaches_out(name: str) -> None:
+    out = {"data-collector", "hyperliquid-exchange", "watchdog"}
+    networks = set(SERVICES[name]["networks"])
+    assert networks <= set(DOCUMENT["networks"])
+    assert ("outside" in networks) == (name in out)
+    assert "inside" in networks
+    if "ports" in SERVICES[name]:  # an internal network publishes nothing
+        assert networks & {"ports", "outside"}
+
+
+def test_networks_end_where_they_shall() -> None:
+    networks = DOCUMENT["networks"]
+    assert networks["inside"]["internal"] is True
+    masquerade = "com.docker.network.bridge.enable_ip_masquerade"
+    assert "false" == networks["ports"]["driver_opts"][masquerade]
+
+
+def test_old_and_other_composes_can_read_it() -> None:
+    """docker-compose 1.29 and podman-compose know no top-level name, nor newer forms of keys."""
+    assert {"services", "networks", "volumes"} == {
+        key for key in DOCUMENT if not key.startswith("x-")
+    }
+    for service in SERVICES.values():
+        assert all(isinstance(one, str) for one in service.get("env_file", []))
+        for mount in service.get("volumes", []):
+            assert "bind" not in mount or isinstance(mount, str)
+        assert not {"develop", "pull_policy", "deploy", "annotations"} & set(service)
+
+
+def test_docker_compose_reads_it() -> None:
+    if (command := shutil.which("docker-compose")) is None:
+        pytest.skip("docker-compose is not installed: its rules were looked at above")
+    done = subprocess.run(
+        [command, "-f", str(ROOT / "docker-compose.yml"), "config", "-q"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (0, "") == (done.returncode, done.stdout), done.stderr
+
+
+@pytest.mark.parametrize("name", BUILT)
 def test_every_variable_is_a_setting(name: str) -> None:
     """Of the service that the image has, which would refuse to start with a misspelt one."""
     settings = SETTINGS[SERVICES[name]["build"]["args"]["SERVICE"]]
@@ -68,7 +154,7 @@ def test_what_the_file_asks_for_is_listed_with_its_default() -> None:
 
 
 def test_a_live_agent_is_told_two_addresses_and_where_its_token_is() -> None:
-    told = SERVICES["strategy-agent"]["environment"]
+    told = SERVICES["live-agent"]["environment"]
     assert told == {
         "TRADING_URL": "http://hyperliquid-exchange:8200",
         "DATA_SERVICE_URL": "http://data-collector:8000",
@@ -79,20 +165,20 @@ def test_a_live_agent_is_told_two_addresses_and_where_its_token_is() -> None:
 
 def test_keys_are_where_they_sign_and_nowhere_else() -> None:
     """And nothing that is mounted from this machine can be written."""
-    assert {"data-collector", "hyperliquid-exchange", "strategy-agent", "watchdog"} == LIVE
     for name in SERVICES:
         assert all(mount["read_only"] is True for mount in binds(name).values())
         assert ("/run/live/keys" in binds(name)) == (name == "hyperliquid-exchange")
         assert ("/run/live/watchdog-keys" in binds(name)) == (name == "watchdog")
-    assert "/run/live/tokens" in binds("strategy-agent")
-    assert not any("live-state" in str(one) for one in SERVICES["strategy-agent"]["volumes"])
+    assert "/run/live/tokens" in binds("live-agent")
+    assert not any("live-state" in str(one) for one in SERVICES["live-agent"]["volumes"])
 
 
 def test_secrets_are_files() -> None:
     """A variable is shown by whatever shows the container."""
     secret = re.compile("KEY|TOKEN$|TOKENS$|SECRET|PASSWORD|WEBHOOK|DATABASE_URL")
     for service in SERVICES.values():
-        assert [] == [name for name in service.get("environment", {}) if secret.search(name)]
+        told = {name for name in service.get("environment", {}) if secret.search(name)}
+        assert told <= {"MANAGER_TOKEN_FILE"}  # which names a file
     assert not secret.search(" ".join(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE)))
 
 
@@ -107,11 +193,18 @@ def test_the_watchdog_is_a_process_of_its_own() -> None:
         assert {"core": 0} == service["ulimits"]
 
 
-def test_traders_reach_the_proxy_and_the_collector_alone() -> None:
-    """Their network ends there."""
-    assert ["live"] == SERVICES["strategy-agent"]["networks"]
-    assert DOCUMENT["networks"]["live"]["internal"] is True
-    for name in LIVE - {"strategy-agent"}:
-        assert ["default", "live"] == SERVICES[name]["networks"]
-    others = set(SERVICES) - LIVE
-    assert not [name for name in others if "live" in SERVICES[name].get("networks", [])]
+@pytest.mark.parametrize("name", ["strategy-agent", "live-agent"])
+def test_traders_reach_the_suite_alone(name: str) -> None:
+    """Their network ends there, and of its tokens they have their own."""
+    assert ["inside"] == SERVICES[name]["networks"]
+    shared = [one for one in SERVICES[name]["volumes"] if "tokens:" in str(one)]
+    assert [] == shared
+
+
+def test_the_arena_of_the_file_is_in_order() -> None:
+    from strategy_agent.bootstrap import problems_with_plugins
+    from suite.contracts.trader import parse_traders
+
+    text = (ROOT / "deploy" / "compose" / "traders.yaml").read_text()
+    found = parse_traders(yaml.safe_load(text), {}, check=problems_with_plugins)
+    assert len(found.traders) >= 5

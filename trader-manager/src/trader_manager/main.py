@@ -19,6 +19,7 @@ from trader_manager.entrypoint.board import ANSWERS, make_board_router
 from trader_manager.entrypoint.claims import AGENT
 from trader_manager.entrypoint.claims import make_router as make_claims_router
 from trader_manager.entrypoint.exports import make_export_router
+from trader_manager.entrypoint.metrics import show_figures
 from trader_manager.entrypoint.openapi import describe_with
 from trader_manager.entrypoint.readiness import fleet_detail
 from trader_manager.entrypoint.records import ANSWERS as RECORDS_ANSWERS
@@ -85,6 +86,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
 
     app = FastAPI(title="trader-manager", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=lambda: _health(parts))
+    show_figures(chassis.metrics.registry, parts.supervisor, parts.collector)
     chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     chassis.tokens.ensure_file(settings.state_dir / "tokens", AGENT)
     parts.scheduler.on_round, parts.scheduler.on_end = _tell_round, bug_of

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from suite.service.app import install_chassis
 from suite.service.conversation import SocketTimeouts
 from virtual_exchange.bootstrap import Container, build
+from virtual_exchange.entrypoint.metrics import show_figures
 from virtual_exchange.entrypoint.routes import add_routes
 from virtual_exchange.entrypoint.ws import add_sockets
 from virtual_exchange.settings import Settings
@@ -29,6 +30,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     app = FastAPI(title="virtual-exchange", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, health=live.health, tokens=live.services.tokens)
     live.services.scheduler.on_bug = chassis.fail
+    show_figures(chassis.metrics.registry, live.services)
     add_routes(app, live.services)
     timeouts = SocketTimeouts(stall_s=settings.ws_stall_s, silence_s=settings.ws_silence_s or None)
     add_sockets(app, live.services, timeouts)

@@ -19,6 +19,7 @@ from strategy_agent.entrypoint.commands import command_routes
 from strategy_agent.entrypoint.controlled import Controlled
 from strategy_agent.entrypoint.decisions import decision_routes
 from strategy_agent.entrypoint.instances import hosting_routes, instance_routes
+from strategy_agent.entrypoint.metrics import show_figures
 from strategy_agent.settings import Settings
 from suite.errors import ConfigError, StorageError, one_line
 from suite.service.app import install_chassis
@@ -64,7 +65,8 @@ def create_app(settings: Settings, controlled: Controlled) -> FastAPI:
     tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     if settings.control_token.get_secret_value():
         tokens.accept(settings.control_token.get_secret_value(), OPERATOR)
-    install_chassis(app, settings, health=health, ready=ready, tokens=tokens)
+    chassis = install_chassis(app, settings, health=health, ready=ready, tokens=tokens)
+    show_figures(chassis.metrics.registry, alpha, moved.stalled_s)
     reads = [] if settings.is_loopback else [Depends(require(ADMIN))]
     app.include_router(_reads(controlled), dependencies=reads)
     app.include_router(command_routes(controlled))

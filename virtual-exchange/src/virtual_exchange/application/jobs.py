@@ -50,13 +50,18 @@ class Jobs:
         self._kept_max = kept_max
         self._jobs: dict[str, _Job] = {}
 
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return sum(job.state.status == "running" for job in self._jobs.values())
+
     def start(self, request: BacktestRequest) -> JobState:
         """Start one; to be called inside the event loop.
 
         Raises:
             RateLimited: enough are running.
         """
-        running = sum(job.state.status == "running" for job in self._jobs.values())
+        running = self.running
         if running >= self._running_max:
             raise RateLimited(
                 f"{running} backtests are running; try again later", retry_after_ms=5000
