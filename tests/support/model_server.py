@@ -38,6 +38,7 @@ class ModelServer:
     )
     release: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+    die: Callable[[], None] = lambda: None
 
     def does(self, *acts: Act) -> None:
         """Say what it does with the next requests."""
@@ -152,6 +153,12 @@ def serving() -> Iterator[ModelServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     told.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+
+    def die() -> None:
+        server.shutdown()
+        server.server_close()  # nobody listens any more
+
+    told.die = die
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

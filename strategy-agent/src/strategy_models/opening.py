@@ -13,7 +13,7 @@ from strategy_models.clients import Client, SdkClient
 from strategy_models.exchange import Exchange, Line, Surroundings
 from strategy_models.gate import Breaker, Gate
 from strategy_models.prices import FREE, Price, usd_of
-from strategy_models.providers import Catalog, Provider, environment
+from strategy_models.providers import UNNAMED, Catalog, Provider, environment
 from strategy_models.settings import Settings
 from strategy_models.spending import FileLedger, Ledger, MemoryLedger, Purse
 from strategy_models.wire import anthropic_messages, openai_chat
@@ -130,8 +130,13 @@ class Models:
             ConfigError: there is none.
         """
         owner, _, model = name.partition("/")
+        if choice.base_url and not (model and self._catalog.knows(owner)):
+            owner, model = UNNAMED, name
         if not (owner and model):
-            raise ConfigError(f"{name[:60]!r} is no model; write provider/model")
+            raise ConfigError(
+                f"{name[:60]!r} is no model; write provider/model, as openai/gpt-5-mini, or the "
+                "name alone with base_url"
+            )
         provider = self._catalog.provider(owner, base_url=choice.base_url)
         with self._lock:
             options = self._options.setdefault(

@@ -50,6 +50,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("requests_per_minute and at_once must be at least 1")
 
 
+_AT_HOME: Final = 60_000
+"""Requests a minute: one's own server is as fast as it is."""
+
 KNOWN: Final[Mapping[str, Provider]] = {
     "anthropic": Provider(
         base_url="https://api.anthropic.com", wire="anthropic", key="ANTHROPIC_API_KEY"
@@ -57,8 +60,12 @@ KNOWN: Final[Mapping[str, Provider]] = {
     "deepseek": Provider(
         base_url="https://api.deepseek.com/v1", key="DEEPSEEK_API_KEY", structured="object"
     ),
-    "local": Provider(base_url="http://127.0.0.1:8310/v1", free=True, at_once=1),
-    "ollama": Provider(base_url="http://127.0.0.1:11434/v1", free=True, at_once=1),
+    "local": Provider(
+        base_url="http://127.0.0.1:8310/v1", free=True, at_once=1, requests_per_minute=_AT_HOME
+    ),
+    "ollama": Provider(
+        base_url="http://127.0.0.1:11434/v1", free=True, at_once=1, requests_per_minute=_AT_HOME
+    ),
     "openai": Provider(base_url="https://api.openai.com/v1", key="OPENAI_API_KEY"),
     "openrouter": Provider(base_url="https://openrouter.ai/api/v1", key="OPENROUTER_API_KEY"),
     "qwen": Provider(
@@ -66,9 +73,16 @@ KNOWN: Final[Mapping[str, Provider]] = {
         key="DASHSCOPE_API_KEY",
         structured="object",
     ),
-    "vllm": Provider(base_url="http://127.0.0.1:8000/v1", free=True, at_once=8),
+    "server": Provider(base_url="http://127.0.0.1:8080/v1", requests_per_minute=_AT_HOME),
+    "vllm": Provider(
+        base_url="http://127.0.0.1:8000/v1", free=True, at_once=8, requests_per_minute=_AT_HOME
+    ),
 }
 """Those that need no entry in a file; one of the same name there replaces it."""
+
+
+UNNAMED: Final = "server"
+"""Provider of a model that is named alone, with an address."""
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +119,10 @@ class Catalog:
         self._trusted_network = trusted_network
         self._file = file
 
+    def knows(self, name: str) -> bool:
+        """Whether there is such a provider."""
+        return name in self._providers
+
     def provider(self, name: str, *, base_url: str = "") -> Provider:
         """Find a provider.
 
@@ -126,7 +144,9 @@ class Catalog:
             return found
         if not is_base_url(base_url):
             raise ConfigError("base_url is not an address; write https://host/v1")
-        return msgspec.structs.replace(found, base_url=base_url, key="")
+        host = urlsplit(base_url).hostname or ""
+        free = found.free or (name == UNNAMED and _is_loopback(host))
+        return msgspec.structs.replace(found, base_url=base_url, key="", free=free)
 
     def key_of(self, name: str, provider: Provider, *, given: str = "") -> str:
         """Find the key of a provider; empty where it wants none.
@@ -233,9 +253,11 @@ def _dearest(rate: Any) -> Any:
 def _is_private(url: str) -> bool:
     """Whether nobody else can read what is sent there."""
     parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
+    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(parts.hostname or "").is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

@@ -210,10 +210,14 @@ def read_notes(raw: object) -> tuple[str, ...]:
     return tuple([note for note in notes if note][-NOTES_MAX:])
 
 
-def schema(coins: Sequence[str]) -> dict[str, Any]:
+def schema(coins: Sequence[str], *, notes: bool = True) -> dict[str, Any]:
     """Describe an answer as a JSON schema, for servers that can be held to one.
 
     Every field is there and may be null: strict servers know no other optional ones.
+
+    Args:
+        coins: that a decision may be about.
+        notes: some may be written; without it there are none, which a small model never ends.
     """
     price = {"type": ["number", "null"], "exclusiveMinimum": 0}
     fields: dict[str, Any] = {
@@ -247,7 +251,7 @@ def schema(coins: Sequence[str]) -> dict[str, Any]:
             },
             "notes": {
                 "type": "array",
-                "maxItems": NOTES_MAX,
+                "maxItems": NOTES_MAX if notes else 0,
                 "items": {"type": "string", "maxLength": NOTE_CAP},
             },
         },

@@ -98,7 +98,7 @@ class LlmTrader:
             require_stop=params.require_stop,
             valid_ms=params.valid_minutes * MINUTE_MS or INTERVAL_MS[params.heartbeat],
         )
-        self._schema = schema(setup.symbols)
+        self._schema = schema(setup.symbols, notes=self._template.names("user", "notes"))
         self._memory = MindMemory()
         self._fallback: SmaCross | None = None
         self._model: Model | None = None

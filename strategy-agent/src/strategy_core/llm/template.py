@@ -77,6 +77,10 @@ class Template:
     def __str__(self) -> str:
         return f"{self.name} {self.version} sha256:{self.digest[:12]}"
 
+    def names(self, section: str, variable: str) -> bool:
+        """Whether a section has a variable."""
+        return variable in _VARIABLE.findall(self.sections[section])
+
     def render(self, section: str, values: Mapping[str, Known], now_ms: int) -> Known:
         """Put values in the place of variables.
 
