@@ -29,7 +29,7 @@ DAYS    ?=
 SEED    ?=
 TRANSPORT ?=
 
-.PHONY: help setup lock format check static unit test rest peers e2e e2e-containers docs chaos bench demo up down clean
+.PHONY: help setup lock format check static unit test rest peers e2e e2e-containers docs chaos bench demo demo-llm cassette up down clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) \
@@ -142,6 +142,13 @@ demo: setup  ## offline arena on a synthetic market (or DATA=DIR), leaderboard a
 	@$(BIN)/python -m virtual_exchange.demo $(if $(DATA),--data "$(DATA)") \
 	  $(if $(SYMBOLS),--symbols "$(SYMBOLS)") $(if $(DAYS),--days "$(DAYS)") \
 	  $(if $(SEED),--seed "$(SEED)") $(if $(TRANSPORT),--transport "$(TRANSPORT)")
+
+demo-llm: setup  ## the same, two traders ask a small language model on this machine; no key
+	@$(BIN)/python -m virtual_exchange.demo --models live --out var/demo/llm-report \
+	  $(if $(DAYS),--days "$(DAYS)") $(if $(SEED),--seed "$(SEED)")
+
+cassette: setup  ## record anew what the model answers on the market of the demo
+	@$(BIN)/python -m virtual_exchange.demo --models record --out var/demo/recording
 
 up:  ## start the backtest profile in containers
 	docker compose --profile backtest up --detach --build

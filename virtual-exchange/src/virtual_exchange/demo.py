@@ -1,39 +1,64 @@
 """`python -m virtual_exchange.demo`: an arena on this machine, without key, wallet or network.
 
 Generates a synthetic market (or takes yours), then lets the traders of deploy/demo trade it: market
-makers, a trend follower and the baselines. This script only starts the commands a user would; it
+makers, a trend follower, the baselines, and two that ask a language model. Those replay what a
+small model has answered on the usual market; `--models live` asks it anew, on this machine, and
+`--models record` keeps what it answers. This script only starts the commands a user would; it
 imports nothing heavy.
 """
 
 import argparse
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 _DAYS = 14
 _COINS = "BTC,ETH,SOL"
+_DAYS_LIVE = 2
+_SEED = 7
 _DAY_S = 86_400
+_TRADERS = Path("deploy/demo/traders.yaml")
+_ASKING = Path("deploy/demo/llm-traders.yaml")
+_CASSETTE = Path("deploy/demo/models.jsonl.gz")
+_RECORDED = Path("var/demo/models.jsonl")
+_ASKED = (
+    "two of them ask a tiny language model: they show how such a trader works, and are no strategy"
+)
+_LEFT_OUT = (
+    "the traders that ask a language model are left out: its answers were recorded on the usual "
+    "market; make demo-llm asks it anew"
+)
 
 
 def main() -> int:
     """Run the demo; returns its exit code."""
     options = _options()
-    traders = Path(options.traders)
-    out = Path(options.out)
     try:
         store, range_ = _market(options)
-        coins = options.symbols
-        if coins != _COINS:
-            traders = _with_symbols(traders, coins, out)
-        print(f"demo: an arena of traders in {coins}", flush=True)
-        _run(
-            [*_command("trader-manager"), "arena", "--transport", options.transport],
-            ["--data", str(store), "--traders", str(traders), "--symbols", coins],
-            ["--seed", str(options.seed), "--out", str(out), *range_],
-        )
+        with _models(options):
+            traders = _traders(options)
+            print(f"demo: an arena of traders in {options.symbols}", flush=True)
+            if options.models != "none":
+                print(f"demo: {_ASKED}", flush=True)
+            _run(
+                [*_command("trader-manager"), "arena", "--transport", options.transport],
+                ["--data", str(store), "--traders", str(traders), "--symbols", options.symbols],
+                ["--seed", str(options.seed), "--out", options.out, *range_],
+                [] if options.models == "replay" else ["--fresh"],
+                ["--no-baselines"] if options.models == "record" else [],
+            )
+        if options.models == "record":
+            _run(
+                [*_command("strategy-agent"), "cassette", str(_RECORDED)],
+                ["--pack", str(_CASSETTE)],
+            )
+            _RECORDED.unlink()
     except subprocess.CalledProcessError as error:
         return 1 if error.returncode < 0 else error.returncode
     except (OSError, ValueError) as error:
@@ -51,19 +76,97 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--data", help="a store, or a folder of raw files, which is imported first")
     parser.add_argument("--symbols", default=_COINS, help=f"coins; {_COINS} by default")
-    parser.add_argument("--days", type=int, help=f"{_DAYS} by default; of real data the last ones")
-    parser.add_argument("--seed", type=int, default=7, help="of the market and of random traders")
-    parser.add_argument("--traders", default="deploy/demo/traders.yaml")
+    parser.add_argument(
+        "--days",
+        type=int,
+        help=f"{_DAYS} by default, {_DAYS_LIVE} where a model is asked; of real data the last ones",
+    )
+    parser.add_argument("--seed", type=int, default=_SEED, help="of the market and random traders")
+    parser.add_argument("--traders", default=str(_TRADERS))
     parser.add_argument(
         "--transport", default="inprocess", help="or http: an exchange, and a process a trader"
+    )
+    parser.add_argument(
+        "--models",
+        choices=("replay", "live", "record", "none"),
+        default="replay",
+        help="where the answers of the language model come from",
     )
     parser.add_argument("--out", default="var/demo/report", help="folder of the report")
     return parser.parse_args()
 
 
+def _is_usual(options: argparse.Namespace) -> bool:
+    """Whether the market is the one that the cassette was recorded on."""
+    market = (options.data, options.symbols, options.days or _DAYS, options.seed)
+    return market == (None, _COINS, _DAYS, _SEED) and Path(options.traders) == _TRADERS
+
+
+@contextmanager
+def _models(options: argparse.Namespace) -> Iterator[None]:
+    """Say by the environment where language models are, while the context is open."""
+    if options.models == "replay" and (not _is_usual(options) or not _CASSETTE.exists()):
+        options.models = "none"
+        print(f"demo: {_LEFT_OUT}", flush=True)
+    if options.models == "none":
+        yield
+    elif options.models == "replay":
+        os.environ |= {"LLM_MODE": "replay", "LLM_CASSETTE": str(_CASSETTE)}
+        yield
+    else:
+        # the questions of several parts wait for each other: there is one small server
+        os.environ |= {"LLM_MODE": options.models, "LLM_PATIENCE_S": "110"}
+        if options.models == "record":
+            os.environ["LLM_CASSETTE"] = str(_RECORDED)
+        with _model_server() as url:
+            os.environ["LLM_LOCAL_URL"] = url
+            yield
+
+
+@contextmanager
+def _model_server() -> Iterator[str]:
+    """Serve the local model on a free port; gives its address.
+
+    Raises:
+        ValueError: it did not start; it has said why.
+    """
+    words = [*_command("strategy-agent"), "model-server", "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+        try:
+            said = server.stdout.readline() if server.stdout is not None else ""
+            if " on http" not in said:
+                raise ValueError("the local model did not start")
+            print(f"demo: {said.strip()}", flush=True)
+            yield said.split(" on ")[1].split(",")[0]
+        finally:
+            server.terminate()
+
+
+def _traders(options: argparse.Namespace) -> Path:
+    """Choose who trades; a file is written where it is not simply the given one."""
+    import yaml
+
+    if options.models == "none" and options.symbols == _COINS:
+        return Path(options.traders)
+    coins = options.symbols.split(",")
+    usual = yaml.safe_load(Path(options.traders).read_text(encoding="utf-8"))["traders"]
+    asking = yaml.safe_load(_ASKING.read_text(encoding="utf-8"))["traders"]
+    if options.symbols != _COINS:
+        for trader in usual:
+            trader["symbols"] = coins
+    chosen = [] if options.models == "record" else usual
+    if options.models != "none":
+        chosen += [one for one in asking if set(one["symbols"]) <= set(coins)]
+    path = Path(options.out).parent / "traders.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"traders": chosen}), encoding="utf-8")
+    return path
+
+
 def _market(options: argparse.Namespace) -> tuple[Path, list[str]]:
     """Generate or find the market; returns its store and the range to trade."""
-    days = options.days if options.days is not None else _DAYS
+    usual = _DAYS_LIVE if options.models == "live" else _DAYS
+    days = options.days if options.days is not None else usual
     if days < 1:
         raise ValueError("--days must be at least 1")
     if options.data is None:
@@ -103,21 +206,6 @@ def _last_days(store: Path, symbols: str, days: int) -> list[str]:
     last = min(ends) // 1000 // _DAY_S
     day = [datetime.fromtimestamp(n * _DAY_S, UTC).date().isoformat() for n in (last - days, last)]
     return ["--from", day[0], "--to", day[1]]
-
-
-def _with_symbols(traders: Path, symbols: str, out: Path) -> Path:
-    """Write the traders file anew, for other coins."""
-    import yaml
-
-    from suite.service.traders_file import load_yaml
-
-    document = load_yaml(traders)
-    for trader in document["traders"]:
-        trader["symbols"] = symbols.split(",")
-    path = out.parent / "traders.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return path
 
 
 def _command(name: str) -> list[str]:
