@@ -33,7 +33,11 @@ def test_without_its_manager_it_tells_what_was_last_known(folder: Path) -> None:
             known = portfolio.traders()
             manager.close()
             eventually(lambda: portfolio.get("/api/portfolio")["trouble"], limit_s=30)
-            assert {"unknown"} == {row["status"] for row in portfolio.traders().values()}
+            eventually(  # who they are is asked for by itself
+                portfolio.traders,
+                lambda rows: {"unknown"} == {row["status"] for row in rows.values()},
+                limit_s=30,
+            )
             assert 503 == portfolio.ask("GET", "/ready", by=None).status_code
             refused = portfolio.ask("POST", "/api/strategy/trader-000/pause", {})
             assert (503, True) == (refused.status_code, "cannot be reached" in refused.text)
