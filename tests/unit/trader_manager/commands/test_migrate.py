@@ -39,8 +39,11 @@ def test_a_flat_entry_becomes_many_with_secrets_of_their_own(tmp_path: Path, nam
     env = "LLM_MODEL=m\nAPI_KEY=\"sk-'quoted'\\\\key\"\nSYMBOL=BTC,ETH\nVENUE_KEY=0xabc\n"
     move = plan(source(tmp_path, FLAT if name != ".env" else env, name), ["anna", "b-2"])
     first, second = traders(move.traders)
-    assert ("anna", "anna", "BTC,ETH") == (first["trader_id"], first["account"], first["symbol"])
-    assert ("${ANNA_API_KEY}", "${B_2_API_KEY}") == (first["api_key"], second["api_key"])
+    assert ("anna", "anna", ["BTC", "ETH"]) == (
+        first["trader_id"], first["account"], first["symbols"],
+    )  # fmt: skip
+    keys = [one["strategy"]["params"]["api_key"] for one in (first, second)]
+    assert ["${ANNA_API_KEY}", "${B_2_API_KEY}"] == keys
     assert ("venue_key",) == move.left_out
     assert "sk-" not in move.traders
     write(move, traders=tmp_path / "many.yaml", env_file=tmp_path / "fleet.env")
