@@ -1,5 +1,6 @@
 """Ten thousand calls of a hostile model, with the usual limits and with wide ones."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from tests.support.hostile_model import CALL_USD, be_hostile
@@ -8,7 +9,7 @@ CALLS = 10_000
 WIDE = {"max_day_loss": 0.5, "drawdown_pause": 0.9, "drawdown_stop": 0.95}
 
 
-def test_ten_thousand_hostile_calls_break_no_limit() -> None:
+def test_ten_thousand_hostile_calls_break_no_limit(figure: Callable[[str, str], None]) -> None:
     """No breach, no fault; the worst day and the money are told."""
     calls = seed = 0
     worst = Decimal(0)
@@ -22,4 +23,8 @@ def test_ten_thousand_hostile_calls_break_no_limit() -> None:
             worst = max(worst, done.seen.worst_day)
             assert done.seen.worst_day <= Decimal("0.05"), f"seed {seed}"
         calls += done.model.calls
-    print(f"{calls:,} calls in {seed} runs; worst day with the usual limits {worst:.4f}")
+    figure(
+        "S9",
+        f"{calls:,} calls of a hostile model: 0 limits broken, worst day {100 * worst:.1f} % where "
+        "3 % are allowed",
+    )
