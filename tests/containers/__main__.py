@@ -174,7 +174,8 @@ def _scale(stack: Stack) -> None:
     stack.compose("up", "-d", "--scale", "strategy-agent=5")
     eventually(lambda: len(stack.containers("strategy-agent")) == 5, "five agents")
     stack.await_healthy(["strategy-agent"])
-    holders = {str(one.get("holder")) for one in traders(stack) if one.get("holder")}
+    held = [str(one["holder"]) for one in traders(stack) if one.get("holder")]
+    holders = {one.partition("/")[0] for one in held}
     say(f"{len(holders)} agents hold {len(traders(stack))} traders")
     _goes_on(stack, "with five agents")
     # The agent that has them all goes, and gives them back: the others take over.

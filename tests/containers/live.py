@@ -122,7 +122,7 @@ def run_live() -> None:
         },
     )
     try:
-        stack.compose("up", "--no-start")  # its networks are there now
+        stack.compose("up", "--no-start", "data-collector")  # its networks are there now
         _stand_in()
         _files(files)
         _own(files)
