@@ -28,7 +28,7 @@ for number, agent in enumerate(sys.argv[1:]):
 print(master.address)
 """
 _LIMITS: Final = """\
-    limits: {max_order_usd: 2000, max_position_usd: 5000, max_account_usd: 10000, max_leverage: 5,
+    limits: {max_order_usd: 20000, max_position_usd: 50000, max_account_usd: 90000, max_leverage: 5,
       max_open_orders: 50, max_orders_per_s: 5, max_orders_per_minute: 60, max_day_loss_usd: 200,
       max_drawdown_usd: 400, max_executions: 1000, price_collar: 0.03, duplicate_s: 0.5,
       facts_age_s: 20}
@@ -84,7 +84,7 @@ def _files(folder: Path) -> None:
     ).splitlines()[-1]
     (folder / "accounts.yaml").write_text(
         "network: testnet\n"
-        "limits: {max_gross_usd: 50000, max_orders_per_s: 20, max_day_loss_usd: 500}\n"
+        "limits: {max_gross_usd: 90000, max_orders_per_s: 20, max_day_loss_usd: 500}\n"
         f'accounts:\n  - trader_id: anna\n    address: "{master}"\n    key_file: keys/anna.key\n'
         f"    watchdog_key_file: watchdog-keys/anna.key\n    symbols: [BTC, ETH]\n{_LIMITS}"
     )
@@ -146,21 +146,22 @@ def run_live() -> None:
 
 
 def _trades(proxy: str) -> None:
-    """See an order by hand filled, and one that the trader itself has sent."""
+    """See an order filled that the trader has sent, and one by hand."""
     url, token = "http://127.0.0.1:8200", "var/tokens/anna.token"
+
+    def holds() -> bool:
+        state = ask(proxy, f"{url}/info", token_file=token, body={"type": "clearinghouseState"})
+        return "BTC" in json.dumps(state)
+
+    eventually(holds, "the trader has bought what it holds", limit_s=300)
+    # Afterwards: a fill that is not its own pauses a trader.
     order = {"coin": "ETH", "is_buy": True, "sz": "0.01"}
 
     def filled() -> bool:
         told = ask(proxy, f"{url}/exchange/order", token_file=token, body=order)
         return "filled" in json.dumps(told)
 
-    eventually(filled, "an order through the live profile is filled", limit_s=120)
-
-    def holds() -> bool:
-        state = ask(proxy, f"{url}/info", token_file=token, body={"type": "clearinghouseState"})
-        return "BTC" in json.dumps(state)
-
-    eventually(holds, "the trader has bought what it holds", limit_s=180)
+    eventually(filled, "an order by hand through the live profile is filled", limit_s=120)
     shown = run("docker", "inspect", "--format", "{{json .Config.Env}}", proxy)
     if "act_" in shown:
         raise Failed("the proxy shows a token to `inspect`")
