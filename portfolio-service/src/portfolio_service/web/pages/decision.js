@@ -8,7 +8,7 @@ const PANELS = ["prompt", "reply", "thinking", "trace", "counterfactual"];  // o
 const MONEY = ["cost_usd", "llm_cost_usd", "tokens", "latency_ms", "model"];
 
 const text = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
-const listed = (title, items) => (items.length ? [h("h4", { text: title }), h("ul", {}, items.map((item) => h("li", { text: item })))] : []);
+const listed = (title, items) => (items.length ? [h("h3", { text: title }), h("ul", {}, items.map((item) => h("li", { text: item })))] : []);
 
 function answer(one) {
   if (!one) return t("decision.noanswer");
@@ -27,7 +27,7 @@ function body(one, actionText) {
   parts.push(...listed(t("decision.notes"), one.notes ?? []));
   const told = { ...one, ...(one.llm ?? {}) };
   const money = MONEY.filter((name) => told[name] !== undefined && told[name] !== null);
-  if (money.length) parts.push(...listed(t("decision.cost"), money.map((name) => `${named("cost", name)}: ${typeof told[name] === "number" ? number(told[name], 4) : told[name]}`)));
+  if (money.length) parts.push(...listed(t("decision.cost"), money.map((name) => `${named("cost", name)}: ${typeof told[name] === "number" ? number(told[name], Number.isInteger(told[name]) ? 0 : 4) : told[name]}`)));
   for (const name of PANELS) {
     if (told[name] !== undefined && told[name] !== null && told[name] !== "") {
       parts.push(h("details", { class: "panel" }, h("summary", { text: t(`panel.${name}`) }), h("pre", { text: text(told[name]), tabindex: "0" })));
