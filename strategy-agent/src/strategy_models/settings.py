@@ -33,6 +33,7 @@ class Settings(EnvironmentSettings):
     """
 
     model_config = settings_config("LLM_")
+    not_ours = ("_KEY", "_KEY_FILE")  # LLM_API_KEY and the like, for ${...} in traders files
 
     mode: Mode = "live"
     cassette: Path | None = None

@@ -119,6 +119,11 @@ def test_a_setting_that_cannot_be_is_told(
         Settings.load()
 
 
+def test_a_key_of_a_traders_file_may_begin_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_API_KEY", "x")
+    assert "live" == Settings.load().mode
+
+
 def test_a_model_file_that_is_none_is_told(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "context": 256, "threads": 1}
     with pytest.raises(StorageError, match="there is no model file"):

@@ -19,7 +19,7 @@ import ipaddress
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError
@@ -63,7 +63,13 @@ def shared_name(name: str) -> AliasChoices:
 
 
 class EnvironmentSettings(BaseSettings):
-    """What is told by environment and `.env`; a subclass has the prefix and the fields."""
+    """What is told by environment and `.env`; a subclass has the prefix and the fields.
+
+    Attributes:
+        not_ours: endings of names that begin with the prefix and are somebody else's.
+    """
+
+    not_ours: ClassVar[tuple[str, ...]] = ()
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -155,8 +161,10 @@ def refuse_unknown_names(settings_cls: type[BaseSettings]) -> None:
     config = settings_cls.model_config
     if prefix := config.get("env_prefix", ""):
         known = {name.upper() for name in known_names(settings_cls)}
+        not_ours = settings_cls.not_ours if issubclass(settings_cls, EnvironmentSettings) else ()
         for name in sorted(_present_names(config.get("env_file"))):
-            if name.upper().startswith(prefix) and name.upper() not in known:
+            begins = name.upper().startswith(prefix) and not name.upper().endswith(not_ours)
+            if begins and name.upper() not in known:
                 raise ConfigError(f"unknown setting {name}{_hint(name.upper(), known)}")
 
 

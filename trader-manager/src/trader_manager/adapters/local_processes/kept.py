@@ -35,7 +35,9 @@ _INHERITED: Final = re.compile(
     r"|(HTTPS?|NO)_PROXY|(https?|no)_proxy"
 )
 """What a trader's process sees of this one's environment: nothing that is a secret of others."""
-_PLUGIN_DIR: Final = "STRATEGY_AGENT_PLUGIN_DIR"
+_PATHS: Final = {"STRATEGY_AGENT_PLUGIN_DIR": ".", "LLM_LEDGER": "var/models/spent.sqlite"}
+"""Places that all agents share, and where they are when nothing is said."""
+_PATH_NAMES: Final = frozenset({*_PATHS, "LLM_CASSETTE", "LLM_PROVIDERS_FILE"})
 _PROC: Final = Path("/proc")
 _START_FIELD: Final = 19
 """Of `/proc/PID/stat` behind the name: when it started, clock ticks after the machine did."""
@@ -260,10 +262,15 @@ def environment_of(launch: Launch, secrets: Mapping[str, SecretStr]) -> dict[str
 
 
 def passed_on() -> dict[str, str]:
-    """Say what every agent here sees of this one's environment, and where plugins are found."""
+    """Say what every agent here sees of this one's environment.
+
+    Paths are made whole: each agent works in a folder of its own, and all share plugins, cassette
+    and the ledger of what models cost.
+    """
     kept = {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
-    plugins = os.environ.get(_PLUGIN_DIR) or "."
-    return {**kept, **agent_settings(os.environ), _PLUGIN_DIR: str(Path(plugins).resolve())}
+    settings = _PATHS | {name: value for name, value in agent_settings(os.environ).items() if value}
+    paths = {name: str(Path(settings[name]).resolve()) for name in _PATH_NAMES & settings.keys()}
+    return {**kept, **settings, **paths}
 
 
 def _birth_of(pid: int) -> str:
