@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def test_a_replay_needs_no_network(folder: Path, monkeypatch: pytest.MonkeyPatch
     code = "from virtual_exchange.cli import main; main()"
     for name in ("one", "two"):
         said = subprocess.run(
-            ["unshare", "-rn", "python", "-c", code, *words, "--out", str(folder / name)],
+            ["unshare", "-rn", sys.executable, "-c", code, *words, "--out", str(folder / name)],
             check=True,
             capture_output=True,
             text=True,
