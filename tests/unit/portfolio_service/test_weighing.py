@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portfolio_service.adapters.skfolio_weights import is_installed, library_weights, prior_of
+from portfolio_service.adapters.skfolio_weights import library_weights, prior_of
 from portfolio_service.domain.weighing import (
     DAYS_MIN,
     Candidate,
@@ -142,9 +142,7 @@ def test_what_is_above_the_cap_is_shared_among_the_others() -> None:
     assert calm + wild + wilder == pytest.approx(0.9)
 
 
-# ---- by the library, where it is installed ------------------------------------------------------
-
-skfolio = pytest.mark.skipif(not is_installed(), reason="skfolio is an extra")
+# ---- by the library, which tests always have -----------------------------------------------------
 
 
 def of_library(method: Method, *candidates: Candidate) -> list[float]:
@@ -159,7 +157,6 @@ def mixed_returns(traders: int = 4, days: int = 300) -> list[Candidate]:
     return [Candidate(trader_id=str(i), returns=row) for i, row in enumerate(rows)]
 
 
-@skfolio
 def test_risk_parity_is_that_of_the_library() -> None:
     """Ours needs no library and is faster; both solve the same problem, from the same estimate."""
     from skfolio.optimization import InverseVolatility, RiskBudgeting  # it is large
@@ -175,7 +172,6 @@ def test_risk_parity_is_that_of_the_library() -> None:
     assert shares("inverse_vol", *candidates) == pytest.approx(list(theirs), abs=1e-6)
 
 
-@skfolio
 @pytest.mark.parametrize("method", ["hrp", "min_cvar"])
 @pytest.mark.parametrize("traders", [1, 2, 4])
 def test_the_library_gives_shares_of_all(method: Method, traders: int) -> None:
@@ -184,7 +180,6 @@ def test_the_library_gives_shares_of_all(method: Method, traders: int) -> None:
     assert all(share >= 0 for share in found)
 
 
-@skfolio
 def test_least_tail_loss_gives_the_wild_one_little() -> None:
     calm, wild = noise("a", 0.01), noise("b", 0.05)
     assert of_library("min_cvar", calm, wild)[0] > 0.8
