@@ -71,7 +71,6 @@ def test_what_the_venue_does_not_trade_disturbs_no_run(tmp_path: Path, local: bo
         code, _, errors = agent.stop()
         assert (0, "") == (code, errors)
         lines = agent.said.splitlines()
-        assert lines[0].startswith("alice: ")
         assert any(line.startswith("SIGTERM: no decision is taken any more") for line in lines)
         assert lines[-1].startswith("alice: stopped, flat, ")
         assert "entries canceled: 0, stops and targets left: 0" in lines[-1]
