@@ -237,7 +237,7 @@ def test_position_tpsl_follows_its_position(sdk: Sdk) -> None:
 def test_stop_or_target_fires_when_the_mark_is_there(sdk: Sdk) -> None:
     """One of the two fills and takes the position along; the other goes."""
     oids = guarded(sdk)
-    eventually(sdk.position, lambda position: position is None)
+    eventually(sdk.position, lambda position: position is None, 60.0)
     ends = {sdk.status(oid): kind for oid, kind in oids.items()}
     assert {"filled", "siblingFilledCanceled"} == set(ends)
     fill, _opening = sdk.info.user_fills(sdk.address)

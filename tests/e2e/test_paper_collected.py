@@ -20,6 +20,8 @@ from suite.service.kline_store import KlineStore
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(240)]
 
 LIMIT_S = 40.0
+BEHIND_MS = 5_000
+"""As far as a busy machine may be behind the venue; the price is still one of the venue's own."""
 KNOWN = 120
 """Minutes that the collector has from before."""
 
@@ -63,7 +65,7 @@ def test_world_fed_by_a_collector_trades_what_the_venue_trades(venue: str, tmp_p
 
         sent_ms = now_ms()
         filled = one(sdk.exchange.market_open("ETH", True, 0.5))["filled"]
-        ticks = range((sent_ms - 1000) // TICK_MS, now_ms() // TICK_MS + 1)
+        ticks = range((sent_ms - BEHIND_MS) // TICK_MS, now_ms() // TICK_MS + 1)
         assert float(filled["avgPx"]) in {price_at("ETH", tick) for tick in ticks}
 
         def bid() -> dict[str, Any]:
