@@ -25,11 +25,11 @@ from strategy_core.learning.metrics import (
     sharpe_interval,
     sum_by_day,
 )
-from strategy_core.learning.overfitting import deflated_sharpe, overfitting_probability
 from strategy_core.learning.rules import LabelRules, TrainingRules
 from strategy_core.learning.training import Fitted, Refusal, fit, scores_of, traded
 from strategy_core.learning.weights import Fold, folds, sample_weights, slices
 from suite.bars import DAY_MS, F64, I64, BoolArray
+from suite.overfitting import deflated_sharpe, overfitting_probability
 from suite.performance import sharpe_above
 
 FOLDS: Final = 5

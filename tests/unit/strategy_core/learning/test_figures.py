@@ -1,4 +1,4 @@
-"""Calibration, scores and what is left of a Sharpe ratio, against worked examples and scipy."""
+"""Calibration and scores, against worked examples and scipy."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,6 @@ from strategy_core.learning.metrics import (
     stability_index,
     sum_by_day,
 )
-from strategy_core.learning.overfitting import (
-    deflated_sharpe,
-    expected_best,
-    overfitting_probability,
-)
-from suite.performance import sharpe_above
 
 
 @pytest.mark.parametrize(
@@ -123,28 +117,3 @@ def test_days_are_the_observations_of_an_expectancy() -> None:
         for end in ("low", "high")
     )
     assert low < weather.mean() < high
-
-
-def test_worked_example_of_the_deflated_sharpe_ratio() -> None:
-    assert 0.1138 == pytest.approx(expected_best(50, 0.0025), abs=5e-5)
-    seen = {"ratio": 0.10, "days": 365, "skew": -0.5, "kurtosis": 5.0}
-    assert 0.968 == pytest.approx(sharpe_above(0.0, **seen) or 0, abs=5e-4)  # type: ignore[arg-type]
-    below = sharpe_above(expected_best(50, 0.0025), **seen)  # type: ignore[arg-type]
-    assert 0.399 == pytest.approx(below or 0, abs=1e-3)
-
-
-def test_best_of_many_worthless_ones_is_no_evidence() -> None:
-    daily = np.random.default_rng(8).normal(0, 0.01, (120, 60))
-    ratios = daily.mean(axis=0) / daily.std(axis=0, ddof=1)
-    best = daily[:, int(np.argmax(ratios))]
-    alone = deflated_sharpe(best, trials=1, variance=0.0)
-    among = deflated_sharpe(best, trials=60, variance=float(ratios.var(ddof=1)))
-    assert alone is not None
-    assert among is not None
-    assert alone > 0.95
-    assert among < 0.75
-    assert (overfitting_probability(daily) or 0) > 0.3
-    daily[:, 7] += 0.006
-    assert (overfitting_probability(daily) or 0) < 0.05
-    assert overfitting_probability(daily[:, :1]) is None
-    assert deflated_sharpe(np.zeros(50), trials=2, variance=0.1) is None
