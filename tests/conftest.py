@@ -19,6 +19,9 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# Services that a test kills many times start again at once; what the guard does has its own tests.
+os.environ["CRASH_DELAY_S"] = "0"
+
 
 def _forbid_network(event: str, args: tuple[object, ...]) -> None:
     """Fail a test that would leave the machine; an audit hook also sees what libraries do."""

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from tests.support.venue_process import VenueUnderTest, running_venue
 from tests.unit.trader_manager.test_supervisor import ScriptedStore, stored
 
+from suite.crashes import CRASH_DELAY_MS, CRASHES_MAX
 from suite.errors import SuiteError
 from suite.service.clock import SystemClock
 from trader_manager.adapters.agent_http import AgentHttp
@@ -21,7 +22,6 @@ from trader_manager.adapters.venue_access import VenueAccess
 from trader_manager.adapters.venue_reads import VenueReadsHttp
 from trader_manager.application.runtime import Runtime
 from trader_manager.application.supervisor import Supervisor
-from trader_manager.domain.lifecycle import CRASH_DELAY_MS, CRASHES_MAX
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(180)]
 

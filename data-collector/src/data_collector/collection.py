@@ -1,9 +1,7 @@
 """A venue that is being collected: its parts put together."""
 
-import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -185,10 +183,3 @@ def _stream_of(options: CollectionOptions) -> tuple[StreamMaker, int]:
         return CcxtStream(api, market, coins)
 
     return of_ccxt, _CCXT_COINS
-
-
-async def stop(task: "asyncio.Task[None]") -> None:
-    """Cancel a collection that runs and wait until everything is in the store."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

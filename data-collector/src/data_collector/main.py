@@ -1,13 +1,8 @@
 """The HTTP face of the data-collector."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 
 from data_collector.bootstrap import Container, build
-from data_collector.collection import stop
 from data_collector.entrypoint.collection import OPERATOR, make_router
 from data_collector.entrypoint.openapi import describe_with
 from data_collector.entrypoint.routes import add_routes
@@ -15,6 +10,7 @@ from data_collector.entrypoint.ws import add_socket
 from data_collector.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.health import Health
+from suite.service.lifecycle import lifespan
 
 
 def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
@@ -34,27 +30,14 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         count = len(parts.inventory.series())
         return Health(ok=count > 0 or parts.live is not None, detail={"series": count})
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if parts.live is None:
-            yield
-            return
-        await parts.live.open()
-        task = asyncio.create_task(parts.live.run())
-        task.add_done_callback(bug_of)
-        try:
-            yield
-        finally:
-            await stop(task)
-
-    def bug_of(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            chassis.fail(bug)
-
     app = FastAPI(title="data-collector", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=ready)
     if parts.live is not None:
-        parts.live.measure(chassis.metrics.registry)
+        live = parts.live
+        live.measure(chassis.metrics.registry)
+        chassis.parts.add("store", start=live.open)
+        # A question to a venue's history may take minutes.
+        chassis.parts.work("collection", live.run, turns=lambda: live.collector.turns, limit_s=600)
     if parts.collection is not None:
         chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     add_routes(app, parts.inventory, parts.ranges, parts.snapshots)

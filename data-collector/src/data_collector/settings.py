@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import NoDecode
 
-from suite.service.settings import BaseUrl, ServiceSettings, settings_config
+from suite.service.settings import BaseUrl, ServedSettings, settings_config
 
 
-class Settings(ServiceSettings):
+class Settings(ServedSettings):
     """What the operator decides; variables begin with `DATA_COLLECTOR_`.
 
     Attributes:

@@ -1,7 +1,5 @@
 """The HTTP face of the hyperliquid-exchange."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
@@ -19,6 +17,7 @@ from hyperliquid_exchange.places import drift_of
 from hyperliquid_exchange.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.feed import FeedMetrics
+from suite.service.lifecycle import lifespan
 
 
 def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
@@ -26,16 +25,9 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     settings = settings or Settings.load()
     live = container or build(settings)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await live.open()
-        try:
-            yield
-        finally:
-            await live.close()
-
     app = FastAPI(title="hyperliquid-exchange", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, health=live.health, tokens=live.tokens)
+    chassis.parts.add("accounts", start=live.open, stop=live.close)
     live.on_bug = chassis.fail
     live.feeds = FeedMetrics(chassis.metrics.registry)
     show_figures(

@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
+from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 
 
-class Settings(ServiceSettings):
+class Settings(ServedSettings):
     """What the operator decides; variables begin with `HYPERLIQUID_EXCHANGE_`.
 
     Attributes:

@@ -1,10 +1,5 @@
 """The HTTP face of the portfolio-service."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 
 from portfolio_service.bootstrap import Container, build
@@ -16,6 +11,7 @@ from portfolio_service.entrypoint.web import add_web
 from portfolio_service.settings import Settings
 from suite.service.app import install_chassis
 from suite.service.health import Health
+from suite.service.lifecycle import Parts, lifespan
 
 
 def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
@@ -26,34 +22,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     """
     settings = settings or Settings.load()
     parts = container or build(settings)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await parts.store.open()
-        try:
-            await sessions.recall()
-            await parts.sync.begin()
-            await parts.automatic.load()
-            await parts.backtests.recall()
-            following = asyncio.create_task(_follow(parts, settings.sync_s))
-            following.add_done_callback(bug_of)
-            try:
-                yield
-            finally:
-                await parts.backtests.end()
-                following.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await following
-                await parts.sync.remember()
-        finally:
-            await parts.manager.close()
-            await parts.reads.close()
-            await parts.venue.close()
-            await parts.store.close()
-
-    def bug_of(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            chassis.fail(bug)
 
     app = FastAPI(title="portfolio-service", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=lambda: _health(parts))
@@ -68,6 +36,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     for grant in (OPERATOR, VIEWER):
         chassis.tokens.ensure_file(settings.state_dir / "tokens", grant)
     sessions = Sessions(chassis.tokens, parts.store, parts.wall, settings.session_hours)
+    _compose(chassis.parts, parts, sessions, settings.sync_s)
     _add_routes(app, parts, sessions)
     switch = safety.make_safety_router(
         parts.portfolio, parts.manager, parts.venue, live=settings.live
@@ -79,10 +48,18 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     return app
 
 
-async def _follow(parts: Container, every_s: float) -> None:
-    async with asyncio.TaskGroup() as loops:
-        loops.create_task(parts.sync.run())
-        loops.create_task(parts.automatic.run(every_s))
+def _compose(lived: Parts, parts: Container, sessions: Sessions, every_s: float) -> None:
+    """Put the parts in order: what is followed needs what is kept."""
+    lived.add("store", start=parts.store.open, stop=parts.store.close)
+    lived.add("venue", stop=parts.venue.close)
+    lived.add("reads", stop=parts.reads.close)
+    lived.add("manager", stop=parts.manager.close)
+    lived.add("sessions", start=sessions.recall)
+    lived.add("portfolio", start=parts.sync.begin, stop=parts.sync.remember)
+    lived.add("rules", start=parts.automatic.load)
+    lived.work("sync", parts.sync.run, turns=lambda: parts.sync.rounds)
+    lived.work("rebalancing", lambda: parts.automatic.run(every_s))
+    lived.add("backtests", start=parts.backtests.recall, stop=parts.backtests.end)
 
 
 def _add_routes(app: FastAPI, parts: Container, sessions: Sessions) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from suite.errors import ConfigError
-from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
+from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 
 
-class Settings(ServiceSettings):
+class Settings(ServedSettings):
     """What the operator decides; variables begin with `PORTFOLIO_SERVICE_`.
 
     Attributes:

@@ -15,6 +15,8 @@ from strategy_agent.entrypoint.progress import Progress
 from strategy_agent.settings import Settings
 from suite.contracts.trader import TraderSpec
 from suite.errors import ConfigError
+from suite.service.lifecycle import STOP_BUDGET_S
+from suite.service.watching import Watch
 
 if TYPE_CHECKING:
     from strategy_agent.entrypoint.control import ControlServer
@@ -104,6 +106,8 @@ async def run_until_stopped(
 ) -> None:
     """Run all instances; SIGTERM or SIGINT end them in order, and a second one changes nothing.
 
+    Whatever hangs, the process is gone 20 seconds after the first one.
+
     After that both are ignored for good: one that comes while the interpreter cleans up would find
     the default action back, and an orderly end would look like a killed process.
 
@@ -115,10 +119,13 @@ async def run_until_stopped(
     """
     loop = asyncio.get_running_loop()
     stops: set[asyncio.Task[None]] = set()
+    watch = Watch(lambda: 0, stalled_s=0, still_open=lambda: [_open_of(alpha)])
 
     def stop(name: str) -> None:
         if stops:
             return
+        watch.start()
+        watch.end_within(STOP_BUDGET_S)
         stops.add(loop.create_task(alpha.close()))
         if any(instance.use_real_exchange for instance in alpha.instances):
             tell(
@@ -134,9 +141,14 @@ async def run_until_stopped(
         await (alpha.host() if hosts else alpha.run(stays=stays))
         await asyncio.gather(*stops)
     finally:
+        watch.close()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
+
+
+def _open_of(alpha: AlphaLoop) -> str:
+    return ", ".join(one.status.trader_id for one in alpha.instances)
 
 
 def limit_memory(limit_mb: int | None) -> None:

@@ -11,7 +11,7 @@ from tests.support.waiting import until
 from tests.unit.data_collector.market import START_MS, make_bars
 
 from data_collector.adapters.ccxt_stream import CcxtStream
-from data_collector.collection import CollectionOptions, LiveCollection, _stream_of, stop
+from data_collector.collection import CollectionOptions, LiveCollection, _stream_of
 from suite.bars import MINUTE_MS
 from suite.errors import ConfigError, DataGap, StorageError
 from suite.klines import Source, bars_equal
@@ -54,7 +54,8 @@ async def test_candles_of_an_exchange_of_ccxt_are_collected(
                 return 0
 
         await until(lambda: known() >= MINUTES - 2, 30)
-        await stop(task)
+        task.cancel()
+        await asyncio.wait({task})
     stored = KlineStore(tmp_path / "data").read("BTC", source=Source("binance"))
     first = (int(stored.open_time_ms[0]) - START_MS) // MINUTE_MS
     assert bars_equal(bars.rows(first, first + len(stored)), stored)

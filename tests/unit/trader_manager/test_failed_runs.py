@@ -6,11 +6,11 @@ import pytest
 from tests.unit.trader_manager.test_fleet import HoldingVenue, MemoryStore, fleet
 from tests.unit.trader_manager.test_supervisor import RUNNING, STOPPED, Bench, stored
 
+from suite.crashes import CRASHES_MAX
 from suite.errors import Conflict, SuiteError
 from suite.ids import TraderId
 from trader_manager.application.runtime import Sighting
 from trader_manager.application.supervisor import Condition
-from trader_manager.domain.lifecycle import CRASHES_MAX
 
 
 async def test_one_whose_process_stays_though_it_failed_is_begun_anew() -> None:

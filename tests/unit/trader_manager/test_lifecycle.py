@@ -4,17 +4,8 @@ import itertools
 
 import pytest
 
-from trader_manager.domain.lifecycle import (
-    CRASH_DELAY_MS,
-    CRASH_WINDOW_MS,
-    CRASHES_MAX,
-    Actual,
-    Seen,
-    Step,
-    Wanted,
-    delay_ms,
-    next_step,
-)
+from suite.crashes import CRASH_DELAY_MS, CRASH_WINDOW_MS, CRASHES_MAX, delay_ms
+from trader_manager.domain.lifecycle import Actual, Seen, Step, Wanted, next_step
 from trader_manager.domain.traders import DesiredState
 
 RUNNING, STOPPED = DesiredState.RUNNING, DesiredState.STOPPED

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from suite.crashes import CRASHES_MAX
 from suite.errors import ConfigError, Conflict, NotFound, UpstreamUnavailable
 from suite.ids import AccountId, TraderId
 from trader_manager.application.runtime import Launch, Sighting
 from trader_manager.application.supervisor import Condition, Supervisor
-from trader_manager.domain.lifecycle import CRASHES_MAX
 from trader_manager.domain.traders import Crash, DesiredState, StoredTrader
 
 RUNNING, STOPPED = DesiredState.RUNNING, DesiredState.STOPPED

@@ -1,9 +1,6 @@
 """The HTTP face of the trader-manager."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
@@ -12,6 +9,7 @@ from suite.errors import one_line
 from suite.service.app import install_chassis
 from suite.service.health import Health
 from suite.service.http import shown
+from suite.service.lifecycle import Parts, lifespan
 from trader_manager.application.schedulers import Round
 from trader_manager.application.supervisor import Condition
 from trader_manager.bootstrap import Container, build
@@ -48,38 +46,6 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         on_ending=tell_of_ending,
     )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await parts.store.open()
-        try:
-            # Traders run on when this ends; the next manager finds them.
-            async with contextlib.AsyncExitStack() as working:
-                if parts.file_fleet is not None:
-                    await parts.file_fleet.begin()
-                    await working.enter_async_context(beside(parts.file_fleet.run()))
-                await working.enter_async_context(beside(parts.supervisor.run()))
-                await working.enter_async_context(beside(parts.collector.run()))
-                working.push_async_callback(parts.scheduler.close)
-                if settings.cadence_s:
-                    parts.scheduler.start(settings.cadence_s)
-                yield
-        finally:
-            await parts.places.close()
-            await parts.agents.close()
-            await parts.venue.close()
-            await parts.store.close()
-
-    @asynccontextmanager
-    async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-        task = asyncio.create_task(work)
-        task.add_done_callback(bug_of)
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
     def bug_of(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (bug := task.exception()) is not None:
             chassis.fail(bug)
@@ -90,9 +56,29 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     chassis.tokens.ensure_file(settings.state_dir / "tokens", AGENT)
     parts.scheduler.on_round, parts.scheduler.on_end = _tell_round, bug_of
+    _compose(chassis.parts, parts, settings)
     _add_routes(app, parts)
     describe_with(app, {**ANSWERS, **RECORDS_ANSWERS})
     return app
+
+
+def _compose(lived: Parts, parts: Container, settings: Settings) -> None:
+    """Put the parts in order; traders run on when all ends, and the next manager finds them."""
+
+    async def begin_rounds() -> None:
+        if settings.cadence_s:
+            parts.scheduler.start(settings.cadence_s)
+
+    lived.add("store", start=parts.store.open, stop=parts.store.close)
+    lived.add("venue", stop=parts.venue.close)
+    lived.add("agents", stop=parts.agents.close)
+    lived.add("places", stop=parts.places.close)
+    if parts.file_fleet is not None:
+        lived.add("traders file", start=parts.file_fleet.begin)
+        lived.work("traders file", parts.file_fleet.run)
+    lived.work("supervisor", parts.supervisor.run, turns=lambda: parts.supervisor.turns)
+    lived.work("collector", parts.collector.run, turns=lambda: parts.collector.turns)
+    lived.add("scheduler", start=begin_rounds, stop=parts.scheduler.close)
 
 
 def _add_routes(app: FastAPI, parts: Container) -> None:

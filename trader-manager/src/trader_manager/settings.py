@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
+from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 from suite.service.token_file import read_token
 
 _CADENCE_LEAST_S: Final = 0.1
@@ -20,7 +20,7 @@ def _cadence(seconds: float) -> float:
     return seconds
 
 
-class Settings(ServiceSettings):
+class Settings(ServedSettings):
     """What the operator decides; variables begin with `TRADER_MANAGER_`.
 
     Attributes:

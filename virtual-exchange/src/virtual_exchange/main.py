@@ -1,12 +1,10 @@
 """The HTTP face of the virtual exchange."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 
 from suite.service.app import install_chassis
 from suite.service.conversation import SocketTimeouts
+from suite.service.lifecycle import lifespan
 from virtual_exchange.bootstrap import Container, build
 from virtual_exchange.entrypoint.metrics import show_figures
 from virtual_exchange.entrypoint.routes import add_routes
@@ -19,16 +17,9 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     settings = settings or Settings.load()
     live = container or build(settings)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await live.open()
-        try:
-            yield
-        finally:
-            await live.close()
-
     app = FastAPI(title="virtual-exchange", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, health=live.health, tokens=live.services.tokens)
+    chassis.parts.add("worlds", start=live.open, stop=live.close)
     live.services.scheduler.on_bug = chassis.fail
     show_figures(chassis.metrics.registry, live.services)
     add_routes(app, live.services)

@@ -8,10 +8,10 @@ from pydantic import Field
 from pydantic_settings import NoDecode
 
 from strategy_core.learning.port import Switches
-from suite.service.settings import BaseUrl, ServiceSettings, settings_config, shared_name
+from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 
 
-class Settings(ServiceSettings):
+class Settings(ServedSettings):
     """What the operator decides; variables begin with `VIRTUAL_EXCHANGE_`.
 
     Attributes:

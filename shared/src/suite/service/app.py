@@ -23,7 +23,8 @@ from starlette.types import Scope
 from suite.errors import SuiteError
 from suite.service import faults
 from suite.service.describing import describe_locally
-from suite.service.health import Health, Probe, always_ok, ask
+from suite.service.health import Detail, Health, Probe, always_ok, ask
+from suite.service.lifecycle import Parts
 from suite.service.metrics import HttpMetrics
 from suite.service.middleware import LOOPBACK_NAMES, Edge, EdgeRules
 from suite.service.settings import ServiceSettings
@@ -42,6 +43,8 @@ class Chassis:
         on_bug: called once with it; the runner sets it.
         on_stop: called when the process is told to stop, while it waits for open requests yet:
             for those that would not end by themselves.
+        parts: what is opened, works and is closed with the service.
+        crashes: of the service of late, before this start.
     """
 
     def __init__(self, app: FastAPI, tokens: TokenStore) -> None:
@@ -50,6 +53,8 @@ class Chassis:
         self.bug: BaseException | None = None
         self.on_bug: Callable[[BaseException], None] | None = None
         self.on_stop: list[Callable[[], None]] = []
+        self.parts = Parts(self.fail)
+        self.crashes = 0
         self._app = app
         self._templates: dict[object, str] = {}
 
@@ -107,7 +112,10 @@ def install_chassis(
     )
 
     async def get_health(_request: Request) -> Response:
-        return _health_response(app.title, await ask(health))
+        own, parts = await ask(health), chassis.parts.health()
+        told: Detail = {"crashes": chassis.crashes} if chassis.crashes else {}
+        detail = {**own.detail, **parts.detail, **told}
+        return _health_response(app.title, Health(ok=own.ok and parts.ok, detail=detail))
 
     async def get_ready(_request: Request) -> Response:
         return _health_response(app.title, await ask(ready))

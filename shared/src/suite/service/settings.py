@@ -124,7 +124,7 @@ class ServiceSettings(EnvironmentSettings):
         allowed_hosts: further names in the `Host` header, comma-separated.
         allowed_origins: further browser origins, comma-separated; none by default.
         body_limit_bytes: largest request body and WebSocket frame.
-        shutdown_timeout_s: how long a stop waits for open requests.
+        shutdown_timeout_s: how long a stop waits for open requests; after 20 s all is over.
         state_dir: where the service writes; tokens are in `tokens/` below it.
         log_level: least severe event that is written.
         log_format: `auto` is `console` on a terminal, else `json`.
@@ -136,7 +136,7 @@ class ServiceSettings(EnvironmentSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     body_limit_bytes: int = Field(default=BODY_LIMIT_BYTES, gt=0)
-    shutdown_timeout_s: int = Field(default=15, ge=0)
+    shutdown_timeout_s: int = Field(default=15, ge=0, le=19)
     state_dir: Path = Path("var")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
@@ -150,6 +150,22 @@ class ServiceSettings(EnvironmentSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+class ServedSettings(ServiceSettings):
+    """What a service can be told that `suite.service.server` runs.
+
+    Attributes:
+        crash_delay_s: `CRASH_DELAY_S`, how long a start waits after more than three crashes within
+            ten minutes.
+        stall_limit_s: how long the event loop may stand still before the process ends itself, to
+            be started again; 0 for ever.
+    """
+
+    crash_delay_s: float = Field(
+        default=60.0, ge=0, le=3600, validation_alias=shared_name("CRASH_DELAY_S")
+    )
+    stall_limit_s: float = Field(default=120.0, ge=0)
 
 
 def refuse_unknown_names(settings_cls: type[BaseSettings]) -> None:

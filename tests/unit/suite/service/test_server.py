@@ -1,7 +1,10 @@
 """The runner, with real processes and sockets."""
 
+import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +15,8 @@ from typing import TypeAlias
 import httpx
 import pytest
 
+from suite.service.watching import EXIT_OVERDUE
+
 Start: TypeAlias = Callable[..., subprocess.Popen[str]]
 SERVICE = Path(__file__).with_name("demo_service.py")
 pytestmark = pytest.mark.process
@@ -21,10 +26,12 @@ pytestmark = pytest.mark.process
 def start(tmp_path: Path) -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
-    def run(*args: str) -> subprocess.Popen[str]:
+    def run(*args: str, **env: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(SERVICE), *args]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=os.environ | env, stdout=pipe, stderr=pipe, text=True
+        )
         running.append(process)
         return process
 
@@ -61,6 +68,50 @@ def test_sigterm_finishes_open_requests_and_exits_with_0(start: Start) -> None:
     asking.join(timeout=10)
     assert (0, "closed\n", "") == (process.returncode, out, err)
     assert answers == ['"serve"']
+
+
+def test_a_stop_that_hangs_for_good_is_over_in_time(start: Start) -> None:
+    process = start("hang-stop")
+    url_of(process)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert EXIT_OVERDUE == process.returncode
+    assert "not ended in time; still open: " in err
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def answer(url: str) -> tuple[int, dict[str, object]]:
+    """Ask until somebody answers."""
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        while True:
+            try:
+                reply = client.get(url)
+                return reply.status_code, json.loads(reply.content)
+            except httpx.TransportError:
+                continue
+
+
+def test_after_many_crashes_a_start_waits_and_says_so(start: Start) -> None:
+    for _ in range(4):
+        process = start("serve")
+        url_of(process)
+        process.kill()
+        process.communicate()
+    port = free_port()
+    waiting = start("serve", "--port", str(port), CRASH_DELAY_S="3600")
+    code, body = answer(f"http://127.0.0.1:{port}/health")
+    assert (200, "waiting", 4) == (code, body["status"], body["crashes"])
+    assert 503 == answer(f"http://127.0.0.1:{port}/ready")[0]
+    waiting.send_signal(signal.SIGTERM)
+    out, _ = waiting.communicate(timeout=60)
+    assert (0, "") == (waiting.returncode, out)  # a wanted end is no fifth crash
+    process = start("serve", CRASH_DELAY_S="0.5")
+    assert 4 == answer(f"{url_of(process)}/health")[1]["crashes"]
 
 
 def test_port_already_taken_is_one_line_and_exit_1(start: Start) -> None:

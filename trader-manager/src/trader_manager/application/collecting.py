@@ -125,6 +125,7 @@ class Collector:
         troubles: what is in trouble at present, and why.
         refused: rows that the store would not have, and that were let go.
         took_s: the last round; None before one, and while somebody else collects.
+        turns: how often it came round.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class Collector:
         self.troubles: dict[str, str] = {}
         self.refused = 0
         self.took_s: float | None = None
+        self.turns = 0
 
     def decided(self, trader_id: TraderId) -> int:
         """Tell the highest number of a decision of a trader that is read; 0 where none is."""
@@ -164,6 +166,7 @@ class Collector:
         """Collect until cancelled, for as long as this manager supervises."""
         while True:
             clock = await self.collect() if await self._is_ours() else None
+            self.turns += 1
             await asyncio.sleep(pause_s(clock, self._rules))
 
     async def _is_ours(self) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from suite.clock import Clock
+from suite.crashes import CRASH_WINDOW_MS, is_crash_loop
 from suite.errors import ConfigError, SuiteError, one_line, trouble_of
 from suite.ids import RunId, TraderId
 from trader_manager.application.access import Access
@@ -21,14 +22,7 @@ from trader_manager.application.agents import AgentControl
 from trader_manager.application.claims import REPLICAS
 from trader_manager.application.ports import CrashStore, TraderStore
 from trader_manager.application.runtime import Ending, Launch, Runtime, Sighting, seen_as
-from trader_manager.domain.lifecycle import (
-    CRASH_WINDOW_MS,
-    Seen,
-    Step,
-    Wanted,
-    is_crash_loop,
-    next_step,
-)
+from trader_manager.domain.lifecycle import Seen, Step, Wanted, next_step
 from trader_manager.domain.traders import Crash, DesiredState, StoredTrader
 
 _LOOK_S: Final = 1.0
@@ -115,6 +109,7 @@ class Supervisor:
         self._working: dict[TraderId, asyncio.Task[None]] = {}
         self.conditions: dict[TraderId, Condition] = {}
         self.trouble = ""
+        self.turns = 0
 
     def wake(self) -> None:
         """Look at once: something else is wanted."""
@@ -138,6 +133,7 @@ class Supervisor:
             while True:
                 self._asked.clear()
                 await self._look()
+                self.turns += 1
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_AWAY_S if self.trouble else self._look_s):
                         await self._asked.wait()

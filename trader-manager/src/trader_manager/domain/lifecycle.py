@@ -5,10 +5,10 @@ world, or is there and its run has failed for good. It counts once, from when it
 the restart rule: `docs/trader-manager.md`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from suite.crashes import delay_ms
 from trader_manager.domain.traders import DesiredState
 
 Actual = Literal["absent", "running", "ended", "crashed", "failed", "claimable"]
@@ -16,12 +16,6 @@ Actual = Literal["absent", "running", "ended", "crashed", "failed", "claimable"]
 that `failed` is there, and does nothing any more; one that is `claimable` is started by nobody
 here, but by whoever claims it."""
 Step = Literal["start", "restart", "stop", "none"]
-
-CRASHES_MAX: Final = 3
-"""Crashes within the window that are answered at once."""
-CRASH_WINDOW_MS: Final = 600_000
-CRASH_DELAY_MS: Final = 60_000
-"""How long the next start waits where there were more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,26 +74,3 @@ def next_step(wanted: Wanted, seen: Seen, *, now_ms: int) -> tuple[Step, int]:
         return "none", 0
     step: Step = "restart" if seen.actual == "failed" else "start"
     return step, 0 if changed else delay_ms(seen.crashes_ms, now_ms=now_ms)
-
-
-def delay_ms(crashes_ms: Sequence[int], *, now_ms: int) -> int:
-    """How long the next start has to wait: not at all after few crashes.
-
-    Args:
-        crashes_ms: epoch ms, rising.
-        now_ms: epoch ms.
-    """
-    if not is_crash_loop(crashes_ms, now_ms=now_ms):
-        return 0
-    return max(0, crashes_ms[-1] + CRASH_DELAY_MS - now_ms)
-
-
-def is_crash_loop(crashes_ms: Sequence[int], *, now_ms: int) -> bool:
-    """Whether there were more crashes of late than are answered at once.
-
-    Args:
-        crashes_ms: epoch ms, rising.
-        now_ms: epoch ms.
-    """
-    recent = [at_ms for at_ms in crashes_ms if now_ms - at_ms < CRASH_WINDOW_MS]
-    return len(recent) > CRASHES_MAX

@@ -103,6 +103,8 @@ class Collector:
         self._closings = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._instruments_due_ms = 0
+        self.turns = 0
+        """How often it has looked after a coin, or found nothing to do."""
 
     # ---- control
 
@@ -293,9 +295,11 @@ class Collector:
                 async with asyncio.timeout(_TICK_S):
                     await self._closings.wait()
             self._closings.clear()
+            self.turns += 1
             await self._learn_instruments()
             for group in self._groups:
                 for coin, assembly in list(group.coins.items()):
+                    self.turns += 1
                     if self._repairer.rests(coin):
                         continue
                     question = assembly.question(group.connection)
