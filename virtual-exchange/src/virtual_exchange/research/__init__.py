@@ -1,0 +1,1 @@
+"""Research: many backtests as one run, and what their results are worth."""
