@@ -74,6 +74,8 @@ def example_report(
             "breakeven_threshold": "0",
         },
         "guards": {name: _guards(place) for place, name in enumerate(names)},
+        "models": {},
+        "charged": None,
         "manifest": {
             "engine_version": "1",
             "seed": 7,

@@ -1,7 +1,7 @@
 """A venue, traders and a store for tests of collecting, all in memory and told what to do."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
@@ -233,6 +233,14 @@ class MemoryRecords:
         thoughts = [row.body.get("llm") or {} for row in self.of("decision", trader_id)]
         usd = sum(int(Decimal(one.get("llm_cost_usd", 0)) * USD_ONE) for one in thoughts)
         return ModelBill(usd=Usd(usd), tokens=sum(one.get("tokens", 0) for one in thoughts))
+
+    async def replaying(self, world: WorldId, names: Sequence[TraderId]) -> frozenset[TraderId]:
+        found = set[TraderId]()
+        for name in names:
+            said = [(row.body.get("llm") or {}).get("source") for row in self.of("decision", name)]
+            if [source for source in said if source][-1:] == ["replay"]:
+                found.add(name)
+        return frozenset(found)
 
     async def get_equity_series(
         self,

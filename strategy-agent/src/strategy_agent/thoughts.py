@@ -12,6 +12,7 @@ from strategy_agent.journal_summary import records_of
 from strategy_core.journal import DecisionRecord
 from strategy_core.llm.thought import Thought
 from strategy_core.llm.trace import first_status
+from strategy_core.llm.use import flaw_kind
 from suite.contracts.venue import PlaceOrder
 from suite.errors import BadRequest
 from suite.moments import format_moment
@@ -79,7 +80,7 @@ def report(file: Path) -> Iterator[str]:
         trader_id, after_cutoff = record.trader_id, thought.after_cutoff
         cost += thought.llm_cost_usd
         tokens += thought.tokens
-        flaws.update(_kind(flaw) for flaw in thought.flaws)
+        flaws.update(map(flaw_kind, thought.flaws))
         if thought.fault:
             faults[thought.fault.partition(":")[0]] += 1
             continue
@@ -206,11 +207,6 @@ def _messages(prompt: str) -> list[dict[str, str]]:
 def _said(thought: Thought) -> dict[str, str]:
     said = {"role": "assistant", "content": thought.reply}
     return said | {"thinking": thought.thinking} if thought.thinking else said
-
-
-def _kind(flaw: str) -> str:
-    head = flaw.partition(":")[0]
-    return head.rpartition(" ")[2]
 
 
 def _order(order: PlaceOrder) -> str:

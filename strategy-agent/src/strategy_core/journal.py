@@ -15,6 +15,7 @@ import msgspec
 from strategy_core.exits.memory import ExitRecord
 from strategy_core.intents import Intent
 from strategy_core.llm.thought import Thought
+from strategy_core.llm.use import ModelTally
 from strategy_core.port import Verdict
 from strategy_core.risk.status import StatusChange
 from suite.contracts.guards import (
@@ -134,6 +135,7 @@ class GuardTally(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     closed: list[ClosedPosition] = []
     standstills: int = 0
     stood: list[Standstill] = []
+    models: ModelTally | None = None
 
     def add(self, record: DecisionRecord) -> None:
         """Take in a turn; each once, oldest first."""
@@ -150,6 +152,9 @@ class GuardTally(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
                 rules[verdict.rule] = rules.get(verdict.rule, 0) + 1
         self.add_closed(record.closed)
         self.add_changes(record.changes)
+        if record.llm is not None:
+            self.models = self.models or ModelTally()
+            self.models.add(record.llm, record.now_ms)
 
     def add_closed(self, records: Iterable[ExitRecord]) -> None:
         """Take in positions that have come to their end."""
@@ -186,6 +191,7 @@ class GuardTally(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             closed=tuple(self.closed),
             standstills=self.standstills,
             stood=tuple(self.stood),
+            models=None if self.models is None else self.models.summary(),
         )
 
     def _change(self, change: StatusChange) -> None:

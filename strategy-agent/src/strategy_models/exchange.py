@@ -254,9 +254,8 @@ class Exchange:
         reserved = self._take(self._own, most, request.at_ms)
         self._settled(self._own, reserved, Usd(found.cost))
         if found.fault is not None:
-            raise ModelFault(found.fault.kind, found.fault.text)
-        answer = self._read(found)
-        return self._reply(answer, source="replay")
+            raise ModelFault(found.fault.kind, found.fault.text, cost_usd=Usd(found.cost))
+        return self._reply(self._read(found), source="replay", cost=Usd(found.cost))
 
     def _recorded(
         self, asked: dict[str, Any], reply: HttpReply, bill: _Bill, taken_ms: int

@@ -267,3 +267,22 @@ async def test_the_bill_of_models_is_summed_of_what_is_a_number(store: Store) ->
         WORLD, TraderId("a")
     )
     assert ModelBill() == await store.get_model_bill(WORLD, TraderId("b"))
+
+
+async def test_who_replays_is_told_by_its_latest_answer(store: Store) -> None:
+    """A trader that was recorded and is replayed now; turns without a question say nothing."""
+    said: dict[str, list[str | None]] = {
+        "a": ["record", "replay", None], "b": ["replay", "live"], "c": [None],
+    }  # fmt: skip
+    rows = tuple(
+        Decision(
+            world=WORLD, trader_id=TraderId(name), number=number, time_ms=number,
+            body={"llm": None if source is None else {"source": source}},
+        )
+        for name, sources in said.items()
+        for number, source in enumerate(sources)
+    )  # fmt: skip
+    await store.save_records(Batch(decisions=rows))
+    names = [TraderId(name) for name in ("a", "b", "c", "d")]
+    assert {"a"} == await store.replaying(WORLD, names)
+    assert set() == await store.replaying(WorldId("another"), names)

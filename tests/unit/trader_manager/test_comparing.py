@@ -19,7 +19,7 @@ from suite.ids import TraderId
 from trader_manager.adapters.exports import Exports
 from trader_manager.application.comparing import Comparison
 from trader_manager.application.exporting import Form, Kind
-from trader_manager.domain.records import Batch, EquitySample, FundingPayment
+from trader_manager.domain.records import Batch, Decision, EquitySample, FundingPayment
 
 HOURS = 72
 END_MS = HOURS * HOUR_MS
@@ -233,3 +233,26 @@ async def test_an_export_of_nothing_has_its_columns() -> None:
         text = await written(Exports(store), [], kind, "csv")
         assert text.startswith(b'"trader_id",')
         assert 1 == text.count(b"\n")
+
+
+async def test_a_model_may_have_seen_what_is_not_after_its_cutoff() -> None:
+    """Told with the row, beside whether its bill is that of a recording; rules do not remember."""
+    store = MemoryRecords()
+    spec(store, "clean", "llm", model="m", training_cutoff="1970-01-01")
+    spec(store, "seen", "llm_meeting", model="m2")
+    spec(store, "rules", "sma_cross")
+    names = ("clean", "seen", "rules")
+    told = [
+        Decision(
+            world=WORLD, trader_id=TraderId(name), number=1, time_ms=1,
+            body={"llm": {"source": source}},
+        )
+        for name, source in (("clean", "replay"), ("seen", "live"))
+    ]  # fmt: skip
+    samples = [one for name in names for one in hourly(name, 10_000_000_000, bill=1)[48:]]
+    await store.save_records(Batch(equity=tuple(samples), decisions=tuple(told)))
+    rows = {row.trader_id: row for row in (await board_of(store)).rows}
+    assert ("after_cutoff", True) == (rows["clean"].memory, rows["clean"].is_replayed)
+    assert ("may_have_seen", False) == (rows["seen"].memory, rows["seen"].is_replayed)
+    assert (None, False) == (rows["rules"].memory, rows["rules"].is_replayed)
+    assert HOURS - 48 == rows["clean"].cost_usd

@@ -43,6 +43,8 @@ def report(*rows: dict[str, Any], fills: int = 0, stood: Any = ()) -> dict[str, 
             "traders": {one["trader_id"]: {"trades": [{}] * fills} for one in rows},
         },
         "guards": {one["trader_id"]: {"stood": list(stood)} for one in rows},
+        "models": {},
+        "charged": None,
     }
 
 

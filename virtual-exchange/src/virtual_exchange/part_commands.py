@@ -171,4 +171,4 @@ def merge_parts(
     record = merged(made, market, [part for _, part in found])
     seconds += time.perf_counter() - began_s
     LocalFiles(out).write("arena.json", msgspec.json.encode(notes.told(record)))
-    return tell_results(record, out, seconds=seconds)
+    return tell_results(record, out, seconds=seconds, failed=notes.failed)

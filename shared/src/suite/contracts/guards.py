@@ -1,4 +1,4 @@
-"""What guarded a trader during its run, as the trader itself sums it up at the end.
+"""What guarded a trader during its run and what it thought with, as it sums it up at the end.
 
 The venue knows orders and money; why an order was made smaller, which exit closed a position and
 how long the trader was paused, only the trader knows.
@@ -15,6 +15,8 @@ LISTED_MAX: Final = 200
 """The latest of a kind that are listed; counts are of all."""
 TEXT_MAX: Final = 500
 KINDS_MAX: Final = 100
+DAYS_MAX: Final = 4_000
+"""Of a run with language models; what is older counts for the oldest that is kept."""
 
 _Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -56,6 +58,42 @@ class Standstill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: _Text = ""
 
 
+class ModelDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What language models cost in one day of the venue's time, UTC.
+
+    Attributes:
+        from_ms: its first turn with a model.
+        cost_usd: micro-USD.
+    """
+
+    from_ms: int
+    cost_usd: _Count = 0
+
+
+class ModelUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a trader asked of language models, and what that cost.
+
+    Attributes:
+        questions: turns in which one was asked, answered or not.
+        answers: attempts that got an answer, by where that came from: `live`, `record`, or
+            `replay` for a cassette.
+        faults: turns without an answer, by their kind; flaws: of answers, by theirs.
+        tokens: of prompts and replies.
+        paid_usd: micro-USD that were paid for this run.
+        recorded_usd: micro-USD that replayed answers cost when they were recorded.
+        days: both together, oldest first.
+    """
+
+    questions: _Count = 0
+    answers: _Counts = {}
+    faults: _Counts = {}
+    flaws: _Counts = {}
+    tokens: _Count = 0
+    paid_usd: _Count = 0
+    recorded_usd: _Count = 0
+    days: Annotated[tuple[ModelDay, ...], msgspec.Meta(max_length=DAYS_MAX)] = ()
+
+
 class GuardSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole run.
 
@@ -69,6 +107,7 @@ class GuardSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         closed: the latest of them, oldest first.
         standstills: how often it was paused or stopped.
         stood: the latest of these times, oldest first.
+        models: what it asked of language models; None where it asked none.
     """
 
     decisions: _Count = 0
@@ -82,3 +121,4 @@ class GuardSummary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     closed: Annotated[tuple[ClosedPosition, ...], msgspec.Meta(max_length=LISTED_MAX)] = ()
     standstills: _Count = 0
     stood: Annotated[tuple[Standstill, ...], msgspec.Meta(max_length=LISTED_MAX)] = ()
+    models: ModelUse | None = None

@@ -6,6 +6,8 @@ import msgspec
 
 Baseline = Literal["hodl", "random", "flat"]
 Standing = Literal["ranked", "ruined", "new", "stale"]
+Memory = Literal["after_cutoff", "may_have_seen", "generated", "masked"]
+"""What a language model may remember of the prices: nothing, where its training ended before."""
 
 
 class ConfidenceInterval(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,9 @@ class LeaderboardRow(msgspec.Struct, frozen=True, kw_only=True):
         profit_usd: micro-USD, change of equity less deposits and costs.
         equity_usd: micro-USD at the end of the window, costs not taken off.
         cost_usd: micro-USD that its thinking cost in the window, as an LLM's bill.
+        is_replayed: nobody paid that now: a cassette answered, and it is what the answers cost when
+            they were recorded.
+        memory: what its language model may remember; None where it asks none.
         total_return: time-weighted, net of fees, funding and costs.
         sharpe, sortino, calmar: of days, annualized.
         max_drawdown: 0 to 1.
@@ -55,6 +60,8 @@ class LeaderboardRow(msgspec.Struct, frozen=True, kw_only=True):
     equity_usd: int | None = None
     cost_usd: int | None = None
     tokens: int | None = None
+    is_replayed: bool = False
+    memory: Memory | None = None
     total_return: float | None = None
     return_interval: ConfidenceInterval | None = None
     sharpe: float | None = None

@@ -7,10 +7,10 @@ import msgspec
 
 from strategy_core import building
 from strategy_core.building import Setup
+from strategy_core.llm.cutoff import is_after
 from strategy_core.llm.port import ModelChoice
 from strategy_core.llm.templates import TEMPLATES
 from strategy_core.llm.triggers import Triggers
-from suite.bars import DAY_MS
 from suite.contracts.clock import Interval
 from suite.moments import parse_moment
 
@@ -76,9 +76,7 @@ class LlmParams(building.Params, frozen=True, kw_only=True):
 
     def is_after_cutoff(self, began_ms: int) -> bool | None:
         """Whether a run began after all that the model has seen; None where nobody says."""
-        if not self.training_cutoff:
-            return None
-        return began_ms >= parse_moment(self.training_cutoff) + DAY_MS
+        return is_after(self.training_cutoff, began_ms)
 
     def template_text(self) -> str:
         """Text of the template.

@@ -58,7 +58,7 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
         finish: `stop`; `length` where the text was cut; `refused` where the provider kept it back.
         input_tokens, output_tokens: as charged; of all attempts.
         cached_tokens: of the input, those that the provider had in its cache.
-        cost_usd: micro-USD of all attempts; 0 in a replay.
+        cost_usd: micro-USD of all attempts; in a replay what they cost when they were recorded.
         model: that answered, as the provider calls it; a cheaper one than asked for, perhaps.
         latency_ms: of the wall clock; nothing that is hashed may hold it.
         source: from the provider, from it and kept, or from a cassette.
@@ -106,7 +106,7 @@ class ModelFault(Exception):
     Args:
         kind: why.
         text: one line that says what to do; without secrets.
-        cost_usd: micro-USD that the attempts cost all the same.
+        cost_usd: micro-USD that the attempts cost all the same; in a replay, when recorded.
         tokens: of them.
         retry_after_ms: when asking again may help, by the world's clock; None where unknown.
     """

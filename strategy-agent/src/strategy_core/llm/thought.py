@@ -19,7 +19,7 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         counterfactual: lines of what it asked, what the guards changed, what execution cost.
         model: that answered; template: that it was asked with, its digest included.
         llm_cost_usd: USD; tokens: of prompts and replies; latency_ms: of the wall clock.
-        source: `live`, `record` or `replay`.
+        source: `live`, `record` or `replay`, in which the cost is that of the recording.
         calls: attempts that got an answer.
         after_cutoff: the run began after all that the model has seen; None where nobody says.
         flaws: what was wrong with the answer, by kind first; fault: why there was none.

@@ -12,10 +12,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol, get_args
 
+import msgspec
 import numpy as np
 
+from strategy_core.llm.cutoff import memory_of
 from suite.bars import I64
-from suite.contracts.leaderboard import Baseline, Leaderboard, LeaderboardRow
+from suite.contracts.leaderboard import Baseline, Leaderboard, LeaderboardRow, Memory
 from suite.ids import TraderId, WorldId
 from suite.leaderboard import BoardRules, build_leaderboard, step_of
 from suite.trader_history import TraderHistory
@@ -85,7 +87,7 @@ class Comparison:
         at_ms = now_ms if until_ms is None else min(now_ms, until_ms)
         sampled = [one.time_ms for one in histories if len(one.time_ms)]
         first_ms = min((int(times[0]) for times in sampled), default=at_ms)
-        return await asyncio.to_thread(
+        board = await asyncio.to_thread(
             build_leaderboard,
             histories,
             BoardRules(
@@ -95,6 +97,29 @@ class Comparison:
                 with_removed=trader_ids is not None,
             ),
         )
+        return await self._with_models(world, board, specs)
+
+    async def _with_models(
+        self, world: WorldId, board: Leaderboard, specs: Mapping[TraderId, Mapping[str, Any]]
+    ) -> Leaderboard:
+        """Say of traders that ask a language model what it may remember, and whose bill it was."""
+        remembered = {
+            row.trader_id: memory
+            for row in board.rows
+            if (memory := _memory(row, specs.get(TraderId(row.trader_id), {}))) is not None
+        }
+        if not remembered:
+            return board
+        replaying = await self._store.replaying(world, [TraderId(name) for name in remembered])
+        rows = tuple(
+            msgspec.structs.replace(
+                row,
+                memory=remembered.get(row.trader_id),
+                is_replayed=TraderId(row.trader_id) in replaying,
+            )
+            for row in board.rows
+        )
+        return msgspec.structs.replace(board, rows=rows)
 
     async def get_best_performer(self, world: WorldId, *, now_ms: int) -> LeaderboardRow | None:
         """Find the first competitor of the board; `tied_with` says who may be as good.
@@ -127,6 +152,13 @@ def best_of(board: Leaderboard) -> LeaderboardRow | None:
     """Find the first competitor of a board; None where nobody is ranked that is no baseline."""
     ranked = (row for row in board.rows if row.standing == "ranked" and row.baseline is None)
     return next(ranked, None)
+
+
+def _memory(row: LeaderboardRow, spec: Mapping[str, Any]) -> Memory | None:
+    """Judge by the venue's dates: whether a market is generated or masked, no trader is told."""
+    if row.own_from_ms is None:
+        return None
+    return memory_of(spec.get("strategy", {}), row.own_from_ms)
 
 
 def _history(

@@ -259,6 +259,10 @@ class BoardReader(Protocol):
         """Read how far each trader is recorded, to go on from there."""
         ...
 
+    async def replaying(self, world: WorldId, names: Sequence[TraderId]) -> frozenset[TraderId]:
+        """Find those of some traders whose latest answer of a model came from a cassette."""
+        ...
+
 
 class Store(TraderStore, LeaseStore, CrashStore, RecordStore, RecordReader, BoardReader, Protocol):
     """All of it, as one database has it."""

@@ -102,11 +102,11 @@ export function open(room) {
   const table = grid(t("arena.board"), [
     { title: "#", cls: "rank", row: false, write: (r) => ({ text: missing(r.rank) ? "–" : r.tied_with?.length ? `=${r.rank}` : String(r.rank), title: r.tied_with?.length ? t("board.tied", { names: r.tied_with.join(", ") }) : r.standing ? named("standing", r.standing) : "" }) },
     { title: t("trader"), cls: "left", write: (r, cell) => {
-      const known = state.traders[r.trader_id], key = `${r.trader_id} ${known?.status} ${known?.name}`;
+      const known = state.traders[r.trader_id], key = `${r.trader_id} ${known?.status} ${known?.name} ${r.memory}`;
       if (cell.told === key) return undefined;
       cell.told = key;
       return h("span", { class: "who" }, dot(r.trader_id), known ? traderLink(r.trader_id, known.name) : h("span", { text: r.trader_id }),
-        r.baseline ? h("span", { class: "tag", text: named("baseline", r.baseline) }) : null, known ? statusPill(known) : null);
+        r.baseline ? h("span", { class: "tag", text: named("baseline", r.baseline) }) : null, r.memory ? h("span", { class: `tag memory ${r.memory}`, text: named("memory", r.memory), title: t(`memory.${r.memory}.help`) }) : null, known ? statusPill(known) : null);
     } },
     { title: t("board.return"), write: (r) => ({ text: percent(r.total_return, true), cls: `strong ${tone(r.total_return)}` }) },
     { title: t("board.interval"), cls: "left wide", help: t("board.interval.help"), write: (r, cell) => interval(r, cell, widest) },
@@ -114,6 +114,7 @@ export function open(room) {
     { title: "Sharpe", cls: "wide", write: (r) => number(r.sharpe) },
     { title: t("board.fall"), write: (r) => percent(r.max_drawdown) },
     { title: t("board.trades"), write: (r) => (missing(r.trades) ? "–" : String(r.trades)) },
+    { title: t("board.bill"), cls: "wide", help: t("board.bill.help"), write: (r) => (!r.tokens && !r.cost_usd ? "–" : { text: `${number(r.cost_usd / 1e6, 4)}${r.is_replayed ? " *" : ""}`, title: [t("board.bill.tokens", { n: upTo(r.tokens, 0) }), r.is_replayed ? t("board.bill.recorded") : ""].filter(Boolean).join(" · ") }) },
   ], { key: (r) => r.trader_id, empty: t("arena.nobody"), cls: "board", mark: (line, r) => {
     if (line.watched) return;
     line.watched = true;
@@ -127,7 +128,7 @@ export function open(room) {
     const others = everybody().filter((one) => !known.has(one.id) && !one.removed).map((one) => ({ trader_id: one.id, total_return: one.roi, max_drawdown: one.max_drawdown }));
     widest = Math.max(0.001, ...rows.flatMap((row) => (row.return_interval ? [Math.abs(row.return_interval.low), Math.abs(row.return_interval.high)] : [])));
     table.show([...rows.filter((row) => state.traders[row.trader_id] || row.baseline), ...others]);
-    put(boardNote, board?.from_ms ? t("board.window", { from: clock(board.from_ms), to: clock(board.to_ms) }) : "");
+    put(boardNote, board?.from_ms ? t("board.window", { from: clock(board.from_ms), to: clock(board.to_ms) }) + (rows.some((row) => row.is_replayed && row.tokens) ? ` * ${t("board.bill.recorded")}` : "") : "");
   };
   const askBoard = seldom(async () => {
     if (closed) return;

@@ -19,6 +19,21 @@ const figures = (() => {
     ? { text: `=${row.rank}`, title: `tied with ${words.plural(row.tied_with.length, "other")}: ${row.tied_with.slice(0, 12).join(", ")}${row.tied_with.length > 12 ? ", …" : ""}; any rank to ${row.rank_worst} is possible` }
     : { text: String(row.rank), title: row.rank_worst > row.rank ? `any rank to ${row.rank_worst} is possible` : "" };
 
+  // What a language model may remember of the prices: text, class, and the long form in both languages.
+  const MEMORY = {
+    after_cutoff: ["after training cut-off", "tag sure", "The whole run is after the model's stated training cut-off, so it cannot have seen these prices. 整个区间晚于模型公布的训练截止日期，模型不可能见过这些价格。"],
+    may_have_seen: ["may have seen this period", "flag", "The run is not known to be after the model's training cut-off, so it may remember these prices: state training_cutoff, or compare it in masked worlds. 无法确认区间晚于模型的训练截止日期，模型可能见过这段行情。"],
+    generated: ["generated prices", "tag", "No model can have seen these prices: they were made up. 价格是生成的，任何模型都不可能见过。"],
+    masked: ["masked", "tag", "Names, prices and dates were others than the recorded ones, so no model could recognize them. 名称、价格和日期均已遮蔽，模型无法认出这段行情。"],
+  };
+  const memory = (kind) => {
+    const [text, cls, title] = MEMORY[kind] ?? [];
+    return text ? [Object.assign(make("span", text, `${cls} memory`), { title })] : [];
+  };
+  // What language models cost; a replay's bill is what its answers cost when they were recorded.
+  const BILL_HELP = "what its language model cost, USD, already taken off the return; and its tokens. Of a replay: what the answers cost when they were recorded";
+  const bill = (usd, tokens, isReplayed) => [usd, make("small", [isReplayed ? "as recorded" : "", missing(tokens) ? "tokens n/a" : tokens ? `${tokens.toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 1 })} tokens` : ""].filter(Boolean).join(" · "), "block")];
+
   // A trader above one that earned more, the pair that is farthest apart; in words, or nothing.
   const overtaken = (board) => {
     const known = board.filter((row) => !missing(row.rank) && !missing(row.total_return));
@@ -251,5 +266,5 @@ const figures = (() => {
     table(node, [{ title: "", cls: "left pin" }, ...columns.map(({ name, color }) => ({ node: [dotted(color), name], help: name }))], rows);
   };
 
-  return { spark, RANK_HELP, SHARPE_HELP, ranked, overtaken, scaleOf, interval, bridge, split, guards, part, counted, listing, metrics };
+  return { spark, memory, bill, BILL_HELP, RANK_HELP, SHARPE_HELP, ranked, overtaken, scaleOf, interval, bridge, split, guards, part, counted, listing, metrics };
 })();

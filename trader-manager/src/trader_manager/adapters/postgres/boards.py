@@ -100,6 +100,17 @@ def _since(table: str, columns: str, order: str, *, comparison: str) -> str:
     )
 
 
+_REPLAYING: Final = """
+SELECT r.trader_id
+FROM unnest($2::text[]) AS r(trader_id)
+JOIN LATERAL (
+    SELECT d.body->'llm'->>'source' AS source FROM decisions AS d
+    WHERE d.world = $1 AND d.trader_id = r.trader_id AND d.body->'llm' ? 'source'
+    ORDER BY d.number DESC LIMIT 1
+) AS latest ON latest.source = 'replay'
+"""
+
+
 class BoardTables(Tables):
     """Sums and series over the records."""
 
@@ -194,6 +205,12 @@ class BoardTables(Tables):
             )
             for row in rows
         }
+
+    async def replaying(self, world: WorldId, names: Sequence[TraderId]) -> frozenset[TraderId]:
+        """Find those of some traders whose latest answer of a model came from a cassette."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_REPLAYING, world, list(names))
+        return frozenset(TraderId(row["trader_id"]) for row in rows)
 
     async def _performance(
         self, world: WorldId, trader_id: TraderId | None

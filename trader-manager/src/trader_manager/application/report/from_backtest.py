@@ -11,6 +11,8 @@ from typing import Any, Final, get_args
 import msgspec
 import numpy as np
 
+from strategy_core.llm.use import bill_at, hit_rate
+from suite.contracts.guards import ModelUse
 from suite.contracts.leaderboard import (
     Baseline,
     ConfidenceInterval,
@@ -94,7 +96,7 @@ def view_of_backtest(
     )
     pages = [
         _page(report, {"group": groups.get(row["trader_id"]), **row}, journal, bounds)
-        for row in result["leaderboard"]
+        for row in report.get("charged") or result["leaderboard"]
         if row["trader_id"] not in failed
     ]
     period, manifest = result["period"], report["manifest"]
@@ -118,6 +120,7 @@ def view_of_backtest(
         facts=(("Run", str(manifest.get("run_id", ""))), ("Result SHA-256", report["sha256"])),
         made={"What the market model assumes": result["rules"], "Manifest": manifest},
         notes=tuple(warnings),
+        models=tuple(hit_rate(_uses(report), failed)),
         groups=tuple(map(_group, notes.groups)),
     )
 
@@ -138,8 +141,8 @@ def _page(
     return TraderPage(
         trader_id=name,
         name="",
-        row=_row(row, trader),
-        curve=_curve(trader["equity_curve"]),
+        row=_row(row, trader, (report.get("models") or {}).get(name) or {}),
+        curve=_curve(trader["equity_curve"], _use(report, name)),
         strategy=trader["strategy"],
         fees_usd=Decimal(trader["bridge"]["fees"]),
         funding_usd=Decimal(trader["bridge"]["funding"]),
@@ -179,7 +182,19 @@ def _pick(
     return picker
 
 
-def _row(row: Mapping[str, Any], trader: Mapping[str, Any]) -> LeaderboardRow:
+def _use(report: Mapping[str, Any], name: str) -> ModelUse | None:
+    """What a trader tells of its language models; None where it tells nothing."""
+    told = ((report.get("models") or {}).get(name) or {}).get("use")
+    return None if told is None else msgspec.convert(told, ModelUse)
+
+
+def _uses(report: Mapping[str, Any]) -> list[ModelUse]:
+    return [use for name in report.get("models") or {} if (use := _use(report, name))]
+
+
+def _row(
+    row: Mapping[str, Any], trader: Mapping[str, Any], models: Mapping[str, Any]
+) -> LeaderboardRow:
     metrics = trader["portfolio_metrics"]
     baseline = row["baseline"]
     return LeaderboardRow(
@@ -193,8 +208,10 @@ def _row(row: Mapping[str, Any], trader: Mapping[str, Any]) -> LeaderboardRow:
         tied_with=tuple(row["tied_with"]),
         profit_usd=_micro(row["total_pnl"]),
         equity_usd=_micro(row["final_equity"]),
-        cost_usd=_micro(row["cost"]) if row.get("cost") is not None else None,
-        tokens=row.get("tokens"),
+        cost_usd=_micro(models["cost"]) if models.get("cost") is not None else None,
+        tokens=models["use"]["tokens"] if models.get("use") else None,
+        is_replayed=bool(models.get("is_replayed")),
+        memory=models.get("memory"),
         total_return=_number(row["total_return"]),
         return_interval=_interval(row["return_interval"]),
         sharpe=_number(row["sharpe"]),
@@ -254,14 +271,12 @@ def _pause(guards: Mapping[str, Any] | None) -> str:
     return f"{last['status'].capitalize()} from {format_moment(last['from_ms'])} on: {why}"
 
 
-def _curve(points: Sequence[Sequence[Any]]) -> Curve:
+def _curve(points: Sequence[Sequence[Any]], use: ModelUse | None) -> Curve:
     equity = np.array([_micro(value) for _, value in points], dtype=np.int64)
+    time_ms = np.array([time for time, _ in points], dtype=np.int64)
     first = equity[0] if len(equity) and equity[0] > 0 else 1
-    return Curve(
-        time_ms=np.array([time for time, _ in points], dtype=np.int64),
-        equity_usd=equity,
-        growth=np.maximum(equity, 0) / first,
-    )
+    value = equity if use is None else equity - bill_at(use, time_ms)
+    return Curve(time_ms=time_ms, equity_usd=equity, growth=np.maximum(value, 0) / first)
 
 
 def _fill(fill: Mapping[str, Any], orders: Mapping[int, Mapping[str, Any]]) -> FillView:

@@ -88,6 +88,7 @@ def _overview(view: ArenaView, pages: Sequence[TraderPage], bounds: Bounds) -> d
         "synthetic": view.synthetic,
         "board_note": view.board_note,
         "notes": view.notes,
+        "models": view.models,
         "facts": view.facts,
         "made": view.made,
         "groups": [msgspec.to_builtins(group) for group in view.groups],

@@ -188,6 +188,7 @@ class ArenaView:
         facts: shown at the top, by their names.
         made: what it was made of, as plain values by a heading.
         notes: what the reader must know, as that a run did not finish.
+        models: what language models were asked and cost in all, a line each.
     """
 
     kind: Kind
@@ -203,6 +204,7 @@ class ArenaView:
     facts: tuple[tuple[str, str], ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

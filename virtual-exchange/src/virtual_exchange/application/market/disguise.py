@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from suite.contracts.guards import GuardSummary
+from suite.contracts.guards import GuardSummary, ModelUse
 from suite.contracts.trader import TraderSpec
 from suite.instrument import coin_of
 from virtual_exchange.domain.masking import Mask
@@ -126,7 +126,15 @@ def _guards(guards: GuardSummary, mask: Mask) -> GuardSummary:
             replaced(one, from_ms=at(one.from_ms), until_ms=at(one.until_ms))
             for one in guards.stood
         ),
+        models=None if guards.models is None else _models(guards.models, mask),
     )
+
+
+def _models(use: ModelUse, mask: Mask) -> ModelUse:
+    days = tuple(
+        msgspec.structs.replace(one, from_ms=mask.true_ms(one.from_ms)) for one in use.days
+    )
+    return msgspec.structs.replace(use, days=days)
 
 
 def _all(told: list[T], mask: Mask) -> list[T]:

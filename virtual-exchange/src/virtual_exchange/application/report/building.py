@@ -15,7 +15,12 @@ from suite.bars import DAY_MS
 from suite.checks import check
 from suite.fixed import USD_DECIMALS
 from virtual_exchange.application.info.values import usd
-from virtual_exchange.application.report.board import LEADERBOARD_NOTE, leaderboard_rows
+from virtual_exchange.application.report.board import (
+    LEADERBOARD_NOTE,
+    charged_rows,
+    leaderboard_rows,
+)
+from virtual_exchange.application.report.models import models_of
 from virtual_exchange.application.report.rows import (
     chart_of,
     fill_row,
@@ -60,8 +65,8 @@ def build_report(record: RunRecord) -> dict[str, Any]:
     """Build the report.
 
     Returns:
-        `result`, `sha256` of it, `manifest`, `guards` as the traders tell it, and `charts` to draw
-        it with.
+        `result`, `sha256` of it, `manifest`, `guards` and `models` as the traders tell it, the
+        leaderboard `charged` with what models cost, and `charts` to draw it with.
     """
     traders = {account.account_id: _trader(record, account) for account in record.accounts}
     result = {
@@ -85,6 +90,8 @@ def build_report(record: RunRecord) -> dict[str, Any]:
     manifest = {"run_id": record.run_id} | without_floats(record.manifest)
     return {
         "result": result,
+        "models": models_of(record),
+        "charged": charged_rows(record, result["leaderboard"]),
         "guards": {account.account_id: _guards(account) for account in record.accounts},
         "sha256": hashlib.sha256(canonical_bytes(result)).hexdigest(),
         "manifest": manifest | {"reproducibility": _reproducibility(result, manifest)},

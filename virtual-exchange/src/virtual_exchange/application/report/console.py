@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from strategy_core.llm.cutoff import MEMORY
 from suite.moments import format_moment
 
 _COLUMNS = (
@@ -30,7 +31,11 @@ def leaderboard(report: Mapping[str, Any]) -> Table:
     table.caption, table.caption_justify = result["leaderboard_note"], "left"
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "trader" else "right")
-    for row in result["leaderboard"]:
+    rows = report["charged"] or result["leaderboard"]
+    billed = any(one["cost"] for one in report["models"].values())
+    if billed:
+        table.add_column("model bill USD", justify="right")
+    for row in rows:
         name = row["trader_id"]
         table.add_row(
             _rank(row),
@@ -42,13 +47,14 @@ def leaderboard(report: Mapping[str, Any]) -> Table:
             "n/a" if row["sharpe"] is None else _number(row["sharpe"]),
             f"{row['total_trades']:,}",
             f"{len(result['traders'][name]['trades']):,}",
+            *((_bill(report["models"].get(name)),) if billed else ()),
         )
     return table
 
 
 def remarks(report: Mapping[str, Any]) -> Iterator[str]:
     """Say what a reader of the leaderboard would wonder at."""
-    rows = report["result"]["leaderboard"]
+    rows = report["charged"] or report["result"]["leaderboard"]
     if (pair := _overtaken(rows)) is not None:
         above, below = pair
         yield (
@@ -66,6 +72,22 @@ def remarks(report: Mapping[str, Any]) -> Iterator[str]:
                 f"{row['trader_id']} was {stood['status'].lower()} at the end, from "
                 f"{format_moment(stood['from_ms'])} on: {reason}"
             )
+    yield from _memory(report["models"])
+
+
+def _bill(told: Mapping[str, Any] | None) -> str:
+    """What models cost; a replay's is told as what it was."""
+    if told is None or told["cost"] is None:
+        return ""
+    return f"{float(told['cost']):,.4f}{' (recorded)' if told['is_replayed'] else ''}"
+
+
+def _memory(models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Say which models may have seen the prices, and which cannot."""
+    for memory, said in MEMORY.items():
+        names = [name for name, one in models.items() if one["memory"] == memory]
+        if names:
+            yield f"{', '.join(sorted(names))}: {said}"
 
 
 def _overtaken(

@@ -58,7 +58,6 @@ def page_data(report: dict[str, Any]) -> dict[str, Any]:
     result, manifest = report["result"], report["manifest"]
     structured = any(one["strategy"].get("kind") in LEARNERS for one in result["traders"].values())
     kept = (
-        "leaderboard",
         "leaderboard_note",
         "period",
         "finished",
@@ -69,6 +68,8 @@ def page_data(report: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         **{name: result[name] for name in kept},
+        "leaderboard": report["charged"] or result["leaderboard"],
+        "models": report["models"],
         "run_id": manifest.get("run_id", ""),
         "win_rate_definition": result["win_rate_definition"],
         "sha256": report["sha256"],

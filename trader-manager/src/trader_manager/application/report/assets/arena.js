@@ -88,6 +88,7 @@ const arena = (() => {
     ...row.standing === "stale" ? [tag("unknown", "flag", missing(row.stale_ms) ? "nothing is known of it" : `its last sample is ${lasting(row.stale_ms)} old`)] : [],
     ...row.standing === "new" ? [tag("new", "tag", "younger than the board needs")] : [],
     ...row.standing === "ruined" ? [tag("ruined", "flag", "it had nothing left")] : [],
+    ...figures.memory(row.memory),
     ...row.flags.map((flag) => tag(flag, "flag", row.note ?? "")),
   ];
   const unknown = (row) => row.standing === "stale" || row.standing === "new";
@@ -96,7 +97,6 @@ const arena = (() => {
 
   // the board
 
-  const short = (value) => value.toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 1 });
   const lines = (list) => list.map((id) => {
     const row = board[place.get(id)];
     return {
@@ -179,7 +179,7 @@ const arena = (() => {
     { title: "95% interval", cls: "left", help: "returns that this period does not rule out" },
     { title: "PnL USD" }, { title: "Sharpe", help: figures.SHARPE_HELP }, { title: "Drawdown", help: "deepest fall from a peak" },
     { title: "Win rate", help: "wins / (wins + losses) over closed trades" }, { title: "Closed trades", help: "from flat to flat; below them the fills, of which some may have opened what is still held" },
-    { title: "Fees USD" }, { title: "Model bill", help: "what its language model cost, USD, already taken off the return; and its tokens" },
+    { title: "Fees USD" }, { title: "Model bill", help: figures.BILL_HELP },
   ];
   function leaderboard(chart) {
     const [holder, inner] = scrolled("Leaderboard", "board");
@@ -226,7 +226,7 @@ const arena = (() => {
       or(row, row.win_rate, (value) => ({ text: percent(value), title: String(value), sort: value }), "no trade was won or lost"),
       or(row, row.trades, (value) => ({ node: [whole(value), make("small", words.plural(row.fills, "fill"), "block")], sort: value })),
       or(row, row.fees, (value) => money(value)),
-      or(row, row.cost_usd, (value) => ({ node: [number(value / 1e6), make("small", missing(row.tokens) ? "tokens n/a" : row.tokens ? `${short(row.tokens)} tokens` : "", "block")], title: `${(value / 1e6).toFixed(6)} USD${missing(row.tokens) ? "" : `, ${whole(row.tokens)} tokens`}`, sort: value }), "not told"),
+      or(row, row.cost_usd, (value) => ({ node: figures.bill(number(value / 1e6), row.tokens, row.is_replayed), title: `${(value / 1e6).toFixed(6)} USD${row.is_replayed ? " when it was recorded, nothing now" : ""}${missing(row.tokens) ? "" : `, ${whole(row.tokens)} tokens`}`, sort: value }), "not told"),
     ];
     const made = table(inner, COLUMNS, board, {
       sortable: true, most: 100, cells,
@@ -262,6 +262,7 @@ const arena = (() => {
     main.append(section("Leaderboard", `After fees, funding and the model's bill. ${data.board_note}${ties} Select a trader for its page.`, ...leaderboard(chart)));
     const overtaken = figures.overtaken(board);
     if (overtaken) main.lastChild.append(make("p", overtaken, "note"));
+    if (data.models.length) main.lastChild.append(make("p", data.models.join(". "), "note models"));
     if (data.missing_baselines.length) {
       main.lastChild.append(make("p", `Not on this board: ${data.missing_baselines.join(", ")}. Without baselines, luck with the market looks like skill.`, "note"));
     }

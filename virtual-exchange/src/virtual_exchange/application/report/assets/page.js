@@ -38,17 +38,21 @@
     node.append(dot(row.trader_id), label);
     const stands = report.guards[row.trader_id]?.stood[0];
     if (row.degraded) node.append(make("span", "degraded", "flag"));
+    node.append(...figures.memory(report.models[row.trader_id]?.memory));
     if (stands && stands.until_ms === null) node.append(make("span", stands.status.toLowerCase(), "flag"));
     return node;
   };
   const unproven = leaderboard.some((row) => missing(row.sharpe)) ? " A Sharpe ratio needs 30 days of returns that vary." : "";
-  $("board-note").textContent = `After fees and funding. ${report.leaderboard_note}${unproven}`;
+  const billed = Object.values(report.models).some((one) => one.use);
+  const bill = (one) => (one?.use ? { node: figures.bill(money(one.cost).text, one.use.tokens, one.is_replayed), sort: Number(one.cost) } : { text: "–", sort: null });
+  $("board-note").textContent = `After fees${billed ? ", funding and the model's bill" : " and funding"}. ${report.leaderboard_note}${unproven}`;
   table($("board"), [
     { title: "Rank", help: figures.RANK_HELP }, { title: "Trader", cls: "left pin" }, { title: "Equity", cls: "left" }, { title: "Return" },
     { title: "95% interval", cls: "left", help: "returns that this period does not rule out" },
     { title: "PnL USD" }, { title: "Sharpe", help: figures.SHARPE_HELP }, { title: "Max drawdown", help: "deepest fall from a peak" },
     { title: "Win rate", help: report.win_rate_definition }, { title: "Trades", help: "closed: from flat to flat" },
     { title: "Fees USD" }, { title: "Funding USD", help: "positive was received" },
+    ...billed ? [{ title: "Model bill", help: figures.BILL_HELP }] : [],
   ], leaderboard.map((row) => [
     figures.ranked(row), { node: trader(row), cls: "left pin" }, { node: figures.spark(traders[row.trader_id].curve, color(row.trader_id)), cls: "left" },
     { text: percent(row.total_return, true), title: row.total_return, cls: `big ${tone(row.total_return)}` },
@@ -57,6 +61,7 @@
     { text: share(row.max_drawdown), title: row.max_drawdown },
     { text: share(row.win_rate), title: row.win_rate ?? "no trade was won or lost", cls: missing(row.win_rate) ? "na" : "" },
     { text: whole(row.total_trades) }, money(row.fees), gain(row.funding),
+    ...billed ? [bill(report.models[row.trader_id])] : [],
   ]));
 
   // what was earned, and by what
