@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from strategy_core.learning.port import Switches
 from suite.clock import ManualClock
 from suite.contracts.world import WorldRequest
 from virtual_exchange.adapters.part_folder import PartFolder
@@ -15,7 +16,7 @@ from virtual_exchange.adapters.traders_file import load_traders
 from virtual_exchange.application.parts.plan import RunPlan
 from virtual_exchange.application.parts.records import merged
 from virtual_exchange.domain.record import RunRecord
-from virtual_exchange.part_planning import plan_run
+from virtual_exchange.part_planning import Learned, plan_run
 from virtual_exchange.part_worker import PartWorker
 from virtual_exchange.running import TraderRun, run_traders, world_of
 
@@ -61,7 +62,9 @@ def run_jointly(
     return run_traders(run, transport=transport, progress=lambda _done: None)
 
 
-def planned(traders_file: Path, data: Path, request: WorldRequest) -> RunPlan:
+def planned(
+    traders_file: Path, data: Path, request: WorldRequest, models: Path = Path("var/models")
+) -> RunPlan:
     """The same in parts."""
     return plan_run(
         request,
@@ -69,6 +72,7 @@ def planned(traders_file: Path, data: Path, request: WorldRequest) -> RunPlan:
         traders_file=traders_file,
         data=data,
         clock=ManualClock(0),
+        learning=Learned(models, Switches()),
     )
 
 

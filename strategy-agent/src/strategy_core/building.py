@@ -60,6 +60,7 @@ class StrategyKind:
         exits: how its positions end unless they say otherwise; never a plugin's to set.
         draws: what it decides depends on chance.
         asks_models: it asks a language model, so its process needs a source of them.
+        learns: it keeps models of its own; its parameter `model` names the one to begin with.
     """
 
     params: type[msgspec.Struct]
@@ -69,6 +70,7 @@ class StrategyKind:
     exits: Mapping[str, Any] = field(default_factory=dict)
     draws: bool = False
     asks_models: bool = False
+    learns: bool = False
 
 
 def kind_of(
@@ -78,6 +80,7 @@ def kind_of(
     exits: Mapping[str, Any] | None = None,
     draws: bool = False,
     asks_models: bool = False,
+    learns: bool = False,
 ) -> StrategyKind:
     """Describe a class of strategies.
 
@@ -87,6 +90,7 @@ def kind_of(
         exits: likewise, of how its positions end.
         draws: what it decides depends on chance.
         asks_models: it asks a language model.
+        learns: it keeps models of its own.
 
     Raises:
         ConfigError: it is no such class.
@@ -106,4 +110,5 @@ def kind_of(
         exits=exits or {},
         draws=draws,
         asks_models=asks_models,
+        learns=learns,
     )

@@ -33,7 +33,7 @@ KINDS: Final[Mapping[str, StrategyKind]] = {
     "flat": kind_of(Flat),
     "funding_rate": kind_of(FundingRate),
     "hodl": kind_of(Hodl, risk=YARDSTICK),
-    "ict_xgboost": kind_of(IctXgboost, exits={"smart": True}),
+    "ict_xgboost": kind_of(IctXgboost, exits={"smart": True}, learns=True),
     "llm": kind_of(LlmTrader, asks_models=True),
     "llm_meeting": kind_of(LlmMeeting, asks_models=True),
     "random": kind_of(RandomTargets, draws=True),

@@ -72,7 +72,7 @@ def plan_parts(  # noqa: PLR0913, PLR0917 - the options of the command
         from suite.service.clock import SystemClock
         from virtual_exchange.adapters.part_folder import PartFolder
         from virtual_exchange.adapters.traders_file import load_traders
-        from virtual_exchange.part_planning import plan_run, with_plugins, write_plan
+        from virtual_exchange.part_planning import Learned, plan_run, with_plugins, write_plan
         from virtual_exchange.running import world_of
         from virtual_exchange.settings import Settings
 
@@ -83,7 +83,14 @@ def plan_parts(  # noqa: PLR0913, PLR0917 - the options of the command
         except (BadRequest, ConfigError) as error:
             raise with_plugins(error, specs) from None
         clock = SystemClock()
-        made = plan_run(request, specs, traders_file=traders, data=settings.data, clock=clock)
+        made = plan_run(
+            request,
+            specs,
+            traders_file=traders,
+            data=settings.data,
+            clock=clock,
+            learning=Learned(settings.models_dir, settings.switches),
+        )
         write_plan(made, plan)
         kept = PartFolder(parts)
         kept.sweep()

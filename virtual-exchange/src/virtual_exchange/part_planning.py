@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +21,7 @@ from perp_engine.engine import ENGINE_VERSION
 from strategy_core import registry
 from strategy_core.asking import BUDGETS
 from strategy_core.building import StrategyKind
+from strategy_core.learning.port import Switches
 from strategy_core.port import Strategy, instruments_of
 from strategy_models.opening import Models
 from suite.bars import INTERVAL_MS
@@ -30,6 +32,7 @@ from suite.deadline import Deadlines
 from suite.errors import BadRequest, ConfigError, DataGap, Overrun
 from suite.instrument import coin_of
 from suite.service.kline_store import KlineStore
+from suite.service.shelves import find_model
 from suite.service.store_files import LocalFiles
 from virtual_exchange.adapters.plugins import try_plugins
 from virtual_exchange.adapters.store_market import StoreMarkets
@@ -48,6 +51,13 @@ from virtual_exchange.running import models_for
 _MOST_TRADERS = 1024
 
 
+class Learned(NamedTuple):
+    """What traders that learn begin with: the folder of named models, the operator's switches."""
+
+    models: Path
+    switches: Switches
+
+
 def plan_run(
     request: WorldRequest,
     traders: tuple[TraderSpec, ...],
@@ -55,6 +65,7 @@ def plan_run(
     traders_file: Path,
     data: Path | str,
     clock: Clock,
+    learning: Learned,
 ) -> RunPlan:
     """Plan the run of all traders of a file.
 
@@ -64,6 +75,7 @@ def plan_run(
         traders_file: where they stand.
         data: root of the kline store.
         clock: wall time.
+        learning: what traders that learn begin with.
 
     Raises:
         TradersFileError: traders or a world that cannot be, with all that is wrong.
@@ -76,6 +88,7 @@ def plan_run(
     plugins, problems = try_plugins((one.trader_id, one.strategy.kind) for one in traders)
     session = _opened(request, traders, data, clock, problems)
     slow, answers = _tried(traders, session, plugins, problems)
+    begun = _begun(traders, plugins, learning, problems)
     if problems:
         raise TradersFileError(problems)
     world = session.world
@@ -99,7 +112,8 @@ def plan_run(
                     data_sha256=digest,
                     programs=programs
                     | _code_of(trader, plugins)
-                    | _asked(trader, plugins, answers),
+                    | _asked(trader, plugins, answers)
+                    | begun.get(trader.trader_id, {}),
                 ),
                 slow=slow[trader.trader_id],
                 turns=(world.to_ms - world.from_ms) // INTERVAL_MS[trader.interval],
@@ -224,6 +238,36 @@ def _asked(trader: TraderSpec, plugins: Mapping[str, StrategyKind], answers: str
     """Name what answers a trader that asks language models; nothing for another one."""
     kind = {**registry.KINDS, **plugins}.get(trader.strategy.kind)
     return {"models": answers} if kind is not None and kind.asks_models else {}
+
+
+def _begun(
+    traders: tuple[TraderSpec, ...],
+    plugins: Mapping[str, StrategyKind],
+    learning: Learned,
+    problems: list[str],
+) -> dict[str, dict[str, str]]:
+    """Name what traders that learn begin with: the switches, and the content of a named model.
+
+    Returns:
+        By trader id; nothing for a trader that does not learn.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for trader in traders:
+        kind = {**registry.KINDS, **plugins}.get(trader.strategy.kind)
+        if kind is None or not kind.learns:
+            continue
+        told = {"switches": repr(learning.switches)}
+        try:
+            if name := trader.strategy.params.get("model"):
+                files = find_model(learning.models, str(name))
+                digest = hashlib.sha256()
+                for file, content in files.items():
+                    digest.update(file.encode() + b"\0" + hashlib.sha256(content).digest())
+                told["model"] = digest.hexdigest()
+        except ConfigError as error:
+            problems.append(f"trader {trader.trader_id}: {error}")
+        found[trader.trader_id] = told
+    return found
 
 
 def _build(

@@ -154,16 +154,20 @@ def _fade(age: int) -> float:
 
 
 @jit
-def _integrity(f: F64, i: I64, t: int) -> float:
-    """Votes of the last two pairs of swing highs and of swing lows: rising less falling."""
+def _votes(f: F64, i: I64, t: int, count: int, at: int, price: int) -> int:
+    """Count the last two pairs of swings of one kind: rising less falling."""
     votes = 0
     for k in range(2):
-        if i[HIGHS] > k + 1 and t - i[HIGH_AT + k + 1] <= SWING_EXPIRY:
-            votes += (f[SWING_HIGH + k] > f[SWING_HIGH + k + 1]) * 1
-            votes -= (f[SWING_HIGH + k] < f[SWING_HIGH + k + 1]) * 1
-        if i[LOWS] > k + 1 and t - i[LOW_AT + k + 1] <= SWING_EXPIRY:
-            votes += (f[SWING_LOW + k] > f[SWING_LOW + k + 1]) * 1
-            votes -= (f[SWING_LOW + k] < f[SWING_LOW + k + 1]) * 1
+        if i[count] > k + 1 and t - i[at + k + 1] <= SWING_EXPIRY:
+            votes += (f[price + k] > f[price + k + 1]) * 1
+            votes -= (f[price + k] < f[price + k + 1]) * 1
+    return votes
+
+
+@jit
+def _integrity(f: F64, i: I64, t: int) -> float:
+    """Votes of the last two pairs of swing highs and of swing lows: rising less falling."""
+    votes = _votes(f, i, t, HIGHS, HIGH_AT, SWING_HIGH) + _votes(f, i, t, LOWS, LOW_AT, SWING_LOW)
     return votes / 4.0
 
 
