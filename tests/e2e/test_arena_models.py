@@ -1,6 +1,7 @@
 """A model is part of what a run follows from: another content of its folder, another key."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.parts import planned, world, write_traders
@@ -9,7 +10,7 @@ from tests.support.stores import make_store
 from suite.contracts.trader import TradersFileError
 from virtual_exchange.application.parts.plan import RunPlan
 
-RULES = {
+RULES: dict[str, dict[str, Any]] = {
     "ict": {"kind": "ict_xgboost", "params": {"model": "m-1"}},
     "cold": {"kind": "ict_xgboost"},
     "hodl": {"kind": "hodl"},

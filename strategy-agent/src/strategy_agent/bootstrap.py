@@ -1,10 +1,8 @@
 """Putting the parts of one trader together."""
 
-import hashlib
 import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -17,7 +15,6 @@ from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream
 from strategy_agent.adapters.data_http import DataHttp
 from strategy_agent.adapters.decision_file import DecisionFile
 from strategy_agent.adapters.journal_file import JournalFile, NoJournal
-from strategy_agent.adapters.learning import schools
 from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
 from strategy_agent.adapters.plugins import load_plugins
 from strategy_agent.adapters.state_lock import holding
@@ -27,6 +24,7 @@ from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Steps
 from strategy_agent.application.presence import Presence
 from strategy_agent.local import LocalTrader
+from strategy_agent.schooling import MODELS, learning_of
 from strategy_agent.settings import Settings
 from strategy_core.building import StrategyKind
 from strategy_core.learning.port import LearningSource
@@ -185,7 +183,7 @@ class Connector:
                 plugins=plugins,
                 models=self._models_for(spec, plugins, lasting=not clock.world),
                 decisions=self._decisions(spec, stack),
-                learning=self._learning(spec, clock, stack),
+                learning=await self._learning(spec, clock, stack),
                 leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt if local is not None else None,
@@ -234,7 +232,7 @@ class Connector:
                 memory=memory,
                 plugins=plugins,
                 models=self._models_for(spec, plugins, lasting=True),
-                learning=self._learning(spec, clock, stack),
+                learning=await self._learning(spec, clock, stack),
                 leave=_nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt,
@@ -440,20 +438,12 @@ class Connector:
         stack.callback(file.close)
         return file
 
-    def _learning(
+    async def _learning(
         self, spec: TraderSpec, clock: ClockState, stack: AsyncExitStack
     ) -> LearningSource:
-        """Give a trader models of its own: those of a simulated world belong to that world."""
-        world = hashlib.sha256(clock.world.encode()).hexdigest()[:16] if clock.world else "live"
-        folder = self._home(spec) / "models" / world
-        return stack.enter_context(
-            schools(
-                self._settings.models_dir,
-                replace(self._settings.switches, real_money=not clock.world),
-                folder=folder if self._remembers else None,
-                waits=clock.mode == "lockstep",
-            )
-        )
+        """Give a trader models of its own."""
+        folder = self._home(spec) / MODELS if self._remembers else None
+        return await learning_of(spec, clock, self._settings, folder, stack)
 
     def _journal(self, spec: TraderSpec, stack: AsyncExitStack) -> JournalFile | NoJournal:
         if self._homes is None and self._journal_dir is None:

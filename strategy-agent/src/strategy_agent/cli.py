@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy_agent import asking, hosting, modeling, studying
+from strategy_agent import asking, hosting, modeling, registering, studying
 from strategy_agent.authoring import add_commands
 from suite.service.cli import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, run_command
 
@@ -194,6 +194,7 @@ asking.add_commands(cli)
 hosting.add_command(cli)
 studying.add_commands(cli)
 modeling.add_commands(cli)
+registering.add_command(cli)
 
 
 @cli.command()

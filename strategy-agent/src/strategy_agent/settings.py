@@ -66,6 +66,10 @@ class Settings(ServiceSettings):
             on such.
         feature_schema_lock: `FEATURE_SCHEMA_LOCK`, a model of other features stops the start.
         models_dir: `MODELS_DIR`, folder of models that traders may name.
+        models_database_url: `MODELS_DATABASE_URL`, a database for the models of live traders, in
+            place of folders.
+        trade_without_evidence: `TRADE_WITHOUT_EVIDENCE`, models, comma-separated, that may risk
+            real money without an evaluation that found an edge.
     """
 
     model_config = settings_config("STRATEGY_AGENT_")
@@ -134,6 +138,12 @@ class Settings(ServiceSettings):
         default=True, validation_alias=shared_name("FEATURE_SCHEMA_LOCK")
     )
     models_dir: Path = Field(default=Path("var/models"), validation_alias=shared_name("MODELS_DIR"))
+    models_database_url: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("MODELS_DATABASE_URL")
+    )
+    trade_without_evidence: str = Field(
+        default="", validation_alias=shared_name("TRADE_WITHOUT_EVIDENCE")
+    )
 
     @field_validator("trading_url", "data_service_url", "ccxt_url", "manager_url", "control_url")
     @classmethod
@@ -150,6 +160,7 @@ class Settings(ServiceSettings):
             training=not self.disable_model_training,
             relaxed=self.relaxed_signal_mode,
             schema_lock=self.feature_schema_lock,
+            unproven=tuple(self.trade_without_evidence.replace(",", " ").split()),
         )
 
     def token_of(self, trader_id: str) -> str:

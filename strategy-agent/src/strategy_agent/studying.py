@@ -126,6 +126,7 @@ def evaluate(
         found = walk(
             trials,
             volatility=volatility_by_day(past.markets),
+            synthetic=past.synthetic,
             told=lambda done: typer.echo(
                 f"walked {done} of {len(trials)}: {trials[done - 1].name}", err=True
             ),

@@ -9,11 +9,11 @@ What the files hold is nothing to this module.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from suite.errors import ConfigError, StorageError
+from suite.errors import ConfigError, NotFound, StorageError
 from suite.service.appended_lines import AppendedLines
 from suite.service.store_files import LocalFiles
 
@@ -37,7 +37,29 @@ class MemoryShelf:
 
     def put(self, name: str, files: Files) -> None:
         """Put a model in use."""
-        self._models = [(name, files), *self._models][:KEPT]
+        others = [one for one in self._models if one[0] != name]
+        self._models = [(name, files), *others][:KEPT]
+
+    def choose(self, name: str) -> None:
+        """Put a model in use that is kept.
+
+        Raises:
+            NotFound: it is not kept.
+        """
+        self.put(name, _kept(self._models, name))
+
+    def attach(self, name: str, file: str, content: bytes) -> None:
+        """Add a file to a model that is kept, or replace one.
+
+        Raises:
+            NotFound: it is not kept.
+        """
+        files = {**_kept(self._models, name), file: content}
+        self._models = [(name, files) if one == name else (one, old) for one, old in self._models]
+
+    def attempts(self) -> tuple[bytes, ...]:
+        """Tell the record, oldest first."""
+        return tuple(line.rstrip(b"\n") for line in self.lines)
 
     def note(self, line: bytes) -> None:
         """Add a line to the record."""
@@ -75,11 +97,40 @@ class FolderShelf:
         """
         for file, content in files.items():
             self._files.write(f"{name}/{file}", content)
+        for file in read_folder(self._folder / name).keys() - files.keys():
+            self._files.remove(f"{name}/{file}")
         before = [one for one in self._names() if one != name]
-        names = [name, *before][:KEPT]
-        self._files.write(CHAMPION, "".join(f"{one}\n" for one in names).encode())
+        self._order([name, *before][:KEPT])
         for gone in before[KEPT - 1 :]:
             self._files.remove(gone)
+
+    def choose(self, name: str) -> None:
+        """Put a model in use that is kept.
+
+        Raises:
+            NotFound: it is not kept.
+            StorageError: the disk refuses; the old one stays in use.
+        """
+        _kept(self.models(), name)
+        self._order([name, *(one for one in self._names() if one != name)])
+
+    def attach(self, name: str, file: str, content: bytes) -> None:
+        """Add a file to a model that is kept, or replace one.
+
+        Raises:
+            NotFound: it is not kept.
+            StorageError: the disk refuses.
+        """
+        _kept(self.models(), name)
+        self._files.write(f"{name}/{file}", content)
+
+    def attempts(self) -> tuple[bytes, ...]:
+        """Tell the record, oldest first."""
+        path = self._folder / "attempts.jsonl"
+        if not path.exists():
+            return ()
+        with AppendedLines(path) as file:
+            return tuple(file.lines)
 
     def note(self, line: bytes) -> None:
         """Add a line to the record."""
@@ -106,9 +157,25 @@ class FolderShelf:
         with AppendedLines(self._folder / "trades.jsonl") as file:
             file.append(base64.b64encode(content))
 
+    def _order(self, names: list[str]) -> None:
+        self._files.write(CHAMPION, "".join(f"{one}\n" for one in names).encode())
+
     def _names(self) -> list[str]:
         content = self._files.read(CHAMPION) or b""
         return [name for name in content.decode("utf-8", "replace").split() if _is_name(name)]
+
+
+def _kept(models: Sequence[tuple[str, Files]], name: str) -> Files:
+    """Find a model that is kept, with its files.
+
+    Raises:
+        NotFound: it is not.
+    """
+    found = dict(models).get(name)
+    if not found:
+        known = ", ".join(one for one, _ in models) or "none"
+        raise NotFound(f"{name} is not kept; kept are: {known}")
+    return found
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from strategy_core.ict.schema import schema_hash
 from strategy_core.learning.artefact import ArtefactRefused, Model, read
 from strategy_core.learning.events import Events, merged, no_events
-from strategy_core.learning.port import Attempt, Job, Learning
+from strategy_core.learning.evidence import EVIDENCE, objection_to
+from strategy_core.learning.port import Attempt, Files, Job, Learning
 from strategy_core.learning.rules import LabelRules, TrainingRules
 from strategy_core.learning.training import Circumstances
 from suite.bars import DAY_MS, MINUTE_MS
@@ -28,7 +29,7 @@ class ModelState(StrEnum):
     SUSPENDED = "SUSPENDED"
     """What it does is worse than what it says; nothing new is opened."""
     PAPER_ONLY = "PAPER_ONLY"
-    """Money is real, and there is no evidence of an edge; nothing new is opened."""
+    """Money is real, and the model has no evidence of an edge; nothing new is opened."""
 
 
 class TutorState(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +87,7 @@ class Tutor:
         self._parts: dict[str, Events] = {}
         self._state = TutorState()
         self._begun = False
+        self._entry: Files = {}
         self.model: Model | None = None
         self.refused: list[str] = []
         if learning is not None:
@@ -103,9 +105,23 @@ class Tutor:
         return sum(map(len, self._parts.values()))
 
     @property
+    def unproven(self) -> str:
+        """Why the model in use has not earned real money; empty where it has."""
+        if self.model is None:
+            return ""
+        return objection_to(self.model.meta, self._entry)
+
+    @property
     def real_money(self) -> bool:
         """Whether the money is real."""
         return self._learning is not None and self._learning.switches.real_money
+
+    @property
+    def excused(self) -> bool:
+        """Whether the operator has named the model in use as one that needs no evidence."""
+        if self._learning is None or self.model is None:
+            return False
+        return self._model_id in self._learning.switches.unproven
 
     @property
     def trains(self) -> bool:
@@ -113,10 +129,18 @@ class Tutor:
         return self._learning is not None and self._learning.switches.training
 
     def recall(self, state: TutorState) -> None:
-        """Go on after a restart, with the model that was in use."""
-        self._state = state
-        if self.model is None or self.model.meta.model_id != state.champion:
-            self._choose(state.champion)
+        """Go on after a restart.
+
+        The first of the kept models is in use, as it was or as the operator has chosen since. But
+        where the training under way has put it there already, and the process ended before that
+        was remembered, the training takes effect again.
+        """
+        first, self._state = self.model, state
+        if first is not None:
+            if (first.meta.parent, first.meta.created_ms) == (state.champion, state.begun_ms):
+                self._choose(state.champion)
+            else:
+                self._state = msgspec.structs.replace(state, champion=first.meta.model_id)
 
     def add(self, parts: Sequence[Events], *, keep: bool = True) -> None:
         """Take labelled trades in; those known already count once."""
@@ -214,16 +238,18 @@ class Tutor:
         attempt, good = outcome.attempt, outcome.files is not None
         if outcome.files is not None:
             try:
-                self.model = self._read(outcome.files)
+                self._use(outcome.files)
             except ArtefactRefused as error:
                 good = False
                 attempt = msgspec.structs.replace(attempt, verdict="failed", reason=str(error))
                 outcome = msgspec.structs.replace(outcome, attempt=attempt, files=None)
+            else:
+                outcome = msgspec.structs.replace(outcome, files=dict(self._entry))
         self._learning.keep(outcome, now_ms=now_ms)
         self._state = msgspec.structs.replace(
             self._state,
             begun_ms=None,
-            champion=self.model.meta.model_id if self.model else "",
+            champion=self._model_id,
             last=attempt,
             promoted=self._state.promoted + good,
             refused=self._state.refused + (not good),
@@ -242,11 +268,11 @@ class Tutor:
         """
         if self._learning is None:
             return
-        self.model, self.refused = None, []
+        self.model, self._entry, self.refused = None, {}, []
         kept = self._learning.champions()
         for name, files in sorted(kept, key=lambda one: one[0] != wanted):
             try:
-                self.model = self._read(files)
+                self._use(files)
             except ArtefactRefused as error:
                 self.refused.append(f"{name}: {error}")
                 if "made for features" in str(error) and self._learning.switches.schema_lock:
@@ -254,11 +280,22 @@ class Tutor:
                         f"model {name}: {error}, or set FEATURE_SCHEMA_LOCK=false to start flat"
                     ) from None
                 continue
-            self._state = msgspec.structs.replace(self._state, champion=self.model.meta.model_id)
+            self._state = msgspec.structs.replace(self._state, champion=self._model_id)
             return
 
-    def _read(self, files: Any) -> Model:
-        return read(files, interval_ms=self._interval_ms, label=self._label)
+    @property
+    def _model_id(self) -> str:
+        return self.model.meta.model_id if self.model is not None else ""
+
+    def _use(self, files: Files) -> None:
+        """Put a model in use; one without evidence inherits that of the one before it.
+
+        Raises:
+            ArtefactRefused: it cannot be used; the one before it stays.
+        """
+        model = read(files, interval_ms=self._interval_ms, label=self._label)
+        inherited = {EVIDENCE: self._entry[EVIDENCE]} if EVIDENCE in self._entry else {}
+        self.model, self._entry = model, {**inherited, **files}
 
     def _events(self) -> Events:
         if not self._parts:

@@ -27,13 +27,15 @@ class Switches:
         training: models may be trained.
         relaxed: trades are proposed by the relaxed rule, whatever a trader says.
         schema_lock: a model of other features stops the start; else the trader is flat.
-        real_money: market and money are real: no model has shown yet that it may have some.
+        real_money: market and money are real: a model needs evidence to risk some.
+        unproven: models that may risk it without, because the operator has named them.
     """
 
     training: bool = True
     relaxed: bool = False
     schema_lock: bool = True
     real_money: bool = False
+    unproven: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,10 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from strategy_core.ict.schema import schema_hash
 from strategy_core.learning.artefact import Traded
 from strategy_core.learning.events import Events
+from strategy_core.learning.evidence import Evidence, Subject
 from strategy_core.learning.labels import Market
 from strategy_core.learning.metrics import (
     Bin,
@@ -93,17 +95,11 @@ class TrialReport(msgspec.Struct, frozen=True, kw_only=True):
     curve: tuple[Bin, ...]
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a model has earned real money; every condition by its name, met or not, and why."""
-
-    passed: bool
-    conditions: tuple[tuple[str, bool, str], ...]
-
-
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """All configurations, and what is left of the first.
 
     Attributes:
+        subject: what was evaluated.
         trials: the one that is judged first, then all others that were tried.
         days: of the tests.
         psr: probability that its Sharpe ratio is above 0; None where it does not vary.
@@ -113,6 +109,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         daily: its results a day, fractions of one notional: `[day, result]`.
     """
 
+    subject: Subject
     trials: tuple[TrialReport, ...]
     days: int
     psr: float | None
@@ -152,6 +149,7 @@ def evaluate(
     *,
     volatility: dict[int, float],
     count: int = FOLDS,
+    synthetic: bool = False,
     told: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
     """Walk every configuration forward, and judge the first against all.
@@ -160,6 +158,7 @@ def evaluate(
         trials: configurations, with their trades; the first is the one that is meant.
         volatility: of the market by day, in any unit.
         count: of the steps.
+        synthetic: the market never was.
         told: how many configurations are done, after each.
 
     Raises:
@@ -180,7 +179,19 @@ def evaluate(
     variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
     dsr = deflated_sharpe(chosen.daily, trials=len(trials), variance=variance)
     pbo = overfitting_probability(np.column_stack([one.daily for one in walked]))
+    first = trials[0]
     return Evaluation(
+        subject=Subject(
+            schema_hash=schema_hash(first.interval_ms),
+            interval_ms=first.interval_ms,
+            coins=first.events.coins,
+            label=first.label,
+            training=first.training,
+            synthetic=synthetic,
+            data_digest=first.events.digest(),
+            start_ms=int(first.events.start_ms[0]),
+            end_ms=int(first.events.end_ms.max()),
+        ),
         trials=tuple(one.report for one in walked),
         days=len(days),
         psr=_psr(chosen.daily),

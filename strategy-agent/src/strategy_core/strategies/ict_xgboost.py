@@ -124,6 +124,10 @@ class IctXgboost:
             "reason": self._model_state()[1],
             "model_id": model.meta.model_id if model else "",
             "model_created_ms": model.meta.created_ms if model else None,
+            "evidence": ("no: " + self._tutor.unproven if self._tutor.unproven else "yes")
+            if model
+            else "",
+            "overridden": bool(self._overridden),
             "synthetic": model.meta.synthetic if model else False,
             "schema_hash": self._tutor.schema,
             "signal_mode": self._rules.label.mode.value,
@@ -181,6 +185,8 @@ class IctXgboost:
         ]
         state, reason = self._model_state()
         model = self._tutor.model
+        if state is ModelState.READY and self._overridden:
+            notes.append(f"{self._overridden}, and TRADE_WITHOUT_EVIDENCE names it")
         if ahead := self._tutor.from_future(observation.now_ms):
             model, reason = None, ahead
         if model is None:
@@ -248,13 +254,25 @@ class IctXgboost:
             trend=float(values[_TREND]),
         )
 
+    @property
+    def _overridden(self) -> str:
+        """What would forbid the model in use to risk real money, had the operator not named it."""
+        model = self._tutor.model
+        if model is None or not (self._tutor.real_money and self._tutor.excused):
+            return ""
+        return self._tutor.unproven and f"{model.meta.model_id}: {self._tutor.unproven}"
+
     def _model_state(self) -> tuple[ModelState, str]:
         """Whether there is a model to trade by, and if not, why."""
         model = self._tutor.model
         if model is None:
             return ModelState.NO_MODEL, self._why_none()
-        if self._tutor.real_money:
-            return ModelState.PAPER_ONLY, "no evidence of an edge is known: paper only"
+        unproven = self._tutor.unproven if self._tutor.real_money else ""
+        if unproven and not self._tutor.excused:
+            return ModelState.PAPER_ONLY, (
+                f"{model.meta.model_id}: {unproven}; paper only (`strategy-agent models attest`, "
+                "or name it in TRADE_WITHOUT_EVIDENCE)"
+            )
         objection = self._record.objection(model.meta.model_id)
         return (ModelState.SUSPENDED, objection) if objection else (ModelState.READY, "")
 

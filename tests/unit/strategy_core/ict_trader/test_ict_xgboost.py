@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +16,12 @@ from tests.unit.strategy_core.learning.worlds import QUICK, drawn_events
 from strategy_core.building import Setup
 from strategy_core.ict.features import batch
 from strategy_core.ict_trader.record import TradeRecord
-from strategy_core.learning.artefact import META
+from strategy_core.learning.artefact import META, Meta
 from strategy_core.learning.events import Events
+from strategy_core.learning.evidence import EVIDENCE, Evidence, Subject, attest
 from strategy_core.learning.jobs import outcome_of
 from strategy_core.learning.labels import Market, events_of
-from strategy_core.learning.port import Files, Job, Outcome, Switches
+from strategy_core.learning.port import Attempt, Files, Job, Outcome, Switches
 from strategy_core.learning.rules import LabelRules
 from strategy_core.learning.training import Circumstances, Trained, train
 from strategy_core.port import Decision, Observation
@@ -210,13 +211,83 @@ def test_relaxed_proposals_need_a_model_of_their_own() -> None:
     assert "judges other trades (mode strict, not relaxed)" in told["reason"]
 
 
+def proof(files: Files, *, passed: bool = True) -> Files:
+    """The same entry, evaluated."""
+    meta = msgspec.json.decode(files[META], type=Meta)
+    subject = Subject(
+        schema_hash=meta.schema_hash, interval_ms=meta.interval_ms, coins=meta.coins,
+        label=meta.label, training=meta.training, synthetic=False, data_digest="d",
+        start_ms=0, end_ms=1,
+    )  # fmt: skip
+    evidence = Evidence(passed=passed, conditions=(("trades", passed, "200 needed"),))
+    return {**files, EVIDENCE: attest(subject, evidence)}
+
+
+REAL = Switches(real_money=True)
+
+
 def test_real_money_is_not_risked_without_evidence(bars: Bars) -> None:
-    files = [("m", model_of(0, always=0.004))]
-    one = trader(Desk(files, switches=Switches(real_money=True)))
-    decisions = follow(one, bars, 50, len(bars))
-    assert not any(decision.actions for decision in decisions)
-    assert any("paper only" in decision.reasoning for decision in decisions)
-    assert "PAPER_ONLY" == one.describe()["state"]
+    files = model_of(0, always=0.004)
+    for entry, why in (
+        (files, "it has not been evaluated; paper only"),
+        (proof(files, passed=False), "found no edge (not met: trades); paper only"),
+    ):
+        one = trader(Desk([("m", entry)], switches=REAL))
+        decisions = follow(one, bars, 50, len(bars))
+        assert not any(decision.actions for decision in decisions)
+        assert any(why in decision.reasoning for decision in decisions)
+        told = one.describe()
+        assert "PAPER_ONLY" == told["state"]
+        assert "TRADE_WITHOUT_EVIDENCE" in told["reason"]
+        assert told["evidence"].startswith("no: ")
+
+
+def test_real_money_is_risked_with_evidence_or_where_the_operator_names_the_model(
+    bars: Bars,
+) -> None:
+    files = model_of(0, always=0.004)
+    name = json.loads(files[META])["model_id"]
+    one = trader(Desk([("m", proof(files))], switches=REAL))
+    proven = follow(one, bars, 50, len(bars))
+    assert any(decision.actions for decision in proven)
+    assert ("READY", "yes", False) == tuple(
+        one.describe()[name] for name in ("state", "evidence", "overridden")
+    )
+    named = replace(REAL, unproven=("m-other", name))
+    one = trader(Desk([("m", files)], switches=named))
+    excused = follow(one, bars, 50, len(bars))
+    assert [decision.actions for decision in proven] == [decision.actions for decision in excused]
+    said = f"{name}: it has not been evaluated, and TRADE_WITHOUT_EVIDENCE names it"
+    assert all(said in decision.reasoning for decision in excused)
+    assert not any(said in decision.reasoning for decision in proven)
+    assert one.describe()["overridden"]
+
+
+def test_retrained_model_inherits_the_evidence_of_its_rules(bars: Bars) -> None:
+    first, second = model_of(0), model_of(DAY_MS)
+
+    class Taught(Desk):
+        def outcome(self) -> Outcome | None:
+            return Outcome(attempt=Attempt(number=1, begun_ms=0, verdict="promoted"), files=second)
+
+    desk = Taught([("m", proof(first))], switches=REAL)
+    one = trader(desk)
+    one.decide(seen(bars, 100, fills=fifty()))
+    one.decide(seen(bars, 116))
+    ((_, kept),) = desk.kept
+    assert EVIDENCE in (kept.files or {})
+    assert json.loads(second[META])["model_id"] == one.describe()["model_id"]
+    assert "yes" == one.describe()["evidence"]
+
+
+def test_model_that_a_person_has_chosen_is_in_use_after_a_restart(bars: Bars) -> None:
+    first, second = model_of(0), model_of(DAY_MS)
+    one = trader(Desk([("m", first), ("n", second)]))
+    one.decide(seen(bars, 100))
+    kept = json.loads(msgspec.json.encode(one.remember()))
+    again = trader(Desk([("n", second), ("m", first)]))
+    again.recall(kept)
+    assert json.loads(second[META])["model_id"] == again.describe()["model_id"]
 
 
 def fill(number: int, *, closes: bool, won: bool) -> UserFill:

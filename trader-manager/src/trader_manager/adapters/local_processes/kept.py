@@ -35,7 +35,11 @@ _INHERITED: Final = re.compile(
     r"|(HTTPS?|NO)_PROXY|(https?|no)_proxy"
 )
 """What a trader's process sees of this one's environment: nothing that is a secret of others."""
-_PATHS: Final = {"STRATEGY_AGENT_PLUGIN_DIR": ".", "LLM_LEDGER": "var/models/spent.sqlite"}
+_PATHS: Final = {
+    "STRATEGY_AGENT_PLUGIN_DIR": ".",
+    "LLM_LEDGER": "var/models/spent.sqlite",
+    "MODELS_DIR": "var/models",
+}
 """Places that all agents share, and where they are when nothing is said."""
 _PATH_NAMES: Final = frozenset({*_PATHS, "LLM_CASSETTE", "LLM_PROVIDERS_FILE"})
 _PROC: Final = Path("/proc")
