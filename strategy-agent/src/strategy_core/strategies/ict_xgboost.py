@@ -152,6 +152,8 @@ class IctXgboost:
         self._record.see(observation.fills, observation.equity)
         self._record.give_up(set(observation.positions))
         notes = [self._learn(observation.now_ms)]
+        if told := self._overridden:
+            notes.append(f"{told}, and TRADE_WITHOUT_EVIDENCE names it")
         actions, plans = self._trade(observation, notes)
         notes += [f"{name}: {coin.refused}" for name, coin in self._coins.items() if coin.refused]
         return Decision(
@@ -185,8 +187,6 @@ class IctXgboost:
         ]
         state, reason = self._model_state()
         model = self._tutor.model
-        if state is ModelState.READY and self._overridden:
-            notes.append(f"{self._overridden}, and TRADE_WITHOUT_EVIDENCE names it")
         if ahead := self._tutor.from_future(observation.now_ms):
             model, reason = None, ahead
         if model is None:

@@ -8,8 +8,8 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.resources import files
+from secrets import token_hex
 from typing import Any, Final, Self, TypeVar
-from uuid import uuid4
 
 import structlog
 
@@ -228,7 +228,7 @@ class TableShelf:
             raise NotFound(f"{name} is not kept; kept are: {', '.join(known) or 'none'}")
 
     def _line(self, kind: str, content: bytes) -> None:
-        shelf, key = self._name, uuid4()
+        shelf, key = self._name, token_hex(16)
 
         async def work(it: Connection) -> None:
             await it.execute(

@@ -22,7 +22,7 @@ CREATE TABLE model_lines (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     shelf text NOT NULL,
     kind text NOT NULL CHECK (kind IN ('attempt', 'trades')),
-    key uuid NOT NULL UNIQUE,
+    key text NOT NULL UNIQUE,
     content bytea NOT NULL
 );
 
