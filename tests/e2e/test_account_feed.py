@@ -58,7 +58,7 @@ async def test_what_happens_to_an_account_is_known_at_once_and_in_full(
         assert () == kept.cache.trouble
         assert {"connect": 3} == dict(kept.keeper.rest_calls)
         assert 0 == kept.cache.differences
-        assert "BTC" in kept.keeper.mids.mids
+        assert "BTC" in kept.keeper.prices.mids
         assert abs(kept.state.heard_ms - SystemClock().now_ms()) < 5_000
 
 

@@ -90,7 +90,7 @@ async def trader_over_ccxt(
             steps = LocalSteps(
                 time=VenueTime(await VenueHttp(calls).clock()),
                 cache=account.cache,
-                mids=account.keeper.mids,
+                prices=account.keeper.prices,
                 delivery=delivery,
                 market=DataHttp(calls),
                 user=user,

@@ -38,7 +38,7 @@ FROM_MS = START_MS + HISTORY_DAYS * DAY_MS
 TRADERS: dict[str, dict[str, Any]] = {
     "cross": {"kind": "sma_cross", "params": {"fast": 3, "slow": 8, "stop_loss": 0.01}},
     "dice": {"kind": "random", "params": {"probability": 0.3}},
-    "maker": {"kind": "fixed_spread", "params": {"book": False}},
+    "maker": {"kind": "fixed_spread"},
 }
 FAULT_SHARE = 0.1
 HEALED_S = 120.0

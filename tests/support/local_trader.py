@@ -75,7 +75,7 @@ async def local_trader(
         steps = LocalSteps(
             time=VenueTime(await VenueHttp(calls).clock()),
             cache=kept.cache,
-            mids=kept.keeper.mids,
+            prices=kept.keeper.prices,
             delivery=delivery,
             market=data,
             user=user,

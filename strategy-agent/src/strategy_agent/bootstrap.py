@@ -161,6 +161,7 @@ class Connector:
                         _ws_url(settings.trading_url),
                         clock.address or account_address(spec.account_id),
                         keeper,
+                        coins=spec.symbols,
                         chance=chance,
                         token=self._token_of(spec.trader_id) or None,
                     ),

@@ -119,7 +119,7 @@ class LocalTrader:
         steps = LocalSteps(
             time=time,
             cache=cache,
-            mids=keeper.mids,
+            prices=keeper.prices,
             delivery=delivery,
             market=self._market,
             user=user,

@@ -175,5 +175,5 @@ async def test_prices_and_flaws_go_where_they_belong() -> None:
     async with keeping(Reads()) as kept:
         kept.keeper.received((MidsPush(mids={"ETH": "1.0"}),))
         kept.keeper.flawed("malformed")
-        assert {"ETH": "1.0"} == kept.keeper.mids.mids
+        assert {"ETH": "1.0"} == kept.keeper.prices.mids
         assert {"malformed": 1} == dict(kept.keeper.flaws)

@@ -13,12 +13,13 @@ import pytest
 from tests.support.account_wire import change, fill, fills, order, position, push, push_of, state
 from tests.support.intents import buy, filled, intent
 
-from strategy_agent.application.live_mids import LiveMids
+from strategy_agent.application.live_prices import LivePrices
 from strategy_agent.application.local_steps import LocalSteps, StepLimits
 from strategy_agent.application.ports import DurableIntent, Kept
 from strategy_agent.application.venue_time import VenueTime
 from strategy_core.memory import TraderMemory
 from strategy_core.orders.memory import fill_key
+from suite.account.events import BestPush, Level
 from suite.account.state import AccountStateCache, StateLimits
 from suite.bars import MINUTE_MS
 from suite.clock import ManualClock
@@ -90,12 +91,12 @@ class World:
         self.cache = AccountStateCache(
             clock=ManualClock(5), limits=limits, now_s=lambda: self.now_s
         )
-        self.mids = LiveMids(now_s=lambda: self.now_s)
+        self.prices = LivePrices(now_s=lambda: self.now_s)
         self.delivery, self.data = Direct(), Data()
         self.steps = LocalSteps(
             time=self.time,
             cache=self.cache,
-            mids=self.mids,
+            prices=self.prices,
             delivery=self.delivery,
             market=self.data,
             user=USER,
@@ -110,16 +111,23 @@ class World:
         self.cache.received(fills(*told, snapshot=True))
         self.cache.received(push(*held, at=START_MS))
         assert self.cache.reconciled(push_of(state(*held, time=START_MS)), ())
-        self.mids.received({"ETH": "100.0", "BTC": "90.0"})
+        self.prices.received({"ETH": "100.0", "BTC": "90.0"})
 
     def later(self, seconds: float) -> None:
         self.now_s += seconds
         self.cache.heard()
-        self.mids.received(self.mids.mids)
+        self.prices.received(self.prices.mids)
 
     def request(self, **more: Any) -> WaitRequest:
         self.number += 1
         return WaitRequest(step_seq=self.number, **{"want": WANT, **more})
+
+    async def asked(self) -> WaitReply:
+        """What is known at this moment, whether time goes on or not."""
+        task = asyncio.create_task(self.steps.wait(self.request(until_ms=START_MS * 2)))
+        await asyncio.sleep(0)
+        self.steps.wake()
+        return await reply_of(task)
 
     @asynccontextmanager
     async def waiting(self, **more: Any) -> AsyncIterator["asyncio.Task[WaitReply]"]:
@@ -157,6 +165,50 @@ async def test_a_join_tells_account_prices_and_the_blocks_that_are_wanted() -> N
     assert {"1": {"close": 1.0}} == reply.snapshots["ETH"]["intervals_data"]
 
 
+def book_of(reply: WaitReply, coin: str = "ETH") -> Any:
+    assert reply.snapshots is not None
+    return reply.snapshots[coin].get("common_info", {}).get("order_book")
+
+
+async def test_book_is_that_of_the_stream_with_its_own_age(world: World) -> None:
+    """A snapshot's is of a minute ago, and may be of another venue."""
+    assert book_of(await world.asked()) is None
+    sides = Level("99.5", "2.0"), Level("100.5", "3.0")
+    world.prices.received_best(BestPush(coin="ETH", bid=sides[0], ask=sides[1]))
+    for seconds, mid, age_ms in ((1.5, "98.0", 1_500), (58.0, "98.0", 59_500), (1, "100.0", 0)):
+        world.prices.received({"ETH": mid, "BTC": "90.0"})
+        world.later(seconds)
+        reply = await world.asked()
+        assert {
+            "modelled": False,
+            "as_of_ms": reply.now_ms - age_ms,
+            "top_bid_price": 99.5,
+            "top_bid_volume": 2.0,
+            "top_ask_price": 100.5,
+            "top_ask_volume": 3.0,
+            "total_bid_volume": None,
+            "total_ask_volume": None,
+            "bid_ask_volume_ratio": None,
+            "spread": 1.0,
+        } == book_of(reply)
+        assert reply.snapshots is not None
+        assert {"1": {"close": 1.0}} == reply.snapshots["ETH"]["intervals_data"]
+    world.now_s += 60
+    assert book_of(await world.asked()) is None
+
+
+async def test_book_of_a_paced_world_is_of_the_step_in_which_it_was_told() -> None:
+    world = World(mode="paced", speed=60.0)
+    world.begin()
+    world.prices.received_best(BestPush(coin="ETH", bid=Level("99", "1"), ask=Level("101", "1")))
+    world.now_s += 0.9
+    reply = await world.steps.join(JoinRequest(want=WANT))
+    assert reply.now_ms == book_of(reply)["as_of_ms"]
+    world.now_s += 0.7
+    reply = await world.asked()
+    assert reply.now_ms - MINUTE_MS == book_of(reply)["as_of_ms"]
+
+
 async def test_a_join_waits_for_the_account_and_says_what_is_wrong_with_it() -> None:
     world = World()
     with pytest.raises(UpstreamTimeout, match=r"not known after 0\.5 s: reconciling"):
@@ -166,7 +218,7 @@ async def test_a_join_waits_for_the_account_and_says_what_is_wrong_with_it() -> 
     world.cache.received(fills(fill(1, at=START_MS - 5), snapshot=True))
     world.cache.received(push(position("ETH", "3.0"), at=START_MS))
     world.cache.give_in()
-    world.mids.received({"ETH": "1.0"})
+    world.prices.received({"ETH": "1.0"})
     with pytest.raises(UpstreamTimeout, match="account_differs, position ETH: 2"):
         await world.steps.join(JoinRequest(want=WANT))
 
@@ -227,10 +279,10 @@ async def test_a_price_wakes_from_either_side(world: World) -> None:
     above = PriceCross(coin="ETH", above=Decimal(105))
     below = PriceCross(coin="BTC", below=Decimal(80))
     for mids in ({"ETH": "105.0", "BTC": "90.0"}, {"ETH": "100.0", "BTC": "79.9"}):
-        world.mids.received({"ETH": "100.0", "BTC": "90.0"})
+        world.prices.received({"ETH": "100.0", "BTC": "90.0"})
         async with world.waiting(wake_on=WakeOn(price=(above, below))) as task:
             world.later(1)
-            world.mids.received(mids)
+            world.prices.received(mids)
             assert ("price",) == (await reply_of(task)).woke_by
 
 

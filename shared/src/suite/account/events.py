@@ -93,7 +93,31 @@ class MidsPush:
     mids: Mapping[str, str]
 
 
-AccountEvent: TypeAlias = StatePush | FillsPush | OrdersPush | FundingsPush | LedgerPush | MidsPush
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The best price of a side, as the venue writes it.
+
+    Attributes:
+        px: USD.
+        sz: offered there, units of the coin.
+    """
+
+    px: str
+    sz: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestPush:
+    """Best prices of a coin; None where nobody offers."""
+
+    coin: str
+    bid: Level | None
+    ask: Level | None
+
+
+AccountEvent: TypeAlias = (
+    StatePush | FillsPush | OrdersPush | FundingsPush | LedgerPush | MidsPush | BestPush
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

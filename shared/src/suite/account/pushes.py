@@ -10,10 +10,12 @@ import msgspec
 
 from suite.account.events import (
     AccountEvent,
+    BestPush,
     FillsPush,
     FundingPayment,
     FundingsPush,
     LedgerPush,
+    Level,
     MidsPush,
     OrderChange,
     OrdersPush,
@@ -47,6 +49,11 @@ class _Mids(msgspec.Struct):
     mids: dict[str, str]
 
 
+class _Best(msgspec.Struct):
+    coin: str
+    bbo: tuple[Level | None, Level | None]
+
+
 class _Envelope(msgspec.Struct):
     channel: str
     data: msgspec.Raw = msgspec.Raw(b"null")
@@ -78,6 +85,11 @@ def _mids(data: _Mids) -> AccountEvent:
     return MidsPush(mids=data.mids)
 
 
+def _best(data: _Best) -> AccountEvent:
+    bid, ask = data.bbo
+    return BestPush(coin=data.coin, bid=bid, ask=ask)
+
+
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _READERS: Final[dict[str, tuple[msgspec.json.Decoder[Any], Callable[[Any], AccountEvent]]]] = {
     "webData2": (msgspec.json.Decoder(_State), _state),
@@ -86,6 +98,7 @@ _READERS: Final[dict[str, tuple[msgspec.json.Decoder[Any], Callable[[Any], Accou
     "userFundings": (msgspec.json.Decoder(_Fundings), _fundings),
     "userNonFundingLedgerUpdates": (msgspec.json.Decoder(_Ledger), _ledger),
     "allMids": (msgspec.json.Decoder(_Mids), _mids),
+    "bbo": (msgspec.json.Decoder(_Best), _best),
 }
 
 

@@ -1,7 +1,7 @@
-"""One account as the venue pushes it: state, fills, order updates, funding, and mid prices.
+"""One account as the venue pushes it: state, fills, order updates, funding, and prices.
 
 Nothing is polled: the venue's full-state channel (`webData2`) comes by itself. All channels share
-one connection, with the mids first and the full state last, so that a state comes after what led
+one connection, with the prices first and the full state last, so that a state comes after what led
 to it; the mids also show that a connection over which the account has nothing to tell is alive.
 
 Source: venue documentation "WebSocket", read 2026-11.
@@ -31,20 +31,30 @@ class AccountStream:
     Args:
         url: of the venue's WebSocket.
         user: address of the account.
+        coins: whose best prices are wanted.
         heard: is called at every message, pongs included.
         token: bearer token, where the venue wants one.
     """
 
     def __init__(
-        self, url: str, user: str, *, heard: Callable[[], None], token: str | None = None
+        self,
+        url: str,
+        user: str,
+        *,
+        coins: Sequence[str] = (),
+        heard: Callable[[], None],
+        token: str | None = None,
     ) -> None:
         self._socket = FeedSocket(url, headers=bearer(token))
         self._user = user
+        self._coins = tuple(coins)
         self._heard = heard
 
     async def open(self) -> None:
         """Connect and subscribe."""
         await self._socket.open()
+        for coin in self._coins:
+            await self._socket.send(ws.Subscribe(subscription=ws.Bbo(coin=coin)))
         user = self._user
         for wanted in (
             ws.AllMids(),
@@ -80,6 +90,7 @@ class AccountFeed:
     Args:
         url: of the venue's WebSocket, that of a world included: `ws://host:8100/w/abc/ws`.
         user: address of the account.
+        coins: whose best prices are wanted.
         listener: is told of everything, in order.
         chance: of the jitter of pauses.
         token: bearer token, where the venue wants one.
@@ -96,6 +107,7 @@ class AccountFeed:
         user: str,
         listener: AccountListener,
         *,
+        coins: Sequence[str] = (),
         chance: random.Random,
         token: str | None = None,
         budget: MinuteBudget | None = None,
@@ -103,7 +115,7 @@ class AccountFeed:
     ) -> None:
         self.feed: UnifiedWebSocketFeed[AccountEvent] = UnifiedWebSocketFeed(
             f"account-{user[:10]}",
-            lambda: AccountStream(url, user, heard=listener.heard, token=token),
+            lambda: AccountStream(url, user, coins=coins, heard=listener.heard, token=token),
             listener,
             budget=budget or MinuteBudget(),
             timeouts=timeouts,

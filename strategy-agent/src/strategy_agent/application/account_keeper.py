@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from strategy_agent.application.live_mids import LiveMids
+from strategy_agent.application.live_prices import LivePrices
 from strategy_agent.application.ports import AccountReads, AccountStream
 from strategy_agent.application.presence import Presence
 from strategy_agent.application.venue_world import WorldChanged
-from suite.account.events import AccountEvent, MidsPush
+from suite.account.events import AccountEvent, BestPush, MidsPush
 from suite.account.state import AccountStateCache
 from suite.errors import SuiteError
 
@@ -53,7 +53,7 @@ class AccountKeeper:
         cache: what is kept.
         reads: the venue's own answers about the account.
         chance: of the jitter of pauses.
-        mids: prices that come over the same connection.
+        prices: that come over the same connection.
         timeouts: see there.
         presence: is told when the venue is lost, and when it is back.
         look: has a look at the venue after each connection, before what it says is believed.
@@ -70,13 +70,13 @@ class AccountKeeper:
         reads: AccountReads,
         *,
         chance: random.Random,
-        mids: LiveMids | None = None,
+        prices: LivePrices | None = None,
         timeouts: KeeperTimeouts | None = None,
         presence: Presence | None = None,
         look: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self.cache = cache
-        self.mids = mids or LiveMids()
+        self.prices = prices or LivePrices()
         self.rest_calls: Counter[str] = Counter()
         self.failed_reads = 0
         self.flaws: Counter[str] = Counter()
@@ -115,7 +115,9 @@ class AccountKeeper:
         """Hand events on."""
         for event in events:
             if isinstance(event, MidsPush):
-                self.mids.received(event.mids)
+                self.prices.received(event.mids)
+            elif isinstance(event, BestPush):
+                self.prices.received_best(event)
             else:
                 self.cache.received(event)
 

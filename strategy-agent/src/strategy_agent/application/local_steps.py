@@ -1,11 +1,12 @@
 """Steps at a venue that wakes nobody: the agent sleeps by its own clock, and by what it is told.
 
-    steps = LocalSteps(time=..., cache=..., mids=..., delivery=..., market=..., user=...)
+    steps = LocalSteps(time=..., cache=..., prices=..., delivery=..., market=..., user=...)
     reply = await steps.join(JoinRequest(...))
     reply = await steps.wait(WaitRequest(...))
 
-A reply is put together from what is known: the account from its cache, mids from the stream,
-snapshots from the data contract. Nothing is asked of the venue, and nothing polled.
+A reply is put together from what is known: the account from its cache, mids and best prices from
+the stream, the rest of a snapshot from the data contract. Nothing is asked of the venue, and
+nothing polled.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from strategy_agent.application.live_mids import LiveMids
+from strategy_agent.application.live_prices import BestPrices, LivePrices
 from strategy_agent.application.ports import Delivery, Kept, MarketData
 from strategy_agent.application.venue_time import VenueTime
 from strategy_agent.application.venue_world import WorldChanged
@@ -62,7 +63,7 @@ class LocalSteps:
     Args:
         time: of the venue.
         cache: of the trader's account, kept by somebody; its fills and orders end waits.
-        mids: prices, told by the same stream.
+        prices: told by the same stream.
         delivery: carries out what was decided.
         market: snapshots.
         user: address of the account.
@@ -78,7 +79,7 @@ class LocalSteps:
         *,
         time: VenueTime,
         cache: AccountStateCache,
-        mids: LiveMids,
+        prices: LivePrices,
         delivery: Delivery,
         market: MarketData,
         user: str,
@@ -87,7 +88,7 @@ class LocalSteps:
     ) -> None:
         self._time = time
         self._cache = cache
-        self._mids = mids
+        self._prices = prices
         self._delivery = delivery
         self._market = market
         self._user = user.lower()
@@ -107,13 +108,13 @@ class LocalSteps:
         self._broken: SuiteError | None = None
         cache.in_flight = self._in_flight
         cache.listeners.append(self._account_changed)
-        mids.listeners.append(self._stirred.set)
+        prices.listeners.append(self._stirred.set)
 
     @property
     def trouble(self) -> tuple[str, ...]:
         """Why no new risk may be taken at present; `unknown_order:ETH` concerns one coin."""
         found = [*self._cache.trouble, *self._delivery.trouble]
-        if self._behind or self._mids.age_ms > self._time.real(self._market_ms):
+        if self._behind or self._prices.age_ms > self._time.real(self._market_ms):
             found.append("stale_market")
         found += [f"unknown_order:{coin}" for coin in self._delivery.unknown]
         return tuple(found)
@@ -126,7 +127,7 @@ class LocalSteps:
     @property
     def market_age_ms(self) -> int:
         """Since the last mids."""
-        return int(min(self._mids.age_ms, _NEVER_MS))
+        return int(min(self._prices.age_ms, _NEVER_MS))
 
     async def join(self, request: JoinRequest) -> WaitReply:
         """Wait until the world has begun and the account is known, and tell what it is.
@@ -140,7 +141,7 @@ class LocalSteps:
             await self.begin()
         try:
             async with asyncio.timeout(self._limits.ready_s):
-                while self._cache.trouble or (request.want.mids and not self._mids.mids):
+                while self._cache.trouble or (request.want.mids and not self._prices.mids):
                     self._stirred.clear()
                     self._check_following()
                     with suppress(TimeoutError):
@@ -293,7 +294,7 @@ class LocalSteps:
         return isinstance(told, FillLiquidation) and told.liquidatedUser.lower() == self._user
 
     def _crossed(self, cross: PriceCross) -> bool:
-        text = self._mids.mids.get(cross.coin, "")
+        text = self._prices.mids.get(cross.coin, "")
         if not is_decimal(text):
             return False
         mid = parse_decimal(text)
@@ -325,13 +326,17 @@ class LocalSteps:
             results=results,
             fills=fills,
             account=self._cache.state.view if want.account else None,
-            mids=dict(self._mids.mids) if want.mids else None,
+            mids=dict(self._prices.mids) if want.mids else None,
             snapshots=self._shown(want) if want.snapshots else None,
         )
 
     def _shown(self, want: Want) -> dict[str, dict[str, Any]]:
-        """Snapshots with the blocks that are wanted."""
-        shown = {coin: self._snapshots[coin] for coin in want.snapshots if coin in self._snapshots}
+        """Snapshots with the blocks that are wanted, and the book of where orders go."""
+        shown = {
+            coin: self._with_book(coin, self._snapshots[coin])
+            for coin in want.snapshots
+            if coin in self._snapshots
+        }
         if not want.intervals:
             return shown
         return {
@@ -345,6 +350,18 @@ class LocalSteps:
             }
             for coin, snapshot in shown.items()
         }
+
+    def _with_book(self, coin: str, snapshot: dict[str, Any]) -> dict[str, Any]:
+        """Put the best prices of the stream into a snapshot, where they are known.
+
+        Whoever collects market data may do so elsewhere, and knows of no book older than a minute.
+        """
+        found = self._prices.best(coin)
+        age_ms = self._market_ms if found is None else self._time.passed(found[1])
+        if found is None or age_ms >= self._market_ms:
+            return snapshot
+        book = _book(found[0], as_of_ms=self._time.now_ms() - age_ms)
+        return {**snapshot, "common_info": {**snapshot.get("common_info", {}), "order_book": book}}
 
     async def _refresh(self, want: Want, *, strict: bool) -> None:
         """Get the snapshots of the minute that has just closed.
@@ -412,6 +429,22 @@ class LocalSteps:
         A paced world tells them once a bar, and who collects them needs a moment of its own.
         """
         return (2 if self._time.paced else 1) * self._limits.market_ms
+
+
+def _book(best: BestPrices, *, as_of_ms: int) -> dict[str, Any]:
+    """Write best prices as a snapshot's book has them; what lies behind them is not known."""
+    return {
+        "modelled": False,
+        "as_of_ms": as_of_ms,
+        "top_ask_price": best.ask,
+        "top_ask_volume": best.ask_size,
+        "top_bid_price": best.bid,
+        "top_bid_volume": best.bid_size,
+        "total_bid_volume": None,
+        "total_ask_volume": None,
+        "bid_ask_volume_ratio": None,
+        "spread": round(best.ask - best.bid, 8),
+    }
 
 
 def _change_of_world(error: BaseException | None) -> WorldChanged | None:

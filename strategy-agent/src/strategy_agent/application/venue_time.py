@@ -86,6 +86,11 @@ class VenueTime:
             wait_s -= self._now_s() - self._anchor_s
         return max(0.0, wait_s)
 
+    def passed(self, real_ms: float) -> int:
+        """How much of the venue's time is over since something came, ms; whole bars where paced."""
+        passed_ms = int(real_ms * self.speed)
+        return passed_ms // self._bar_ms * self._bar_ms if self.paced else passed_ms
+
     def real(self, stretch: float) -> float:
         """How long a stretch of the venue's time really takes, in its unit; never longer."""
         return stretch / max(1.0, self.speed)

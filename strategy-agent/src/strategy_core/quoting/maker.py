@@ -408,7 +408,10 @@ class Maker:
         if settings.book:
             book = snapshot and snapshot["common_info"]["order_book"]
             stale_ms = settings.timing.stale_ms
-            if not book or (stale_ms and seen.now_ms - snapshot["as_of_ms"] > stale_ms):
+            if not book:
+                return None
+            as_of_ms = book.get("as_of_ms", snapshot["as_of_ms"])
+            if stale_ms and seen.now_ms - as_of_ms > stale_ms:
                 return None
             bid, ask = _decimal(book["top_bid_price"]), _decimal(book["top_ask_price"])
             if not 0 < bid <= ask:

@@ -239,6 +239,14 @@ def test_a_book_that_cannot_be_trusted_takes_the_quotes_away(shown: Any) -> None
     assert "no fresh book" in decision.reasoning
 
 
+def test_a_book_that_tells_its_own_age_is_believed_by_that() -> None:
+    """Live it is of this moment, while the bars of a snapshot are of the last minute."""
+    for snapshot_ms, book_ms, quoted in ((-30_000, -2_000, True), (0, -2_001, False)):
+        shown = snapshot(half=0.5, as_of_ms=START_MS + snapshot_ms)
+        shown["common_info"]["order_book"]["as_of_ms"] = START_MS + book_ms
+        assert quoted is bool(sides(maker(book=True).decide(seen(shown=shown))))
+
+
 def test_a_weighted_mid_leans_to_the_thin_side() -> None:
     """Three times as much bid as offered: 0.25 above the middle of a spread of one."""
     strategy = maker(book=True, weighted_mid=True)
