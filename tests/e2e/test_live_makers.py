@@ -8,6 +8,7 @@ and the token, differ.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(420)]
 
 COINS = ("BTC", "ETH", "SOL")
 MAKERS = {"steady": "fixed_spread", "funder": "funding_rate"}
+SYMBOLS = f"symbols: [{', '.join(COINS)}]"
 TRADERS = "traders:\n" + "".join(
-    f"  - {{trader_id: {name}, strategy: {{kind: {kind}}}, symbols: [{', '.join(COINS)}]}}\n"
+    f"  - {{trader_id: {name}, strategy: {{kind: {kind}}}, {SYMBOLS}, interval: 1m}}\n"
     for name, kind in MAKERS.items()
 )
 FROM_MS = START_MS + 2 * DAY_MS
@@ -109,7 +111,7 @@ def live(folder: Path, stack: LiveStack, collector: CollectorProcess) -> dict[st
         tokens = {name: stack.token(name) for name in MAKERS}
         with running_agent(folder, place, TRADERS, *MAKERS, tokens=tokens) as agent:
             begun = {
-                name: eventually(lambda user=user: begin_of(stack.venue, user), limit_s=90)
+                name: eventually(partial(begin_of, stack.venue, user), limit_s=90)
                 for name, user in users.items()
             }
             end_ms = max(begun.values()) + BARS * MINUTE_MS
@@ -122,10 +124,10 @@ def live(folder: Path, stack: LiveStack, collector: CollectorProcess) -> dict[st
     return told
 
 
-def begin_of(venue: VenueUnderTest, user: str) -> int | None:
-    """Time of the first quote, None before."""
+def begin_of(venue: VenueUnderTest, user: str) -> int:
+    """Time of the first quote, 0 before."""
     orders = Traded.read(venue, user, 0, 1 << 60).orders
-    return next((row[0] for row in orders if row[5] == "Alo"), None)
+    return next((row[0] for row in orders if row[5] == "Alo"), 0)
 
 
 def backtested(folder: Path, venue: VenueUnderTest, name: str, begin_ms: int) -> Traded:
