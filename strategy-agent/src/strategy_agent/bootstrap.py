@@ -129,7 +129,6 @@ class Connector:
         async with AsyncExitStack() as stack:
             self._claim_token(spec, stack)
             self._hold_state(spec, stack)
-            journal = self._journal(spec, stack)
             presence = Presence(self.clock)
             venue = VenueHttp(
                 self.calls(spec), presence=presence, lost_limit_s=settings.retry_window_s
@@ -179,7 +178,7 @@ class Connector:
                 account=orders,
                 cancel=cancel,
                 market=market,
-                journal=journal,
+                journal=self._journal(spec, stack),
                 memory=memory,
                 plugins=plugins,
                 models=self._models_for(spec, plugins, lasting=not clock.world),
