@@ -6,8 +6,6 @@ from typing import Final
 
 from hyperliquid_exchange.adapters.database_probe import look_at_database
 from hyperliquid_exchange.adapters.service_probe import ServiceProbe
-from hyperliquid_exchange.adapters.webhook import Webhook
-from hyperliquid_exchange.application.alerting import Alert
 from hyperliquid_exchange.application.preflight import access
 from hyperliquid_exchange.application.preflight.access import TokenFile
 from hyperliquid_exchange.application.preflight.lines import Line
@@ -17,6 +15,8 @@ from hyperliquid_exchange.places import tokens_of
 from hyperliquid_exchange.settings import Settings
 from suite.clock import Clock
 from suite.errors import SuiteError
+from suite.notices import Notice
+from suite.service.channels import Webhook
 from suite.service.tokens import PREFIX
 
 GRANTS: Final = frozenset({"operator", "reader", "risk-pause", "risk-resume"})
@@ -58,7 +58,7 @@ async def alert_line(settings: Settings, clock: Clock) -> Line:
     url = settings.alert_webhook_url.get_secret_value()
     if not url:
         return check_alerts(0)
-    alert = Alert(
+    alert = Notice(
         kind="test", text="a preflight asks whether anybody hears this", at_ms=clock.now_ms()
     )
     try:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperliquid_exchange.adapters.beat_file import BeatFile
-from hyperliquid_exchange.adapters.webhook import Webhook
-from hyperliquid_exchange.application.alerting import Alerts
 from hyperliquid_exchange.application.ports import FactsSource
 from hyperliquid_exchange.application.pulse import Pulse, PulseRules
 from hyperliquid_exchange.application.safety import KillLadder
@@ -17,6 +15,14 @@ from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.clock import Clock
 from suite.ids import TraderId
+from suite.notices import Channel, Notices
+from suite.service.channels import Webhook
+
+
+def alert_channels(settings: Settings, service: str) -> list[Channel]:
+    """Where people are told: an address that takes JSON, for a process with keys imports little."""
+    url = settings.alert_webhook_url.get_secret_value()
+    return [Webhook(url, service)] if url else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,7 @@ class Guards:
     """
 
     pulse: Pulse
-    alerts: Alerts
+    alerts: Notices
 
     def parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs, by name."""
@@ -45,8 +51,7 @@ def guards_of(
     clock: Clock,
 ) -> Guards:
     """Make them; people are told of every stop and kill from now on."""
-    url = settings.alert_webhook_url.get_secret_value()
-    alerts = Alerts([Webhook(url, "hyperliquid-exchange")] if url else [], clock)
+    alerts = Notices(alert_channels(settings, "hyperliquid-exchange"), clock)
 
     def ages_s() -> list[float]:
         known = [facts.facts(name) for name in traders]

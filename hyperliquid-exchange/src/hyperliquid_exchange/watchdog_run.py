@@ -17,14 +17,13 @@ from hyperliquid_exchange.adapters.progress_http import ProgressHttp
 from hyperliquid_exchange.adapters.safety_files import place_sentinel
 from hyperliquid_exchange.adapters.signer_ownership import SignerOwnership, this_process
 from hyperliquid_exchange.adapters.signing import AgentSigner
-from hyperliquid_exchange.adapters.webhook import Webhook
-from hyperliquid_exchange.application.alerting import Alerts
 from hyperliquid_exchange.application.flattening import SafetyWork, WorkRules
 from hyperliquid_exchange.application.venue_desk import VenueDesk
 from hyperliquid_exchange.application.watchdog import CancelPath, Fired, Watchdog
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.progress import Beat, ProgressRules
 from hyperliquid_exchange.domain.safety import EVERYBODY
+from hyperliquid_exchange.guarding import alert_channels
 from hyperliquid_exchange.places import (
     pauser_token_of,
     proxy_beat_of,
@@ -35,6 +34,7 @@ from hyperliquid_exchange.places import (
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.errors import ConfigError
+from suite.notices import Notices
 from suite.service.clock import SystemClock
 
 _TICKS: Final = 20
@@ -85,8 +85,7 @@ async def _run(
     nonces = NonceFiles(state / "watchdog" / "nonces", clock)
     for signer in {account.signer for account in accounts.values()}:
         nonces.open(signer)
-    webhook = settings.alert_webhook_url.get_secret_value()
-    alerts = Alerts([Webhook(webhook, "hyperliquid-exchange watchdog")] if webhook else [], clock)
+    alerts = Notices(alert_channels(settings, "hyperliquid-exchange watchdog"), clock)
     fired = Fired()
     work = SafetyWork(
         ladder=fired,

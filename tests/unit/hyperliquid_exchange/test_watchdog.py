@@ -1,6 +1,5 @@
 """The watchdog, its ear and its alarms, without a process: what counts as progress."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import Any
 
 import pytest
 from tests.support.gate_setting import ANNA, NOW_MS
-from tests.support.waiting import until
 
 from hyperliquid_exchange.adapters.beat_file import BeatFile
 from hyperliquid_exchange.adapters.safety_files import SafetyFiles
-from hyperliquid_exchange.application.alerting import MOST, Alert, Alerts
 from hyperliquid_exchange.application.pulse import Pulse, PulseRules
 from hyperliquid_exchange.application.safety import KillLadder
 from hyperliquid_exchange.application.watchdog import CancelPath, Fired, Watchdog
@@ -27,7 +24,8 @@ from suite.contracts.hyperliquid_exchange import (
     Order,
     OrderItem,
 )
-from suite.errors import Forbidden, StorageError, SuiteError, UpstreamRefused
+from suite.errors import Forbidden, StorageError
+from suite.notices import Notices
 
 RULES = ProgressRules(limit_s=60.0, lag_ms=5_000)
 
@@ -127,7 +125,7 @@ class Stand:
 
     def __post_init__(self) -> None:
         self.peer, self.mine, self.fired = Peer(), Memory(), Fired()
-        self.alerts = Alerts([], ManualClock(NOW_MS))
+        self.alerts = Notices([], ManualClock(NOW_MS))
         self.told: list[tuple[str, bool]] = []
         self.alerts.tell = self._alert  # type: ignore[method-assign]
         self.causes: list[Cause] = []
@@ -306,63 +304,3 @@ def test_a_beat_is_told_in_a_file(tmp_path: Path) -> None:
     assert told == Beat(number=2, at_ms=NOW_MS, lag_ms=8, facts_age_ms=2_500)
     (tmp_path / "proxy.beat").write_bytes(b"{")
     assert BeatFile(tmp_path / "proxy.beat").read() is None
-
-
-class Channel:
-    def __init__(self, fails: int = 0) -> None:
-        self.fails = fails
-        self.taken: list[Alert] = []
-
-    async def send(self, alert: Alert) -> None:
-        await asyncio.sleep(0)
-        if self.fails:
-            self.fails -= 1
-            raise UpstreamRefused("500")
-        self.taken.append(alert)
-
-
-async def told_by(alerts: Alerts, done: Any) -> None:
-    running = asyncio.create_task(alerts.run())
-    try:
-        await until(done)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-async def test_what_is_critical_is_told_until_a_channel_takes_it() -> None:
-    channel = Channel(fails=3)
-
-    async def pause(seconds: float) -> None:
-        assert seconds > 0
-        await asyncio.sleep(0)
-
-    alerts = Alerts([channel], ManualClock(NOW_MS), pause=pause)
-    alerts.tell("killed", "why", is_critical=True)
-    alerts.tell("killed", "why", is_critical=True)
-    alerts.tell("peer_back", "well")
-    await told_by(alerts, lambda: len(channel.taken) == 2)
-
-    assert ["killed", "peer_back"] == [alert.kind for alert in channel.taken]
-    assert (alerts.dropped, alerts.failing) == (0, False)
-
-
-async def test_the_second_channel_is_for_what_the_first_does_not_take() -> None:
-    first, second = Channel(fails=9), Channel()
-    alerts = Alerts([first, second], ManualClock(NOW_MS))
-    alerts.tell("a", "b")
-    await told_by(alerts, lambda: second.taken)
-
-    assert first.taken == []
-
-
-async def test_what_waits_is_bounded_and_the_critical_stays() -> None:
-    channel = Channel()
-    alerts = Alerts([channel], ManualClock(NOW_MS))
-    alerts.tell("killed", "first of all", is_critical=True)
-    for number in range(MOST + 10):
-        alerts.tell("noise", f"{number}")
-    await told_by(alerts, lambda: len(channel.taken) == MOST)
-
-    assert (11, "killed") == (alerts.dropped, channel.taken[0].kind)
-    assert isinstance(UpstreamRefused("x"), SuiteError)

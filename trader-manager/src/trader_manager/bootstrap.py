@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from suite.errors import ConfigError
+from suite.notices import Notices
+from suite.service.channels import channels_of
 from suite.service.clock import SystemClock
 from trader_manager.adapters.agent_http import AgentHttp
 from trader_manager.adapters.exports import Exports
@@ -13,6 +15,7 @@ from trader_manager.adapters.postgres import PostgresStore
 from trader_manager.adapters.traders_file import written_traders
 from trader_manager.adapters.venue_access import VenueAccess
 from trader_manager.adapters.venue_reads import VenueReadsHttp
+from trader_manager.application.announcing import Announcer
 from trader_manager.application.board import Board
 from trader_manager.application.claims import Claims
 from trader_manager.application.collecting import CollectingRules, Collector
@@ -28,6 +31,7 @@ from trader_manager.places import Places, open_places
 from trader_manager.settings import Settings
 
 _OPERATOR: Final = "VENUE_OPERATOR_TOKEN"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class Container:
     report: StoredReport
     places: Places
     file_fleet: FileFleet | None
+    notices: Notices
 
 
 def build(
@@ -69,22 +74,16 @@ def build(
 
     Raises:
         ConfigError: no venue is named, its operator's token is empty, the address of the database
-            is wrong, or there is no such runtime.
+            or of a channel is wrong, or there is no such runtime.
     """
-    if settings.trading_url is None:
-        raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
-    if os.environ.get(_OPERATOR) == "":
-        raise ConfigError(
-            f"{_OPERATOR} is set and empty: is the venue's token file there yet? start the venue "
-            "first, or unset it where tokens are in TRADER_TOKENS"
-        )
+    trading_url = _trading_url(settings)
     clock = SystemClock()
+    notices = Notices(channels_of(settings.notify_urls.get_secret_value(), "trader-manager"), clock)
+    announcer = Announcer(notices, clock)
     store = _store(settings)
     agents = AgentHttp()
-    venue = VenueReadsHttp(
-        settings.trading_url, token=settings.reader_token(), token_of=settings.token_of
-    )
-    access = _access(settings, settings.trading_url, venue)
+    venue = VenueReadsHttp(trading_url, token=settings.reader_token(), token_of=settings.token_of)
+    access = _access(settings, trading_url, venue)
     claims = Claims(store=store, access=access, wall=clock, ttl_s=settings.lease_ttl_s)
     places = open_places(settings, agents, clock, claims)
     supervisor = Supervisor(
@@ -93,8 +92,8 @@ def build(
         access=access,
         agents=agents,
         wall=clock,
-        on_change=on_change,
-        on_trouble=on_trouble,
+        on_change=_both(on_change, announcer.condition),
+        on_trouble=_both(on_trouble, announcer.supervision),
     )
     collector = Collector(
         store=store,
@@ -103,6 +102,7 @@ def build(
         look=supervisor.sighting,
         supervises=store.claim_supervision,
         on_trouble=on_collecting,
+        on_news=announcer.news,
         rules=_collecting_rules(settings),
     )
     claims.settled, claims.decided = supervisor.has_settled, collector.decided
@@ -131,7 +131,29 @@ def build(
         report=StoredReport(store=store, board=board, candles=venue, look=supervisor.sighting),
         places=places,
         file_fleet=_file_fleet(settings, manager, store, loader, on_file, on_ending),
+        notices=notices,
     )
+
+
+def _trading_url(settings: Settings) -> str:
+    if settings.trading_url is None:
+        raise ConfigError("TRADING_URL is not set: the venue's address, http://127.0.0.1:8100")
+    if os.environ.get(_OPERATOR) == "":
+        raise ConfigError(
+            f"{_OPERATOR} is set and empty: is the venue's token file there yet? start the venue "
+            "first, or unset it where tokens are in TRADER_TOKENS"
+        )
+    return settings.trading_url
+
+
+def _both(first: Callable[[T], None], second: Callable[[T], None]) -> Callable[[T], None]:
+    """Tell two of the same."""
+
+    def tell(news: T) -> None:
+        first(news)
+        second(news)
+
+    return tell
 
 
 def _file_fleet(

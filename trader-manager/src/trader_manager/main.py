@@ -18,6 +18,7 @@ from trader_manager.entrypoint.claims import AGENT
 from trader_manager.entrypoint.claims import make_router as make_claims_router
 from trader_manager.entrypoint.exports import make_export_router
 from trader_manager.entrypoint.metrics import show_figures
+from trader_manager.entrypoint.notices import make_notices_router
 from trader_manager.entrypoint.openapi import describe_with
 from trader_manager.entrypoint.readiness import fleet_detail
 from trader_manager.entrypoint.records import ANSWERS as RECORDS_ANSWERS
@@ -78,6 +79,7 @@ def _compose(lived: Parts, parts: Container, settings: Settings) -> None:
         lived.work("traders file", parts.file_fleet.run)
     lived.work("supervisor", parts.supervisor.run, turns=lambda: parts.supervisor.turns)
     lived.work("collector", parts.collector.run, turns=lambda: parts.collector.turns)
+    lived.work("notices", parts.notices.run)
     lived.add("scheduler", start=begin_rounds, stop=parts.scheduler.close)
 
 
@@ -85,6 +87,7 @@ def _add_routes(app: FastAPI, parts: Container) -> None:
     app.include_router(make_router(parts.manager, parts.supervisor, shown(parts.venue.url)))
     app.include_router(make_claims_router(parts.claims))
     app.include_router(make_scheduler_router(parts.scheduler, parts.manager))
+    app.include_router(make_notices_router(parts.notices))
     app.include_router(make_board_router(parts.manager))
     app.include_router(make_records_router(parts.manager.board))
     app.include_router(make_export_router(parts.manager.board, parts.files))
@@ -100,6 +103,8 @@ def _health(parts: Container) -> Health:
     if collecting:
         told = (f"{name}: {why}" for name, why in collecting.items())
         detail["collecting"] = one_line("; ".join(told))
+    if parts.notices.failing:
+        detail["notices"] = "no channel has taken the last notice"
     if parts.file_fleet is not None and parts.file_fleet.troubles:
         detail["traders_file"] = one_line("; ".join(parts.file_fleet.troubles))
     if trouble:  # what is known of the traders is of before

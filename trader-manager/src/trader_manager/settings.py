@@ -60,6 +60,8 @@ class Settings(ServedSettings):
         database_connections: at most.
         database_timeout_s: how long one call may take.
         lease_ttl_s: how long an agent has a trader that it has claimed, without renewing that.
+        notify_urls: channels that are told of trades, trouble and each day, with commas between
+            them; secrets. See docs/notifications.md.
         cadence_s: between two rounds in which all traders decide; 0 for none, see `/scheduler`.
         collecting_cadence_s: between two samples of each account, the venue's time.
         collecting_pause_s: between two rounds of collecting at least, however fast that time runs.
@@ -109,6 +111,7 @@ class Settings(ServedSettings):
     database_connections: int = Field(default=8, ge=1, le=1000)
     database_timeout_s: float = Field(default=10.0, gt=0)
     lease_ttl_s: float = Field(default=30.0, ge=1)
+    notify_urls: SecretStr = Field(default=SecretStr(""))
     cadence_s: Annotated[float, AfterValidator(_cadence)] = Field(default=0.0, ge=0)
     collecting_cadence_s: float = Field(default=60.0, gt=0)
     collecting_pause_s: float = Field(default=1.0, gt=0)

@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from hyperliquid_exchange.application.alerting import Alerts
 from hyperliquid_exchange.application.ports import Nonces, Signer, Upstream
 from hyperliquid_exchange.application.pulse import BeatStore
 from hyperliquid_exchange.domain.accounts import LiveAccount
@@ -23,6 +22,7 @@ from suite.clock import Clock
 from suite.contracts.hyperliquid_exchange import Cancel, CancelByCloid, L1Action
 from suite.errors import Forbidden, StorageError, SuiteError
 from suite.ids import TraderId
+from suite.notices import Notices
 
 EXPIRES_MS: Final = 15_000
 AGAIN_S: Final = 30.0
@@ -146,7 +146,7 @@ class Watchdog:
         files: tuple[BeatStore, BeatStore],
         fired: Fired,
         place: Callable[[str], None],
-        alerts: Alerts,
+        alerts: Notices,
         clock: Clock,
         rules: ProgressRules,
         now_s: Callable[[], float] = time.monotonic,

@@ -119,6 +119,7 @@ class Collector:
         look: says where a trader runs at present.
         supervises: whether this manager is the one that looks after the traders.
         on_trouble: told of what is in trouble and why; again with an empty text when it is not.
+        on_news: told of what is new of an account.
         rules: how often and how much.
 
     Attributes:
@@ -137,6 +138,7 @@ class Collector:
         look: Callable[[TraderId], Sighting],
         supervises: Callable[[], Awaitable[bool]] = _always,
         on_trouble: Callable[[str, str], None] = lambda _name, _why: None,
+        on_news: Callable[[TraderId, AccountNews], None] = lambda _name, _news: None,
         rules: CollectingRules | None = None,
     ) -> None:
         self._store = store
@@ -145,6 +147,7 @@ class Collector:
         self._look = look
         self._supervises = supervises
         self._on_trouble = on_trouble
+        self._on_news = on_news
         self._rules = rules or CollectingRules()
         self._world: WorldId | None = None
         self._traders: tuple[StoredTrader, ...] = ()
@@ -332,6 +335,7 @@ class Collector:
 
     def _take(self, name: TraderId, news: AccountNews, bill: ModelBill) -> str:
         """Put what is new to what is to be saved; say what is wrong with it."""
+        self._on_news(name, news)
         self._unsaved.rows.extend(news.trades)
         self._unsaved.rows.extend(news.funding)
         if news.sample is not None:

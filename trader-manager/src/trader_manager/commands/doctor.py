@@ -15,6 +15,9 @@ from typing import Any, Final
 from suite.contracts.trader import TraderSpec
 from suite.errors import ConfigError, SuiteError, one_line
 from suite.moments import format_moment
+from suite.notices import Notice
+from suite.service.channels import channels_of
+from suite.service.clock import SystemClock
 from suite.service.http import admin_client, shown
 from suite.service.traders_file import WrittenDocument
 from trader_manager.adapters.traders_file import written_traders
@@ -54,6 +57,25 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield from plugin_checks(config, settings.runtime)
     yield from _venue(settings, config)
     yield _tokens(settings)
+    yield _channels(settings)
+
+
+def _channels(settings: Settings) -> Check:
+    """Send a test notice to every channel."""
+    notice = Notice(
+        kind="test",
+        text="trader-manager doctor asks whether anybody hears this",
+        at_ms=SystemClock().now_ms(),
+    )
+    try:
+        channels = channels_of(settings.notify_urls.get_secret_value(), "trader-manager")
+        for channel in channels:
+            asyncio.run(channel.send(notice))
+    except SuiteError as error:
+        return Check(name="notices", problem=f"{error}: look at TRADER_MANAGER_NOTIFY_URLS")
+    if not channels:
+        return Check(name="notices", told="no channel: what happens is told in the log alone")
+    return Check(name="notices", told=f"{len(channels)} took a test message")
 
 
 def _python() -> Check:
