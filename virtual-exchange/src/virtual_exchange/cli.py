@@ -13,6 +13,7 @@ import typer
 from suite.errors import BadRequest
 from suite.service.cli import run_command, split_names
 from virtual_exchange.part_commands import add_part_commands
+from virtual_exchange.research.sweep_cli import add_sweep_command
 
 if TYPE_CHECKING:
     from virtual_exchange.adapters.store_market import StoreMarkets
@@ -315,6 +316,7 @@ def _progress_bar() -> "Iterator[Progress]":
         yield lambda done: bar.update(task, completed=done)
 
 
+add_sweep_command(cli)
 add_part_commands(cli)
 
 

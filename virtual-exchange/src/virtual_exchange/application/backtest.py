@@ -40,6 +40,7 @@ from virtual_exchange.application.session import (
     strategies_of,
     world_request,
 )
+from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.record import RunRecord
 
 Progress = Callable[[float], None]
@@ -85,7 +86,7 @@ def run_backtest(
     request: WorldRequest,
     traders: tuple[TraderSpec, ...],
     *,
-    source: MarketSource | Markets,
+    source: MarketSource | Markets | Market,
     clock: Clock,
     progress: Progress,
     plugins: Mapping[str, StrategyKind] | None = None,
@@ -100,7 +101,7 @@ def run_backtest(
     Args:
         request: the world; `world_request` makes one.
         traders: with an account each.
-        source: of the market; `Markets` where runs share them.
+        source: of the market; `Markets` where runs share them; the market where it is there.
         clock: wall time.
         progress: told now and then.
         plugins: imported strategies, by their whole name.

@@ -24,7 +24,7 @@ from virtual_exchange.domain.market import Market
 STORED = "1m"
 """Interval of the bars that markets are made of."""
 _BASE_MS = INTERVAL_MS[STORED]
-_KNOWN_STAMPS = 2
+KNOWN_STAMPS = 2
 """Funding stamps kept from before the start: the last one, and one to tell its interval."""
 
 
@@ -194,7 +194,7 @@ def _funding(coin: CoinData, from_ms: int, to_ms: int, step: int) -> I64:
     """Stamps of the range and the last ones before it, shape (stamps, 2)."""
     times, rates = coin.funding_time_ms, coin.funding_rate
     boundary = -(-times // step) * step
-    first = max(0, int(np.searchsorted(boundary, from_ms)) - _KNOWN_STAMPS)
+    first = max(0, int(np.searchsorted(boundary, from_ms)) - KNOWN_STAMPS)
     end = int(np.searchsorted(boundary, to_ms, side="right"))
     units = [quantize_half_even(float(rate), RATE_DECIMALS) for rate in rates[first:end]]
     stamps = np.empty((end - first, 2), np.int64)
