@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.live_intents import intent, settled
+from tests.support.prepared import PREPARED
 
 from hyperliquid_exchange.adapters.intent_journal import IntentJournal, JournalRules
 from suite.clock import ManualClock
@@ -106,7 +107,7 @@ class Killed:
 def killed_at(point: str, folder: Path) -> Killed:
     """Let a process work until a point; an empty one is none."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.support.journal_kills"])
+    context.set_forkserver_preload(PREPARED)
     mine, its = context.Pipe()
     process = context.Process(target=work, args=(str(folder), point, its), daemon=True)
     process.start()

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from hyperliquid_exchange.check_commands import add_check_commands
+from hyperliquid_exchange.journal_commands import add_journal_commands
 from hyperliquid_exchange.key_commands import add_key_commands
 from hyperliquid_exchange.safety_commands import add_safety_commands
 from hyperliquid_exchange.settings import Settings
@@ -36,6 +37,7 @@ def serve(
 add_key_commands(cli)
 add_safety_commands(cli)
 add_check_commands(cli)
+add_journal_commands(cli)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from tests.support.worlds import random_source
 
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, WorldRequest
-from virtual_exchange.application.exchange.gateway import Signatures
+from virtual_exchange.application.exchange.gateway import Signatures, Strictness
 from virtual_exchange.application.session import Session, open_session
 
 NOW_MS = 1_790_000_000_000
@@ -34,7 +34,7 @@ def open_door(
         source=random_source("BTC", "ETH"),
         clock=clock or ManualClock(NOW_MS),
         warn=lambda event, **values: told.append({"event": event, **values}),
-        signatures=signatures,
+        strictness=Strictness(signatures=signatures),
     )
 
 

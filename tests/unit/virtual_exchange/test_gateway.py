@@ -20,7 +20,7 @@ from tests.unit.virtual_exchange.native_gateway import (
 from suite.bars import DAY_MS
 from suite.clock import ManualClock
 from suite.contracts.world import AccountRequest, WorldRequest
-from virtual_exchange.application.exchange.gateway import Malformed
+from virtual_exchange.application.exchange.gateway import Malformed, Strictness
 from virtual_exchange.application.session import Session, open_session
 
 
@@ -186,7 +186,10 @@ def test_actions_are_counted_and_limited_only_where_that_is_asked_for() -> None:
     )
     for limited in (False, True):
         session = open_session(
-            request, source=random_source("BTC"), clock=ManualClock(NOW_MS), rate_limited=limited
+            request,
+            source=random_source("BTC"),
+            clock=ManualClock(NOW_MS),
+            strictness=Strictness(limits=limited),
         )
         act(session, order(item(px="50000"), item(px="50001")))
         assert 2 == session.queries.limits.used(0)

@@ -18,11 +18,12 @@ from virtual_exchange.adapters.processes.jobs import JobProcesses
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.adapters.traders_file import load_traders
 from virtual_exchange.adapters.world_file import world_fields
+from virtual_exchange.adapters.world_journals import DEFAULT_FILE, SUFFIX, WorldFiles
 from virtual_exchange.application.jobs import Jobs
 from virtual_exchange.application.ports import LiveFeed, MarketSource
-from virtual_exchange.application.session import strategies_of, world_request
+from virtual_exchange.application.session import Session, strategies_of, world_request
 from virtual_exchange.application.world_scheduler import WorldScheduler
-from virtual_exchange.application.worlds import DEFAULT, WorldLimits, Worlds
+from virtual_exchange.application.worlds import DEFAULT, Keeping, WorldLimits, Worlds
 from virtual_exchange.domain.rate_limits import WeightLimits
 from virtual_exchange.entrypoint.services import Services
 from virtual_exchange.lean import reclaim
@@ -72,6 +73,8 @@ class Container:
         request, traders = default_world(settings)
         folder = settings.state_dir / "tokens"
         self.token_files[OPERATOR.name] = tokens.ensure_file(folder, OPERATOR)
+        for session in await self.services.worlds.restore():
+            self._go_on(session)
         if request is not None:
             await self._open_default(request, traders)
         if self.after_open is not None:
@@ -80,18 +83,48 @@ class Container:
     async def _open_default(self, request: WorldRequest, traders: tuple[TraderSpec, ...]) -> None:
         settings, tokens = self.settings, self.services.tokens
         folder = settings.state_dir / "tokens"
-        session = await self.services.worlds.create(request, world_id=DEFAULT)
+        session = self._kept_default(request)
+        if session is None:
+            session = await self.services.worlds.create(request, world_id=DEFAULT)
+            self.services.scheduler.watch(session)
         session.strategies = strategies_of(traders)
         for account in session.world.accounts:
             grant = account_grant(account.account_id)
             path = tokens.ensure_file(folder / Path(account.account_id).parent, grant)
             self.token_files[account.account_id] = path
+
+    def _go_on(self, session: Session) -> None:
+        """Let a world of an earlier life be used again."""
+        world, tokens = session.world, self.services.tokens
+        _log.info("world_goes_on", world=world.name, records=session.recorder.records)
+        for digest, account in session.tokens.items():
+            grant = account_grant(account, realm=world.world_id)
+            tokens.accept_digest(bytes.fromhex(digest), grant)
         self.services.scheduler.watch(session)
+
+    def _kept_default(self, request: WorldRequest) -> Session | None:
+        """Find the default world of an earlier life.
+
+        Raises:
+            ConfigError: it is another than is asked for now.
+        """
+        for session in self.services.worlds.all():
+            if session.world.world_id != DEFAULT:
+                continue
+            if msgspec.json.encode(session.request) != msgspec.json.encode(request):
+                raise ConfigError(
+                    f"the world of an earlier start is kept in {_worlds_of(self.settings)} and is "
+                    "another than the options ask for: start with the same ones, or remove "
+                    f"{DEFAULT_FILE}{SUFFIX} there"
+                )
+            return session
+        return None
 
     async def close(self) -> None:
         """Stop jobs and worlds."""
         await self.services.jobs.close()
         await self.services.scheduler.close()
+        self.services.worlds.close()
         if self.after_close is not None:
             self.after_close()
 
@@ -138,6 +171,7 @@ def build(
             warn=_log.warning,
             rate_limited=settings.rate_limits,
             signatures=settings.signatures,
+            keeping=_keeping(settings),
         ),
         jobs=Jobs(
             runner=JobProcesses(settings.data), clock=clock, running_max=settings.backtests_max
@@ -148,6 +182,17 @@ def build(
         weights=WeightLimits() if settings.rate_limits else None,
     )
     return Container(settings, services, after_close=stored.close)
+
+
+def _keeping(settings: Settings) -> Keeping | None:
+    if settings.keep_worlds == "none":
+        return None
+    files = WorldFiles(_worlds_of(settings), sync=settings.keep_sync)
+    return Keeping(journals=files, which=settings.keep_worlds)
+
+
+def _worlds_of(settings: Settings) -> Path:
+    return settings.state_dir / "worlds"
 
 
 def _feed(settings: Settings) -> LiveFeed | None:

@@ -56,7 +56,7 @@ async def _run(run: TraderRun, progress: Progress) -> RunRecord:
         with tempfile.TemporaryDirectory(prefix="virtual-exchange-") as folder:
             settings = Settings.load(
                 data=run.data, host="127.0.0.1", port=0, state_dir=Path(folder)
-            ).model_copy(update={"symbols": ()})
+            ).model_copy(update={"symbols": (), "keep_worlds": "none"})
             async with _serving(settings) as (url, container):
                 token = container.token_files[OPERATOR.name].read_text().strip()
                 created = await _create(url, token, run.request)

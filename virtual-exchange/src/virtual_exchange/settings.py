@@ -42,6 +42,10 @@ class Settings(ServedSettings):
             actions that an account may send for what it has traded.
         signatures: `mainnet` or `testnet` take what is signed for that network over the venue's own
             notation of an action, as the live venue does; `any` takes all that can be read.
+        keep_worlds: `supervised` worlds (a backtest, an arena) survive the end of the process, or
+            `all`, or `none`; a paper world never does.
+        keep_sync: what comes to a world that is kept is on the disk before it acts, and survives a
+            power cut too; else what the system had not written by then is missing.
         disable_model_training: `DISABLE_MODEL_TRAINING`, no model is trained; the one in use goes
             on, and labelled trades are collected.
         relaxed_signal_mode: `RELAXED_SIGNAL_MODE`, more trades are proposed; needs a model trained
@@ -76,6 +80,8 @@ class Settings(ServedSettings):
     ws_silence_s: float = Field(default=0.0, ge=0, le=3600)
     rate_limits: bool = False
     signatures: Literal["any", "mainnet", "testnet"] = "any"
+    keep_worlds: Literal["none", "supervised", "all"] = "supervised"
+    keep_sync: bool = False
     disable_model_training: bool = Field(
         default=False, validation_alias=shared_name("DISABLE_MODEL_TRAINING")
     )

@@ -1,6 +1,6 @@
 """What the application needs from outside."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -161,4 +161,55 @@ class JobRunner(Protocol):
         Raises:
             SuiteError: it failed, with the reason.
         """
+        ...
+
+
+class WorldJournal(Protocol):
+    """Where what came to one world is written down.
+
+    Attributes:
+        place: what a person is told to look at.
+    """
+
+    place: str
+
+    def append(self, content: bytes) -> None:
+        """Write a record; on return it survives the end of the process.
+
+        Raises:
+            StorageError: it was not written, and nothing of it will be read.
+        """
+        ...
+
+    def read(self) -> Iterator[bytes]:
+        """Read all records back, oldest first, before anything is appended.
+
+        Raises:
+            StorageError: one was damaged; says which, and what to do.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let others have it."""
+        ...
+
+
+class WorldJournals(Protocol):
+    """Journals of the worlds of a process."""
+
+    def begin(self, world_id: str) -> WorldJournal:
+        """Begin one.
+
+        Raises:
+            InUse: another process has it.
+            StorageError: it cannot be made.
+        """
+        ...
+
+    def kept(self) -> Iterator[WorldJournal]:
+        """Open those of earlier lives, oldest world first; others' are left out."""
+        ...
+
+    def remove(self, world_id: str) -> None:
+        """Forget a world."""
         ...

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,7 +21,7 @@ from suite.ids import AccountId
 from suite.instrument import coin_of
 from virtual_exchange.application.clock.barrier import Barrier
 from virtual_exchange.application.clock.views import Views
-from virtual_exchange.application.exchange.gateway import Gateway, Signatures, Strictness
+from virtual_exchange.application.exchange.gateway import Gateway, Strictness
 from virtual_exchange.application.exchange.identity import Identity
 from virtual_exchange.application.exchange.keys import RequestKeys
 from virtual_exchange.application.exchange.simple import Venue
@@ -29,6 +29,7 @@ from virtual_exchange.application.exchange.trading import Trading
 from virtual_exchange.application.exchange.transfers import Transfers
 from virtual_exchange.application.info.queries import Queries
 from virtual_exchange.application.info.snapshots import MarketData
+from virtual_exchange.application.inputs import Acting, Fund, InputClock, Recorder
 from virtual_exchange.application.latency_queue import LatencyQueue
 from virtual_exchange.application.market.disguise import concealed, unmasked
 from virtual_exchange.application.market.markets import Markets
@@ -45,6 +46,8 @@ from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.masking import Mask
 from virtual_exchange.domain.record import RunRecord
 
+T = TypeVar("T")
+_FREE = Strictness()
 _MOST_ACCOUNTS = 4096
 _ROOM, _FAUCET_ROOM = 16, 256
 """Accounts that may be opened later, when the request does not say."""
@@ -61,6 +64,8 @@ class Session:
         paper: what moves it with a live market, None where its market is recorded.
         unique_id: names this world and no other, also over a restart of the service.
         guards: what traders have said at their end of what guarded them, by account.
+        recorder: through which everything comes that changes it from outside.
+        tokens: account by SHA-256 of the token, hex; of a world that is kept.
     """
 
     request: WorldRequest
@@ -79,6 +84,8 @@ class Session:
     paper: PaperRun | None = None
     unique_id: str = field(default_factory=lambda: secrets.token_hex(8))
     guards: dict[int, GuardSummary] = field(default_factory=dict)
+    recorder: Recorder
+    tokens: dict[str, str] = field(default_factory=dict)
     _reports: dict[bool, bytes] = field(default_factory=dict)
     _reported: int = 0
     _reporting: Lock = field(default_factory=Lock)
@@ -107,6 +114,27 @@ class Session:
         if self.paper is not None:
             return self.paper.speed
         return self.request.speed if self.paced else 0.0
+
+    def take(self, it: Acting[T]) -> T:
+        """Let an input change the world, written down before where the world is kept.
+
+        Raises:
+            StorageError: it could not be written down, and has changed nothing.
+            SuiteError: what it refuses itself.
+        """
+        return self.recorder.take(self, it)
+
+    def admit(self, account: str, digest: str, *, alone: bool) -> None:
+        """Remember the token of an account.
+
+        Args:
+            account: its id.
+            digest: of the token, hex.
+            alone: those that it had are given up.
+        """
+        if alone:
+            self.tokens = {key: name for key, name in self.tokens.items() if name != account}
+        self.tokens[digest] = account
 
     def open_accounts(self, wanted: Sequence[AccountRequest]) -> tuple[Account, ...]:
         """Let more traders in, all or none of them; time waits for each from its join on.
@@ -207,8 +235,7 @@ def open_session(
     world_id: str = "",
     encoded: bool = False,
     warn: Callable[..., object] = lambda *_args, **_values: None,
-    rate_limited: bool = False,
-    signatures: Signatures = "any",
+    strictness: Strictness = _FREE,
 ) -> Session:
     """Build a world.
 
@@ -220,14 +247,14 @@ def open_session(
         world_id: its name, empty for the default world.
         encoded: snapshots in replies are JSON already; for HTTP.
         warn: told of signed actions that the live venue would refuse.
-        rate_limited: accounts may send only as many actions as the venue lets them.
-        signatures: network that signed actions have to be for.
+        strictness: what its gateway refuses of what could be understood.
 
     Raises:
         BadRequest: something in the request cannot be.
         DataGap: the market is not stored.
         StorageError: a stored file is damaged.
     """
+    clock = clock if isinstance(clock, InputClock) else InputClock(clock)
     accounts = accounts_of(request.accounts)
     rules = rules_of(request)
     market = source if isinstance(source, Market) else _recorded(request, source, clock)
@@ -267,11 +294,11 @@ def open_session(
         touch=touch,
         warn=warn,
         limits=queries.limits,
-        strictness=Strictness(limits=rate_limited, signatures=signatures),
+        strictness=strictness,
     )
     if request.time_shift == "now":
         _catch_up(world, clock.now_ms())
-    return Session(
+    session = Session(
         request=request,
         world=world,
         venue=venue,
@@ -284,7 +311,16 @@ def open_session(
         streams=streams,
         trading=trading,
         keys=RequestKeys(clock),
+        recorder=Recorder(clock),
     )
+    return _through_inputs(session)
+
+
+def _through_inputs(session: Session) -> Session:
+    """Let what a signature or a read brings about be inputs too."""
+    session.gateway.note = session.recorder.note
+    session.identity.fund = lambda address: session.take(Fund(address=address))
+    return session
 
 
 def _catch_up(world: World, now_ms: int) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from suite.contracts.clock import WaitReply
+from suite.errors import StorageError
 from virtual_exchange.application.clock.participant import Ticket
+from virtual_exchange.application.inputs import Drop, Play, Tick
 from virtual_exchange.application.latency_queue import Delivery
 from virtual_exchange.application.session import Session
-from virtual_exchange.application.world import Stops
 
 T = TypeVar("T")
 
@@ -18,6 +20,8 @@ _RECLAIM_S = 0.5
 """How long after a world was forgotten its memory is: several are often deleted together."""
 _LOOK_S = 1.0
 """How often silence is looked at."""
+_STANDS_S = 5.0
+"""How long a paced world stands where a bar could not be written down, until it is tried again."""
 _TELL_AGAIN_S = 60.0
 """How often it is told that a world still waits for somebody to join."""
 
@@ -96,7 +100,7 @@ class WorldScheduler:
         until_bar = session.barrier.bar_to_advance_to(until_ms)
         limit = loop.time() + _SLICE_S
         while world.engine.bar < until_bar and not world.finished:
-            world.advance(until_bar, Stops())
+            session.take(Play(until_bar=until_bar))
             if loop.time() > limit:
                 await asyncio.sleep(0)
                 session.barrier.bar_to_advance_to(max(until_ms, world.now_ms))
@@ -167,7 +171,10 @@ class WorldScheduler:
     async def _look(self, session: Session) -> None:
         while True:
             await asyncio.sleep(_LOOK_S)
-            session.barrier.expire()
+            session.barrier.tell_missing()
+            if silent := session.barrier.silent():
+                with suppress(StorageError):  # it is looked at again
+                    session.take(Drop(accounts=silent))
             await self.settle(session)
 
     async def _tell_until_begun(self, session: Session) -> None:
@@ -194,7 +201,12 @@ class WorldScheduler:
                 due = loop.time() + bar_s
                 continue
             while due <= loop.time() < limit and not session.world.finished:
-                session.barrier.tick()
+                try:
+                    session.take(Tick())
+                except StorageError as error:
+                    self._tell("world_stands", world=session.world.name, reason=str(error))
+                    due = loop.time() + max(bar_s, _STANDS_S)
+                    break
                 due += bar_s
 
 

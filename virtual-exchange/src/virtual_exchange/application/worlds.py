@@ -5,15 +5,22 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from suite.clock import Clock
 from suite.contracts.world import WorldRequest
-from suite.errors import BadRequest, Conflict, NotFound
-from virtual_exchange.application.exchange.gateway import Signatures
+from suite.errors import BadRequest, Conflict, NotFound, StorageError
+from virtual_exchange.application.exchange.gateway import Signatures, Strictness
+from virtual_exchange.application.inputs import Head, InputClock, head_of
 from virtual_exchange.application.market.building import query_of
 from virtual_exchange.application.market.markets import Markets
 from virtual_exchange.application.paper.opening import open_paper_session
-from virtual_exchange.application.ports import LiveFeed, MarketSource
+from virtual_exchange.application.ports import (
+    LiveFeed,
+    MarketSource,
+    WorldJournal,
+    WorldJournals,
+)
 from virtual_exchange.application.session import Session, capacity_of, open_session
 
 DEFAULT = ""
@@ -47,6 +54,24 @@ class WorldLimits:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Which worlds survive the end of the process.
+
+    Attributes:
+        journals: where they are written down.
+        which: `supervised` ones alone, or `all`; a paper world never is: what moves it is a market
+            that goes on meanwhile.
+    """
+
+    journals: WorldJournals
+    which: Literal["supervised", "all"] = "supervised"
+
+    def wants(self, request: WorldRequest) -> bool:
+        """Whether a world is kept."""
+        return request.clock != "paper" and (request.supervised or self.which == "all")
+
+
 class Worlds:
     """Registry of the sessions a process serves.
 
@@ -58,6 +83,7 @@ class Worlds:
         rate_limited: accounts may send only as many actions as the venue lets them.
         signatures: network that signed actions have to be for.
         feed: the live market of paper worlds, None where there is none.
+        keeping: of worlds beyond the end of the process; None keeps none.
     """
 
     def __init__(
@@ -70,10 +96,11 @@ class Worlds:
         warn: Callable[..., object] = lambda *_args, **_values: None,
         rate_limited: bool = False,
         signatures: Signatures = "any",
+        keeping: Keeping | None = None,
     ) -> None:
+        self._keeping = keeping
         self._warn = warn
-        self._rate_limited = rate_limited
-        self._signatures: Signatures = signatures
+        self._strictness = Strictness(limits=rate_limited, signatures=signatures)
         self._markets = Markets(source, minutes_max=limits.minutes)
         self._feed = feed
         self._clock = clock
@@ -98,19 +125,62 @@ class Worlds:
                 raise Conflict(f"there are {self._limits.worlds} worlds already; delete one first")
             self._limits.check_request(request)
             name = secrets.token_hex(6) if world_id is None else world_id
-            session = await self._open(request, name)
+            clock, at_ms = InputClock(self._clock), self._clock.now_ms()
+            with clock.standing(at_ms):
+                session = await self._open(request, name, clock, self._strictness)
+            if self._keeping is not None and self._keeping.wants(request):
+                head = _head_of(session, at_ms, self._strictness)
+                session.recorder.begin(self._keeping.journals.begin(name), head)
             self._sessions[name] = session
         return session
 
-    async def _open(self, request: WorldRequest, name: str) -> Session:
+    async def restore(self) -> list[Session]:
+        """Play the worlds of earlier lives again, up to the last that came to them.
+
+        Returns:
+            Them, oldest first; they go on to be kept.
+
+        Raises:
+            StorageError: a journal is damaged, or its market is another than it was.
+            SuiteError: a market cannot be loaded.
+        """
+        if self._keeping is not None:
+            for journal in self._keeping.journals.kept():
+                session = await self._restored(journal)
+                self._sessions[session.world.world_id] = session
+        return self.all()
+
+    async def _restored(self, journal: WorldJournal) -> Session:
+        contents = journal.read()
+        head = head_of(next(contents, b""))
+        clock = InputClock(self._clock)
+        strictness = Strictness(limits=head.rate_limited, signatures=head.signatures)
+        with clock.standing(head.at_ms):
+            session = await self._open(head.request, head.world_id, clock, strictness)
+        if session.world.market.manifest.get("data") != head.data:
+            raise StorageError(
+                f"the world {session.world.name} cannot go on: the market that it is made of is "
+                f"another now; restore the data, or remove {journal.place}"
+            )
+        session.unique_id = head.unique_id
+        try:
+            await asyncio.to_thread(session.recorder.play_back, session, contents)
+        except StorageError as error:
+            raise StorageError(f"{journal.place}: {error}") from None
+        session.barrier.resume()
+        session.recorder.journal = journal
+        return session
+
+    async def _open(
+        self, request: WorldRequest, name: str, clock: InputClock, strictness: Strictness
+    ) -> Session:
         open_it = partial(
             open_session,
-            clock=self._clock,
+            clock=clock,
             world_id=name,
             encoded=True,
             warn=self._warn,
-            rate_limited=self._rate_limited,
-            signatures=self._signatures,
+            strictness=strictness,
         )
         if request.clock == "paper":
             return await open_paper_session(request, self._feed, self._clock, open_it)
@@ -143,8 +213,30 @@ class Worlds:
         del self._sessions[world_id]
         session.barrier.close()
         session.streams.close()
+        if session.recorder.journal is not None and self._keeping is not None:
+            self._keeping.journals.remove(world_id)
+            session.recorder.journal.close()
+            session.recorder.journal = None
         return session
 
     def all(self) -> list[Session]:
         """Every world, oldest first."""
         return list(self._sessions.values())
+
+    def close(self) -> None:
+        """Let another process have those that are kept."""
+        for session in self._sessions.values():
+            if session.recorder.journal is not None:
+                session.recorder.journal.close()
+
+
+def _head_of(session: Session, at_ms: int, strictness: Strictness) -> Head:
+    return Head(
+        world_id=session.world.world_id,
+        unique_id=session.unique_id,
+        request=session.request,
+        at_ms=at_ms,
+        data=session.world.market.manifest.get("data"),
+        rate_limited=strictness.limits,
+        signatures=strictness.signatures,
+    )

@@ -16,6 +16,7 @@ from suite.contracts.clock import (
 )
 from suite.errors import NotFound
 from suite.ids import AccountId
+from virtual_exchange.application.inputs import GiveUp, Join, Leave, Wait, Wake
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _NOBODY_THERE: Final = 499
@@ -43,14 +44,14 @@ async def join(call: Call) -> Answer:
     session = call.session
     account = call.account(session)
     request = call.decode(_join) if call.body else JoinRequest()
-    return answer(session.barrier.join(account, request.want))
+    return answer(session.take(Join(account=account, want=request.want)))
 
 
 async def wait(call: Call) -> Answer:
     """`POST /clock/wait`: a whole step of a trader."""
     session = call.session
     account = call.account(session)
-    ticket = session.barrier.wait(account, call.decode(_wait))
+    ticket = session.take(Wait(account=account, request=call.decode(_wait)))
     reply = await call.services.scheduler.reply(session, ticket, call.left)
     return Answer(status=_NOBODY_THERE) if reply is None else answer(reply)
 
@@ -65,7 +66,8 @@ async def heartbeat(call: Call) -> Answer:
 async def wake(call: Call) -> Answer:
     """`POST /clock/wake`."""
     session = call.session
-    session.barrier.wake(call.account(session), call.decode(_wake).step_seq)
+    account = call.account(session)
+    session.take(Wake(account=account, step_seq=call.decode(_wake).step_seq))
     return answer(session.clock_state())
 
 
@@ -74,7 +76,7 @@ async def leave(call: Call) -> Answer:
     session = call.session
     account = call.account(session)
     request = call.decode(_leave) if call.body else LeaveRequest()
-    session.leave(account, request.guards)
+    session.take(Leave(account=account, guards=request.guards))
     await call.services.scheduler.settle(session)
     return answer(session.clock_state())
 
@@ -86,7 +88,7 @@ async def give_up(call: Call) -> Answer:
     account = session.world.by_id.get(AccountId(name))
     if account is None:
         raise NotFound(f"no account {name[:64]!r} in this world")
-    session.give_up(account.index)
+    session.take(GiveUp(account=account.index))
     await call.services.scheduler.settle(session)
     return answer(session.clock_state())
 

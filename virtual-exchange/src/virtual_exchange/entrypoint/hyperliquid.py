@@ -16,6 +16,7 @@ from virtual_exchange.application.info.request import (
     Unsupported,
     read_body,
 )
+from virtual_exchange.application.inputs import Post
 from virtual_exchange.domain.rate_limits import action_weight
 from virtual_exchange.entrypoint.asgi import SIGNED, Answer, Call, Doc, Route, answer, unprocessable
 
@@ -26,7 +27,7 @@ async def exchange(call: Call) -> Answer:
     if not call.spend(action_weight(1)):
         return answer(None, status=429)
     try:
-        delivery = session.gateway.post(call.body)
+        delivery = session.take(Post(body=call.body))
     except Malformed as error:
         if not error.is_json:
             raise HTTPException(400, NOT_JSON) from None

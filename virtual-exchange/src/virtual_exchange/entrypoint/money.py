@@ -4,6 +4,7 @@ import msgspec
 
 from suite.addresses import normal_address
 from suite.contracts.world import FaucetRequest, Transfer, TransferDone
+from virtual_exchange.application.inputs import Move
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _faucet = msgspec.json.Decoder(FaucetRequest)
@@ -20,7 +21,7 @@ async def faucet(call: Call) -> Answer:
 
 async def transfer(call: Call) -> Answer:
     """`POST /transfers`."""
-    return answer(call.session.transfers.move(call.decode(_transfer)))
+    return answer(call.session.take(Move(transfer=call.decode(_transfer))))
 
 
 ROUTES = (

@@ -24,13 +24,12 @@ from suite.contracts.venue import (
 from suite.errors import BadRequest, Forbidden, NotFound
 from suite.ids import AccountId
 from virtual_exchange.application.exchange.keys import Kept
-from virtual_exchange.application.latency_queue import Delivery, answered
+from virtual_exchange.application.inputs import EndKey, Send
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _OID: Final = re.compile(r"[0-9]{1,16}")
 _KEY: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 _TIME_MS: Final = re.compile(r"[0-9]{1,16}")
-_EXPIRED: Final = ActionReply(status="err", response="Action already expired")
 _KEY_TEXT: Final = "1 to 64 printable ASCII characters: the request acts at most once"
 _EXPIRES_TEXT: Final = "epoch ms by the wall clock: a request that comes later is refused"
 
@@ -45,19 +44,16 @@ def _acting(name: str, kind: type[Action]) -> Callable[[Call], Awaitable[Answer]
         action = call.decode(decoder)
         key, expires_ms = _key(call), _expires_ms(call)
         session.barrier.touch(account)
-
-        def send() -> Delivery[ActionReply]:
-            if expires_ms is not None and call.services.clock.now_ms() > expires_ms:
-                return answered(_EXPIRED)
-            return session.barrier.send(account, action)
-
-        if key is None:
-            return answer(await call.services.scheduler.arrival(session, send()))
-        fingerprint = hashlib.sha256(f"{name}\n".encode() + call.body).digest()
-        urgent = isinstance(action, CancelOrder) or (
-            isinstance(action, PlaceOrder | ModifyOrder) and action.reduce_only
+        it = Send(
+            account=account,
+            action=action,
+            expired=expires_ms is not None and call.services.clock.now_ms() > expires_ms,
+            key=key or "",
+            fingerprint=hashlib.sha256(f"{name}\n".encode() + call.body).digest() if key else b"",
         )
-        kept = session.keys.once(account, key, fingerprint, send, urgent=urgent)
+        kept = session.take(it)
+        if key is None:
+            return answer(await call.services.scheduler.arrival(session, kept.delivery))
         return await _told(call, key, kept)
 
     return act
@@ -71,7 +67,7 @@ async def noop(call: Call) -> Answer:
     if key is None:
         raise BadRequest("Idempotency-Key: missing; a noop ends the key that it names")
     session.barrier.touch(account)
-    return await _told(call, key, session.keys.noop(account, key))
+    return await _told(call, key, session.take(EndKey(account=account, key=key)))
 
 
 async def _told(call: Call, key: str, kept: Kept) -> Answer:

@@ -8,7 +8,8 @@ import msgspec
 from suite.contracts.world import AccountsRequest, WorldCreated, WorldRequest, WorldStatus
 from suite.errors import Conflict, Forbidden
 from suite.ids import AccountId
-from suite.service.tokens import ADMIN, account_grant
+from suite.service.tokens import ADMIN, account_grant, digest_of
+from virtual_exchange.application.inputs import Admit, Open
 from virtual_exchange.application.market.rules import described_rules
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.world import DEFAULT_NAME
@@ -83,7 +84,7 @@ async def open_accounts(call: Call) -> Answer:
     world = session.world
     known = [one for one in wanted.accounts if wanted.again and one.id in world.by_id]
     new = [one for one in wanted.accounts if one not in known]
-    opened = list(session.open_accounts(new)) if new else []
+    opened = list(session.take(Open(accounts=tuple(new)))) if new else []
     for one in known:
         call.services.tokens.revoke(account=one.id, realm=world.world_id)
         opened.append(world.by_id[AccountId(one.id)])
@@ -93,12 +94,12 @@ async def open_accounts(call: Call) -> Answer:
 def _created(call: Call, session: Session, accounts: Sequence[Account]) -> WorldCreated:
     """Tell the way into a world, with a new token for each of some accounts."""
     world = session.world
-    tokens: dict[str, str] = {
-        account.account_id: call.services.tokens.issue(
-            account_grant(account.account_id, realm=world.world_id)
-        )
-        for account in accounts
-    }
+    tokens: dict[str, str] = {}
+    for account in accounts:
+        name: str = account.account_id
+        token = call.services.tokens.issue(account_grant(name, realm=world.world_id))
+        session.take(Admit(account=name, digest=digest_of(token).hex(), alone=True))
+        tokens[name] = token
     return WorldCreated(
         world_id=world.world_id, base_url=base_url(call, world.world_id), tokens=tokens
     )

@@ -11,6 +11,7 @@ from suite.service.faults import NOT_JSON, WRONG_SHAPE
 from virtual_exchange.application.exchange.answers import Answer as ActionAnswer
 from virtual_exchange.application.exchange.gateway import Malformed
 from virtual_exchange.application.info.request import UnknownRequest, Unsupported, read_body
+from virtual_exchange.application.inputs import Post
 from virtual_exchange.application.latency_queue import Delivery
 from virtual_exchange.application.session import Session
 from virtual_exchange.application.stream.feeds import message
@@ -70,7 +71,7 @@ class Requests:
             self._respond(number, self._info(body))
             return
         try:
-            delivery = self._session.gateway.post(body)
+            delivery = self._session.take(Post(body=body))
         except Malformed as error:
             self._respond(number, _failed(f"{WRONG_SHAPE}: {error}" if error.is_json else NOT_JSON))
             return

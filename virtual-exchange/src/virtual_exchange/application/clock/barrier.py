@@ -43,6 +43,7 @@ class Barrier:
     Attributes:
         participants: by account.
         degraded: accounts that were dropped at some time.
+        moves: how often `move` has moved time.
 
     Args:
         world: moves.
@@ -77,6 +78,7 @@ class Barrier:
         self._first_join_ms: int | None = None
         self._left: dict[int, Participant] = {}
         self.degraded: set[int] = set()
+        self.moves = 0
         self.participants: dict[int, Participant] = {
             account: Participant(account, world.accounts[account].account_id)
             for account in sorted(set(expected))
@@ -265,6 +267,7 @@ class Barrier:
         if self._paced or self._world.finished or not self.ready:
             return False
         waiting = self._waiting()
+        self.moves += 1
         self._advance(min(step.until_bar for _, step in waiting), waiting)
         return True
 
@@ -297,23 +300,46 @@ class Barrier:
 
     def expire(self) -> None:
         """Act on those who are silent for too long; called now and then with wall time passing."""
-        if self._supervised:
+        self.tell_missing()
+        self.drop_silent(self.silent())
+
+    def tell_missing(self) -> None:
+        """Tell those who wait for too long who has not joined; what they have asked for goes on."""
+        missing, started = self.waits_for, self._first_join_ms
+        if self._supervised or not missing or started is None:
             return
+        if self._clock.now_ms() - started < JOIN_LIMIT_MS:
+            return
+        fault = Conflict(f"{', '.join(missing)} did not join within {JOIN_LIMIT_MS // 1000} s")
+        for _, step in self._waiting():
+            # It waits on: its orders are placed, and whoever repeats it asks for this ticket.
+            failed, step.ticket = step.ticket, Ticket()
+            failed.resolve(fault)
+
+    def silent(self) -> tuple[int, ...]:
+        """Find those who have been silent for too long in their own turn."""
+        if self._supervised:
+            return ()
         now_ms = self._clock.now_ms()
-        missing = self.waits_for
-        started = self._first_join_ms
-        if missing and started is not None and now_ms - started >= JOIN_LIMIT_MS:
-            seconds = JOIN_LIMIT_MS // 1000
-            fault = Conflict(f"{', '.join(missing)} did not join within {seconds} s")
-            for _, step in self._waiting():
-                # It waits on: its orders are placed, and whoever repeats it asks for this ticket.
-                failed, step.ticket = step.ticket, Ticket()
-                failed.resolve(fault)
+        return tuple(
+            participant.account
+            for participant in self.participants.values()
+            if participant.deciding and now_ms - participant.turn_since_ms >= SILENCE_LIMIT_MS
+        )
+
+    def drop_silent(self, accounts: Iterable[int]) -> None:
+        """Let time go on without some."""
+        for account in accounts:
+            self.participants[account].drop(f"after {SILENCE_LIMIT_MS // 1000} s of silence")
+            self.degraded.add(account)
+
+    def resume(self) -> None:
+        """Count nobody's silence from before now: who could not be reached was not heard."""
+        now_ms = self._clock.now_ms()
         for participant in self.participants.values():
-            silent_ms = now_ms - participant.turn_since_ms
-            if participant.deciding and silent_ms >= SILENCE_LIMIT_MS:
-                participant.drop(f"after {SILENCE_LIMIT_MS // 1000} s of silence")
-                self.degraded.add(participant.account)
+            participant.turn_since_ms = now_ms
+        if self._first_join_ms is not None:
+            self._first_join_ms = now_ms
 
     # how
 

@@ -90,6 +90,9 @@ class Gateway:
         strictness: what the gateway refuses of what could be understood.
         touch: called with the account of every action that was let in.
         warn: told in key-values of what would fail on the live venue.
+
+    Attributes:
+        note: called once it is known who has signed, before anything changes.
     """
 
     def __init__(
@@ -133,6 +136,7 @@ class Gateway:
         self._enforce_limits = strictness.limits
         self._touch = touch
         self._warn = warn
+        self.note: Callable[[], None] = lambda: None
         self._signatures = strictness.signatures
         self._sources = _SOURCES[strictness.signatures]
 
@@ -220,6 +224,7 @@ class Gateway:
 
     def _admit(self, envelope: wire.Envelope, signer: str) -> None:
         """Use the nonce up, then look at the expiry: an expired action has used its nonce."""
+        self.note()
         text = self._identity.use_nonce(signer, envelope.nonce)
         if text is not None:
             raise _Refused(text)

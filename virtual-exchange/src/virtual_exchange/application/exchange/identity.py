@@ -1,5 +1,6 @@
 """Who is who in a world: accounts, their agents and sub-accounts, and what they have approved."""
 
+from collections.abc import Callable
 from typing import Any
 
 from suite.addresses import derived_address
@@ -24,6 +25,7 @@ class Identity:
 
     Attributes:
         agents: API wallets.
+        fund: opens an account for an address that nobody has named before.
     """
 
     def __init__(self, world: World, clock: Clock, *, faucet_usd: Usd) -> None:
@@ -34,6 +36,7 @@ class Identity:
         self._builder_fees: dict[tuple[int, str], int] = {}
         self._referrers: dict[int, str] = {}
         self.agents = Agents()
+        self.fund: Callable[[str], None] = self.open_funded
 
     @property
     def now_ms(self) -> int:
@@ -121,8 +124,15 @@ class Identity:
             Conflict: the world has no room for one more.
         """
         known = address in self._world.by_address or self.agents.find(address, self.now_ms)
-        if not self._faucet_usd or known or self._world.finished:
-            return
+        if self._faucet_usd and not known and not self._world.finished:
+            self.fund(address)
+
+    def open_funded(self, address: str) -> None:
+        """Open an account with the faucet's money.
+
+        Raises:
+            Conflict: the world has no room for one more.
+        """
         self._world.open_account(
             Account(
                 index=len(self._world.accounts),
