@@ -14,6 +14,7 @@ from suite.errors import BadRequest
 from suite.service.cli import run_command, split_names
 from virtual_exchange.journal_commands import add_journal_commands
 from virtual_exchange.part_commands import add_part_commands
+from virtual_exchange.research.honesty_cli import add_honesty_commands
 from virtual_exchange.research.sweep_cli import add_sweep_command
 
 if TYPE_CHECKING:
@@ -318,6 +319,7 @@ def _progress_bar() -> "Iterator[Progress]":
 
 
 add_sweep_command(cli)
+add_honesty_commands(cli)
 add_part_commands(cli)
 add_journal_commands(cli)
 

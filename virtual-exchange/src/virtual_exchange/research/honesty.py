@@ -32,12 +32,14 @@ from suite.overfitting import (
 from suite.performance import DAYS_A_YEAR, SHARPE_DAYS_MIN, sharpe_above
 
 CONFIDENCE: Final = 0.95
+"""That a winner is called real by mistake in at most 5 % of searches among worthless ones."""
 LOSS_MAX: Final = 0.20
 """How often the best of one half of the days may lose in the other."""
 OVERFITTING_MAX: Final = 0.20
 PLATEAU_MIN: Final = 0.5
 TRADES_MIN: Final = 30
 NEIGHBORS: Final = 8
+_PLAIN: Final = {"days", "trades"}  # needed, and no reason by themselves
 _ANNUAL: Final = sqrt(DAYS_A_YEAR)
 
 Label = Literal["distinguishable from luck", "not distinguishable from luck", "nothing to judge"]
@@ -128,8 +130,8 @@ class Verdict:
     Attributes:
         label: in words, for its head.
         real: all conditions hold.
-        winner: trial with the highest Sharpe ratio over all days; None where none can be judged.
-        reasons: plain sentences, what stands against it first.
+        winner: trial that is judged; None where none can be.
+        reasons: plain sentences: what stands against it, or what speaks for it.
         warnings: what does not decide, and should be known.
         conditions: each with what was found.
         tried: trials that were run, failed ones too.
@@ -177,6 +179,7 @@ def judge(
     places: F64 | None = None,
     trades: Sequence[int] | None = None,
     halve: bool = True,
+    chosen: int | None = None,
 ) -> Verdict:
     """Judge the best of a search.
 
@@ -190,6 +193,7 @@ def judge(
         trades: closed by each.
         halve: look at halves of the days too, which takes longest; without, nothing is said of
             them, and nothing held against the winner.
+        chosen: number of the trial to judge; the one with the highest ratio by default.
     """
     days, width = daily.shape if daily.ndim == 2 else (0, 0)
     numbers = np.arange(width) if trials is None else trials
@@ -199,7 +203,7 @@ def judge(
     ratios = ratios_a_day(daily)
     if np.isnan(ratios).all():
         return _nothing(tried, width, days, "the equity of none of them ever moved")
-    best = int(np.nanargmax(ratios))
+    best = int(np.nanargmax(ratios) if chosen is None else np.searchsorted(numbers, chosen))
     own = daily[:, best]
     correlation = mean_correlation(daily)
     luck = _variance_of_luck(ratios, days, correlation)
@@ -380,7 +384,7 @@ def _decided(found: Verdict, trades: int | None) -> Verdict:
     real = all(one.met is not False for one in conditions)
     against = [one.told for one in conditions if one.met is False]
     unknown = [one.told for one in conditions if one.met is None]
-    speaking = [one.told for one in conditions if one.met]
+    speaking = [one.told for one in conditions if one.met and one.name not in _PLAIN]
     kept = {name: getattr(found, name) for name in Verdict.__dataclass_fields__}
     kept |= {
         "label": "distinguishable from luck" if real else "not distinguishable from luck",
@@ -423,17 +427,26 @@ def _conditions(found: Verdict, trades: int | None) -> list[Condition]:
 
 
 def _condition_of_luck(found: Verdict) -> Condition:
-    deflated = found.deflated
-    is_met = deflated is not None and deflated >= CONFIDENCE
-    if found.tried < 2:
-        told = f"its Sharpe ratio is {_said(found.sharpe)}, above 0"
-    else:
-        told = (
-            f"its Sharpe ratio is {_said(found.sharpe)}; the best of {found.tried} worthless ones "
-            f"is expected to show {_said(found.by_luck)}, it is above that"
+    """Two ways to show an edge; where both were tried, each has half of the chance of error."""
+    ways, needed = [found.deflated], CONFIDENCE
+    told = f"its Sharpe ratio is {_said(found.sharpe)}"
+    if found.tried > 1:
+        told += (
+            f"; the best of {found.tried} worthless ones is expected to show "
+            f"{_said(found.by_luck)}: it is above that with probability {_said(found.deflated, 3)}"
         )
-    share = "an unknown probability" if deflated is None else f"probability {deflated:.3f}"
-    return Condition("deflated Sharpe", is_met, f"{told} with {share}, {CONFIDENCE} needed")
+    else:
+        told += f": it is above 0 with probability {_said(found.deflated, 3)}"
+    if found.walk is not None:
+        ways, needed = [*ways, found.walk.above_zero], (1 + CONFIDENCE) / 2
+        told += (
+            "; what was best until then is above 0 in what came after with probability "
+            f"{_said(found.walk.above_zero, 3)}; one of the two must reach {needed}"
+        )
+    else:
+        told += f", {needed} needed"
+    met = any(one is not None and one >= needed for one in ways)
+    return Condition("more than luck", met, told)
 
 
 def _condition_of_halves(found: Verdict) -> Condition:
@@ -480,8 +493,8 @@ def _annual(ratio: float) -> float | None:
     return None if isnan(ratio) else ratio * _ANNUAL
 
 
-def _said(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
+def _said(value: float | None, digits: int = 2) -> str:
+    return "unknown" if value is None else f"{value:.{digits}f}"
 
 
 def _percent(value: float) -> str:
