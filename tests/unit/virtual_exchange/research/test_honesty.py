@@ -5,13 +5,8 @@ import pytest
 from scipy import stats
 from tests.support.noise_sweeps import NOISES, judged, noise, walked, with_edge
 
-from virtual_exchange.research.honesty import (
-    FoldReturns,
-    judge,
-    places_of,
-    plateau,
-    walk_forward,
-)
+from virtual_exchange.research.honesty import FoldReturns, judge, walk_forward
+from virtual_exchange.research.honesty_plateau import places_of, plateau
 
 DAYS = 365
 

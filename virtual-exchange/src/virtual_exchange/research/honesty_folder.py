@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from suite.bars import DAY_MS, F64, I64, BoolArray
 from suite.errors import BadRequest, StorageError
-from virtual_exchange.research.honesty import FoldReturns, Verdict, judge, places_of
+from virtual_exchange.research.honesty import FoldReturns, Verdict, judge
+from virtual_exchange.research.honesty_plateau import places_of
 
 SPEC, RESULT, TRIALS = "sweep.json", "result.json", "trials.parquet"
 RETURNS, SENSITIVITY = "returns.parquet", "sensitivity.parquet"
