@@ -1,6 +1,6 @@
 """Print the installed distributions that a service does not need, one a line.
 
-    python needless.py virtual-exchange
+    python needless.py virtual-exchange [EXTRA,EXTRA]
 
 An image begins with everything that is locked, since that is one layer of all images, and lets go
 of what neither the service nor its extras ask for, directly or through others.
@@ -47,8 +47,9 @@ def closure(name: str, extras: frozenset[str], installed: frozenset[str]) -> set
 
 def main() -> int:
     """Print them."""
+    service, more = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
     installed = frozenset(plain(one.metadata["Name"]) for one in distributions())
-    kept = closure(sys.argv[1], frozenset(EXTRAS), installed)
+    kept = closure(service, frozenset({*EXTRAS, *more.split(",")}), installed)
     sys.stdout.writelines(f"{name}\n" for name in sorted(installed - kept - {"pip"}))
     return 0
 

@@ -1,5 +1,6 @@
 # The one image recipe of all services; the service's folder is an argument:
 #   docker build -f deploy/docker/python-service.Dockerfile --build-arg SERVICE=virtual-exchange .
+# Further extras of the service: --build-arg EXTRAS=ml.
 # Name the base by digest in production: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 ARG BASE=python:3.11-slim-bookworm
 
@@ -8,11 +9,22 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY requirements.lock ./
-# One layer of all images: what is locked. Modules are compiled by what is imported at a start, below.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends binutils \
+ && rm -rf /var/lib/apt/lists/*
+# One layer of all images: what is locked, without its tests, the symbols of its debuggers, and what
+# Arrow has for other programs. Modules are compiled by what is imported at a start, below.
 RUN python -m venv /opt/service \
  && /opt/service/bin/pip install --no-compile --require-hashes --only-binary :all: -r requirements.lock \
  && find /opt/service/lib -depth -type d -name tests \
-      -path '*/site-packages/*' -regex '.*/\(numba\|numpy\|pandas\|pyarrow\|scipy\|xgboost\)/.*' -exec rm -rf {} +
+      -regex '.*/\(numba\|numpy\|pyarrow\|scipy\|xgboost\)/.*' -exec rm -rf {} + \
+ && find /opt/service/lib -depth -path '*/site-packages/pyarrow/*' \
+      \( -name include -o -name '*flight*' -o -name '*substrait*' -o -name 'libarrow_python*.so' \
+         -o -name 'libarrow_python*.so.*.*' \) -exec rm -rf {} + \
+ && find /opt/service/lib -name '*.so*' -size +256k \
+      -regex '.*/\(aiohttp\|asyncpg\|cryptography\|cytoolz\|llvmlite\|pyarrow\|uvloop\|xgboost\)/.*' \
+      -exec strip --strip-unneeded {} +
 COPY requirements-dev.lock ./
 RUN python -m venv /opt/build \
  && awk '/^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ { on = 1 } on { print } !/\\$/ { on = 0 }' \
@@ -23,20 +35,24 @@ COPY strategy-agent strategy-agent
 COPY virtual-exchange virtual-exchange
 COPY deploy/docker/needless.py ./
 ARG SERVICE
+ARG EXTRAS=
 COPY ${SERVICE} ${SERVICE}
-# Its own wheels, and nothing that it does not need: not pip either. What the engine compiles is
-# compiled here, for processors like this machine's; others compile at their first start.
+# Its own wheels, and nothing that it does not need: not pip either. What the engine and the features
+# compile is compiled here, for processors like this machine's; others compile at their first start.
 # hadolint ignore=DL3003
 RUN for folder in $(printf '%s\n' shared strategy-agent virtual-exchange "${SERVICE}" | sort -u); do \
       ( cd "${folder}" && /opt/build/bin/hatchling build -t wheel -d /wheels ); \
     done \
  && /opt/service/bin/pip install --no-compile --no-deps --no-index /wheels/*.whl \
- && /opt/service/bin/python needless.py "${SERVICE}" > needless.txt \
+ && /opt/service/bin/python needless.py "${SERVICE}" "${EXTRAS}" > needless.txt \
  && /opt/service/bin/pip uninstall --quiet --yes --requirement needless.txt \
  && /opt/service/bin/pip uninstall --quiet --yes pip \
  && mkdir -p /opt/compiled \
  && if [ -d "$(echo /opt/service/lib/python3*/site-packages/perp_engine)" ]; then \
       NUMBA_CACHE_DIR=/opt/compiled /opt/service/bin/python -m perp_engine.warm; \
+    fi \
+ && if /opt/service/bin/python -c "import numba, strategy_core" 2>/dev/null; then \
+      NUMBA_CACHE_DIR=/opt/compiled /opt/service/bin/python -m strategy_core.ict.warm; \
     fi \
  && /opt/service/bin/python -c "import importlib, sys; [importlib.import_module(sys.argv[1].replace('-', '_') + part) for part in ('.cli', '.main')]" "${SERVICE}"
 

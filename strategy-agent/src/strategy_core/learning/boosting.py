@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from xgboost import Booster
 
 
+def library() -> Any:
+    """Import XGBoost.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    try:
+        import xgboost
+    except ModuleNotFoundError:
+        raise ValueError(
+            "XGBoost is not installed: pip install 'strategy-agent[ml]', or build the image with "
+            "--build-arg EXTRAS=ml"
+        ) from None
+    return xgboost
+
+
 class Grown(NamedTuple):
     """Trees up to the best round.
 
@@ -44,8 +60,11 @@ def grow(fit: Sample, stop: Sample, names: tuple[str, ...], rules: BoostingRules
         stop: tells when to stop, later in time.
         names: of the features.
         rules: of growing.
+
+    Raises:
+        ValueError: XGBoost is not installed.
     """
-    import xgboost
+    xgboost = library()
 
     data = xgboost.QuantileDMatrix(
         fit.features,
@@ -105,11 +124,11 @@ class Trees:
         model: as `Grown.model`.
 
     Raises:
-        ValueError: it is no such model.
+        ValueError: it is no such model, or XGBoost is not installed.
     """
 
     def __init__(self, model: bytes) -> None:
-        import xgboost
+        xgboost = library()
 
         self._booster: Booster = xgboost.Booster()
         try:
@@ -144,9 +163,7 @@ class Trees:
             Shape (n, k + 1); the last column is the same for all rows, and rows add up to the
             score.
         """
-        import xgboost
-
-        data = xgboost.DMatrix(features, feature_names=list(self.names), nthread=1)
+        data = library().DMatrix(features, feature_names=list(self.names), nthread=1)
         return np.asarray(self._booster.predict(data, pred_contribs=True), np.float64)
 
     def gains(self) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from strategy_core.ict.schema import NAMES, SCHEMA, schema_hash
 from strategy_core.learning.artefact import META, Meta, Traded, written
-from strategy_core.learning.boosting import Sample, Trees, grow
+from strategy_core.learning.boosting import Sample, Trees, grow, library
 from strategy_core.learning.calibration import Calibration, calibrate
 from strategy_core.learning.events import Events
 from strategy_core.learning.metrics import Scores, expectancy, judge, stability_index
@@ -190,8 +190,6 @@ def scores_of(fitted: Fitted, test: Events, rules: TrainingRules, *, now_ms: int
 
 
 def _written(events: Events, cut: Slices, fitted: Fitted, asked: Circumstances) -> Trained:
-    import xgboost
-
     grown_on, test = events.take(cut.fit), events.take(cut.test)
     seen = events.take(cut.fit | cut.calibrate)
     meta = Meta(
@@ -223,7 +221,7 @@ def _written(events: Events, cut: Slices, fitted: Fitted, asked: Circumstances) 
             for place, name in enumerate(NAMES)
         },
         parent=asked.parent,
-        library=xgboost.__version__,
+        library=library().__version__,
         synthetic=asked.synthetic,
     )
     files = written(meta, fitted.model, fitted.calibration, test.features)

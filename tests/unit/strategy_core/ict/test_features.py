@@ -1,5 +1,6 @@
 """The twelve features: values worked out by hand, one step for stream and batch, bad bars."""
 
+import hashlib
 import json
 import math
 import os
@@ -248,3 +249,31 @@ def test_compiled_and_interpreted_are_the_same_bits() -> None:
         told.append(json.loads(done.stdout))
     assert [False, True] == [interpreted for interpreted, _ in told]
     assert told[0][1] == told[1][1]
+
+
+WITHOUT = """
+import sys
+sys.modules["numba"] = None  # as where the extra `ml` is not installed
+import hashlib
+import numpy as np
+from strategy_core.ict.features import batch
+from strategy_core.ict.kernel.jit import INTERPRETED
+from suite.bars import Bars
+assert INTERPRETED
+columns = np.load(sys.argv[1])
+rows = batch(Bars(60_000, np.arange(columns.shape[1], dtype=np.int64) * 60_000, *columns))
+print(hashlib.sha256(rows.values.tobytes() + rows.atr.tobytes()).hexdigest())
+"""
+
+
+def test_without_the_compiler_the_features_are_the_same_bits(tmp_path: Path) -> None:
+    bars = market(3, 900, "wild")
+    columns = np.stack([bars.open, bars.high, bars.low, bars.close, bars.volume])
+    np.save(tmp_path / "bars.npy", columns)
+    command = [sys.executable, "-c", WITHOUT, str(tmp_path / "bars.npy")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = batch(Bars(60_000, np.arange(900, dtype=np.int64) * 60_000, *columns))
+    digest = hashlib.sha256(rows.values.tobytes() + rows.atr.tobytes()).hexdigest()
+    assert done.stdout.strip() == digest

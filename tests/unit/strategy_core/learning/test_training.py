@@ -1,6 +1,7 @@
 """One training: what it makes, that it is repeatable, and all that it refuses with its reason."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -175,6 +176,14 @@ def test_foreign_and_damaged_models_are_refused_by_name(good: Trained) -> None:
     assert "was changed" in why({**good.files, artefact.META: json.dumps(boasting).encode()})
     for name in artefact.FILES:
         assert why({**good.files, name: b""})
+
+
+def test_without_the_library_a_model_is_refused_with_what_to_install(
+    good: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(ArtefactRefused, match=r"XGBoost is not installed.*strategy-agent\[ml\]"):
+        artefact.read(good.files)
 
 
 def test_job_goes_through_bytes_unchanged(good: Trained) -> None:

@@ -3,20 +3,21 @@
 numba validates a cached function by the text of its own file only, and a change in a callee of
 another file goes unnoticed. So the cache folder is named after the text of every file compiled.
 Other kernels of the process have folders of their own: the setting is put back after each use.
+
+Where numba is not installed (extra `ml`) the same text is interpreted: equal bits, a hundred times
+slower, which is a fraction of a second for what a chart shows.
 """
 
 import hashlib
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-import numba
-from numba import config
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-INTERPRETED: Final = bool(config.DISABLE_JIT)
+INTERPRETED: Final = find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
 
 
 def sources_hash() -> str:
@@ -38,6 +39,11 @@ def jit(function: F) -> F:
     No fast mathematics: additions stay in the order they are written in, so that the same bars give
     the same bits in a stream, in a batch and interpreted.
     """
+    if INTERPRETED:
+        return function
+    import numba
+    from numba import config
+
     before, config.CACHE_DIR = config.CACHE_DIR, str(CACHE)
     try:
         return cast(
