@@ -17,6 +17,7 @@ from strategy_models.settings import Mode
 from strategy_models.spending import Purse, Reservation, Spent
 from strategy_models.wire.answers import Answer, HttpReply, check_status
 from strategy_models.wire.options import Options
+from suite import tracing
 from suite.clock import Clock
 from suite.errors import StorageError
 from suite.fixed import Usd
@@ -124,6 +125,11 @@ class Exchange:
         Raises:
             ModelFault: there is none.
         """
+        line = self.line
+        with tracing.span("model", provider=line.provider, model=line.model):
+            return self._asked(request, until_s)
+
+    def _asked(self, request: ModelRequest, until_s: float) -> ModelReply:
         line = self.line
         body = line.wire.body_of(request, line.model)
         asked = {"provider": line.provider, **body}

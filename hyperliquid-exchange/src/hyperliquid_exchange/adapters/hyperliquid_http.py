@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
+from suite import tracing
 from suite.contracts.clock import ClockState
 from suite.errors import UpstreamTimeout, UpstreamUnavailable, one_line
 from suite.service.http import shown
@@ -109,9 +110,13 @@ class HyperliquidHttp:
         """
         limits = self._limits
         try:
-            status, body = await self._post(
-                "exchange", payload, limit_s=limits.exchange_s, limit_bytes=limits.exchange_bytes
-            )
+            with tracing.span("venue"):
+                status, body = await self._post(
+                    "exchange",
+                    payload,
+                    limit_s=limits.exchange_s,
+                    limit_bytes=limits.exchange_bytes,
+                )
         except UpstreamUnavailable as fault:
             # A connection that was refused, too: it is not certain that nobody has read the bytes.
             raise UpstreamTimeout(str(fault)) from None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from suite import tracing
 from suite.errors import (
     Conflict,
     JoinFirst,
@@ -136,6 +137,8 @@ class ServiceCalls:
             SuiteError: there was no answer, or it is not 200; a 429 and a 5xx are `retryable`.
         """
         headers = self.admitted(headers)
+        if method == "POST":  # looks meanwhile are no part of what was decided
+            headers = {**headers, **tracing.outgoing()}
         self.requests[reason] += 1
         sent = {**_JSON, **headers} if content is not None else dict(headers)
         try:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from suite import tracing
 from suite.checks import InvariantViolated
 from suite.service.faults import NOT_DECLARED_JSON, TOO_LARGE
 from suite.service.logging import traceback_of
@@ -53,6 +54,7 @@ class _Headers:
     host: bytes | None = None
     origin: bytes | None = None
     request_id: bytes | None = None
+    trace: bytes | None = None
     content_type: bytes | None = None
     content_length: bytes | None = None
     is_chunked: bool = False
@@ -112,20 +114,25 @@ class Edge:
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        span = tracing.incoming(headers.trace, "request")
         try:
             refusal = self._refusal(scope, headers)
             if refusal is not None:
                 await refusal(scope, receive, send_marked)
             else:
                 inner = receive if headers.content_length else self._limited(receive)
-                await self._app(scope, inner, send_marked)
+                with tracing.at(span):
+                    await self._app(scope, inner, send_marked)
         except Exception as error:  # noqa: BLE001  the last handler: the caller gets one line, we the rest
             await self._unexpected(error, scope, receive, send_marked, answered=status != 0)
             status = status or 500
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-            seconds = time.perf_counter() - started
-            self._metrics.observe(method, self._route_of(scope), status, seconds)
+            seconds, route = time.perf_counter() - started, self._route_of(scope)
+            self._metrics.observe(method, route, status, seconds)
+            if span is not None:
+                span.name(f"{method} {route}", status=status)
+                span.end()
             structlog.contextvars.unbind_contextvars("request_id")
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -219,6 +226,8 @@ def _read(scope: Scope) -> _Headers:
             found.content_type = value
         elif name == b"x-request-id":
             found.request_id = value
+        elif name == b"traceparent":
+            found.trace = value
         elif name == b"origin":
             found.origin = value
         elif name == b"transfer-encoding":

@@ -14,6 +14,7 @@ import msgspec
 
 from strategy_agent.application.presence import Presence
 from strategy_agent.application.venue_world import VenueWorld, WorldChanged
+from suite import tracing
 from suite.contracts.clock import (
     ClockState,
     JoinRequest,
@@ -110,7 +111,8 @@ class VenueHttp:
         """
         self._step = request.step_seq
         try:
-            reply = await self._answer("wait", request)
+            with tracing.span("order", orders=len(request.orders)):
+                reply = await self._answer("wait", request)
         except WorldChanged:
             raise
         except SuiteError as fault:

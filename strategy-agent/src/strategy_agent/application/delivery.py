@@ -21,6 +21,7 @@ import msgspec
 
 from strategy_agent.application.budget import RateBudget
 from strategy_agent.application.ports import DurableIntent, IntentLog, OrderGateway, RiskLatch
+from suite import tracing
 from suite.checks import InvariantViolated
 from suite.clock import Clock
 from suite.contracts.venue import (
@@ -341,7 +342,8 @@ class OrderDelivery:
         else:
             self._sent.add(intent.key)
             self.counts.sent += 1
-        return await self._gateway.send(intent)
+        with tracing.span("order", coin=intent.action.coin, action=type(intent.action).__name__):
+            return await self._gateway.send(intent)
 
     # what became of it
 

@@ -11,6 +11,7 @@ from strategy_agent.application.parts import Parts, ProcessContext
 from strategy_agent.application.ports import Kept, Steps
 from strategy_agent.application.strategy_memory_keeper import StrategyMemoryKeeper
 from strategy_agent.application.thinking import Thinking
+from strategy_agent.application.trail import Trail
 from strategy_core.asking import Decided
 from strategy_core.deciding import DecideRequest, DecisionFault, StillDeciding
 from strategy_core.journal import DecisionRecord, RunStart, TraderResult
@@ -112,7 +113,6 @@ async def drive(
         SuiteError: the venue refuses or cannot be reached any more, or a file cannot be written.
     """
     instruments = instruments_of(parts.meta)
-    make = partial(parts.strategy_of, spec, seed=context.seed)
     kept = _kept(spec, parts)
     memory = kept.memory if kept is not None else TraderMemory()
     if kept is None:
@@ -121,7 +121,12 @@ async def drive(
     if kept is None or memory.turns < context.decided:  # another has decided for it since
         memory.turns = max(memory.turns, context.counts_from)
     mind = StrategyMemoryKeeper(
-        make, spec, memory, watcher.forgot, budget_s=context.quick_s, told=watcher.told
+        partial(parts.strategy_of, spec, seed=context.seed),
+        spec,
+        memory,
+        watcher.forgot,
+        budget_s=context.quick_s,
+        told=watcher.told,
     )
     keeper = MemoryKeeper(spec, parts, memory, kept=kept)
     watcher.began(keeper, parts.memory.load_commands())
@@ -137,6 +142,7 @@ async def drive(
         done=None if parts.clock.mode == "lockstep" else parts.steps.wake,
     )
     replayed = _replayed(spec, parts, mind.strategy)
+    trail = Trail(spec)
     async with _heartbeats(parts.steps, watcher, context.heartbeat_s):
         unanswered = _unanswered(kept, spec, parts)
         known = await _answered(unanswered, parts)
@@ -156,7 +162,7 @@ async def drive(
             while True:
                 if isinstance(request, DecideRequest):
                     watcher.asked(context.wall.now_ms())
-                    answer = await _decided(request, thinking, watcher, replayed)
+                    answer = await trail.decision(_decided(request, thinking, watcher, replayed))
                     _refuse_worthless(answer, spec, parts)
                 else:
                     if known is None and isinstance(request, WaitRequest):
@@ -166,7 +172,9 @@ async def drive(
                         watcher.kept(keeper.fault)
                         if watcher.urgent or thinking.is_ready:  # since nobody slept to be woken
                             asyncio.get_running_loop().call_soon(parts.steps.wake)
-                    reply = known or keeper.whole(await _ask(parts.steps, request))
+                    reply = known or keeper.whole(
+                        await trail.step(request, _ask(parts.steps, request))
+                    )
                     known = None
                     reply = watcher.seen(reply)
                     now_ms = reply.now_ms

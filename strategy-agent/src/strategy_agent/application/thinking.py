@@ -12,6 +12,7 @@ with its process.
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -124,5 +125,6 @@ def _in_thread(ask: Callable[[], Decided], name: str) -> "asyncio.Future[Decided
         if not answered.done():
             answered.set_result(answer)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    here = contextvars.copy_context()  # the model's call belongs to the present trace
+    threading.Thread(target=here.run, args=(run,), name=name, daemon=True).start()
     return answered
