@@ -2,7 +2,7 @@
 
 Needs a container engine (`DOCKER_HOST`, or the usual socket) and compose. Everything it starts is
 of the project `act-e2e`, and is gone at the end, volumes too. Ports 8000 to 8500 must be free.
-`--only build,backtest,live` does a part.
+`--only build,backtest,paper,live` does a part. What it says is kept in reports/containers.txt.
 """
 
 import argparse
@@ -145,6 +145,28 @@ def backtest() -> None:
     _gone()
 
 
+def paper() -> None:
+    """Trade paper money in a market that is live, as far as the collector can tell.
+
+    Raises:
+        Failed: it does not trade.
+    """
+    stack = Stack("paper", {"DATA_COLLECTOR_URL": "http://stand-in:8100"})
+    try:
+        stack.compose("up", "--no-start", "data-collector")  # its networks are there now
+        live.stand_in(present=True)
+        stack.compose("up", "-d")
+        stack.await_healthy(("data-collector", "paper-exchange", *STAY[1:]))
+        _goes_on(stack, "paper money")
+        eventually(
+            lambda: sum(int(_status(one).get("fills", 0)) for one in traders(stack)) > 0,
+            "paper money: orders are filled",
+        )
+    finally:
+        live.clean(stack)
+    _gone()
+
+
 def _began_anew(container: str, before: int) -> bool:
     return restarts(container) > before
 
@@ -195,8 +217,8 @@ def _gone() -> None:
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="build,backtest,live")
-    parts = {"build": build, "backtest": backtest, "live": live.run_live}
+    parser.add_argument("--only", default="build,backtest,paper,live")
+    parts = {"build": build, "backtest": backtest, "paper": paper, "live": live.run_live}
     asked = parser.parse_args().only.split(",")
     try:
         run("docker", "info")

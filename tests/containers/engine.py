@@ -12,6 +12,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final = "act-e2e"
 TAG: Final = "e2e"
+TRANSCRIPT: Final = ROOT / "reports" / "containers.txt"
 _BEGAN: Final = time.monotonic()
 
 
@@ -25,8 +26,12 @@ def image(service: str) -> str:
 
 
 def say(text: str) -> None:
-    """Tell where the run is."""
-    print(f"[{time.monotonic() - _BEGAN:6.1f} s] {text}", flush=True)
+    """Tell where the run is, and keep it."""
+    line = f"[{time.monotonic() - _BEGAN:6.1f} s] {text}"
+    print(line, flush=True)
+    TRANSCRIPT.parent.mkdir(exist_ok=True)
+    with TRANSCRIPT.open("a", encoding="utf-8") as kept:
+        kept.write(f"{line}\n")
 
 
 def run(*command: str, check: bool = True, **more: Any) -> str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +36,21 @@ _LIMITS: Final = """\
 """
 
 
-def _stand_in() -> None:
-    """Start a venue that takes testnet signatures alone, on the network that leads outside."""
+def stand_in(*, present: bool = False) -> None:
+    """Start a venue that takes testnet signatures alone, on the network that leads outside.
+
+    Args:
+        present: its time is that of the wall, as a live market's is; else it runs ahead.
+    """
     run("docker", "volume", "create", f"{STAND_IN}-klines")
     mount = ["-v", f"{STAND_IN}-klines:/klines"]
     market = ["generate", "--symbols", "BTC,ETH,SOL", "--days", "7", "--data", "/klines"]
+    now_s = int(time.time())
+    pace: list[str] = []
+    if present:
+        end = time.strftime("%Y-%m-%d", time.gmtime(now_s + 2 * 86_400))
+        market += ["--end", end]
+        pace = ["--from", str((now_s // 60 + 1) * 60_000), "--speed", "1"]
     run("docker", "run", "--rm", *mount, image("data-collector"), *market)
     network = ["--network", f"{PROJECT}_outside", "--network-alias", "stand-in"]
     serve = ["serve", "--data", "/klines", "--symbols", "BTC,ETH,SOL", "--host", "0.0.0.0"]
@@ -55,7 +66,7 @@ def _stand_in() -> None:
             "-e",
             "TRUSTED_NETWORK=true",
         ),
-        *(image("virtual-exchange"), *serve, "--signatures", "testnet"),
+        *(image("virtual-exchange"), *serve, *pace, "--signatures", "testnet"),
     )
     eventually(
         lambda: "status" in ask(STAND_IN, "http://127.0.0.1:8100/health"), "a venue to trade at"
@@ -123,7 +134,7 @@ def run_live() -> None:
     )
     try:
         stack.compose("up", "--no-start", "data-collector")  # its networks are there now
-        _stand_in()
+        stand_in()
         _files(files)
         _own(files)
         stack.compose("up", "-d", "data-collector", "watchdog", "hyperliquid-exchange")
@@ -139,10 +150,15 @@ def run_live() -> None:
         stack.await_healthy(SERVICES)
         _trades(proxy)
     finally:
-        run("docker", "rm", "-f", STAND_IN, check=False)
-        stack.compose("down", "--volumes", check=False)
-        run("docker", "volume", "rm", f"{STAND_IN}-klines", check=False)
+        clean(stack)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def clean(stack: Stack) -> None:
+    """Take a profile and its venue away, with all that they kept."""
+    run("docker", "rm", "-f", STAND_IN, check=False)
+    stack.compose("down", "--volumes", check=False)
+    run("docker", "volume", "rm", f"{STAND_IN}-klines", check=False)
 
 
 def _trades(proxy: str) -> None:
