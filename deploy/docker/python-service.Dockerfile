@@ -22,11 +22,10 @@ RUN python -m venv /opt/service \
  && find /opt/service/lib -depth -path '*/site-packages/pyarrow/*' \
       \( -name include -o -name '*flight*' -o -name 'libarrow_python*.so' \
          -o -name 'libarrow_python*.so.*.*' \) -exec rm -rf {} + \
- && find /opt/service/lib -name '*.so*' -size +256k \
-      -regex '.*/\(aiohttp\|asyncpg\|cryptography\|cytoolz\|llvmlite\|numpy\|pyarrow\|scipy\|uvloop\|xgboost\)/.*' \
+ && find /opt/service/lib -name '*.so*' -size +64k -not -path '*.libs/*' -not -path '*/pginstall/*' \
       -exec strip --strip-unneeded {} + \
  && /opt/service/bin/python -B -c "import pyarrow.compute, pyarrow.csv, pyarrow.dataset, pyarrow.parquet, pyarrow.fs as f; f.S3FileSystem" \
- && /opt/service/bin/python -B -c "import aiohttp, asyncpg.protocol, cryptography.x509, cytoolz, llvmlite.binding, scipy.stats, uvloop, xgboost"
+ && /opt/service/bin/python -B -c "import aiohttp, asyncpg.protocol, cryptography.x509, cytoolz, httptools, llvmlite.binding, msgspec, regex, scipy.stats, uvloop, xgboost, yaml"
 COPY requirements-dev.lock ./
 RUN python -m venv /opt/build \
  && awk '/^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ { on = 1 } on { print } !/\\$/ { on = 0 }' \
