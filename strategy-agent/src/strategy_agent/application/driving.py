@@ -114,12 +114,7 @@ async def drive(
     """
     instruments = instruments_of(parts.meta)
     kept = _kept(spec, parts)
-    memory = kept.memory if kept is not None else TraderMemory()
-    if kept is None:
-        wall = f"{parts.clock.now_ms:x}" if parts.clock.mode == "wall" else ""
-        memory.epoch = wall or context.epoch
-    if kept is None or memory.turns < context.decided:  # another has decided for it since
-        memory.turns = max(memory.turns, context.counts_from)
+    memory = _memory(kept, parts, context)
     mind = StrategyMemoryKeeper(
         partial(parts.strategy_of, spec, seed=context.seed),
         spec,
@@ -225,6 +220,17 @@ def _kept(spec: TraderSpec, parts: Parts) -> Kept | None:
         return kept
     parts.memory.forget()
     return None
+
+
+def _memory(kept: Kept | None, parts: Parts, context: ProcessContext) -> TraderMemory:
+    """Take what an earlier run remembered, or begin."""
+    memory = kept.memory if kept is not None else TraderMemory()
+    if kept is None:
+        wall = f"{parts.clock.now_ms:x}" if parts.clock.mode == "wall" else ""
+        memory.epoch = wall or context.epoch
+    if kept is None or memory.turns < context.decided:  # another has decided for it since
+        memory.turns = max(memory.turns, context.counts_from)
+    return memory
 
 
 def _unanswered(kept: Kept | None, spec: TraderSpec, parts: Parts) -> WaitRequest | None:
