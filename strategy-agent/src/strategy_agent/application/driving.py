@@ -115,13 +115,9 @@ async def drive(
     instruments = instruments_of(parts.meta)
     kept = _kept(spec, parts)
     memory = _memory(kept, parts, context)
+    make = partial(parts.strategy_of, spec, seed=context.seed)
     mind = StrategyMemoryKeeper(
-        partial(parts.strategy_of, spec, seed=context.seed),
-        spec,
-        memory,
-        watcher.forgot,
-        budget_s=context.quick_s,
-        told=watcher.told,
+        make, spec, memory, watcher.forgot, budget_s=context.quick_s, told=watcher.told
     )
     keeper = MemoryKeeper(spec, parts, memory, kept=kept)
     watcher.began(keeper, parts.memory.load_commands())
@@ -167,11 +163,9 @@ async def drive(
                         watcher.kept(keeper.fault)
                         if watcher.urgent or thinking.is_ready:  # since nobody slept to be woken
                             asyncio.get_running_loop().call_soon(parts.steps.wake)
-                    reply = known or keeper.whole(
-                        await trail.step(request, _ask(parts.steps, request))
-                    )
+                    answered = known or await trail.step(request, _ask(parts.steps, request))
+                    reply = watcher.seen(answered if known else keeper.whole(answered))
                     known = None
-                    reply = watcher.seen(reply)
                     now_ms = reply.now_ms
                     watcher.shown(reply)
                     answer = _turn(reply, parts.steps, watcher)
