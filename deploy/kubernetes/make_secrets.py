@@ -2,6 +2,7 @@
 
     python3 deploy/kubernetes/make_secrets.py backtest | kubectl apply -f -
     python3 deploy/kubernetes/make_secrets.py live deploy/live | kubectl apply -f -
+    python3 deploy/kubernetes/make_secrets.py paper --models deploy/env/models.env | ...
 
 The folder of `live` is that of docker-compose.yml: accounts.yaml, exchange.env, keys/ and
 watchdog-keys/. Nothing is written to a file. Applying it again changes all tokens: restart the pods
@@ -36,6 +37,23 @@ def secret(namespace: str, name: str, files: Mapping[str, str]) -> dict[str, obj
 def env_file(values: Mapping[str, str]) -> dict[str, str]:
     """Make the content of a `.env`."""
     return {".env": "".join(f"{name}={value}\n" for name, value in values.items())}
+
+
+def variables(path: Path) -> dict[str, str]:
+    """Read a file of settings: NAME=value, one a line.
+
+    Raises:
+        ValueError: a line is none.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, mark, value = line.partition("=")
+        if not (mark and re.fullmatch(r"[A-Z][A-Z0-9_]*", name.strip())):
+            raise ValueError(f"{path}:{number} is not NAME=value")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def of_venue(overlay: str, folder: Path | None) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
@@ -87,9 +105,15 @@ def main() -> int:
     )
     parser.add_argument("overlay", choices=("backtest", "paper", "live"))
     parser.add_argument("folder", nargs="?", type=Path, help="of live: see above")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        help="settings and keys of language models, as deploy/env/models.env.example has them",
+    )
     given = parser.parse_args()
     try:
         venue, known = of_venue(given.overlay, given.folder)
+        models = {} if given.models is None else {"models": variables(given.models)}
     except (OSError, ValueError) as error:
         sys.stderr.write(f"make_secrets: {error}\n")
         return 2
@@ -97,13 +121,17 @@ def main() -> int:
     told = {"MANAGER_TOKEN": manager}
     if "VENUE_READER_TOKEN" in known:
         told["VENUE_TOKEN"] = known["VENUE_READER_TOKEN"]
-    files = venue | {
-        "trader-manager-tokens": {"operator.token": manager, "agent.token": agents},
-        "trader-manager-settings": env_file(known),
-        "strategy-agent-settings": env_file({"MANAGER_TOKEN": agents}),
-        "portfolio-service-tokens": {"operator.token": portfolio},
-        "portfolio-service-settings": env_file(told),
-    }
+    files = (
+        venue
+        | models
+        | {
+            "trader-manager-tokens": {"operator.token": manager, "agent.token": agents},
+            "trader-manager-settings": env_file(known),
+            "strategy-agent-settings": env_file({"MANAGER_TOKEN": agents}),
+            "portfolio-service-tokens": {"operator.token": portfolio},
+            "portfolio-service-settings": env_file(told),
+        }
+    )
     namespace = f"autocryptotrader-{given.overlay}"
     items = [secret(namespace, name, content) for name, content in files.items()]
     json.dump({"apiVersion": "v1", "kind": "List", "items": items}, sys.stdout, indent=1)

@@ -13,6 +13,7 @@ import data_collector.settings
 import hyperliquid_exchange.settings
 import portfolio_service.settings
 import strategy_agent.settings
+import strategy_models.settings
 import trader_manager.settings
 import virtual_exchange.settings
 from suite.service.settings import ServiceSettings, known_names
@@ -208,3 +209,23 @@ def test_the_arena_of_the_file_is_in_order() -> None:
     text = (ROOT / "deploy" / "compose" / "traders.yaml").read_text()
     found = parse_traders(yaml.safe_load(text), {}, check=problems_with_plugins)
     assert len(found.traders) >= 5
+
+
+@pytest.mark.parametrize("name", ["strategy-agent", "live-agent", "trader-manager"])
+def test_settings_of_models_reach_who_asks_them(name: str) -> None:
+    """From one file, whose names are settings of models; keys are not among them."""
+    *_, models = SERVICES[name]["env_file"]
+    assert "${MODELS_ENV:-./deploy/env/models.env.example}" == models
+    text = (ROOT / "deploy" / "env" / "models.env.example").read_text()
+    listed = set(re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE))
+    assert {one.upper() for one in known_names(strategy_models.settings.Settings)} == listed
+
+
+def test_agents_reach_providers_by_a_file_of_its_own() -> None:
+    """Without it their network ends here; with it they reach out, and nothing else changes."""
+    added = yaml.safe_load((ROOT / "deploy" / "compose" / "models.yml").read_text())
+    assert {"services"} == set(added)
+    for name, service in added["services"].items():
+        assert name in {"strategy-agent", "live-agent"}
+        assert {"networks": ["inside", "outside"]} == service
+    assert {"strategy-agent", "live-agent"} == set(added["services"])

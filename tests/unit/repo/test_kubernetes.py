@@ -283,6 +283,26 @@ def test_tokens_are_new_each_time_and_fit_together(live_files: Path) -> None:
     assert {"anna": token} == json.loads(told["TRADER_TOKENS"] or "")
 
 
+def test_settings_of_models_reach_agents_and_their_manager(live_files: Path) -> None:
+    """By one Secret that need not be there; a key is in no other, and in no file here."""
+    for name in ("strategy-agent", "trader-manager"):
+        ((_, template),) = templates(documents((FOLDER / "base" / f"{name}.yaml").read_text()))
+        told = [one.get("secretRef") for one in template["spec"]["containers"][0]["envFrom"]]
+        assert {"name": "models", "optional": True} in told
+    file = live_files / "models.env"
+    text = (ROOT / "deploy" / "env" / "models.env.example").read_text()
+    file.write_text(f"{text}LLM_MODE=live\nOPENAI_API_KEY=sk-canary\n")
+    command = [sys.executable, str(FOLDER / "make_secrets.py"), "paper", "--models", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    made = {one["metadata"]["name"]: one["stringData"] for one in json.loads(done.stdout)["items"]}
+    assert {"LLM_MODE": "live", "OPENAI_API_KEY": "sk-canary"} == made.pop("models")
+    assert "sk-canary" not in json.dumps(made)
+    file.write_text("LLM_MODE live\n")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "models.env:1 is not NAME=value" in done.stderr
+
+
 def test_a_live_folder_that_lacks_something_is_told(tmp_path: Path) -> None:
     done = _run("live", tmp_path)
     assert 2 == done.returncode
