@@ -27,15 +27,22 @@ def prompt(
         int, typer.Option(help="Which observation of the generated market.", min=1, max=500)
     ] = 60,
     seed: Annotated[int, typer.Option(help="Of the generated market.")] = 1,
+    snapshot: Annotated[
+        list[Path] | None,
+        typer.Option(help="A saved answer of /gpt-latest/{symbol}, one for each coin; many."),
+    ] = None,
 ) -> None:
-    """Show what a model would be asked, on a generated market; nothing is sent.
+    """Show what a model would be asked; nothing is sent.
 
-    Example: strategy-agent prompt --config traders.yaml --trader qwen
+    On a generated market in which much has happened, or on saved snapshots of a real one, with the
+    trader's money and no position.
+
+    Example: strategy-agent prompt --config traders.yaml --trader qwen --snapshot btc.json
     """
     from strategy_agent.adapters.traders_file import choose, load_traders
 
     (spec,) = choose(load_traders(config).traders, trader)
-    mind, request = _asked(spec, step, seed)
+    mind, request = _asked_on(spec, snapshot) if snapshot else _asked(spec, step, seed)
     for message in request.messages:
         typer.echo(f"[{message.role}]\n{message.content}\n")
     characters = sum(len(message.content) for message in request.messages)
@@ -46,6 +53,9 @@ def template(
     name: Annotated[str, typer.Argument(help="One of the suite's; none lists them.")] = "",
     write: Annotated[
         Path | None, typer.Option(help="Write it to a file, to be edited and named by !file.")
+    ] = None,
+    diff: Annotated[
+        Path | None, typer.Option(help="A file of one: tell what it has otherwise, line by line.")
     ] = None,
 ) -> None:
     """Show a template of prompts, or list them with all variables.
@@ -68,6 +78,9 @@ def template(
         return
     if name not in TEMPLATES:
         raise BadRequest(f"no template {name[:40]}; there are {', '.join(TEMPLATES)}")
+    if diff is not None:
+        typer.echo(_difference(name, TEMPLATES[name], diff), nl=False)
+        return
     if write is None:
         typer.echo(TEMPLATES[name], nl=False)
         return
@@ -104,6 +117,67 @@ def thoughts(
         typer.echo(line)
 
 
+def _difference(name: str, text: str, file: Path) -> str:
+    """Tell what a template in a file has otherwise than one of the suite's; empty for nothing.
+
+    Raises:
+        BadRequest: it cannot be read, or is no template.
+    """
+    import difflib
+
+    from strategy_core.llm.sheet import VARIABLES
+    from strategy_core.llm.template import parse_template
+
+    try:
+        other = file.read_text(encoding="utf-8")
+        label = str(parse_template(other, VARIABLES))
+    except OSError as error:
+        raise BadRequest(f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise BadRequest(f"{file}: {error}") from None
+    old, new = text.splitlines(keepends=True), other.splitlines(keepends=True)
+    first = str(parse_template(text, VARIABLES))
+    return "".join(difflib.unified_diff(old, new, f"{name} ({first})", f"{file} ({label})"))
+
+
+def _asked_on(spec: "TraderSpec", files: list[Path]) -> "tuple[LlmTrader, ModelRequest]":
+    """Let a trader see saved snapshots with a model that holds, and keep the question.
+
+    Raises:
+        BadRequest: one of them is none.
+        ConfigError: it asks no model.
+    """
+    from strategy_agent.saved_snapshots import observation_of
+
+    mind, model = _mind_of(spec, 0)
+    seen = observation_of(files, spec.symbols, spec.initial_balance)
+    try:
+        mind.decide(seen)
+    except (LookupError, TypeError, ValueError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise BadRequest(f"the snapshots are not as /gpt-latest answers: {told}") from None
+    return mind, model.requests[-1]
+
+
+def _mind_of(spec: "TraderSpec", seed: int) -> "tuple[LlmTrader, _Holding]":
+    """Build a trader with a model that holds.
+
+    Raises:
+        ConfigError: it asks no model.
+    """
+    from strategy_core.llm.mind import LlmTrader
+    from strategy_core.registry import build
+    from strategy_core.testkit.rehearsal import instruments_for
+
+    model = _Holding()
+    mind = build(spec, instruments=instruments_for(spec.symbols), seed=seed, models=model)
+    if not isinstance(mind, LlmTrader):
+        raise ConfigError(
+            f"trader {spec.trader_id} asks no model: its kind is {spec.strategy.kind}"
+        )
+    return mind, model
+
+
 def _asked(spec: "TraderSpec", step: int, seed: int) -> "tuple[LlmTrader, ModelRequest]":
     """Let a trader see a generated market with a model that holds, and keep the last question.
 
@@ -112,17 +186,10 @@ def _asked(spec: "TraderSpec", step: int, seed: int) -> "tuple[LlmTrader, ModelR
     """
     from msgspec.structs import replace
 
-    from strategy_core.llm.mind import LlmTrader
-    from strategy_core.registry import build
-    from strategy_core.testkit.rehearsal import YOUNG, Rehearsal, instruments_for
+    from strategy_core.testkit.rehearsal import YOUNG, Rehearsal
     from suite.bars import INTERVAL_MS
 
-    model = _Holding()
-    mind = build(spec, instruments=instruments_for(spec.symbols), seed=seed, models=model)
-    if not isinstance(mind, LlmTrader):
-        raise ConfigError(
-            f"trader {spec.trader_id} asks no model: its kind is {spec.strategy.kind}"
-        )
+    mind, model = _mind_of(spec, seed)
     world = Rehearsal(
         spec.symbols,
         mind.needs,

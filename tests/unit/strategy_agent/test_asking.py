@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.scripted_model import ScriptedModel, decisions
 from tests.unit.strategy_core.fake_venue import drive, spec_of
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 
 from strategy_agent.cli import cli
 from strategy_core.journal import RunStart, journal_line
+from strategy_core.port import Needs
+from strategy_core.testkit.rehearsal import Rehearsal
 
 RUN = CliRunner()
 TRADERS = """
@@ -75,6 +78,79 @@ def test_a_template_file_that_is_not_there_is_named_with_its_line(traders: Path)
     edited.unlink()
     _, said = run("prompt", "--config", str(traders), "--trader", "talker")
     assert "line 4: cannot read 'mine.prompt': No such file" in said
+
+
+def snapshot_of(coin: str, folder: Path, **fields: Any) -> Path:
+    """What `curl .../gpt-latest/BTC > btc.json` has saved."""
+    world = Rehearsal(
+        ("BTC", "ETH"), Needs(snapshots=("BTC", "ETH")), interval_ms=900_000, steps=9, seed=1
+    )
+    *_, (_, seen) = world.observations()
+    told = msgspec.json.decode(msgspec.json.encode(seen.snapshots[coin[:3]]))
+    file = folder / f"{coin.lower()}.json"
+    file.write_text(json.dumps(told | {"symbol": coin} | fields))
+    return file
+
+
+def test_a_prompt_is_shown_on_snapshots_that_were_saved(traders: Path) -> None:
+    """Their prices and the trader's own money; a venue's other spelling is known."""
+    files = [snapshot_of(name, traders.parent) for name in ("BTCUSDT", "ETH")]
+    words = [word for file in files for word in ("--snapshot", str(file))]
+    code, said = run("prompt", "--config", str(traders), "--trader", "talker", *words)
+    assert 0 == code, said
+    assert "### BTC" in said
+    assert "### ETH" in said
+    told = json.loads(files[0].read_text())["common_info"]["ticker"]["last_price"]
+    assert f"{told:.6g}"[:5] in said
+    assert "10000" in said
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"symbol": "SOL"}, "there is no snapshot of BTC"),
+        ({"as_of_ms": "soon"}, "as_of_ms a number"),
+        ({"intervals_data": []}, "intervals_data an object"),
+        ({"intervals_data": {"15": {}}}, "intervals_data.15 has no list of bars"),
+        ({"intervals_data": {"15": {"bars": []}}}, "not as /gpt-latest answers"),
+        ({"common_info": {}, "intervals_data": {}}, "holds no price"),
+    ],
+)
+def test_what_is_no_snapshot_is_told_in_one_line(
+    traders: Path, fields: dict[str, Any], says: str
+) -> None:
+    btc, eth = snapshot_of("BTC", traders.parent, **fields), snapshot_of("ETH", traders.parent)
+    words = ("--snapshot", str(btc), "--snapshot", str(eth))
+    code, said = run("prompt", "--config", str(traders), "--trader", "talker", *words)
+    assert code
+    assert says in said
+    assert "\n" not in said.strip()
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", "{", "\ud800"])
+def test_a_file_that_is_no_snapshot_is_named(traders: Path, text: str) -> None:
+    file = traders.parent / "odd.json"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    code, said = run(
+        "prompt", "--config", str(traders), "--trader", "talker", "--snapshot", str(file)
+    )
+    assert code
+    assert "odd.json" in said
+
+
+def test_two_templates_are_told_apart_line_by_line(traders: Path) -> None:
+    mine = traders.parent / "mine.prompt"
+    assert (0, "") == run("template", "arena", "--diff", str(mine))
+    mine.write_text(mine.read_text().replace("template: arena 1", "template: mine 7"))
+    code, said = run("template", "arena", "--diff", str(mine))
+    assert 0 == code
+    assert ["-template: arena 1", "+template: mine 7"] == [
+        line for line in said.splitlines() if line[:2] in {"-t", "+t"}
+    ]
+    mine.write_text(mine.read_text().replace("{{equity}}", "{{equty}}"))
+    code, said = run("template", "arena", "--diff", str(mine))
+    assert code
+    assert "equty" in said
 
 
 def test_who_asks_no_model_has_no_prompt(traders: Path) -> None:
