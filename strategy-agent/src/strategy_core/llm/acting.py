@@ -145,13 +145,7 @@ def _enter(
     target = protection.take_profit.price if protection.take_profit else None
     return Done(
         actions=(*cancel_entries(seen, item.coin), *leverage, order),
-        plan=ExitPlan(
-            coin=item.coin,
-            confidence=None if item.confidence is None else float(item.confidence),
-            invalidation=item.invalidation,
-            stop=stop,
-            target=target,
-        ),
+        plan=_plan(item, stop, target),
         idea=Idea(
             coin=item.coin,
             side=side,
@@ -219,13 +213,7 @@ def _adjust(
         actions = (*placed, *old)  # the position is never without
     return Done(
         actions=actions,
-        plan=ExitPlan(
-            coin=item.coin,
-            confidence=None if item.confidence is None else float(item.confidence),
-            invalidation=item.invalidation,
-            stop=stop,
-            target=target,
-        ),
+        plan=_plan(item, stop, target),
         idea=Idea(
             coin=item.coin,
             side=side,
@@ -237,6 +225,17 @@ def _adjust(
             confidence=before.confidence if item.confidence is None else item.confidence,
             reasoning=item.reasoning or before.reasoning,
         ),
+    )
+
+
+def _plan(item: Item, stop: Decimal | None, target: Decimal | None) -> ExitPlan:
+    """How the position shall end, by where stop and target are put."""
+    return ExitPlan(
+        coin=item.coin,
+        confidence=None if item.confidence is None else float(item.confidence),
+        invalidation=item.invalidation,
+        stop=stop,
+        target=target,
     )
 
 

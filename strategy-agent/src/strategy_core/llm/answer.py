@@ -80,6 +80,7 @@ class FlawKind(StrEnum):
     HAS_POSITION = "has_position"
     STOP_LOOSENED = "stop_loosened"
     NOTHING_TO_DO = "nothing_to_do"
+    BRAKED = "braked"
 
 
 class Flaw(msgspec.Struct, frozen=True, kw_only=True):

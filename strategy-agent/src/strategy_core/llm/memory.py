@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from strategy_core.llm.brake import Drift
 from strategy_core.llm.windows import Planned
 
 TRADES_MAX: Final = 10
@@ -111,6 +112,7 @@ class MindMemory(msgspec.Struct, kw_only=True):
         labels: of the last decision's actions, as the model is told of them.
         said: what was wrong with its last answer, a line each.
         fills_known: fills that were taken in, by the venue's number.
+        drift: how its model behaves.
         planned: a meeting's lists whose horizon has not passed; looks_back: what others came to.
     """
 
@@ -131,6 +133,7 @@ class MindMemory(msgspec.Struct, kw_only=True):
     labels: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     fills_known: list[int] = []
+    drift: Drift = msgspec.field(default_factory=Drift)
     planned: list[Planned] = []
     looks_back: tuple[str, ...] = ()
     tally: Tally = msgspec.field(default_factory=Tally)

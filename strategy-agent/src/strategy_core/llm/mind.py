@@ -10,8 +10,9 @@ from strategy_core.building import Setup
 from strategy_core.exits.invalidation import MINUTES
 from strategy_core.intents import ExitPlan, Intent
 from strategy_core.lattice import exact
-from strategy_core.llm.acting import Rules, act_on, cancel_entries, flaw_of
-from strategy_core.llm.answer import Flaw, Refused, schema
+from strategy_core.llm.acting import Done, Rules, act_on, cancel_entries, flaw_of
+from strategy_core.llm.answer import Flaw, FlawKind, Item, Refused, Signal, schema
+from strategy_core.llm.brake import Entry
 from strategy_core.llm.learning import learn, note_bars
 from strategy_core.llm.memory import MindMemory
 from strategy_core.llm.outside import is_coin_name, plain
@@ -25,7 +26,7 @@ from strategy_core.llm.port import (
     ModelRequest,
 )
 from strategy_core.llm.reading import Reading, read_reply
-from strategy_core.llm.sheet import VARIABLES, Style, system_values, user_values
+from strategy_core.llm.sheet import VARIABLES, Style, span, system_values, user_values
 from strategy_core.llm.telling import (
     asked_of,
     label_of,
@@ -43,6 +44,7 @@ from strategy_core.strategies.sma_cross import SmaCross
 from strategy_core.waking import next_boundary_ms
 from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts.clock import WakeOn
+from suite.contracts.venue import PlaceOrder
 from suite.enums import TraderStatus
 from suite.fixed import USD_ONE
 
@@ -50,6 +52,8 @@ ATTEMPTS: Final = 2
 REPLY_SHOWN: Final = 2_000
 """Characters of a reply that could not be read which are shown again."""
 RULES_EXPOSURE: Final = 0.5
+ONE: Final = Decimal(1)
+ENTRIES: Final = {Signal.BUY: 1, Signal.SELL: -1}
 
 
 class Asked(NamedTuple):
@@ -269,6 +273,7 @@ class LlmTrader:
         for item in asked.reading.items:
             try:
                 done = act_on(item, seen, self._setup.instruments, self._memory.ideas, self._rules)
+                self._brake(item, done, seen)
             except Refused as refused:
                 flaw = flaw_of(item, refused)
                 flaws.append(flaw)
@@ -301,6 +306,7 @@ class LlmTrader:
             calls=len(asked.replies),
             after_cutoff=self._params.is_after_cutoff(self._memory.began_ms),
             flaws=tuple(map(str, flaws)),
+            brake=self._memory.drift.holds(seen.now_ms),
         )
         return self._decision(
             seen,
@@ -309,6 +315,23 @@ class LlmTrader:
             reasoning=reasoning_of(asked.reading.items, flaws),
             thought=thought,
         )
+
+    def _brake(self, item: Item, done: Done, seen: Observation) -> None:
+        """Hold back an entry of a model that drifts.
+
+        Raises:
+            Refused: it does.
+        """
+        if item.signal not in ENTRIES:
+            return
+        order = next(one for one in done.actions if isinstance(one, PlaceOrder))
+        price = order.limit_px or seen.mids[order.coin]
+        share = order.sz * price / max(seen.capital, ONE)
+        entry = Entry(at_ms=seen.now_ms, coin=order.coin, side=ENTRIES[item.signal], share=share)
+        why = self._memory.drift.take(entry, self._params.brake)
+        if why:
+            until = span(self._memory.drift.until_ms - seen.now_ms)
+            raise Refused(FlawKind.BRAKED, f"{why}; nothing is opened for {until}")
 
     def _without(
         self, seen: Observation, given_up: tuple[Intent, ...], fault: ModelFault, cause: str
@@ -325,6 +348,7 @@ class LlmTrader:
             fault=plain(fault, 400),
             llm_cost_usd=Decimal(fault.cost_usd) / USD_ONE,
             tokens=fault.tokens,
+            brake=memory.drift.holds(seen.now_ms),
         )
         what: WhenSpent = "hold"
         if fault.kind is FaultKind.DAY_SPENT:

@@ -7,6 +7,7 @@ import msgspec
 
 from strategy_core import building
 from strategy_core.building import Setup
+from strategy_core.llm.brake import Brake
 from strategy_core.llm.cutoff import is_after
 from strategy_core.llm.port import ModelChoice
 from strategy_core.llm.templates import TEMPLATES
@@ -40,6 +41,7 @@ class LlmParams(building.Params, frozen=True, kw_only=True):
             opens nothing any more.
         training_cutoff: day, e.g. 2024-06-30, after which the model has seen nothing, as its maker
             says; empty where nobody says. A run that begins later is marked.
+        brake: when a model that behaves otherwise than before opens nothing.
         when_day_spent, when_all_spent: what it does without money for models: hold, follow
             `sma_cross` at half the exposure, or close all.
     """
@@ -63,6 +65,7 @@ class LlmParams(building.Params, frozen=True, kw_only=True):
     late_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 120.0
     tolerance: Share = 0.01
     training_cutoff: str = ""
+    brake: Brake = Brake()
     when_day_spent: WhenSpent = "rules"
     when_all_spent: WhenSpent = "flat"
 

@@ -23,6 +23,7 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         calls: attempts that got an answer.
         after_cutoff: the run began after all that the model has seen; None where nobody says.
         flaws: what was wrong with the answer, by kind first; fault: why there was none.
+        brake: why the model may open nothing at present; empty where it may.
     """
 
     cause: str = ""
@@ -41,6 +42,7 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     after_cutoff: bool | None = None
     flaws: tuple[str, ...] = ()
     fault: str = ""
+    brake: str = ""
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,19 @@ def unreadable(text: str) -> AttemptFailed:
     return AttemptFailed(FaultKind.UNREADABLE, text, may_cost=True)
 
 
+def object_of(body: bytes) -> dict[str, Any]:
+    """Read a reply as an object; one of any other form is empty.
+
+    Raises:
+        AttemptFailed: it is no JSON.
+    """
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise unreadable("the reply is no JSON: it was cut, or is of no model server") from None
+    return told if isinstance(told, dict) else {}
+
+
 def check_status(reply: HttpReply, name: str) -> None:
     """Read a refusal; an answer passes.
 

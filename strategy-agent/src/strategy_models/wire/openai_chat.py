@@ -4,11 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from strategy_core.llm.port import ModelRequest
 from strategy_models.prices import Usage
-from strategy_models.wire.answers import Answer, Finish, count_of, text_of, unreadable
+from strategy_models.wire.answers import Answer, Finish, count_of, object_of, text_of, unreadable
 
 PATH: Final = "/chat/completions"
 
@@ -45,11 +43,8 @@ def read(body: bytes) -> Answer:
     Raises:
         AttemptFailed: it is none.
     """
-    try:
-        told = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise unreadable("the reply is no JSON: it was cut, or is of no model server") from None
-    choices = told.get("choices") if isinstance(told, dict) else None
+    told = object_of(body)
+    choices = told.get("choices")
     if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
         raise unreadable("the reply holds no choice")
     message = choices[0].get("message")

@@ -26,7 +26,7 @@ def test_the_corpus_is_as_large_as_promised() -> None:
     acting = set(FlawKind) - seen
     assert {
         "no_price", "no_size", "two_sizes", "no_stop", "wrong_side", "too_far", "too_small",
-        "no_position", "has_position", "stop_loosened", "nothing_to_do",
+        "no_position", "has_position", "stop_loosened", "nothing_to_do", "braked",
     } == acting  # fmt: skip
 
 
