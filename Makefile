@@ -29,7 +29,7 @@ DAYS    ?=
 SEED    ?=
 TRANSPORT ?=
 
-.PHONY: help setup lock format check static unit test rest peers e2e e2e-containers docs chaos bench demo demo-llm cassette up down clean
+.PHONY: help setup lock format check static unit test rest peers distributed e2e e2e-containers docs chaos bench demo demo-llm cassette up down clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) \
@@ -110,8 +110,11 @@ rest: setup
 	$(call pytest,property,tests/property,-n 2)
 	$(call pytest_processes,contract,tests/contract,-n 2 --dist loadfile)
 
-peers: setup  ## install nautilus_trader, hummingbot and an S3 server, which make test then uses
+peers: setup  ## install nautilus_trader, hummingbot, Ray and an S3 server, which make test then uses
 	@$(BIN)/python tests/contract/peers/install.py
+
+distributed: setup  ## install Ray into .venv, for sweeps on many machines (214 MB)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements-dev.lock ray==2.60.0
 
 # Pictures of all pages of the dashboard, to look at; CI keeps the folder.
 e2e: export DASHBOARD_SHOTS ?= $(CURDIR)/reports/dashboard

@@ -1,4 +1,4 @@
-"""Install nautilus_trader, hummingbot and moto for the contract: `make peers`, once; four minutes.
+"""Install nautilus_trader, hummingbot, moto and Ray for tests: `make peers`, once; four minutes.
 
 Each gets an environment of its own below `var/peers`. hummingbot comes as source: its compiled
 modules are built in place, without optimization, and the packages it needs are those of
@@ -10,6 +10,7 @@ accepts what it signs; here it is `msgpack`.
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 from pathlib import Path
 
@@ -66,6 +67,12 @@ def hummingbot(folder: Path, uv: str) -> None:
     stamp.write_text(wanted)
 
 
+def beside_the_suite(python: Path) -> None:
+    """Let an environment see what the suite needs, behind what it has itself."""
+    (packages,) = python.parents[1].glob("lib/python*/site-packages")
+    (packages / "suite.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+
+
 def main() -> None:
     sys.path.append(str(ROOT / "tests" / "bench" / "peers"))
     from environments import install, uv_command
@@ -76,8 +83,9 @@ def main() -> None:
         sys.exit("peers: uv is needed; run make setup")
     install("nautilus", folder)
     install("moto", folder)
+    beside_the_suite(install("ray", folder))
     hummingbot(folder, uv)
-    print(f"peers: nautilus, moto and hummingbot are in {folder}")
+    print(f"peers: nautilus, moto, ray and hummingbot are in {folder}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from suite.errors import ConfigError
 from virtual_exchange.research.search import (
     Choice,
     OptunaSearch,
+    Space,
     Span,
     make_search,
     parse_axis,
@@ -30,7 +31,7 @@ def problems(**changed: Any) -> tuple[str, ...]:
 
 
 def test_a_grid_has_every_combination_in_order() -> None:
-    space: dict[str, Choice | Span] = {"a": Span(low=1, high=3), "b": Choice((True, None))}
+    space: Space = {"a": Span(low=1, high=3), "b": Choice((True, None))}
     assert [{"a": a, "b": b} for a in (1, 2, 3) for b in (True, None)] == make_search(
         "grid", space, trials=1, seed=0, batch=1
     ).propose()
@@ -42,7 +43,7 @@ def test_a_span_of_fractions_ends_at_its_bound() -> None:
 
 @pytest.mark.parametrize("kind", ["random", "optuna"])
 def test_draws_stay_inside_and_follow_from_the_seed(kind: Any) -> None:
-    space: dict[str, Choice | Span] = {
+    space: Space = {
         "n": Span(low=5, high=50, step=5),
         "x": Span(low=1e-4, high=1e-1, log=True),
         "y": Span(low=0.0, high=1.0),

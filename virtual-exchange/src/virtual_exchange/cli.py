@@ -16,6 +16,7 @@ from virtual_exchange.journal_commands import add_journal_commands
 from virtual_exchange.part_commands import add_part_commands
 from virtual_exchange.research.honesty_cli import add_honesty_commands
 from virtual_exchange.research.sweep_cli import add_sweep_command
+from virtual_exchange.research.tournament_cli import add_tournament_command
 from virtual_exchange.what_if_command import add_what_if
 
 if TYPE_CHECKING:
@@ -321,6 +322,7 @@ def _progress_bar() -> "Iterator[Progress]":
 
 add_sweep_command(cli)
 add_honesty_commands(cli)
+add_tournament_command(cli)
 add_part_commands(cli)
 add_journal_commands(cli)
 add_what_if(cli)

@@ -126,7 +126,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of the command
         raw,
         data=settings.data,
         out=out,
-        engine={"name": engine, "workers": _workers(workers), "address": address},
+        engine={"name": engine, "workers": count_workers(workers), "address": address},
         fresh=fresh,
     )
 
@@ -153,7 +153,8 @@ def _run(
     return _tell(result, seconds=time.perf_counter() - began_s)
 
 
-def _workers(asked: int | None) -> int:
+def count_workers(asked: int | None) -> int:
+    """How many are wanted: one a processor where nothing is said."""
     return len(os.sched_getaffinity(0)) if asked is None else asked
 
 

@@ -1,6 +1,5 @@
 """The task of a sweep: some parameter sets in one window of one coin, in whatever process."""
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +35,7 @@ from virtual_exchange.research.sweep_folds import Window
 from virtual_exchange.research.sweep_rows import RunRow, Trades, failed_row, metrics_of
 from virtual_exchange.research.sweep_spec import SECTIONS, SweepSpec, merged
 from virtual_exchange.research.sweep_strategies import Called, Compiled, Strategy, load_strategy
-from virtual_exchange.research.sweep_versions import code_here
+from virtual_exchange.research.sweep_versions import check_code
 from virtual_exchange.research.sweep_windows import window_of
 
 _TRADER: Final = "sweep"
@@ -106,21 +105,6 @@ def perform(shared: Shared, task: Task) -> list[RunRow]:
     return list(runs)
 
 
-def check_code(shared: Shared) -> None:
-    """Refuse to run what another version has begun.
-
-    Raises:
-        ConfigError: it is another; says in what.
-    """
-    here = code_here(shared.spec.strategy)
-    other = [name for name in here if here[name] != shared.code.get(name)]
-    if other:
-        raise ConfigError(
-            f"machine {os.uname().nodename} has another {', '.join(other)} than the one that began "
-            "the sweep: install the same version on all machines"
-        )
-
-
 def _kept(shared: Shared, key: Any, make: Callable[[], Any]) -> Any:
     """Make something once for the tasks that follow."""
     if key in shared.made:
@@ -136,7 +120,7 @@ def _strategy(shared: Shared) -> Strategy:
     def load() -> Strategy:
         look_in(Path(shared.folder))
         found = load_strategy(shared.spec.strategy)
-        check_code(shared)
+        check_code(shared.code, shared.spec.strategy)
         return found
 
     found: Strategy = _kept(shared, "strategy", load)

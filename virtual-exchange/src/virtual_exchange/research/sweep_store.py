@@ -97,11 +97,11 @@ class SweepFolder:
             "fold": pa.array([row.fold for row in rows], pa.int64()),
             "part": pa.array([row.part for row in rows], pa.string()),
             "symbol": pa.array([row.symbol for row in rows], pa.string()),
-            **_metric_columns([row.metrics for row in rows]),
+            **metric_columns([row.metrics for row in rows]),
             "error": pa.array([row.error or None for row in rows], pa.string()),
             "returns": pa.array([row.returns for row in rows], pa.list_(pa.float64())),
         }
-        self._write(f"{_PARTS}/{key}.parquet", pa.table(columns))
+        self.write(f"{_PARTS}/{key}.parquet", pa.table(columns))
 
     def part(self, key: str) -> list[RunRow]:
         """Read the part of a task.
@@ -138,7 +138,7 @@ class SweepFolder:
         """
         names = list(dict.fromkeys(name for _, chosen in rows for name in chosen))
         runs = [row for row, _ in rows]
-        self._write(
+        self.write(
             TRIALS,
             pa.table(
                 {
@@ -147,12 +147,23 @@ class SweepFolder:
                         f"param.{name}": _values([chosen.get(name) for _, chosen in rows])
                         for name in names
                     },
-                    **_metric_columns([row.metrics for row in runs]),
+                    **metric_columns([row.metrics for row in runs]),
                     "error": pa.array([row.error or None for row in runs], pa.string()),
                 }
             ),
         )
-        self._write(RETURNS, _daily(runs, windows))
+        self.write(RETURNS, _daily(runs, windows))
+        self.close(result)
+
+    def close(self, result: Mapping[str, Any]) -> None:
+        """Write what it came to, and drop the parts.
+
+        Args:
+            result: JSON values.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
         self._files.write(RESULT, msgspec.json.format(_encode(result), indent=2) + b"\n")
         self._files.remove(_PARTS)
 
@@ -162,19 +173,24 @@ class SweepFolder:
         Raises:
             StorageError: the disk refuses.
         """
-        self._write(
+        self.write(
             SENSITIVITY,
             pa.table(
                 {
                     "trial": pa.array([trial for trial, *_ in rows], pa.int64()),
                     "knob": pa.array([knob for _, knob, _, _ in rows], pa.string()),
                     "value": pa.array([value for _, _, value, _ in rows], pa.string()),
-                    **_metric_columns([metrics for *_, metrics in rows]),
+                    **metric_columns([metrics for *_, metrics in rows]),
                 }
             ),
         )
 
-    def _write(self, name: str, table: Any) -> None:
+    def write(self, name: str, table: Any) -> None:
+        """Write a table, whole or not at all.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
         buffer = BytesIO()
         pq.write_table(table, buffer, compression="zstd")
         self._files.write(name, buffer.getvalue())
@@ -189,7 +205,8 @@ def _places(runs: Sequence[RunRow]) -> dict[str, Any]:
     }
 
 
-def _metric_columns(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def metric_columns(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Columns of metrics, in the order of `METRICS`."""
     return {
         name: pa.array(
             [one[name] for one in metrics], pa.int64() if name in _WHOLE else pa.float64()
