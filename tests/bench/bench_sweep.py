@@ -13,7 +13,6 @@ import argparse
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,9 +23,10 @@ import numpy as np
 from tests.bench import series, workloads
 
 from suite.bars import Bars
+from suite.errors import ConfigError
 from suite.service.kline_store import KlineStore, Source
-from virtual_exchange.research import executor
 from virtual_exchange.research.executor import LocalPool, open_executor
+from virtual_exchange.research.search import Params
 from virtual_exchange.research.sweep import Sweep, run_sweep
 from virtual_exchange.research.sweep_runs import perform
 from virtual_exchange.research.sweep_spec import read_spec
@@ -73,10 +73,13 @@ def store_of(folder: Path, days: int) -> Path:
     """A store with a seeded random walk."""
     bars = series.synthetic(days * 1440)
     store, count = KlineStore(folder), bars.shape[1]
-    prices = [row / 10.0 for row in bars[:4]]
+    opened, high, low, close = (row / 10.0 for row in bars[:4])
     times = START_MS + MINUTE_MS * np.arange(count, dtype=np.int64)
-    volume = np.full(count, 1e4)
-    store.write_bars(Source("synthetic"), "BTC", Bars(MINUTE_MS, times, *prices, volume))
+    store.write_bars(
+        Source("synthetic"),
+        "BTC",
+        Bars(MINUTE_MS, times, opened, high, low, close, np.full(count, 1e4)),
+    )
     store.write_record(Source("synthetic"), "BTC", {"synthetic": True, "price_decimals": 1})
     return folder
 
@@ -131,7 +134,7 @@ def compiled(folder: Path) -> None:
     tell("the same with reading, hashing and writing", *whole)
 
 
-def _sets() -> list[dict[str, Any]]:
+def _sets() -> list[Params]:
     return [{"fast": f, "slow": s} for f in range(5, 25, 2) for s in range(50, 150, 10)]
 
 
@@ -144,7 +147,7 @@ def in_workers(folder: Path, **changed: Any) -> None:
         **changed,
     )
     sweep = Sweep(chosen, store)
-    sets = [
+    sets: list[tuple[int, Params]] = [
         (place, {"fast": 2 + place % 40, "slow": 50 + place // 40 * 10}) for place in range(1000)
     ]
     tasks = list(sweep.tasks(0, sets))
@@ -173,7 +176,9 @@ def traders(folder: Path) -> None:
         world={},
     )
     sweep = Sweep(chosen, store)
-    sets = [(place, {"fast": 2 + place % 20, "slow": 30 + place // 20 * 20}) for place in range(40)]
+    sets: list[tuple[int, Params]] = [
+        (place, {"fast": 2 + place % 20, "slow": 30 + place // 20 * 20}) for place in range(40)
+    ]
     tasks = list(sweep.tasks(0, sets))
     perform(sweep.shared, tasks[0])
     taken = timed(lambda: [perform(sweep.shared, task) for task in tasks])
@@ -193,7 +198,7 @@ def ray_overhead(_folder: Path) -> None:
             with open_executor(name, nothing, shared, workers=workers) as opened:
                 list(opened.run(range(100)))
                 seconds, _ = timed(lambda: list(opened.run(range(count))))  # noqa: B023
-        except executor.ConfigError as error:
+        except ConfigError as error:
             print(f"  {name}: {error}")
             continue
         print(f"  {name}: {1e3 * seconds / count:.2f} ms a task   target 15 ms", flush=True)
@@ -268,8 +273,7 @@ print(time.perf_counter() - began, time.process_time() - used)
 
 def rivals(folder: Path) -> None:
     """The same walk and grid; Optuna on backtesting.py for 30 days, beside ours with Optuna."""
-    sys.path.append(str(Path(__file__).parent / "peers"))
-    from environments import install, uv_command
+    from tests.bench.peers.environments import install, uv_command
 
     file = folder / "bars.npy"
     np.save(file, series.synthetic(525_600))

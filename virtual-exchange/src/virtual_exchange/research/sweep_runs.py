@@ -199,15 +199,21 @@ def _daily(engine: Engine, balance: int) -> I64:
 
 
 def _trades(logs: Sequence[I64]) -> Trades:
-    rows = np.concatenate([np.zeros((0, layout.EVENT_WORDS), np.int64), *logs])
-    fills, paid = rows[rows[:, 0] == layout.EVENT_FILL], rows[rows[:, 0] == layout.EVENT_FUNDING]
+    """Read what moved money; only the columns that are needed are copied."""
+    fills = [(log, np.flatnonzero(log[:, 0] == layout.EVENT_FILL)) for log in logs]
+
+    def column(field: int) -> I64:
+        parts = [log[rows, field] for log, rows in fills]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    size = column(7)
     return Trades(
-        time_ms=fills[:, 1],
-        start=fills[:, 10],
-        size=fills[:, 6] * fills[:, 7],
-        notional=fills[:, 7] * fills[:, 8],
-        fee=fills[:, 12],
-        funding_usd=int(paid[:, 7].sum()),
+        time_ms=column(1),
+        start=column(10),
+        size=column(6) * size,
+        notional=size * column(8),
+        fee=column(12),
+        funding_usd=sum(int(log[log[:, 0] == layout.EVENT_FUNDING, 7].sum()) for log in logs),
     )
 
 
