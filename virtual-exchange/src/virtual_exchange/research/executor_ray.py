@@ -51,7 +51,7 @@ class RayCluster:
             options |= {"num_cpus": workers, "include_dashboard": False}
         try:
             ray.init(address=address or "local", **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - Ray raises bare ones, as of a slow start
             text = one_line(str(error))
             raise UpstreamUnavailable(f"no Ray cluster at {address or 'local'}: {text}") from None
         self._shared = ray.put(shared)
