@@ -29,7 +29,7 @@ DAYS    ?=
 SEED    ?=
 TRANSPORT ?=
 
-.PHONY: help setup lock format check static unit test rest peers distributed e2e e2e-containers docs chaos bench demo demo-llm cassette up down clean
+.PHONY: help setup lock format check static unit test rest peers distributed e2e e2e-containers sbom docs chaos bench demo demo-llm cassette up down clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) \
@@ -100,6 +100,7 @@ static: setup
 	@echo "check: lint"    && $(BIN)/ruff check --quiet .
 	@echo "check: types"   && $(BIN)/mypy
 	@echo "check: imports" && $(BIN)/lint-imports
+	@echo "check: secrets" && $(BIN)/python -m tests.support.secret_scan
 
 unit: setup
 	$(call pytest,unit,tests/unit,-n 2)
@@ -126,6 +127,9 @@ chaos: export KEEP_FIGURES := 1
 chaos: setup  ## the long forms of all promises; writes docs/promises.md
 	$(call pytest,property,tests/property,-n 2 --timeout 1800)
 	$(call pytest,chaos,tests/chaos,-n 2 --timeout 1800)
+
+sbom: setup  ## what the suite consists of: reports/sbom.json (CycloneDX) and licenses.txt
+	@$(BIN)/python deploy/supply/sbom.py requirements.lock reports
 
 e2e-containers: setup  ## build the images, run the profiles and hurt them (needs a container engine)
 	@PYTHONPATH=. $(BIN)/python -m tests.containers $(if $(ONLY),--only $(ONLY))

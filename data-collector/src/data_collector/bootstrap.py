@@ -51,13 +51,14 @@ def build(settings: Settings) -> Container:
     if settings.symbols and not settings.collect:
         raise ConfigError("--symbols are what is collected; name a venue with --collect")
     live = None
-    if settings.collect:
+    if settings.collect and not settings.disable_websocket:
         options = CollectionOptions(
             venue=settings.collect,
             symbols=settings.symbols,
             intervals=settings.intervals,
             url=settings.url,
             flush_s=settings.flush_s,
+            asks=not settings.disable_rest_fallback,
         )
         # Unpredictable on purpose: collectors that start together must not reconnect together.
         chance = random.Random(secrets.randbits(64))  # noqa: S311 - jitter

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from suite.service.cli import run_command
+from suite.service.token_commands import add_token_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -429,6 +430,15 @@ def _store(data: str, *, must_exist: bool = False) -> "KlineStore":
     from suite.service.kline_store import open_store
 
     return open_store(data, must_exist=must_exist)
+
+
+def _state_dir() -> Path:
+    from data_collector.settings import Settings
+
+    return Settings.load().state_dir
+
+
+add_token_commands(cli, _state_dir)
 
 
 def main() -> None:

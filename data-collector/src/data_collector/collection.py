@@ -37,6 +37,7 @@ class CollectionOptions:
         intervals: of them; 1m is collected, longer ones are made of it.
         url: another address than the venue's own.
         flush_s: how long closed bars stay in the journal before they go to the store.
+        asks: the venue's history for bars that are missing.
     """
 
     venue: str
@@ -44,6 +45,7 @@ class CollectionOptions:
     intervals: tuple[str, ...] = ("1m",)
     url: str | None = None
     flush_s: float = 300.0
+    asks: bool = True
 
 
 class LiveCollection:
@@ -91,7 +93,9 @@ class LiveCollection:
             journal=BarJournal(state_dir / "journal" / f"{source.venue}-{source.market}.journal"),
             tail=tail,
             now_ms=now_ms,
-            options=CollectorOptions(coins_per_connection=coins, flush_s=options.flush_s),
+            options=CollectorOptions(
+                coins_per_connection=coins, flush_s=options.flush_s, asks=options.asks
+            ),
         )
         for symbol in options.symbols:
             self.collector.start(symbol, options.intervals)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import NoDecode
 
-from suite.service.settings import BaseUrl, ServedSettings, settings_config
+from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 
 
 class Settings(ServedSettings):
@@ -17,6 +17,10 @@ class Settings(ServedSettings):
         symbols: coins to collect, comma-separated.
         intervals: of them; 1m is collected, longer ones are made of it.
         url: another address of the venue, such as that of a virtual-exchange.
+        disable_websocket: `DISABLE_WEBSOCKET`, nothing is collected, whatever `collect` says; what
+            is stored is served.
+        disable_rest_fallback: `DISABLE_REST_FALLBACK`, a venue's history is not asked for bars that
+            its stream left out; they stay gaps, with that reason.
         flush_s: how long collected bars stay in the journal before they go to the store.
     """
 
@@ -29,3 +33,9 @@ class Settings(ServedSettings):
     intervals: Annotated[tuple[str, ...], NoDecode] = ("1m",)
     url: BaseUrl | None = None
     flush_s: float = Field(default=300.0, gt=0)
+    disable_websocket: bool = Field(
+        default=False, validation_alias=shared_name("DISABLE_WEBSOCKET")
+    )
+    disable_rest_fallback: bool = Field(
+        default=False, validation_alias=shared_name("DISABLE_REST_FALLBACK")
+    )

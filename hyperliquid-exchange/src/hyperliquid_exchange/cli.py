@@ -1,5 +1,6 @@
 """The command `hyperliquid-exchange`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from hyperliquid_exchange.key_commands import add_key_commands
 from hyperliquid_exchange.safety_commands import add_safety_commands
 from hyperliquid_exchange.settings import Settings
 from suite.service.cli import run_command
+from suite.service.token_commands import add_token_commands
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -38,6 +40,15 @@ add_key_commands(cli)
 add_safety_commands(cli)
 add_check_commands(cli)
 add_journal_commands(cli)
+
+
+def _state_dir() -> Path:
+    from hyperliquid_exchange.settings import Settings
+
+    return Settings.load().state_dir
+
+
+add_token_commands(cli, _state_dir)
 
 
 def main() -> None:

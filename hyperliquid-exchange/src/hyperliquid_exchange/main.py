@@ -1,6 +1,8 @@
 """The HTTP face of the hyperliquid-exchange."""
 
+import re
 from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -19,6 +21,9 @@ from suite.service.app import install_chassis
 from suite.service.feed import FeedMetrics
 from suite.service.lifecycle import lifespan
 
+_READS: Final = re.compile(r"/(info|clock/wait)$")
+"""What is asked by POST and changes nothing."""
+
 
 def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
     """Build the application; opens nothing until the lifespan runs."""
@@ -26,7 +31,14 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     live = container or build(settings)
 
     app = FastAPI(title="hyperliquid-exchange", version="0.1.0", lifespan=lifespan)
-    chassis = install_chassis(app, settings, health=live.health, tokens=live.tokens)
+    chassis = install_chassis(
+        app,
+        settings,
+        health=live.health,
+        tokens=live.tokens,
+        reserved=("/safety", "/exchange/cancel"),
+        unaudited=_READS,
+    )
     chassis.parts.add("accounts", start=live.open, stop=live.close)
     live.on_bug = chassis.fail
     live.feeds = FeedMetrics(chassis.metrics.registry)

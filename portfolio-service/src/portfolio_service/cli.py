@@ -1,11 +1,13 @@
 """The command `portfolio-service`."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from portfolio_service.settings import Settings
 from suite.service.cli import run_command
+from suite.service.token_commands import add_token_commands
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -66,6 +68,15 @@ def rebalance(
     show(found)
     if not preview:
         carry_out(client, found["plan_id"])
+
+
+def _state_dir() -> Path:
+    from portfolio_service.settings import Settings
+
+    return Settings.load().state_dir
+
+
+add_token_commands(cli, _state_dir)
 
 
 def main() -> None:

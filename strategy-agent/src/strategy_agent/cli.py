@@ -10,6 +10,7 @@ import typer
 from strategy_agent import asking, hosting, modeling, registering, studying
 from strategy_agent.authoring import add_commands
 from suite.service.cli import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, run_command
+from suite.service.token_commands import add_token_commands
 
 if TYPE_CHECKING:
     from strategy_agent.bootstrap import Connector
@@ -211,6 +212,15 @@ def journal(
 
     for line in table_of(summarize(file)):
         typer.echo(line)
+
+
+def _state_dir() -> Path:
+    from strategy_agent.settings import Settings
+
+    return Settings.load().state_dir
+
+
+add_token_commands(cli, _state_dir)
 
 
 def main() -> None:

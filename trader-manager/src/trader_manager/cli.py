@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from suite.service.cli import EXIT_FAILURE, run_command
+from suite.service.token_commands import add_token_commands
 from trader_manager.arena_command import add_arena
 from trader_manager.settings import Settings
 
@@ -128,6 +129,15 @@ def benchmark(
 
 
 add_arena(cli)
+
+
+def _state_dir() -> Path:
+    from trader_manager.settings import Settings
+
+    return Settings.load().state_dir
+
+
+add_token_commands(cli, _state_dir)
 
 
 def main() -> None:

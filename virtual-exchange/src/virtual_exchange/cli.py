@@ -12,6 +12,7 @@ import typer
 
 from suite.errors import BadRequest
 from suite.service.cli import run_command, split_names
+from suite.service.token_commands import add_token_commands
 from virtual_exchange.journal_commands import add_journal_commands
 from virtual_exchange.part_commands import add_part_commands
 from virtual_exchange.research.honesty_cli import add_honesty_commands
@@ -326,6 +327,15 @@ add_tournament_command(cli)
 add_part_commands(cli)
 add_journal_commands(cli)
 add_what_if(cli)
+
+
+def _state_dir() -> Path:
+    from virtual_exchange.settings import Settings
+
+    return Settings.load().state_dir
+
+
+add_token_commands(cli, _state_dir)
 
 
 def main() -> None:

@@ -57,6 +57,7 @@ class Settings(ServedSettings):
     model_config = settings_config("VIRTUAL_EXCHANGE_")
 
     port: int = Field(default=8100, ge=0, le=65535)
+    request_rate: int = Field(default=0, ge=0)
     data: Path | str = Path("var/data")
     symbols: Annotated[tuple[str, ...], NoDecode] = ()
     range_from: str | None = None

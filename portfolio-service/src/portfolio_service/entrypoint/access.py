@@ -24,6 +24,7 @@ from suite.service.tokens import (
     Require,
     TokenStore,
     digest_of,
+    note,
     open_to_all,
 )
 
@@ -143,6 +144,7 @@ class Allowed(Require):
         if secret is None or "authorization" in connection.headers:
             return store.authorize(connection.scope, self.scope)
         grant = store.verify(secret)
+        note(connection.scope, grant, secret, self.scope)
         method = connection.scope.get("method", "GET")
         if method not in _SAFE and "origin" not in connection.headers:
             raise Forbidden("a session is for pages: programs show their token")

@@ -8,6 +8,7 @@ adds the edge (`middleware.py`), the error texts (`faults.py`), `/health`, `/rea
 What the parts need later is in `app.state.chassis`.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -22,9 +23,13 @@ from starlette.types import Scope
 
 from suite.errors import SuiteError
 from suite.service import faults
+from suite.service.audit import AuditLog
+from suite.service.clock import SystemClock
 from suite.service.describing import describe_locally
+from suite.service.guarding import Guard
 from suite.service.health import Detail, Health, Probe, always_ok, ask
 from suite.service.lifecycle import Parts
+from suite.service.locks import locks_set
 from suite.service.metrics import HttpMetrics
 from suite.service.middleware import LOOPBACK_NAMES, Edge, EdgeRules
 from suite.service.settings import ServiceSettings
@@ -85,6 +90,8 @@ def install_chassis(
     health: Probe = always_ok,
     ready: Probe = always_ok,
     tokens: TokenStore | None = None,
+    reserved: tuple[str, ...] = (),
+    unaudited: re.Pattern[str] | None = None,
 ) -> Chassis:
     """Give an application what all services have; call it once, before adding routes.
 
@@ -94,11 +101,15 @@ def install_chassis(
         health: whether it makes progress.
         ready: whether it may be sent requests.
         tokens: accepted tokens; an empty store when not given.
+        reserved: beginnings of paths that no rate holds up: the ways out.
+        unaudited: paths of writes that are written down elsewhere, or change nothing.
 
     Returns:
         The shared parts, also in `app.state.chassis`.
     """
     chassis = Chassis(app, tokens or TokenStore())
+    chassis.tokens.days = settings.token_days
+    audit = AuditLog(settings.state_dir / "audit" / f"{app.title}.jsonl", SystemClock(), unaudited)
     app.state.chassis = chassis
     app.add_exception_handler(SuiteError, faults.on_fault)
     app.add_exception_handler(HTTPException, faults.on_http_error)
@@ -109,16 +120,23 @@ def install_chassis(
         metrics=chassis.metrics,
         route_of=chassis.route_of,
         on_bug=chassis.fail,
+        guard=Guard(chassis.tokens.knows, rate_per_s=settings.request_rate, reserved=reserved),
+        audit=audit,
     )
+
+    locked = locks_set(settings)
+    locks: Detail = {"locks": ", ".join(locked)} if locked else {}
 
     async def get_health(_request: Request) -> Response:
         own, parts = await ask(health), chassis.parts.health()
         told: Detail = {"crashes": chassis.crashes} if chassis.crashes else {}
-        detail = {**own.detail, **parts.detail, **told}
+        detail = {**own.detail, **parts.detail, **told, **locks}
         return _health_response(app.title, Health(ok=own.ok and parts.ok, detail=detail))
 
     async def get_ready(_request: Request) -> Response:
-        return _health_response(app.title, await ask(ready))
+        found = await ask(ready)
+        detail = {**found.detail, **locks}
+        return _health_response(app.title, Health(ok=found.ok, detail=detail))
 
     async def get_metrics(_request: Request) -> Response:
         return Response(chassis.metrics.render(), media_type=chassis.metrics.content_type)

@@ -2,7 +2,7 @@
 
 One layer and no `BaseHTTPMiddleware`: a step of a backtest is one request of some 100 us, and each
 generic layer costs a tenth of that. Order: request id, Host, Origin, content type, body limit,
-route, metrics, log.
+peer, depth, route, audit, metrics, log.
 """
 
 import itertools
@@ -20,7 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suite import tracing
 from suite.checks import InvariantViolated
+from suite.service.audit import AuditLog, Hashed
 from suite.service.faults import NOT_DECLARED_JSON, TOO_LARGE
+from suite.service.guarding import Guard, secured, shallow
 from suite.service.logging import traceback_of
 from suite.service.metrics import HttpMetrics
 
@@ -69,6 +71,8 @@ class Edge:
         metrics: where requests are counted.
         route_of: names the path template of a routed request.
         on_bug: stops the process.
+        guard: refuses by who asks and how often.
+        audit: takes down what is changed.
     """
 
     def __init__(
@@ -79,12 +83,16 @@ class Edge:
         metrics: HttpMetrics,
         route_of: Callable[[Scope], str],
         on_bug: Callable[[BaseException], None],
+        guard: Guard,
+        audit: AuditLog,
     ) -> None:
         self._app = app
         self._rules = rules
         self._metrics = metrics
         self._route_of = route_of
         self._on_bug = on_bug
+        self._guard = guard
+        self._audit = audit
         self._id_prefix = secrets.token_hex(4)
         self._id_counter = itertools.count(1)
 
@@ -102,33 +110,40 @@ class Edge:
         headers = _read(scope)
         request_id = self._request_id(headers)
         status = 0
+        body: Hashed | None = None
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                ]
+                marked = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                secured(marked)
+                message["headers"] = marked
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
         span = tracing.incoming(headers.trace, "request")
         try:
-            refusal = self._refusal(scope, headers)
+            refusal = self._refusal(scope, headers) or self._guard.refusal(scope)
             if refusal is not None:
                 await refusal(scope, receive, send_marked)
             else:
                 inner = receive if headers.content_length else self._limited(receive)
+                if scope["method"] in _WITH_BODY:
+                    inner = shallow(inner)
+                if self._audit.covers(scope):
+                    inner = body = Hashed(inner)
                 with tracing.at(span):
                     await self._app(scope, inner, send_marked)
         except Exception as error:  # noqa: BLE001  the last handler: the caller gets one line, we the rest
             await self._unexpected(error, scope, receive, send_marked, answered=status != 0)
             status = status or 500
         finally:
-            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self._guard.answered(scope, status)
             seconds, route = time.perf_counter() - started, self._route_of(scope)
+            if body is not None:
+                self._audit.write(scope, route=route, status=status, request=body.digest)
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self._metrics.observe(method, route, status, seconds)
             if span is not None:
                 span.name(f"{method} {route}", status=status)

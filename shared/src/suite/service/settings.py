@@ -17,6 +17,7 @@ that has service links; such pods set `enableServiceLinks: false`.
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -30,12 +31,14 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from suite.errors import ConfigError
 from suite.service.http import is_base_url
 
 BODY_LIMIT_BYTES = 1 << 20
+_NAMED = re.compile(r'field "(\w+)"')
 
 
 def _base_url(text: str) -> str:
@@ -78,6 +81,7 @@ class EnvironmentSettings(BaseSettings):
         env_ignore_empty=True,
         populate_by_name=True,
         hide_input_in_errors=True,  # a value may be a secret
+        allow_inf_nan=False,  # a limit of infinity is none
     )
 
     @classmethod
@@ -111,6 +115,12 @@ class EnvironmentSettings(BaseSettings):
                 f"{_variable(cls, prefix, item['loc'])}: {item['msg']}" for item in error.errors()
             )
             raise ConfigError(f"bad settings: {problems}") from None
+        except SettingsError as error:  # its cause quotes the value, which may be a secret
+            field = _NAMED.search(str(error))
+            name = _variable(
+                cls, cls.model_config.get("env_prefix", ""), (field[1],) if field else ()
+            )
+            raise ConfigError(f"bad settings: {name}: not JSON") from None
 
 
 class ServiceSettings(EnvironmentSettings):
@@ -125,6 +135,9 @@ class ServiceSettings(EnvironmentSettings):
         allowed_origins: further browser origins, comma-separated; none by default.
         body_limit_bytes: largest request body and WebSocket frame.
         shutdown_timeout_s: how long a stop waits for open requests; after 20 s all is over.
+        token_days: `TOKEN_DAYS`, how long a token in a file lasts after it was written.
+        request_rate: requests a second of one token, or of one peer without any; 0 where the
+            service has limits of its own.
         state_dir: where the service writes; tokens are in `tokens/` below it.
         log_level: least severe event that is written.
         log_format: `auto` is `console` on a terminal, else `json`.
@@ -137,6 +150,10 @@ class ServiceSettings(EnvironmentSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     body_limit_bytes: int = Field(default=BODY_LIMIT_BYTES, gt=0)
     shutdown_timeout_s: int = Field(default=15, ge=0, le=19)
+    token_days: float = Field(
+        default=365.0, gt=0, le=3650, validation_alias=shared_name("TOKEN_DAYS")
+    )
+    request_rate: int = Field(default=1000, ge=0)
     state_dir: Path = Path("var")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"

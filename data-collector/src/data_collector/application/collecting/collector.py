@@ -38,12 +38,14 @@ class CollectorOptions:
         coins_per_connection: as many as the venue's limit of subscriptions allows.
         flush_s: how long bars stay in the journal before they go to the store.
         settle_s: how long messages of one moment may take to arrive.
+        asks: the venue's history for bars that are missing.
     """
 
     interval: str = "1m"
     coins_per_connection: int = 300
     flush_s: float = 300.0
     settle_s: float = 0.05
+    asks: bool = True
 
 
 @dataclass(slots=True)
@@ -90,7 +92,13 @@ class Collector:
             store, journal, tail, acknowledged=self._tell, flush_s=options.flush_s
         )
         self._repairer = Repairer(
-            history, store, self._writer, options.interval, now_ms, corrected=self._tell
+            history,
+            store,
+            self._writer,
+            options.interval,
+            now_ms,
+            corrected=self._tell,
+            asks=options.asks,
         )
         self._asked: dict[str, tuple[str, ...]] = {}
         self._unknown: set[str] = set()

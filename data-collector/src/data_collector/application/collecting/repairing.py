@@ -18,6 +18,7 @@ from suite.errors import StorageError, SuiteError, UpstreamUnavailable, one_line
 from suite.klines import VENUE_HAS_NONE, Gap, concat_bars, gaps_of
 
 _log = structlog.get_logger()
+NOT_ASKED: Final = "not asked for: DISABLE_REST_FALLBACK is set"
 _FIRST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 60.0
 
@@ -32,6 +33,7 @@ class Repairer:
         interval: of the bars.
         now_ms: our clock, for when something was asked.
         corrected: is told of bars that the venue's record has otherwise than its stream.
+        asks: for bars; else they stay gaps.
 
     Attributes:
         calls: questions by reason, `gap`, `funding`, `instruments`; a long one takes a request
@@ -47,6 +49,7 @@ class Repairer:
         now_ms: Callable[[], int],
         *,
         corrected: Callable[[Sequence[Candle]], None],
+        asks: bool = True,
     ) -> None:
         self.calls: Counter[str] = Counter()
         self._history = history
@@ -55,6 +58,7 @@ class Repairer:
         self._interval = interval
         self._now_ms = now_ms
         self._corrected = corrected
+        self._asks = asks
         self._step_ms = INTERVAL_MS[interval]
         self._not_before_s: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
@@ -66,7 +70,7 @@ class Repairer:
     async def fill(self, assembly: Assembly, question: Question) -> None:
         """Ask for all that is open of a coin, and store what comes; the rest gets its reason."""
         coin = assembly.coin
-        self.calls["gap"] += 1
+        self.calls["gap"] += self._asks
         try:
             await self._fill(assembly, question)
         except SuiteError as error:
@@ -77,7 +81,7 @@ class Repairer:
         coin = assembly.coin
         from_ms, to_ms = question.from_ms, question.to_ms
         asking = self._history.klines(coin, self._interval, from_ms, to_ms)
-        pages = [page async for page in asking]
+        pages = [page async for page in asking] if self._asks else []
         bars = concat_bars(pages, self._step_ms).between(from_ms, to_ms)
         result = await self._writer.correct(coin, bars)
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
@@ -85,7 +89,8 @@ class Repairer:
         found = dict(zip(bars.open_time_ms.tolist(), rows, strict=True))
         missing = question.missing
         absent = {at: why for at, why in missing.items() if at not in found}
-        await self._note(coin, absent, f"{VENUE_HAS_NONE} ({{why}})")
+        reason = VENUE_HAS_NONE if self._asks else NOT_ASKED
+        await self._note(coin, absent, f"{reason} ({{why}})")
         if question.skipped is not None:
             await self._note_one(coin, Gap(*question.skipped), "older than what venues keep")
         self._corrected(assembly.answer(found))
