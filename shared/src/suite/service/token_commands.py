@@ -3,7 +3,6 @@
 add_token_commands(cli, lambda: Settings.load().state_dir)
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -24,9 +23,11 @@ def add_token_commands(cli: typer.Typer, state_dir: Callable[[], Path]) -> None:
     @tokens.command("list")
     def list_() -> None:
         """Name the tokens that there are, and how old they are; none is shown."""
-        folder = state_dir() / "tokens"
+        from suite.service.clock import SystemClock
+
+        folder, now_ms = state_dir() / "tokens", SystemClock().now_ms()
         for path in sorted(folder.rglob("*.token")):
-            days = (time.time() - path.stat().st_mtime) / 86_400
+            days = (now_ms / 1000 - path.stat().st_mtime) / 86_400
             name = path.relative_to(folder).with_suffix("")
             typer.echo(f"{name}  written {days:.0f} days ago, mode {path.stat().st_mode & 0o777:o}")
 
