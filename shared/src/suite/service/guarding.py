@@ -167,9 +167,16 @@ def is_deep(body: bytes) -> bool:
 
 def secured(headers: list[tuple[bytes, bytes]]) -> None:
     """Add what tells browsers to take an answer for nothing but data."""
-    if not any(name == b"content-security-policy" for name, _ in headers):
-        there = {name for name, _ in headers}
-        headers.extend(one for one in SECURITY_HEADERS if one[0] not in there)
+    there = dict(headers)
+    if b"content-security-policy" in there:
+        return
+    is_page = there.get(b"content-type", b"").startswith(b"text/html")
+    # A page brings its styles and scripts with it, and says in itself which.
+    headers.extend(
+        one
+        for one in SECURITY_HEADERS
+        if one[0] not in there and not (is_page and one[0] == b"content-security-policy")
+    )
 
 
 def _host(scope: Scope) -> str:

@@ -143,6 +143,10 @@ def test_a_page_keeps_its_own_policy() -> None:
     page = [(b"content-security-policy", b"script-src 'self'")]
     secured(page)
     assert 1 == len(page)
+    report = [(b"content-type", b"text/html; charset=utf-8")]
+    secured(report)
+    assert b"x-frame-options" in dict(report)
+    assert b"content-security-policy" not in dict(report)
     data = [(b"cache-control", b"max-age=5")]
     secured(data)
     assert {b"x-content-type-options", b"x-frame-options", b"content-security-policy"} < {
