@@ -10,8 +10,15 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from pydantic import SecretStr
 from tests.support.processes import BIN, Service
 from tests.support.stores import make_store
+
+from strategy_agent.adapters.backtest_http import BacktestHttp
+from strategy_core.llm.rehearsing import Skipped, trials_of
+from strategy_core.llm.windows import Ratios, outcomes
+from suite.instrument import default_instrument
+from suite.moments import parse_moment
 
 pytestmark = pytest.mark.process
 
@@ -194,3 +201,32 @@ def test_order_list_is_run_as_a_job_with_progress_and_report(service: Service) -
         assert state["percent"] == 100.0
         assert state["report_sha256"] in client.get(f"{path}/report").text
         assert client.post("/backtest/run", json={"symbol": "BTC"}).status_code == 422
+
+
+def test_an_order_list_of_a_meeting_is_replayed_by_the_engine(service: Service) -> None:
+    """Each entry on an account of its own, re-based, with what its window came to."""
+    access = BacktestHttp(service.url, SecretStr(service.token("operator")), patience_s=150)
+    start = parse_moment("2025-05-05T12:00")
+    headers = {"authorization": f"Bearer {service.token('operator')}"}
+    asked: dict[str, str | int] = {
+        "interval": "1m", "start": start - 60_000, "end": start + 8 * 3_600_000,
+    }  # fmt: skip
+    with httpx.Client(base_url=service.url, headers=headers, timeout=60) as client:
+        client.post("/clock/advance", json={"until_ms": start + 8 * 3_600_000}).raise_for_status()
+        told = client.get("/klines/BTC", params=asked).raise_for_status().json()
+    rows = [
+        [bar[name] for name in ("open_time_ms", "open", "high", "low", "close")] for bar in told
+    ]
+    instruments = {"BTC": default_instrument("BTC", 1)}
+    market = Ratios(coin="BTC", side=1, stop=0.9, target=1.2)
+    never = Ratios(coin="BTC", side=1, entry=0.8, limit=True)
+    for entry, is_filled in ((market, True), (never, False)):
+        trials = trials_of(entry, rows, instruments, length=60, windows=4)
+        found = access.replay(trials)
+        assert 4 == len(found)
+        assert [is_filled] * 4 == [value is not None for value in found]
+        looked = outcomes(entry, rows, length=60, windows=4)
+        for value, look in zip(found, looked, strict=True):
+            assert look == value or look == pytest.approx(value, abs=0.003)
+    with pytest.raises(Skipped, match="refused"):
+        BacktestHttp(service.url, SecretStr("wrong")).replay(trials)

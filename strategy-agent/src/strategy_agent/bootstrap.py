@@ -4,12 +4,14 @@ import random
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from pydantic import SecretStr
 
 from strategy_agent import over_ccxt
 from strategy_agent.adapters.account_feed import AccountFeed
+from strategy_agent.adapters.backtest_http import rehearsals_of
 from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
 from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream
 from strategy_agent.adapters.data_http import DataHttp
@@ -27,7 +29,6 @@ from strategy_agent.local import LocalTrader
 from strategy_agent.schooling import MODELS, learning_of
 from strategy_agent.settings import Settings
 from strategy_core.building import StrategyKind
-from strategy_core.learning.port import LearningSource
 from strategy_core.llm.port import ModelSource
 from strategy_core.port import instruments_of
 from strategy_core.registry import KINDS, problems
@@ -181,9 +182,8 @@ class Connector:
                 journal=self._journal(spec, stack),
                 memory=memory,
                 plugins=plugins,
-                models=self._models_for(spec, plugins, lasting=not clock.world),
+                **await self._means(spec, plugins, clock, stack, lasting=not clock.world),
                 decisions=self._decisions(spec, stack),
-                learning=await self._learning(spec, clock, stack),
                 leave=venue.leave if steps is venue else _nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt if local is not None else None,
@@ -231,8 +231,7 @@ class Connector:
                 journal=journal,
                 memory=memory,
                 plugins=plugins,
-                models=self._models_for(spec, plugins, lasting=True),
-                learning=await self._learning(spec, clock, stack),
+                **await self._means(spec, plugins, clock, stack, lasting=True),
                 leave=_nobody_waits,
                 close=stack.pop_all().aclose,
                 adopt=local.adopt,
@@ -409,6 +408,23 @@ class Connector:
         stack.push_async_callback(market.close)
         return market
 
+    async def _means(
+        self,
+        spec: TraderSpec,
+        plugins: Mapping[str, StrategyKind],
+        clock: ClockState,
+        stack: AsyncExitStack,
+        *,
+        lasting: bool,
+    ) -> dict[str, Any]:
+        """Give a trader what it may use to decide, by the names in `Parts`."""
+        folder = self._home(spec) / MODELS if self._remembers else None
+        return {
+            "models": self._models_for(spec, plugins, lasting=lasting),
+            "learning": await learning_of(spec, clock, self._settings, folder, stack),
+            "rehearsals": rehearsals_of(self._settings),
+        }
+
     def _models_for(
         self, spec: TraderSpec, plugins: Mapping[str, StrategyKind], *, lasting: bool
     ) -> ModelSource | None:
@@ -437,13 +453,6 @@ class Connector:
         file = DecisionFile(self._decisions_dir / f"{spec.trader_id}.jsonl")
         stack.callback(file.close)
         return file
-
-    async def _learning(
-        self, spec: TraderSpec, clock: ClockState, stack: AsyncExitStack
-    ) -> LearningSource:
-        """Give a trader models of its own."""
-        folder = self._home(spec) / MODELS if self._remembers else None
-        return await learning_of(spec, clock, self._settings, folder, stack)
 
     def _journal(self, spec: TraderSpec, stack: AsyncExitStack) -> JournalFile | NoJournal:
         if self._homes is None and self._journal_dir is None:

@@ -53,6 +53,10 @@ class Settings(ServiceSettings):
         manager_url: `MANAGER_URL`, of a trader-manager that gives traders to who claims them.
         manager_token: `MANAGER_TOKEN`, for that; the manager has it in `var/tokens/agent.token`.
         manager_token_file: `MANAGER_TOKEN_FILE`, a file with it.
+        backtest_url: `BACKTEST_URL`, an exchange that replays orders over recorded bars before a
+            meeting decides; none when not given.
+        backtest_token: `BACKTEST_TOKEN`, of its operator.
+        backtest_token_file: `BACKTEST_TOKEN_FILE`, a file with it.
         control_url: where the manager reaches the control API; the address that it listens on when
             not given.
         paused: why its traders begin PAUSED, for a person to resume; they trade at once without it.
@@ -124,6 +128,13 @@ class Settings(ServiceSettings):
     manager_token_file: Path | None = Field(
         default=None, validation_alias=shared_name("MANAGER_TOKEN_FILE")
     )
+    backtest_url: str = Field(default="", validation_alias=shared_name("BACKTEST_URL"))
+    backtest_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias=shared_name("BACKTEST_TOKEN")
+    )
+    backtest_token_file: Path | None = Field(
+        default=None, validation_alias=shared_name("BACKTEST_TOKEN_FILE")
+    )
     control_url: str = ""
     paused: str = ""
     plugin_dir: Path = Path()
@@ -145,7 +156,10 @@ class Settings(ServiceSettings):
         default="", validation_alias=shared_name("TRADE_WITHOUT_EVIDENCE")
     )
 
-    @field_validator("trading_url", "data_service_url", "ccxt_url", "manager_url", "control_url")
+    @field_validator(
+        *("trading_url", "data_service_url", "ccxt_url", "manager_url", "control_url"),
+        "backtest_url",
+    )
     @classmethod
     def _is_http(cls, url: str) -> str:
         parts = urlsplit(url)

@@ -9,6 +9,7 @@ import numpy as np
 
 from strategy_core.learning.port import LearningSource
 from strategy_core.llm.port import BUDGET, ModelBudget, ModelSource
+from strategy_core.llm.rehearsing import Rehearsals
 from strategy_core.port import Instruments, Strategy
 from strategy_core.risk.limits import RiskLimits
 from suite.errors import ConfigError
@@ -31,6 +32,7 @@ class Setup:
         budget: what it may spend on them.
         limits: of its gate, to be told of them; they hold whatever a strategy knows.
         learning: where models of its own are kept and trained; None where it has none.
+        rehearsals: an exchange that replays orders before they are given; None for none.
     """
 
     trader_id: str
@@ -42,6 +44,7 @@ class Setup:
     budget: ModelBudget = BUDGET
     limits: RiskLimits = LIMITS
     learning: LearningSource | None = None
+    rehearsals: Rehearsals | None = None
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from strategy_core.learning.port import LearningSource
 from strategy_core.llm.meeting import LlmMeeting
 from strategy_core.llm.mind import LlmTrader
 from strategy_core.llm.port import ModelBudget, ModelSource
+from strategy_core.llm.rehearsing import Rehearsals
 from strategy_core.orders.rules import ExecutionRules
 from strategy_core.port import Instruments, Strategy
 from strategy_core.risk.limits import YARDSTICK, RiskLimits, scaled
@@ -56,6 +57,7 @@ def build(
     plugins: Mapping[str, StrategyKind] | None = None,
     models: ModelSource | None = None,
     learning: LearningSource | None = None,
+    rehearsals: Rehearsals | None = None,
 ) -> Strategy:
     """Build the strategy of a trader.
 
@@ -66,6 +68,7 @@ def build(
         plugins: imported kinds, by their whole name in `spec`.
         models: where kinds that ask a language model get theirs.
         learning: where kinds that learn keep and train their models.
+        rehearsals: an exchange that replays orders before they are given.
 
     Raises:
         ConfigError: unknown kind, symbol, parameter or model; everything that is wrong in one line.
@@ -93,6 +96,7 @@ def build(
         budget=msgspec.convert(spec.budget, ModelBudget),
         limits=limits_of(spec),
         learning=learning,
+        rehearsals=rehearsals,
     )
     try:
         return kind.make(setup, read_params(kind, spec.strategy.params)[0])

@@ -16,6 +16,7 @@ from strategy_agent.application.presence import Presence
 from strategy_core.building import StrategyKind
 from strategy_core.learning.port import LearningSource
 from strategy_core.llm.port import ModelSource
+from strategy_core.llm.rehearsing import Rehearsals
 from strategy_core.port import Strategy, instruments_of
 from strategy_core.registry import build
 from suite.clock import Clock
@@ -51,6 +52,7 @@ class Parts:
         adopt: believes the venue's account where it differs from what was told, and says in what;
             None where the venue owns the steps, so that nothing can differ.
         learning: models and trainings of a trader that learns; None where it has none.
+        rehearsals: replays orders before they are given; None for none.
     """
 
     venue: str
@@ -70,6 +72,7 @@ class Parts:
     decisions: DecisionStore | None = None
     models: ModelSource | None = None
     learning: LearningSource | None = None
+    rehearsals: Rehearsals | None = None
 
     def strategy_of(self, spec: TraderSpec, *, seed: int) -> Strategy:
         """Build the strategy of the trader.
@@ -84,6 +87,7 @@ class Parts:
             plugins=self.plugins,
             models=self.models,
             learning=self.learning,
+            rehearsals=self.rehearsals,
         )
 
     @property

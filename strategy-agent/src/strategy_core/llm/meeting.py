@@ -12,6 +12,7 @@ from strategy_core.llm.mind import Asked, LlmTrader
 from strategy_core.llm.outside import plain, quoted
 from strategy_core.llm.params import LlmParams, choice_of
 from strategy_core.llm.port import FaultKind, Message, Model, ModelFault, ModelReply, ModelRequest
+from strategy_core.llm.rehearsing import Skipped, trials_of
 from strategy_core.llm.template import Known
 from strategy_core.llm.templates import MEETINGS
 from strategy_core.llm.windows import (
@@ -92,6 +93,7 @@ class LlmMeeting(LlmTrader):
             )
         self._seats: dict[str, Model] = {}
         self._minutes: list[dict[str, Any]] = []
+        self._engine = ""
         for role in (*ROLES, CHAIR):
             if setup.models is not None:
                 named = msgspec.structs.replace(params, model=params.roles.get(role, params.model))
@@ -131,11 +133,13 @@ class LlmMeeting(LlmTrader):
         asked = self._decide_on(told, seen)
         entries = rebased(asked.reading.items, seen.mids)
         if entries and self._meeting.windows:
-            results = "\n".join(f"- {self._rehearsed(entry, seen)}" for entry in entries)
+            engine = [self._replayed(entry, seen) for entry in entries]
+            lines = [*(self._rehearsed(entry, seen) for entry in entries), *filter(None, engine)]
+            results = "\n".join(f"- {line}" for line in lines)
             again = self._template.render(
                 "rehearsal", {"results": Known(results, known.since_ms)}, seen.now_ms
             )
-            self._minutes.append({"role": "rehearsal", "said": results})
+            self._minutes.append({"role": "rehearsal", "said": results, "engine": self._engine})
             first = asked
             asked = self._decide_on(f"{told}\n\n{again.text}", seen)
             replies += first.replies
@@ -190,6 +194,29 @@ class LlmMeeting(LlmTrader):
         rows = self._rows(entry.coin, seen)
         found = outcomes(entry, rows, length=self._bars, windows=self._meeting.windows)
         return in_words(entry, found)
+
+    def _replayed(self, entry: Ratios, seen: Observation) -> str:
+        """Let an exchange replay an entry in full; empty, and the reason kept, where it cannot."""
+        if self._setup.rehearsals is None:
+            self._engine = "skipped: BACKTEST_URL is not set"
+            return ""
+        trials = trials_of(
+            entry,
+            self._rows(entry.coin, seen),
+            self._setup.instruments,
+            length=self._bars,
+            windows=self._meeting.windows,
+        )
+        if not trials:
+            self._engine = "skipped: too few bars are shown"
+            return ""
+        try:
+            found = self._setup.rehearsals.replay(trials)
+        except Skipped as skipped:
+            self._engine = f"skipped: {plain(skipped, 300)}"
+            return ""
+        self._engine = f"replayed {len(trials)} windows of {self._meeting.horizon}"
+        return f"on an exchange, with minutes, fees and funding: {in_words(entry, found)}"
 
     def _rows(self, coin: str, seen: Observation) -> Any:
         blocks = (seen.snapshots.get(coin) or {}).get("intervals_data") or {}

@@ -80,12 +80,17 @@ def outcomes(
     Returns:
         The return of each on its notional, costs paid, oldest first; None where it was not filled.
     """
-    last = len(rows) - length
+    starts = starts_of(len(rows), length=length, windows=windows)
+    return [follow(entry, rows[at - 1][CLOSE], rows[at : at + length]) for at in starts]
+
+
+def starts_of(count: int, *, length: int, windows: int) -> list[int]:
+    """Choose windows of so many bars: the place of the first bar of each, oldest first."""
+    last = count - length
     if last < 1 or windows < 1:
         return []
     step = max(1, (last - 1) // max(1, windows - 1)) if windows > 1 else 1
-    starts = sorted({last - step * index for index in range(windows) if last - step * index >= 1})
-    return [follow(entry, rows[at - 1][CLOSE], rows[at : at + length]) for at in starts]
+    return sorted({last - step * index for index in range(windows) if last - step * index >= 1})
 
 
 def follow(entry: Ratios, base: float, rows: Sequence[Sequence[Any]]) -> float | None:

@@ -1,5 +1,7 @@
 """Meetings: who speaks, on what record, and how it ends."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,12 +11,15 @@ from tests.unit.strategy_core.llm.test_mind import LONG, placed, venue_of
 
 from strategy_core.llm.meeting import CHAIR, ROLES, LlmMeeting
 from strategy_core.llm.port import FaultKind, ModelFault, ModelRequest
+from strategy_core.llm.rehearsing import Rehearsals, Skipped, Trial
 from strategy_core.registry import build, problems
 
 
-def meet(model: ScriptedModel, *, steps: int = 1, **params: Any) -> tuple[Run, LlmMeeting, Any]:
+def meet(
+    model: ScriptedModel, *, steps: int = 1, engine: Rehearsals | None = None, **params: Any
+) -> tuple[Run, LlmMeeting, Any]:
     spec = spec_of("llm_meeting", params={"model": "big/one", **params})
-    mind = build(spec, instruments=INSTRUMENTS, seed=0, models=model)
+    mind = build(spec, instruments=INSTRUMENTS, seed=0, models=model, rehearsals=engine)
     assert isinstance(mind, LlmMeeting)
     venue = venue_of(steps)
     return drive(venue, spec, strategy=mind), mind, venue
@@ -56,6 +61,58 @@ def test_the_list_is_replayed_before_it_is_decided() -> None:
     last = model.requests[-1].messages[1].content
     assert "- BTC long: 8 windows, 8 filled" in last
     assert [] == placed(venue)
+
+
+class Engine:
+    """Replays nothing, and says what it was asked."""
+
+    def __init__(self, answer: list[float | None] | Skipped) -> None:
+        self.answer = answer
+        self.trials: list[Trial] = []
+
+    def replay(self, trials: Sequence[Trial]) -> list[float | None]:
+        self.trials += trials
+        if isinstance(self.answer, Skipped):
+            raise self.answer
+        return self.answer
+
+
+def minutes_of(told: Run) -> dict[str, Any]:
+    thought = told.records[0].llm
+    assert thought is not None
+    return next(one for one in thought.trace["meeting"] if one["role"] == "rehearsal")
+
+
+def test_an_exchange_replays_the_list_re_based_over_windows_that_have_ended() -> None:
+    engine = Engine([0.01, None, -0.02, *[0.003] * 5])
+    model = ScriptedModel(speaking)
+    told, _, _ = meet(model, engine=engine)
+    last = model.requests[-1].messages[1].content
+    assert "- BTC long: 8 windows, 8 filled" in last
+    line = "- BTC long: 8 windows, 7 filled, 6 won, median +0.30 %, worst -2.00 %, best +1.00 %"
+    assert f"- on an exchange, with minutes, fees and funding: {line[2:]}" in last
+    assert "replayed 8 windows of 4h" == minutes_of(told)["engine"]
+    now_ms = told.records[0].now_ms
+    assert all(one.from_ms < one.to_ms <= now_ms for one in engine.trials)
+    assert all(4 * 3_600_000 == one.to_ms - one.from_ms for one in engine.trials)
+    for one in engine.trials:
+        assert one.order.stop_loss is not None
+        assert one.order.stop_loss.price < one.base
+        assert Decimal(900) < one.order.sz * one.base <= 1000
+
+
+def test_a_replay_that_cannot_be_is_skipped_with_its_reason() -> None:
+    """The meeting goes on by the bars that it was shown; its prompt is as without an exchange."""
+    prompts = []
+    for engine in (None, Engine(Skipped("the exchange refused it (403): no"))):
+        model = ScriptedModel(speaking)
+        told, _, venue = meet(model, engine=engine)
+        prompts.append(model.requests[-1].messages)
+        assert placed(venue)
+        said = minutes_of(told)["engine"]
+        assert said.startswith("skipped: ")
+        assert ("403" if engine else "BACKTEST_URL is not set") in said
+    assert prompts[0] == prompts[1]
 
 
 def test_a_meeting_without_windows_asks_its_chair_once() -> None:
