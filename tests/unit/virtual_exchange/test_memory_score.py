@@ -12,7 +12,7 @@ from suite.contracts.world import MaskRequest
 from suite.errors import BadRequest
 from virtual_exchange import memory_runs
 from virtual_exchange.application.session import world_request
-from virtual_exchange.domain.memory_score import memory_score
+from virtual_exchange.domain.memory_score import MemoryScore, memory_score
 from virtual_exchange.memory_runs import score_traders, table_of
 
 
@@ -93,3 +93,20 @@ def test_what_cannot_be_compared_is_refused() -> None:
     masked = world_request(traders, mask=MaskRequest(seed=1))
     with pytest.raises(BadRequest, match="has a mask already"):
         score_traders(masked, traders, source=source, seeds=2, tell=print)
+
+
+def test_a_difference_within_the_noise_of_rules_says_so() -> None:
+    """Masked prices are quantized otherwise, which any trader feels."""
+    traders = tuple(
+        TraderSpec(trader_id=name, strategy=StrategySpec(kind=kind), symbols=("BTC",))
+        for name, kind in (("asks", "llm"), ("rules", "sma_cross"))
+    )
+
+    def score(value: float) -> MemoryScore:
+        low, high = 0.5 * value, 1.5 * value
+        return MemoryScore(unmasked=value, masked=0.0, score=value, low=low, high=high, seeds=5)
+
+    for value, said in ((0.001, "no more than the noise of the rules"), (0.1, "] differs, ")):
+        lines = list(table_of({"asks": score(value), "rules": score(0.001)}, traders))
+        assert said in lines[1]
+        assert "] differs, " in lines[2]

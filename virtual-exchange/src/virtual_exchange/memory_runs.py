@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import msgspec
 
+from strategy_core.llm.cutoff import ASKING
 from suite.contracts.trader import TraderSpec
 from suite.contracts.world import MaskRequest, WorldRequest
 from suite.errors import BadRequest
@@ -74,14 +75,18 @@ def score_traders(
 
 def table_of(scores: Mapping[str, MemoryScore], traders: Sequence[TraderSpec]) -> Iterator[str]:
     """Lay scores out in lines, percent."""
+    floors = [scores[one.trader_id] for one in traders if one.strategy.kind not in ASKING]
+    noise = max((max(abs(one.low), abs(one.high)) for one in floors), default=0.0)
     yield f"{'trader':20}{'kind':16}{'recorded':>10}{'masked':>10}{'score':>10}  95 % interval"
     for trader in traders:
-        score = scores[trader.trader_id]
+        score, asks = scores[trader.trader_id], trader.strategy.kind in ASKING
         said = "differs" if score.tells else "no difference shown"
+        if asks and score.tells and abs(score.score) <= noise:
+            said = "differs by no more than the noise of the rules"
         yield (
-            f"{trader.trader_id:20}{trader.strategy.kind[:15]:16}{100 * score.unmasked:10.3f}"
-            f"{100 * score.masked:10.3f}{100 * score.score:10.3f}  "
-            f"[{100 * score.low:.3f}, {100 * score.high:.3f}] {said}, {score.seeds} seeds"
+            f"{trader.trader_id:20}{trader.strategy.kind[:15]:16}{100 * score.unmasked:10.4f}"
+            f"{100 * score.masked:10.4f}{100 * score.score:10.4f}  "
+            f"[{100 * score.low:.4f}, {100 * score.high:.4f}] {said}, {score.seeds} seeds"
         )
 
 
