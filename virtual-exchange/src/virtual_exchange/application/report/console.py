@@ -32,7 +32,7 @@ def leaderboard(report: Mapping[str, Any]) -> Table:
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "trader" else "right")
     rows = report["charged"] or result["leaderboard"]
-    billed = any(one["cost"] for one in report["models"].values())
+    billed = report["charged"] is not None  # a column of zeros would only take room
     if billed:
         table.add_column("model bill USD", justify="right")
     for row in rows:
