@@ -25,7 +25,7 @@ HEADER_BYTES: Final = 16 << 10
 DEPTH_MAX: Final = 20
 _PEERS_MAX: Final = 10_000
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-SECURITY_HEADERS: Final = (
+SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
