@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.support.peers import PEERS, is_installed
+from tests.support.venue_process import eventually
 
 ROOT = Path(__file__).parents[2]
 HEAD, WORKER = "10.77.0.1", "10.77.0.2"
@@ -74,6 +75,8 @@ class Machines:
         self._start(
             HEAD, [*head, f"--node-ip-address={HEAD}", f"--temp-dir={self._folder}"], options
         )
+        # a worker that finds no head gives up
+        assert eventually(self.nodes, limit_s=300) == 1
         self._start(WORKER, [f"--address={self.address}", f"--node-ip-address={WORKER}"], options)
 
     def _start(self, host: str, words: Sequence[str], options: Sequence[str]) -> None:
