@@ -33,10 +33,18 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     missing: str = ""
 
 
-PROMISES: Final = msgspec.yaml.decode(
-    Path(__file__).with_name("promises.yaml").read_bytes(), type=dict[str, Promise]
-)
+def _listed(name: str) -> dict[str, Promise]:
+    return msgspec.yaml.decode(Path(__file__).with_name(name).read_bytes(), type=dict[str, Promise])
+
+
+PROMISES: Final = _listed("promises.yaml")
 """By their stable keys."""
+DEGRADED: Final = _listed("degraded.yaml")
+"""What goes on and what stops, by what is lost."""
+INCIDENTS: Final = _listed("incidents.yaml")
+"""What has happened to others, by the keys of the catalog."""
+PLANTED: Final = _listed("planted.yaml")
+"""Bugs that are put in on purpose, beside those in the engine."""
 
 Figures: TypeAlias = dict[str, dict[str, dict[str, str]]]
 """By promise, then by test: `figure` and `day`."""
@@ -79,7 +87,18 @@ def keep(new: Figures) -> None:
 def page(figures: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
     """Make the page of all promises."""
     rows = [_row(key, promise, figures.get(key, {})) for key, promise in PROMISES.items()]
-    return "\n".join([_HEAD, *rows, ""])
+    degraded = [_short_row(key, one) for key, one in DEGRADED.items()]
+    incidents = [_short_row(key, one) for key, one in INCIDENTS.items()]
+    planted = [_short_row(key, one) for key, one in PLANTED.items()]
+    tables = [_DEGRADED, *degraded, _INCIDENTS, *incidents, _PLANTED, *_in_engine(), *planted]
+    return "\n".join([_HEAD, *rows, *tables, ""])
+
+
+def _in_engine() -> list[str]:
+    from tests.chaos.test_planted_bugs import BUGS
+
+    found = "`tests/chaos/test_planted_bugs.py::test_planted_bug_is_caught`"
+    return [f"| {bug} | in `{BUGS[bug][0]}` of the engine | {found} |" for bug in BUGS]
 
 
 _HEAD: Final = """\
@@ -91,6 +110,24 @@ counted the last time that it ran, on two shared cores. "Open" names what no tes
 
 | | Promise | Proved in every run by | Long form, last shown |
 | --- | --- | --- | --- |"""
+
+
+_DEGRADED: Final = """
+## When something is lost
+
+| Lost | What happens | Shown by |
+| --- | --- | --- |"""
+_INCIDENTS: Final = """
+## What has happened to others
+
+| | What happened | Does not happen here by |
+| --- | --- | --- |"""
+
+_PLANTED: Final = """
+## Bugs that are put in on purpose
+
+| Bug | What it is | Found by |
+| --- | --- | --- |"""
 
 
 def lines(figures: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -105,10 +142,14 @@ def lines(figures: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 def _row(key: str, promise: Promise, figures: Mapping[str, Mapping[str, str]]) -> str:
+    shown = "<br>".join(lines(figures))
+    return f"{_short_row(key, promise)} {shown or '–'} |"
+
+
+def _short_row(key: str, promise: Promise) -> str:
     says = promise.says + (f" *Open: {promise.missing}.*" if promise.missing else "")
     tests = ", ".join(f"`{test}`" for test in promise.tests)
-    shown = "<br>".join(lines(figures))
-    return f"| {key} | {says} | {tests or '–'} | {shown or '–'} |"
+    return f"| {key} | {says} | {tests or '–'} |"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,20 @@ def test_clock_that_steps_back_changes_nothing(folder: Path, step: int) -> None:
     assert nonces.next(SIGNER) == last + 1
     again = NonceFiles(folder, clock)
     assert last + 1 < again.next(SIGNER) <= NOW + AHEAD_MS + 1
+
+
+def test_a_hundred_actions_a_second_never_share_a_nonce(folder: Path) -> None:
+    """For a minute, in bursts within a millisecond, over restarts and a clock that is set back."""
+    clock, taken = Clock(), list[int]()
+    nonces = NonceFiles(folder, clock)
+    for second in range(60):
+        for burst in range(10):
+            clock.time = NOW + 1000 * second + 100 * burst - HOUR * (second > 40)
+            taken += [nonces.next(SIGNER) for _ in range(10)]
+        if second % 13 == 0:
+            nonces = NonceFiles(folder, clock)
+    assert len(taken) == 6000
+    assert all(one < next_one for one, next_one in pairwise(taken))
 
 
 def test_clock_that_jumps_days_ahead_for_a_moment_leaves_nonces_that_are_taken(

@@ -4,10 +4,11 @@ import ast
 from pathlib import Path
 
 import pytest
-from tests.support.promises import FIGURES, PAGE, PROMISES, kept, page
+from tests.support.promises import DEGRADED, FIGURES, INCIDENTS, PAGE, PLANTED, PROMISES, kept, page
 
 ROOT = Path(__file__).parents[3]
-NAMED = sorted({test for promise in PROMISES.values() for test in promise.tests})
+LISTS = (PROMISES, DEGRADED, INCIDENTS, PLANTED)
+NAMED = sorted({test for one in LISTS for promise in one.values() for test in promise.tests})
 
 
 def test_every_figure_is_of_a_promise() -> None:
@@ -34,3 +35,12 @@ def test_a_figure_is_of_a_test_that_exists() -> None:
         for test in shown:
             path, _, name = test.partition("::")
             assert f"def {name.partition('[')[0]}(" in (ROOT / path).read_text(), test
+
+
+def test_every_incident_of_the_catalog_is_listed() -> None:
+    assert [f"IC-{number:02}" for number in range(1, 22)] == list(INCIDENTS)
+
+
+def test_what_no_test_shows_says_what_is_missing() -> None:
+    for one in LISTS:
+        assert [] == [key for key, promise in one.items() if not (promise.tests or promise.missing)]
