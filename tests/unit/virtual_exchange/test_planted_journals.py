@@ -1,6 +1,7 @@
 """Bugs that are put into the keeping of worlds, and what sees each."""
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def no_chain(patch: pytest.MonkeyPatch) -> None:
 
 def no_head_sum(patch: pytest.MonkeyPatch) -> None:
     """A length is believed."""
-    patch.setattr(world_journals.zlib, "crc32", lambda _: 0)
+    patch.setattr(zlib, "crc32", lambda _: 0)
 
 
 def acts_before(patch: pytest.MonkeyPatch) -> None:
