@@ -184,6 +184,7 @@ class Venue:
                 return self._answer()
             except (EOFError, ConnectionError):
                 self._process.join(30)
+                assert self._process.exitcode == -signal.SIGKILL, "it has ended by itself"
                 self.run.kills += 1
                 if self._power:
                     self._cut_power()

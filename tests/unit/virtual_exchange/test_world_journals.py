@@ -9,7 +9,7 @@ import pytest
 from tests.support.world_tails import CUTS, RECORDS, flips, read, recovered, write
 
 from suite.errors import InUse, StorageError
-from virtual_exchange.adapters.world_journals import WorldFile, WorldFiles, frames
+from virtual_exchange.adapters.world_journals import WorldFile, WorldFiles, framed, frames
 
 
 @pytest.fixture
@@ -157,9 +157,13 @@ def test_second_process_is_refused(path: Path, tmp_path: Path) -> None:
 def test_world_killed_before_its_first_record_was_whole_never_was(tmp_path: Path) -> None:
     files = WorldFiles(tmp_path / "worlds")
     assert list(files.kept()) == []
-    files.begin("a").close()
-    assert list(files.kept()) == []
-    assert not list((tmp_path / "worlds").iterdir())
+    path = tmp_path / "worlds" / "a.world"
+    first, _ = framed(1, bytes(16), RECORDS[3])
+    for size in (0, 1, 35, 36, 37, len(first) - 1):
+        files.begin("a").close()
+        path.write_bytes(first[:size])
+        assert list(files.kept()) == []
+        assert not path.exists()
 
 
 def test_worlds_are_found_oldest_first_and_removed_by_name(tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ class WorldFiles:
             except InUse:
                 _log.warning("world_is_another_process_s", path=str(path))
                 continue
-            if path.stat().st_size < HEAD_BYTES:  # killed before its first record was whole
+            if not _begun(path):  # killed before its first record was whole: nobody was told of it
                 path.unlink()
                 file.close()
                 continue
@@ -287,6 +287,13 @@ class WorldFiles:
 
     def _path(self, world_id: str) -> Path:
         return self._folder / f"{world_id or DEFAULT_FILE}{SUFFIX}"
+
+
+def _begun(path: Path) -> bool:
+    try:
+        return next(frames(path.read_bytes(), path), None) is not None
+    except StorageError:
+        return True  # who reads it is told
 
 
 def _sync_folder(folder: Path) -> None:
