@@ -105,13 +105,16 @@ def evaluate(
     """Walk forward over stored bars, after costs, and say whether there is an edge.
 
     Five steps, each trained on all that was before; beside the configuration others are tried, and
-    all of them count in the deflated Sharpe ratio and the probability of overfitting.
+    all of them count in the deflated Sharpe ratio and the probability of overfitting. A run that is
+    interrupted goes on where it was.
 
     Example: strategy-agent evaluate --data var/data --out var/evaluation
     """
     import msgspec
 
+    from strategy_agent.adapters.walked_files import WalkedFiles
     from strategy_agent.cards.rendering import render_card
+    from strategy_agent.entrypoint.ahead import Ahead
     from strategy_core.learning.artefact import read
     from strategy_core.learning.training import Circumstances, Refusal
     from strategy_core.learning.training import train as train_on
@@ -121,18 +124,23 @@ def evaluate(
     from suite.service.store_files import LocalFiles
 
     rules, past = _label(label), _past(data, symbols, interval, from_, to)
-    trials = _trials(past, rules, interval, alone=alone)
+    trials, walked = _trials(past, rules, interval, alone=alone), WalkedFiles(out)
     try:
         found = walk(
             trials,
             volatility=volatility_by_day(past.markets),
             synthetic=past.synthetic,
-            told=lambda done: typer.echo(
-                f"walked {done} of {len(trials)}: {trials[done - 1].name}", err=True
-            ),
+            keeper=walked,
+            told=Ahead([trial.name for trial in trials]).tell,
         )
     except ValueError as error:
         raise BadRequest(str(error)) from None
+    except KeyboardInterrupt:
+        typer.echo(
+            f"interrupted; what is walked is kept in {out}: the same command goes on there",
+            err=True,
+        )
+        raise
     chosen = trials[0]
     newest = train_on(
         chosen.events,
@@ -153,6 +161,7 @@ def evaluate(
     text = msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1)
     files.write("evaluation.json", text)
     files.write("card.html", card.encode())
+    walked.forget()
     _tell(msgspec.to_builtins(found))
     typer.echo(f"written to {out / 'card.html'}")
     return EXIT_OK

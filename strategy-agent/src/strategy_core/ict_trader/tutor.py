@@ -258,7 +258,8 @@ class Tutor:
         if good:
             return f"{said}, {attempt.model_id} is in use"
         kept = f"{attempt.champion} stays" if attempt.champion else "no model"
-        return f"{said} ({attempt.reason}), {kept}"
+        made = f" {attempt.model_id}" if attempt.model_id else ""
+        return f"{said}{made} ({attempt.reason}), {kept}"
 
     def _choose(self, wanted: str) -> None:
         """Put the first model in use that can be; a wanted one before all others.

@@ -5,8 +5,10 @@ against the best that so many worthless ones would show, and the probability of 
 of choosing among them.
 """
 
+import contextlib
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -136,12 +138,31 @@ class Trial(NamedTuple):
     training: TrainingRules
 
 
-class _Walked(NamedTuple):
-    """What came of a configuration: its report, its results a day, and the trades it took."""
+class Keeper(Protocol):
+    """Keeps what came of configurations, so that an evaluation that was ended goes on."""
+
+    def load(self, key: str) -> bytes | None:
+        """Read what was kept; None for nothing, or for something that is not whole."""
+        ...
+
+    def keep(self, key: str, content: bytes) -> None:
+        """Keep something, whole or not at all."""
+        ...
+
+
+class _Walked(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a configuration.
+
+    Attributes:
+        report: of it.
+        daily: its results a day.
+        net, day: of the trades that it took: results after costs, and days.
+    """
 
     report: TrialReport
-    daily: F64
-    taken: Events
+    daily: tuple[float, ...]
+    net: tuple[float, ...]
+    day: tuple[int, ...]
 
 
 def evaluate(
@@ -150,7 +171,8 @@ def evaluate(
     volatility: dict[int, float],
     count: int = FOLDS,
     synthetic: bool = False,
-    told: Callable[[int], None] = lambda _: None,
+    keeper: Keeper | None = None,
+    told: Callable[[int, int], None] = lambda _done, _fresh: None,
 ) -> Evaluation:
     """Walk every configuration forward, and judge the first against all.
 
@@ -159,7 +181,8 @@ def evaluate(
         volatility: of the market by day, in any unit.
         count: of the steps.
         synthetic: the market never was.
-        told: how many configurations are done, after each.
+        keeper: of configurations that were walked before; None walks all.
+        told: after each: how many configurations are done, and how many of them were not kept.
 
     Raises:
         ValueError: there is no configuration, or one without trades.
@@ -170,15 +193,18 @@ def evaluate(
     last_ms = max(int(trial.events.start_ms[-1]) for trial in trials)
     begins = folds(first_ms, last_ms, count=count, calibrate_share=0.2)
     days = np.arange(begins[0].test_ms // DAY_MS, last_ms // DAY_MS + 1)
-    walked = []
+    walked, fresh = [], 0
     for done, trial in enumerate(trials, 1):
-        walked.append(_walk(trial, begins, days))
-        told(done)
-    chosen = walked[0]
-    ratios = [float(one.daily.mean() / one.daily.std(ddof=1)) for one in walked if one.daily.any()]
+        one, was_kept = _walked(trial, begins, days, keeper)
+        walked.append(one)
+        fresh += not was_kept
+        told(done, fresh)
+    chosen, table = walked[0], np.array([one.daily for one in walked])
+    daily = table[0]
+    ratios = [float(one.mean() / one.std(ddof=1)) for one in table if one.any()]
     variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
-    dsr = deflated_sharpe(chosen.daily, trials=len(trials), variance=variance)
-    pbo = overfitting_probability(np.column_stack([one.daily for one in walked]))
+    dsr = deflated_sharpe(daily, trials=len(trials), variance=variance)
+    pbo = overfitting_probability(np.column_stack(list(table)))
     first = trials[0]
     return Evaluation(
         subject=Subject(
@@ -194,12 +220,28 @@ def evaluate(
         ),
         trials=tuple(one.report for one in walked),
         days=len(days),
-        psr=_psr(chosen.daily),
+        psr=_psr(daily),
         dsr=dsr,
         pbo=pbo,
         evidence=_evidence(chosen, dsr=dsr, pbo=pbo, days=days, volatility=volatility),
-        daily=tuple(zip(days.tolist(), chosen.daily.tolist(), strict=True)),
+        daily=tuple(zip(days.tolist(), daily.tolist(), strict=True)),
     )
+
+
+def _walked(
+    trial: Trial, begins: Sequence[Fold], days: I64, keeper: Keeper | None
+) -> tuple[_Walked, bool]:
+    """Walk a configuration forward, or find what came of it before."""
+    if keeper is None:
+        return _walk(trial, begins, days), False
+    asked = (trial._replace(events=trial.events.digest()), list(begins), days.tolist())  # type: ignore[arg-type]
+    key = hashlib.sha256(msgspec.msgpack.encode(asked, order="deterministic")).hexdigest()
+    with contextlib.suppress(msgspec.DecodeError):
+        if content := keeper.load(key):
+            return msgspec.msgpack.decode(content, type=_Walked), True
+    found = _walk(trial, begins, days)
+    keeper.keep(key, msgspec.msgpack.encode(found))
+    return found, False
 
 
 def _walk(trial: Trial, begins: Sequence[Fold], days: I64) -> _Walked:
@@ -260,7 +302,12 @@ def _walk(trial: Trial, begins: Sequence[Fold], days: I64) -> _Walked:
             calibration_curve(np.concatenate(probabilities), _joined(judged).won) if judged else ()
         ),
     )
-    return _Walked(report, daily, bought)
+    return _Walked(
+        report=report,
+        daily=tuple(daily.tolist()),
+        net=tuple(bought.net.tolist()),
+        day=tuple(bought.day.tolist()),
+    )
 
 
 def _chosen(fitted: Fitted | Refusal, test: Events) -> BoolArray:
@@ -330,8 +377,9 @@ def _evidence(
 ) -> Evidence:
     """Look at what real money needs."""
     costs = chosen.report.label.cost
-    dear = expectancy(chosen.taken.net - (STRESS - 1.0) * costs, chosen.taken.day)
-    thirds = _thirds(chosen.daily, days, volatility)
+    net, day = np.array(chosen.net), np.array(chosen.day, np.int64)
+    dear = expectancy(net - (STRESS - 1.0) * costs, day)
+    thirds = _thirds(np.array(chosen.daily), days, volatility)
     conditions = (
         ("deflated Sharpe", dsr is not None and dsr >= DSR_MIN, f"{_said(dsr)}, {DSR_MIN} needed"),
         ("overfitting", pbo is not None and pbo <= PBO_MAX, f"{_said(pbo)}, at most {PBO_MAX}"),

@@ -105,6 +105,23 @@ def test_every_feature_says_something() -> None:
     assert (values.std(axis=0) > 0.01).all()
 
 
+def test_a_gap_of_exactly_the_smallest_size_is_none() -> None:
+    """A tenth of an ATR, up to the last bits of whatever scale prices have."""
+    for scale in (1.0, 3.0, 7.0, 1e-3, 1e5):
+        # every range is 1 until the third bar of the gap, so the mean of the last 14 is known
+        base = [(100.0, 100.5, 99.5, 100.0, 1.0)] * 20
+        up = (100.0, 100.5, 99.5, 100.4, 1.0)
+        for beyond, gaps in ((0.0, 0), (0.001, 1)):
+            low = 100.5 + 0.1 * (1 + beyond)
+            third = (low, 101.4, low, 101.0, 1.0)  # from the close before it its range is 1, too
+            floats, ints = new_state(MINUTE_MS)
+            out, no_log = np.zeros(COUNT), np.zeros((0, layout.COLUMNS))
+            for t, bar in enumerate([*base, up, third]):
+                prices = [scale * price for price in bar[:4]]
+                step(floats, ints, t * MINUTE_MS, *prices, bar[4], MINUTE_MS, out, no_log)
+            assert gaps == ints[layout.ZONES + layout.BULL_GAPS], (scale, beyond)
+
+
 def test_nothing_is_said_before_the_state_is_warm() -> None:
     values = batch(market(3, WARM_UP + 2)).values
     assert np.isnan(values[:WARM_UP]).all()
