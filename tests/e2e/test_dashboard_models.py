@@ -34,6 +34,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         traders = (
             f"traders:\n  - {{trader_id: mind, symbols: [BTC], interval: 1m, "
             f"strategy: {{kind: llm, params: {params}}}}}\n"
+            "  - {trader_id: ict, symbols: [BTC], interval: 1m, strategy: {kind: ict_xgboost}}\n"
         )
         with running_stack(tmp_path, traders, speed=60) as started:
             eventually(
@@ -66,4 +67,26 @@ def test_a_decision_leads_to_its_question_and_answer(stack: Stack, browser: Brow
     assert "tokens: 110" in shown.splitlines()
     assert "model: local/scripted" in shown.splitlines()
     assert [] == findings(page)
+    assert [] == page.errors
+
+
+def test_a_trader_that_learns_shows_its_model_and_why_it_has_none(
+    stack: Stack, browser: Browser
+) -> None:
+    dashboard = Dashboard(browser, stack.portfolio.url)
+    dashboard.log_in(stack.portfolio.token())
+    page = dashboard.page
+    dashboard.go("trader/ict")
+    page.wait("document.querySelector('#model-why')?.innerText.includes('warming up: BTC')")
+    shown = page.text("#model")
+    for words in ("no model", "labelled trades of 1000", "0 promoted, 0 refused"):
+        assert words in shown, shown
+    assert [] == findings(page)
+    dashboard.shoot("model")
+    page.click("#language")
+    page.wait("document.documentElement.lang === 'zh'")
+    page.wait("document.querySelector('#model')?.innerText.includes('无模型')")
+    dashboard.shoot("model-zh")
+    dashboard.go("trader/mind")
+    page.wait("document.querySelector('#model').hidden")
     assert [] == page.errors

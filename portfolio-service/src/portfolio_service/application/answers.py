@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from portfolio_service.application.manager import Fill, HeldPosition
+from portfolio_service.application.manager import Fill, HeldPosition, LearnedModel
 from portfolio_service.domain.risk import Direction, Drift, Level, Severity
 
 Money = Decimal | None
@@ -32,6 +32,7 @@ class TraderRow(msgspec.Struct, frozen=True, kw_only=True):
         roi: time-weighted, net of the models' bill.
         health: 0 to 1.
         sampled_ms: the venue's time of what is known; seen_ms: wall time at which that came.
+        model: of a trader that learns; null for another one.
         turn: number of its last turn; it has decided anew where that rises.
     """
 
@@ -76,6 +77,7 @@ class TraderRow(msgspec.Struct, frozen=True, kw_only=True):
     last_verdict: str
     alert: str
     alert_ms: int
+    model: LearnedModel | None
 
 
 class SumsChecked(msgspec.Struct, frozen=True, kw_only=True):

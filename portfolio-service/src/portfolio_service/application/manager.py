@@ -24,12 +24,51 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     interval: str = ""
 
 
+class LastTraining(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last training of a model came to; `begun_ms` is the venue's time."""
+
+    number: int = 0
+    begun_ms: int = 0
+    verdict: str = ""
+    reason: str = ""
+    model_id: str = ""
+
+
+class LearnedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trader that learns says of its model.
+
+    Attributes:
+        state: READY, NO_MODEL, SUSPENDED or PAPER_ONLY; `reason` says why, where it is not ready.
+        model_id: in use; empty for none. `model_created_ms` is the venue's time.
+        evidence: `yes`, or `no: ` and why it may not risk real money.
+        overridden: it may all the same, because the operator has named it.
+        training_since_ms: when the training under way began; None for none.
+    """
+
+    state: str
+    reason: str = ""
+    model_id: str = ""
+    model_created_ms: int | None = None
+    evidence: str = ""
+    overridden: bool = False
+    training: bool = False
+    training_since_ms: int | None = None
+    labelled_trades: int = 0
+    closed_trades: int = 0
+    closed_since_training: int = 0
+    trainings: int = 0
+    promoted: int = 0
+    refused: int = 0
+    last_attempt: LastTraining | None = None
+
+
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the process of a trader says of it; times are the machine's where not of the venue.
 
     Attributes:
         allocation: what it may use of its account, USD; empty for all of it.
         equity: USD; empty before it is known.
+        strategy: what its strategy tells of itself; a plugin's may be anything.
     """
 
     state: str = ""
@@ -51,6 +90,15 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     alert: str = ""
     alert_ms: int = 0
+    strategy: dict[str, Any] = {}
+
+    @property
+    def model(self) -> LearnedModel | None:
+        """What it says of a model; None where it says nothing, or something else."""
+        try:
+            return msgspec.convert(self.strategy, LearnedModel)
+        except msgspec.ValidationError:
+            return None
 
 
 class ManagedTrader(msgspec.Struct, frozen=True, kw_only=True):

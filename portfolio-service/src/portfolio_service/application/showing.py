@@ -86,6 +86,7 @@ def shown_trader(
         last_verdict=status.last_verdict,
         alert=status.alert,
         alert_ms=status.alert_ms,
+        model=status.model,
     )
 
 

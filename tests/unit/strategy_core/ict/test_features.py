@@ -112,13 +112,14 @@ def test_a_gap_of_exactly_the_smallest_size_is_none() -> None:
         base = [(100.0, 100.5, 99.5, 100.0, 1.0)] * 20
         up = (100.0, 100.5, 99.5, 100.4, 1.0)
         for beyond, gaps in ((0.0, 0), (0.001, 1)):
-            low = 100.5 + 0.1 * (1 + beyond)
-            third = (low, 101.4, low, 101.0, 1.0)  # from the close before it its range is 1, too
+            edge = 100.5 + 0.1 * (1 + beyond)
+            third = (edge, 101.4, edge, 101.0, 1.0)  # from the close before it its range is 1, too
             floats, ints = new_state(MINUTE_MS)
             out, no_log = np.zeros(COUNT), np.zeros((0, layout.COLUMNS))
             for t, bar in enumerate([*base, up, third]):
-                prices = [scale * price for price in bar[:4]]
-                step(floats, ints, t * MINUTE_MS, *prices, bar[4], MINUTE_MS, out, no_log)
+                opened, high, low, close = (scale * price for price in bar[:4])
+                row = (t * MINUTE_MS, opened, high, low, close, bar[4])
+                step(floats, ints, *row, MINUTE_MS, out, no_log)
             assert gaps == ints[layout.ZONES + layout.BULL_GAPS], (scale, beyond)
 
 

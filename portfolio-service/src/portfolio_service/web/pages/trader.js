@@ -55,6 +55,20 @@ export function open(room, { rest }) {
     allowed: figure(t("allocation")), fees: figure(t("fees")), wins: figure(t("wins")), source: figure(t("source")),
   };
   const strip = h("dl", { class: "figures" }, Object.values(figures).map((item) => item.node));
+  const model = { state: figure(t("model")), use: figure(t("model.use")), evidence: figure(t("model.evidence")), trained: figure(t("model.trained")), last: figure(t("model.last")) };
+  const modelWhy = h("p", { class: "small soft", id: "model-why" });
+  const modelPanel = h("section", { id: "model", hidden: true }, h("h2", { text: t("model.title") }), h("dl", { class: "figures" }, Object.values(model).map((item) => item.node)), modelWhy);
+  const showModel = (m) => {
+    modelPanel.hidden = !m;
+    if (!m) return;
+    const ready = m.state === "READY", last = m.last_attempt;
+    model.state.show(named("model.state", m.state), ready ? "good" : "");
+    model.use.show(m.model_id || "–", "", m.model_created_ms ? `${moment(m.model_created_ms)} UTC` : "");
+    model.evidence.show(m.model_id ? t(m.evidence === "yes" ? "yes" : "model.none") : "–", "", m.overridden ? t("model.overridden") : "");
+    model.trained.show(String(m.trainings), "", t("model.trained.of", { promoted: m.promoted, refused: m.refused, closed: m.closed_since_training }));
+    model.last.show(last ? named("model.verdict", last.verdict) : "–", "", last ? `${moment(last.begun_ms)} UTC` : m.training_since_ms ? t("model.under") : "");
+    put(modelWhy, [m.reason, last?.reason ? `${named("model.verdict", last.verdict)}: ${last.reason}` : ""].filter((text, k, all) => text && !(k && all[0].includes(last.reason))).join(" · "));
+  };
   const showFigures = () => {
     const r = one();
     if (!r) return;
@@ -66,6 +80,7 @@ export function open(room, { rest }) {
     figures.fees.show(usd(r.fees_usd), "", t("funding.paid", { usd: gain(r.funding_usd) }));
     figures.wins.show(r.wins + r.losses ? percent(r.wins / (r.wins + r.losses), false, 0) : "–", "", t("wins.of", { wins: r.wins, losses: r.losses, fills: r.fills }));
     figures.source.show(named("source", r.source), "", r.sampled_ms ? `${clock(r.sampled_ms)} UTC` : "");
+    showModel(r.model);
     showStatus(status, r);
     const causes = Object.entries(r.causes ?? {}).map(([who, text]) => `${who}: ${text}`);
     put(why, causes.length ? causes.join("; ") : [r.reason, r.alert].filter(Boolean).join(" · "));
@@ -209,7 +224,7 @@ export function open(room, { rest }) {
   const askDecisions = seldom(() => { if (!closed) take({ limit: 30 }).catch((error) => { put(noDecisions, error.message); }); }, 2000);
   older.onclick = () => take({ limit: 50, before: Math.min(...shownDecisions.keys()) }).then((n) => { if (!n) older.hidden = true; }).catch(complain);
 
-  room.append(strip, h("div", { class: "two" },
+  room.append(strip, modelPanel, h("div", { class: "two" },
     h("div", {},
       card(t("price"), { id: "price", side }, holder, legend, chartNote),
       card(t("positions"), { id: "positions" }, positions.node),
