@@ -73,6 +73,11 @@ def test_a_decision_leads_to_its_question_and_answer(stack: Stack, browser: Brow
 def test_a_trader_that_learns_shows_its_model_and_why_it_has_none(
     stack: Stack, browser: Browser
 ) -> None:
+    eventually(
+        stack.portfolio.traders,
+        lambda found: "warming up" in ((found["ict"].get("model") or {}).get("reason") or ""),
+        limit_s=120,
+    )
     dashboard = Dashboard(browser, stack.portfolio.url)
     dashboard.log_in(stack.portfolio.token())
     page = dashboard.page

@@ -24,6 +24,7 @@ REFUSALS: Final = {
     layout.NOT_ORDERED: "open and close are not between low and high",
     layout.NEGATIVE_VOLUME: "the volume is negative",
     layout.OFF_GRID: "the open time is not a multiple of the interval",
+    layout.OUT_OF_RANGE: "no price is below 1e-12 or above 1e12, no volume above 1e18",
     layout.NOT_LATER: "the open time is not after that of the bar before",
 }
 

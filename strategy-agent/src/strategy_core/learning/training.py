@@ -107,7 +107,7 @@ def train(events: Events, asked: Circumstances) -> Trained | Refusal:
     recent = events.take(
         (events.start_ms >= asked.now_ms - rules.days * DAY_MS) & (events.end_ms <= asked.now_ms)
     )
-    if refusal := _too_few(recent, rules):
+    if refusal := _too_few(recent, rules) or _unsound(recent):
         return refusal
     first, last = int(recent.start_ms[0]), int(recent.end_ms.max())
     length = last - first
@@ -244,12 +244,17 @@ def _too_few(events: Events, rules: TrainingRules) -> Refusal | None:
     return Refusal(Untrained.INSUFFICIENT_DATA, "; ".join(short)) if short else None
 
 
+def _unsound(events: Events) -> Refusal | None:
+    """Whether a number is none."""
+    if np.isfinite(events.features).all() and np.isfinite(events.net).all():
+        return None
+    return Refusal(Untrained.BAD_DATA, "a feature or a result is not a number")
+
+
 def _unfit(fit_on: Events, stop_by: Events, rules: TrainingRules) -> Refusal | None:
     """Whether nothing can be learned from two slices."""
-    for events in (fit_on, stop_by):
-        sound = np.isfinite(events.features).all() and np.isfinite(events.net).all()
-        if not sound:
-            return Refusal(Untrained.BAD_DATA, "a feature or a result is not a number")
+    if refusal := _unsound(fit_on) or _unsound(stop_by):
+        return refusal
     won = int(np.count_nonzero(stop_by.won))
     least, lost = rules.minimum.calibration, len(stop_by) - won
     if min(won, lost) < least:

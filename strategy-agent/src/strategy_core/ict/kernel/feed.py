@@ -37,6 +37,9 @@ from strategy_core.ict.kernel.layout import (
     NOT_POSITIVE,
     OFF_GRID,
     OPEN,
+    OUT_OF_RANGE,
+    PRICE_LEAST,
+    PRICE_MOST,
     RESETS,
     STRUCTURE,
     SWEEP_MEMORY,
@@ -53,6 +56,7 @@ from strategy_core.ict.kernel.layout import (
     VOLUME,
     VOLUME_BARS,
     VOLUME_MASK,
+    VOLUME_MOST,
     WARM_UP,
     ZONE,
     ZONES,
@@ -266,6 +270,8 @@ def _refusal(
         return NOT_ORDERED
     if volume < 0.0:
         return NEGATIVE_VOLUME
+    if low < PRICE_LEAST or high > PRICE_MOST or volume > VOLUME_MOST:
+        return OUT_OF_RANGE
     if ts % interval_ms != 0:
         return OFF_GRID
     if i[BARS] > 0 and ts <= i[TIME]:

@@ -120,3 +120,6 @@ NOT_ORDERED: Final = 3
 NEGATIVE_VOLUME: Final = 4
 OFF_GRID: Final = 5
 NOT_LATER: Final = 6
+OUT_OF_RANGE: Final = 7
+PRICE_LEAST, PRICE_MOST = 1e-12, 1e12  # USD; beyond, sums and ratios lose their last digits
+VOLUME_MOST: Final = 1e18
