@@ -57,7 +57,7 @@ export function open(room, { rest }) {
   const strip = h("dl", { class: "figures" }, Object.values(figures).map((item) => item.node));
   const model = { state: figure(t("model")), use: figure(t("model.use")), evidence: figure(t("model.evidence")), trained: figure(t("model.trained")), last: figure(t("model.last")) };
   const modelWhy = h("p", { class: "small soft", id: "model-why" });
-  const modelPanel = h("section", { id: "model", hidden: true }, h("h2", { text: t("model.title") }), h("dl", { class: "figures" }, Object.values(model).map((item) => item.node)), modelWhy);
+  const modelPanel = h("section", { id: "model", hidden: true }, h("h2", { text: t("model.title") }), modelWhy, h("dl", { class: "figures" }, Object.values(model).map((item) => item.node)));
   const showModel = (m) => {
     modelPanel.hidden = !m;
     if (!m) return;
