@@ -3,13 +3,14 @@
 The venue is as strict as mainnet; between it and the traders is the proxy, as in `docs/live.md`.
 """
 
+import signal
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from tests.support.accessibility import findings
 from tests.support.browser import Browser
-from tests.support.dashboard import Dashboard, LiveDashboard, running_live
+from tests.support.dashboard import Dashboard, LiveDashboard, running_live, serving_data
 from tests.support.venue_process import eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -93,6 +94,47 @@ def test_the_switch_is_the_proxys_own_and_needs_its_word(
     operator.confirm("RESUME")
     shown(operator, "live")
     assert [] == page.errors
+
+
+def test_drift_is_pushed_and_unknown_while_the_proxy_is_silent(
+    live: LiveDashboard, operator: Dashboard
+) -> None:
+    """No report, one that the command makes, and a proxy that is gone; both languages."""
+    page, proxy = operator.page, live.proxy
+    says = "document.querySelector('#drift-note').textContent"
+    operator.go("system")
+    page.wait(f"{says}.startsWith('No report was made yet')")
+    with serving_data(live.store) as data_url:
+        proxy.settings["DATA_SERVICE_URL"] = data_url
+        told = proxy.run("drift", "--days", "1")
+    assert 0 == told.returncode, told.stderr
+    page.wait(f"{says}.startsWith('Orders since')")
+    rows = page.texts("#drift tbody tr")
+    assert [*(name for name in ("All traders", *NAMES))] == [row.split("\t")[0] for row in rows]
+    (all_,) = [line for line in told.stdout.splitlines() if line.startswith("*: ")]
+    assert all_.removeprefix("*: ").split()[0] == rows[0].split("\t")[1]
+    operator.shoot("live-drift-system")
+    assert [] == findings(page)
+    operator.go("trader/anna")
+    page.wait("document.querySelectorAll('#drift tbody tr').length === 1")
+    assert rows[1].split("\t")[1:] == page.texts("#drift tbody tr")[0].split("\t")
+    page.read("document.querySelector('#drift').scrollIntoView()")
+    operator.shoot("live-drift-trader")
+    page.click("#language")
+    page.wait(f"{says}.includes('报告生成于')")
+    page.read("document.querySelector('#drift').scrollIntoView()")
+    operator.shoot("live-drift-trader-zh")
+    assert [] == findings(page)
+    page.click("#language")
+    assert proxy.process is not None
+    proxy.process.send_signal(signal.SIGSTOP)
+    try:
+        page.wait(f"{says}.startsWith('Unknown')")
+        assert [] == page.texts("#drift tbody tr")
+        operator.shoot("live-drift-unknown")
+    finally:
+        proxy.process.send_signal(signal.SIGCONT)
+    page.wait(f"{says}.startsWith('Orders since')")
 
 
 def test_a_kill_closes_everything_at_the_last_hop_and_only_its_own_token_ends_it(

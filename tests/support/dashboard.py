@@ -121,6 +121,7 @@ class LiveDashboard:
     proxy: LiveStack
     manager: Manager
     portfolio: PortfolioUnderTest
+    store: Path
 
 
 @contextmanager
@@ -176,7 +177,7 @@ def running_live(folder: Path, *names: str) -> Iterator[LiveDashboard]:
                 PORTFOLIO_SERVICE_LIVE="true",
             )
         )
-        yield LiveDashboard(proxy, manager, portfolio)
+        yield LiveDashboard(proxy, manager, portfolio, store)
 
 
 class Dashboard:

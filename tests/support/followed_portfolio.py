@@ -172,6 +172,9 @@ class NoServices:
     async def safety(self) -> Mapping[str, Any] | None:
         return None
 
+    async def drift(self) -> bytes | None:
+        return None
+
 
 class Follower:
     """All parts of the application, moved by hand."""

@@ -176,7 +176,7 @@ class LiveStack:
             env=os.environ | self.settings,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
 

@@ -31,6 +31,7 @@ from hyperliquid_exchange.application.preflight import host as on_host
 from hyperliquid_exchange.application.preflight import safety as on_safety
 from hyperliquid_exchange.application.preflight import venue as on_venue
 from hyperliquid_exchange.application.preflight.drills import action_refusals, gate_refusals
+from hyperliquid_exchange.application.preflight.elsewhere import other_lines
 from hyperliquid_exchange.application.preflight.host import Host, KeyFile
 from hyperliquid_exchange.application.preflight.lines import (
     Line,
@@ -226,7 +227,7 @@ def _result(around: Surroundings, mode: str, lines: Sequence[Line]) -> Result:
         config_hash=running.config_hash,
         build_hash=running.build_hash,
         accounts=running.accounts,
-        lines=tuple(sorted(lines, key=lambda line: line.number)),
+        lines=tuple(sorted([*lines, *other_lines(around.accounts)], key=lambda line: line.number)),
     )
 
 

@@ -126,6 +126,15 @@ async def test_every_order_is_compared_once() -> None:
     assert [T0 - 5] == world.since
 
 
+async def test_bars_that_are_still_to_come_are_not_asked_for() -> None:
+    """A stop of an hour ago may rest for a day; a collector refuses what is in its future."""
+    now_ms = T0 + 65 * MINUTE_MS + 7
+    world = World(sent(1))
+    report = await ShadowFills(world, world, world, {"alice": ALICE}).report(T0 - 5, now_ms)
+    assert [("ETH", T0, T0 + 65 * MINUTE_MS)] == world.asked
+    assert ["both"] == [row.outcome for row in report.rows]
+
+
 async def test_orders_of_a_trader_that_is_gone_are_counted() -> None:
     """Nobody knows its account any more."""
     report = await report_of(World(sent(1), sent(2, "bob")), alice=ALICE)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import httpx
+import msgspec
 import pytest
 from fastapi import FastAPI
 
@@ -22,7 +23,9 @@ GRANTS = {
 REPORT = b'{"rows": []}\n'
 
 
-async def asked(who: str, last: Callable[[], bytes | None] = lambda: REPORT) -> httpx.Response:
+async def asked(
+    who: str, last: Callable[[], bytes | None] = lambda: REPORT, path: str = "/drift"
+) -> httpx.Response:
     tokens = TokenStore()
     headers = {name: f"Bearer {tokens.issue(grant)}" for name, grant in GRANTS.items()}
     app = FastAPI(title="drift")
@@ -31,7 +34,7 @@ async def asked(who: str, last: Callable[[], bytes | None] = lambda: REPORT) -> 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         named = {"authorization": headers[who]} if who in headers else {}
-        return await client.get("/drift", headers=named)
+        return await client.get(path, headers=named)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,23 @@ async def test_report_is_told_as_it_was_written() -> None:
     reply = await asked("reader")
     assert "application/json" == reply.headers["content-type"]
     assert REPORT == reply.content
+
+
+async def test_sums_are_told_without_the_orders() -> None:
+    """Thousands of orders are no business of who looks every few seconds."""
+    sums = {
+        "as_of_ms": 2,
+        "since_ms": 1,
+        "summaries": [{"trader_id": "anna", "orders": 1}],
+        "absent": {"anna": 1},
+        "foreign": {},
+    }
+    report = msgspec.json.encode(sums | {"rows": [{"oid": 1}], "rules": {}})
+    for who, status in (("reader", 200), ("trader", 403), ("nobody", 401)):
+        reply = await asked(who, lambda: report, "/drift/summary")
+        assert status == reply.status_code
+        assert status != 200 or sums == reply.json()
+    assert 404 == (await asked("reader", lambda: None, "/drift/summary")).status_code
 
 
 async def test_without_a_report_it_is_said_how_to_make_one() -> None:

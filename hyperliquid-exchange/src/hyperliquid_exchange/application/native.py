@@ -139,7 +139,7 @@ class Native:
         source = _SOURCES[self._network]
         if account.native == "resign":
             known = set(account.client_signers)
-        canonical, as_sent = wire.packed(action), _as_sent(envelope)
+        canonical, as_sent = _forms(envelope, action)
         first = self._recover(envelope, canonical, source)
         if first in known:
             return first
@@ -262,8 +262,13 @@ def _never(name: str) -> str:
     )
 
 
-def _as_sent(envelope: wire.Envelope) -> bytes:
+def _forms(envelope: wire.Envelope, action: Allowed) -> tuple[bytes, bytes]:
+    """Write an action as the venue does, and as it was sent.
+
+    Raises:
+        Malformed: it has what cannot be signed over, as a number of more than 64 bits.
+    """
     try:
-        return wire.packed_as_sent(envelope.action)
+        return wire.packed(action), wire.packed_as_sent(envelope.action)
     except (msgspec.MsgspecError, OverflowError, RecursionError, UnicodeEncodeError):
         raise Malformed("the action cannot be written", is_json=True) from None

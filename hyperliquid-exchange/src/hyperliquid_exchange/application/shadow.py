@@ -103,7 +103,7 @@ class ShadowFills:
             absent[name] = len(joined.absent)
             foreign[name] = sum(row.placed_ms >= since_ms for row in joined.foreign)
         found.sort(key=lambda order: (order.decided_ms, order.trader_id, order.oid))
-        rows = await self._rows(found, instruments)
+        rows = await self._rows(found, instruments, now_ms)
         return DriftReport(
             as_of_ms=now_ms,
             since_ms=since_ms,
@@ -128,21 +128,23 @@ class ShadowFills:
         return join(sent, orders, await self._venue.fills(address, from_ms), universe)
 
     async def _rows(
-        self, orders: Sequence[LiveOrder], instruments: Mapping[str, Instrument]
+        self, orders: Sequence[LiveOrder], instruments: Mapping[str, Instrument], now_ms: int
     ) -> tuple[DriftRow, ...]:
         rows: dict[int, DriftRow] = {}
         for stretch in _stretches(orders):
             coin = orders[stretch[0]].coin
-            bars = await self._read(coin, [orders[place] for place in stretch])
+            bars = await self._read(coin, [orders[place] for place in stretch], now_ms)
             for place in stretch:
                 order, instrument = orders[place], instruments[coin]
                 model = simulate(order, instrument, bars, self._rules)
                 rows[place] = compared(order, model, instrument)
         return tuple(rows[place] for place in range(len(orders)))
 
-    async def _read(self, coin: str, orders: Sequence[LiveOrder]) -> Bars:
+    async def _read(self, coin: str, orders: Sequence[LiveOrder], now_ms: int) -> Bars:
+        """Read the bars on which orders are played; those to come are not there yet."""
         from_ms = min(order.begins_ms for order in orders) // MINUTE_MS * MINUTE_MS
-        return await self._bars.minutes(coin, from_ms, max(map(horizon_ms, orders)) + MINUTE_MS)
+        to_ms = min(max(map(horizon_ms, orders)) + MINUTE_MS, now_ms // MINUTE_MS * MINUTE_MS)
+        return await self._bars.minutes(coin, from_ms, to_ms)
 
 
 def _stretches(orders: Sequence[LiveOrder]) -> list[list[int]]:

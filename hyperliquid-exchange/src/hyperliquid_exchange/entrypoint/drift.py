@@ -1,14 +1,27 @@
-"""`GET /drift`: the report that the command `drift` wrote last."""
+"""`GET /drift`: the report that the command `drift` wrote last, whole or its sums."""
 
 from collections.abc import Callable
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Depends, Response
 
 from hyperliquid_exchange.entrypoint.services import READ_ALL
 from suite.errors import Forbidden, NotFound
 from suite.service.tokens import ADMIN, Grant, require
 
+
+class _Sums(msgspec.Struct, kw_only=True):
+    """What is told of a report without a row an order."""
+
+    as_of_ms: int
+    since_ms: int
+    summaries: msgspec.Raw
+    absent: dict[str, int]
+    foreign: dict[str, int]
+
+
+_sums = msgspec.json.Decoder(_Sums)
 MayRead = Annotated[Grant, Depends(require(READ_ALL))]
 
 
@@ -20,13 +33,21 @@ def drift_routes(last: Callable[[], bytes | None]) -> APIRouter:
     """
     router = APIRouter()
 
-    @router.get("/drift", summary="How far live orders were from the model: the last report")
-    def drift(grant: MayRead) -> Response:  # in a thread, since it reads a file
+    def read(grant: Grant) -> bytes:
         if grant.account and ADMIN not in grant.scopes:
             raise Forbidden("the report is of all traders: it is for an operator or a reader")
         report = last()
         if report is None:
             raise NotFound("no report was written yet: run hyperliquid-exchange drift")
-        return Response(report, media_type="application/json")
+        return report
+
+    @router.get("/drift", summary="How far live orders were from the model: the last report")
+    def drift(grant: MayRead) -> Response:  # in a thread, since it reads a file
+        return Response(read(grant), media_type="application/json")
+
+    @router.get("/drift/summary", summary="The sums of the last drift report, by trader")
+    def summary(grant: MayRead) -> Response:
+        told = msgspec.json.encode(_sums.decode(read(grant)))
+        return Response(told, media_type="application/json")
 
     return router

@@ -134,6 +134,15 @@ class ServicesHttp:
         except msgspec.DecodeError:
             raise UpstreamRefused("the proxy tells its safety in another shape") from None
 
+    async def drift(self) -> bytes | None:
+        """`GET /drift/summary` of the live proxy."""
+        if not self._has_safety:
+            return None
+        status, raw = await self._ask("venue", "GET", "drift/summary")
+        if status != 200:
+            raise fault_of(status)(one_line(raw.decode(errors="replace")))
+        return raw
+
     async def _ask(
         self,
         name: str,

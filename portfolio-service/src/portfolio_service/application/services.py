@@ -51,12 +51,57 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int = 0
 
 
+class DriftOfTrader(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the live orders of one trader were from the model, as the proxy reports it.
+
+    Attributes:
+        trader_id: `*` of all together.
+        orders: that were sent; outcomes: who filled them.
+        price_bps_mean, price_bps_median, price_bps_worst: how much worse the live price was, basis
+            points; null where none was filled by both.
+        fee_bps_mean: how much more fee was paid.
+        latency_ms_p50, latency_ms_p99: until the answer, of orders that took.
+        cost_usd: what price and fee cost more than in the model.
+    """
+
+    trader_id: str
+    orders: int
+    outcomes: dict[str, int]
+    price_bps_mean: float | None
+    price_bps_median: float | None
+    price_bps_worst: float | None
+    fee_bps_mean: float | None
+    latency_ms_p50: int | None
+    latency_ms_p99: int | None
+    cost_usd: str
+
+
+class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The last drift report of the live proxy.
+
+    Attributes:
+        state: `known`; `none` where nobody had one made yet; `unknown` where the proxy is silent.
+        reason: why it is not known.
+        as_of_ms: when it was made; since_ms: from when on orders are in it.
+    """
+
+    state: Literal["known", "none", "unknown"] = "known"
+    reason: str = ""
+    as_of_ms: int = 0
+    since_ms: int = 0
+    summaries: tuple[DriftOfTrader, ...] = ()
+
+
+_report: Final = msgspec.json.Decoder(DriftReport)
+
+
 class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`GET /api/system`.
 
     Attributes:
         budgets: what is left of rate limits, by service, where one tells.
         safety: what the live proxy says of its kill switch; null where none is configured.
+        drift: how far its orders were from the model; null likewise.
     """
 
     now_ms: int
@@ -64,6 +109,7 @@ class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[Alert, ...]
     budgets: dict[str, Any]
     safety: dict[str, Any] | None
+    drift: DriftReport | None
 
 
 class ServiceReads(Protocol):
@@ -114,6 +160,15 @@ class ServiceReads(Protocol):
         """
         ...
 
+    async def drift(self) -> bytes | None:
+        """Read the sums of the live proxy's drift report; None where no proxy is configured.
+
+        Raises:
+            NotFound: no report was made yet.
+            SuiteError: it is away, or refuses.
+        """
+        ...
+
 
 class Services:
     """Looks after what is known of the other services.
@@ -126,6 +181,7 @@ class Services:
         rows: by name, as of the last round.
         funding: by coin, likewise.
         safety: likewise.
+        drift: likewise; None where no live proxy is configured.
         budgets: requests that accounts of traders have used, and may, by trader.
     """
 
@@ -136,6 +192,7 @@ class Services:
         self.funding: tuple[FundingRow, ...] = ()
         self.funding_trouble = "the venue has not been asked yet"
         self.safety: dict[str, Any] | None = None
+        self.drift: DriftReport | None = None
         self.budgets: dict[str, Mapping[str, int]] = {}
 
     async def look_at_budgets(self, accounts: Mapping[str, str]) -> None:
@@ -158,7 +215,10 @@ class Services:
     async def look(self) -> None:
         """Ask all of them, side by side."""
         await asyncio.gather(
-            self._look_at_market(), self._look_at_safety(), *map(self._probe, self._reads.services)
+            self._look_at_market(),
+            self._look_at_safety(),
+            self._look_at_drift(),
+            *map(self._probe, self._reads.services),
         )
 
     async def _probe(self, name: str) -> None:
@@ -213,6 +273,16 @@ class Services:
         except SuiteError as error:
             told = {"level": "unknown", "reason": one_line(str(error))}
         self.safety = None if told is None else dict(told)
+
+    async def _look_at_drift(self) -> None:
+        """Read the report; figures of a proxy that is silent are not shown as if they held."""
+        try:
+            told = await self._reads.drift()
+            self.drift = None if told is None else _report.decode(told)
+        except NotFound as error:
+            self.drift = DriftReport(state="none", reason=one_line(str(error)))
+        except (SuiteError, msgspec.DecodeError) as error:
+            self.drift = DriftReport(state="unknown", reason=one_line(str(error)))
 
     @property
     def ordered(self) -> Sequence[ServiceRow]:

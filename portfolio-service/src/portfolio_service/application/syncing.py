@@ -237,6 +237,7 @@ class Sync:
             "alerts": self.alerts(),
             "funding": self._services.funding,
             "safety": self._services.safety,
+            "drift": self._services.drift,
         }
 
     def _events(self, fills: Mapping[str, tuple[Fill, ...]]) -> Mapping[str, Any]:

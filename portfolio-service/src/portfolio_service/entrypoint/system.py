@@ -42,6 +42,7 @@ def make_system_router(
                 alerts=tuple(sync.alerts()),
                 budgets={name: told for name, told in budgets.items() if told},
                 safety=services.safety,
+                drift=services.drift,
             )
         )
 

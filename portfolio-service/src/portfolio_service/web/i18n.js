@@ -49,7 +49,7 @@ export const missing = (value) => value === null || value === undefined || value
 const NONE = "–";
 const write = (value, made) => (missing(value) ? NONE : made.format(Number(value)).replace("-", "−"));
 
-export const number = (value, digits = 2) => write(value, format(digits, digits, false, false));
+export const number = (value, digits = 2, signed = false) => write(value, format(digits, digits, signed, false));
 export const upTo = (value, digits = 8) => write(value, format(digits, 0, false, false));
 export const whole = (value) => write(value, format(0, 0, false, false));
 export const usd = (value) => write(value, format(2, 2, false, false));

@@ -3,7 +3,7 @@
 import { get, loggedOut } from "./api.js";
 
 const empty = () => ({
-  portfolio: {}, traders: {}, risk: {}, plan: null, services: [], alerts: [], funding: [], safety: null, synced_ms: null,
+  portfolio: {}, traders: {}, risk: {}, plan: null, services: [], alerts: [], funding: [], safety: null, drift: null, synced_ms: null,
 });
 export const state = empty();
 export const link = { up: false, since: 0 };

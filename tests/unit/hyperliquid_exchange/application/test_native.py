@@ -1,5 +1,6 @@
 """Actions that a client has signed: what the venue would refuse is refused, with the reason."""
 
+import json
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
@@ -300,6 +301,17 @@ def test_what_is_no_request_is_told_apart(body: bytes, is_json: bool) -> None:
         assert is_json is caught.value.is_json
 
     run()
+
+
+@virtually
+async def test_number_that_no_action_can_carry_is_refused(door: Door) -> None:
+    """Found by ten thousand spoilt bodies: it is signed over as 64 bits, and has more."""
+    cancels = [{"asset": 10**42, "cloid": "0x" + "ab" * 16}]
+    written = {"type": "cancelByCloid", "cancels": cancels}
+    body = msgspec.json.decode(msgspec.json.encode(signed())) | {"action": written}
+    with pytest.raises(Malformed) as caught:
+        await door.native.post(FORWARD, json.dumps(body).encode())
+    assert caught.value.is_json
 
 
 @virtually

@@ -3,6 +3,7 @@
 import { button, complain, card, confirm, grid, h, put, say, seldom, setPill } from "../ui.js";
 import { get, post, session } from "../api.js";
 import { state } from "../live.js";
+import { driftColumns, driftNote, traderLink } from "../parts.js";
 import { clock, exact, missing, named, number, percent, t, whole } from "../i18n.js";
 
 const STATES = { up: "good", degraded: "warn", failing: "bad", down: "bad" };
@@ -83,6 +84,18 @@ export function open(room) {
     sums.replaceChildren(...rows.map(([name, value], i) => h("div", {}, h("dt", { text: name }), h("dd", { text: value, class: i === 2 ? (checked.ok ? "good" : "bad") : "" }))));
   };
 
+  // live against the model
+
+  const drift = grid(t("drift"), driftColumns([{ title: t("trader"), cls: "left", write: (r) => (r.trader_id === "*" ? t("drift.all") : traderLink(r.trader_id, state.traders[r.trader_id]?.name)) }]), { key: (r) => r.trader_id, empty: t("drift.empty") });
+  const driftSays = h("p", { class: "note", id: "drift-note" });
+  const driftCard = card(t("drift"), { id: "drift", lead: t("drift.lead") }, drift.node, driftSays);
+  const showDrift = () => {
+    driftCard.hidden = !state.drift;
+    if (!state.drift) return;
+    drift.show(state.drift.summaries);
+    put(driftSays, driftNote(state.drift));
+  };
+
   const look = seldom(async () => {
     try {
       told = await get("/api/system");
@@ -91,11 +104,11 @@ export function open(room) {
     services.show(state.services.length ? state.services : told.services);
     showBudgets();
   }, 5000);
-  const all = () => { services.show(state.services ?? []); showAlerts(); showSafety(); showSums(); look(); };
+  const all = () => { services.show(state.services ?? []); showAlerts(); showSafety(); showSums(); showDrift(); look(); };
   room.append(h("div", { class: "two even" },
     h("div", {}, card(t("system.services"), { id: "services" }, services.node), card(t("system.alerts"), { id: "alerts" }, alerts, noAlerts)),
     h("div", {}, card(t("safety"), { id: "safety", cls: "grave", side: [level], lead: t("safety.lead") }, why, session.may_change ? kill : h("p", { class: "soft", text: t("viewer") }), causes, outcome),
-      card(t("system.budgets"), { id: "budgets", lead: t("system.budgets.lead") }, budgets.node), card(t("sums"), { id: "sums", lead: t("sums.lead") }, sums))));
+      card(t("system.budgets"), { id: "budgets", lead: t("system.budgets.lead") }, budgets.node), card(t("sums"), { id: "sums", lead: t("sums.lead") }, sums))), driftCard);
   all();
   return {
     update: (what) => {
@@ -104,6 +117,7 @@ export function open(room) {
       if (what.sections.has("alerts")) showAlerts();
       if (what.sections.has("safety") || what.traders.size) showSafety();
       if (what.sections.has("portfolio")) showSums();
+      if (what.sections.has("drift")) showDrift();
     },
     close: () => { closed = true; look.stop(); },
   };

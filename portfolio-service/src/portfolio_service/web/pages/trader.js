@@ -7,7 +7,7 @@ import { curves } from "../curves.js";
 import { colorOf } from "../color.js";
 import { everybody, state } from "../live.js";
 import { clock, exact, gain, missing, moment, named, percent, price, t, tone, upTo, usd } from "../i18n.js";
-import { actionText, doing, showStatus, verdictOf } from "../parts.js";
+import { actionText, doing, driftColumns, driftNote, showStatus, verdictOf } from "../parts.js";
 import { decisionCard } from "./decision.js";
 
 const STEPS = { "1m": 60000, "5m": 300000, "15m": 900000, "1h": 3600000, "4h": 14400000, "1d": 86400000 };
@@ -205,6 +205,16 @@ export function open(room, { rest }) {
     chart?.level(levels());
   }, 2000);
 
+  const drift = grid(t("drift"), driftColumns(), { key: (r) => r.trader_id, empty: t("drift.empty") });
+  const driftSays = h("p", { class: "note", id: "drift-note" });
+  const driftCard = card(t("drift"), { id: "drift", lead: t("drift.lead") }, drift.node, driftSays);
+  const showDrift = () => {
+    driftCard.hidden = !state.drift;
+    if (!state.drift) return;
+    drift.show(state.drift.summaries.filter((r) => r.trader_id === (one()?.account || id)));
+    put(driftSays, driftNote(state.drift));
+  };
+
   const list = h("ol", { class: "decisions" });
   const noDecisions = h("p", { class: "empty", text: t("decisions.none") });
   const older = h("button", { type: "button", id: "older", text: t("decisions.older"), hidden: true });
@@ -229,13 +239,13 @@ export function open(room, { rest }) {
       card(t("price"), { id: "price", side }, holder, legend, chartNote),
       card(t("positions"), { id: "positions" }, positions.node),
       card(t("orders"), { id: "orders" }, ordersTable.node, ordersNote),
-      card(t("fills"), { id: "fills" }, fillsTable.node)),
+      card(t("fills"), { id: "fills" }, fillsTable.node), driftCard),
     h("div", {},
       card(t("arena.equity"), { id: "equity" }, equity.node),
       card(t("decisions"), { id: "decisions", lead: t("decisions.lead") }, list, noDecisions, older))));
 
   const held = () => positions.show(one()?.positions ?? []);
-  const all = () => { showFigures(); held(); askEquity(); askFills(); askOrders(); askDecisions(); askBars(); };
+  const all = () => { showFigures(); showDrift(); held(); askEquity(); askFills(); askOrders(); askDecisions(); askBars(); };
   if (one()) all();
   else put(why, Object.keys(state.traders).length ? t("trader.nobody", { id }) : "");
   let lastBar = 0;
@@ -243,6 +253,7 @@ export function open(room, { rest }) {
     update: (told) => {
       if (told.whole) { showPicker(); all(); return; }
       if (told.traders.has(id)) { showFigures(); held(); chart?.level(levels()); }
+      if (told.sections.has("drift")) showDrift();
       if (told.turns.has(id)) askDecisions();
       if (told.turns.has(id) || told.fills[id]) askOrders();
       if (told.fills[id]) { fills = [...told.fills[id]].reverse().concat(fills).slice(0, FILLS); showFills(); }
