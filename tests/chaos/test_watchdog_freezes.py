@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def trade(one: WatchedStack, over: threading.Event) -> None:
 
 def entries(one: WatchedStack) -> int:
     return sum(not order["reduceOnly"] for order in one.orders())
+
+
+def is_armed(one: WatchedStack, freezes: int) -> bool:
+    """Whether the watchdog has seen the service get on after so many freezes."""
+    return one.log().count('"kind": "peer_back"') == freezes
 
 
 def freeze(one: WatchedStack, chance: random.Random) -> tuple[float, float]:
@@ -64,7 +70,7 @@ def test_each_freeze_is_found_and_its_entries_are_canceled(
     with watched_stack(tmp_path) as one:
         one.protect_and_enter()
         for number in range(FREEZES):
-            until(lambda number=number: one.log().count('"kind": "peer_back"') == number)
+            until(partial(is_armed, one, number))
             until(lambda: one.level() == "LIVE")
             found = freeze(one, chance)
             killed.append(found[0])

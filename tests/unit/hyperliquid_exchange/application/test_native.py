@@ -1,7 +1,7 @@
 """Actions that a client has signed: what the venue would refuse is refused, with the reason."""
 
-import json
 import asyncio
+import json
 import random
 from collections.abc import Callable, Coroutine
 from functools import wraps
