@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from tests.support.stores import make_store
 from tests.support.venue_process import eventually
 
 from suite.service.http import bearer
@@ -22,7 +21,7 @@ VENUE, PROXY = "http://127.0.0.1:8100", "http://127.0.0.1:8200"
 
 @dataclass(frozen=True, kw_only=True)
 class QuickStart:
-    """What runs after the first four commands.
+    """What runs after the commands before.
 
     Attributes:
         folder: of the proxy: its accounts file, keys and state.
@@ -74,18 +73,17 @@ def _await_orders(url: str, live: Path) -> None:
 def quick_start(folder: Path) -> Iterator[QuickStart]:
     """Do what the page says, on free ports."""
     text = PAGE.read_text(encoding="utf-8")
-    venue_command, *steps, serve, call = _commands(text)
+    market, venue_command, *steps, serve, call = _commands(text)
     live = folder / "live"
     live.mkdir()
-    make_store(folder / "var" / "data", "BTC", "ETH", minutes=2880)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path}
+    subprocess.run(["/bin/sh", "-ec", market], cwd=folder, check=True, env=env)
     with _served(venue_command, folder) as venue:
         for name, content in re.findall(r"```\w+ (\S*\.(?:py|env))\n(.*?)```", text, re.DOTALL):
             (live / name).write_text(content.replace(VENUE, venue))
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for step in steps:
-            subprocess.run(
-                ["/bin/sh", "-ec", step], cwd=live, check=True, env=os.environ | {"PATH": path}
-            )
+            subprocess.run(["/bin/sh", "-ec", step], cwd=live, check=True, env=env)
         with _served(serve, live) as proxy:
             _await_orders(proxy, live)
             yield QuickStart(folder=live, url=proxy, calls=(call,))
