@@ -46,6 +46,8 @@ def whole(store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     done = run(command(store, out, "--workers", "1"))
     assert 0 == done.returncode, done.stderr
     assert "backtests=112" in done.stdout
+    assert "not distinguishable from luck" in done.stdout
+    assert "<title>" in (out / "report.html").read_text()
     return digest(out)
 
 

@@ -20,6 +20,15 @@ def sweep_report(
 
     Example: virtual-exchange sweep-report var/sweeps/sma
     """
+    tell_verdict(folder)
+
+
+def tell_verdict(folder: Path) -> None:
+    """Write the report of a sweep, and say its verdict with the reasons.
+
+    Raises:
+        BadRequest, StorageError: see `write_report`.
+    """
     from virtual_exchange.research.report import judge_and_write
 
     verdict, page = judge_and_write(folder)

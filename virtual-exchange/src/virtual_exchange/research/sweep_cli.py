@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suite.service.cli import EXIT_FAILURE, EXIT_OK, split_names
+from virtual_exchange.research.honesty_cli import tell_verdict
 
 if TYPE_CHECKING:
     from virtual_exchange.research.sweep import Progress, SweepResult
@@ -241,7 +242,7 @@ def _tell(result: "SweepResult", *, seconds: float) -> int:
     else:
         chosen = " ".join(f"{name}={value}" for name, value in result.params.items())
         typer.echo(f"best in training: set {result.best} ({chosen}), score {result.score:.3f}")
-        typer.echo(f"the best of {result.trials:,} looks good by chance alone")
+        tell_verdict(result.folder)
     typer.echo(
         f"sweep trials={result.trials} backtests={result.runs} seconds={seconds:.3f} "
         f"folder={result.folder}"
