@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from strategy_agent import over_ccxt
 from strategy_agent.adapters.account_feed import AccountFeed
-from strategy_agent.adapters.backtest_http import rehearsals_of
 from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
 from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream
 from strategy_agent.adapters.data_http import DataHttp
@@ -419,10 +418,15 @@ class Connector:
     ) -> dict[str, Any]:
         """Give a trader what it may use to decide, by the names in `Parts`."""
         folder = self._home(spec) / MODELS if self._remembers else None
+        rehearsals = None
+        if self._settings.backtest_url:
+            from strategy_agent.adapters.backtest_http import rehearsals_of
+
+            rehearsals = rehearsals_of(self._settings)
         return {
             "models": self._models_for(spec, plugins, lasting=lasting),
             "learning": await learning_of(spec, clock, self._settings, folder, stack),
-            "rehearsals": rehearsals_of(self._settings),
+            "rehearsals": rehearsals,
         }
 
     def _models_for(

@@ -21,6 +21,7 @@ ALIKE = {"%", "JSON", "UTC", "TradingView", "Lightweight", "Charts", "traders.ya
 """What is written alike in both."""
 NAMES = re.compile(
     r"portfolio-service|hyperliquid-exchange resume|trader-manager|traders\.yaml|var/tokens"
+    r"|training_cutoff|virtual-exchange memory-score"
     r"|operator\.token|viewer\.token|risk-resume\.token"
     r"|TradingView Lightweight Charts|\{\w+\}|JSON|UTC"
 )

@@ -15,13 +15,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from fastapi import FastAPI
 
 from suite.errors import one_line
 from suite.service.health import Health
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 STOP_BUDGET_S: Final = 20.0
 """From the first signal to the end of the process."""
@@ -206,7 +208,7 @@ def _forget(task: asyncio.Future[None]) -> None:
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: "FastAPI") -> AsyncIterator[None]:
     """Open the parts of an application's chassis, and close them: `FastAPI(lifespan=lifespan)`."""
     parts: Parts = app.state.chassis.parts
     await parts.open()

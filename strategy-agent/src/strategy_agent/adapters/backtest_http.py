@@ -23,14 +23,12 @@ _SAME_MARKET: Final = Decimal("0.02")
 """How far the price of a fill may be from that which the trader was shown, as a fraction."""
 
 
-def rehearsals_of(settings: Settings) -> "BacktestHttp | None":
-    """Find who replays orders for the traders of a process; None where nobody is named.
+def rehearsals_of(settings: Settings) -> "BacktestHttp":
+    """Open who replays orders for the traders of a process, at `BACKTEST_URL`.
 
     Raises:
         ConfigError: the file of the token cannot be read.
     """
-    if not settings.backtest_url:
-        return None
     token, file = settings.backtest_token, settings.backtest_token_file
     if file is not None and not token.get_secret_value():
         try:
