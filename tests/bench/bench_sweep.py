@@ -130,7 +130,7 @@ def compiled(folder: Path) -> None:
         "compiled: 100 sets x 1 year, with daily returns and metrics",
         min(one for one, _ in rounds), min(used for _, used in rounds), "target 0.5 s",
     )  # fmt: skip
-    whole = timed(lambda: run_sweep(spec(), data=store, out=folder / "compiled"))
+    whole = timed(lambda: run_sweep(spec(), data=store, out=folder / "compiled", fresh=True))
     tell("the same with reading, hashing and writing", *whole)
 
 
@@ -284,7 +284,12 @@ def rivals(folder: Path) -> None:
     tell("vectorbt: 100 sets x 1 year, profit alone", float(shown[0]), float(shown[1]))
     compiled(folder)
     python, uv = install("backtesting", PEERS), uv_command()
-    if uv and subprocess.run([python, "-c", "import optuna"], check=False).returncode:
+    if (
+        uv
+        and subprocess.run(
+            [python, "-c", "import optuna"], check=False, capture_output=True
+        ).returncode
+    ):
         subprocess.run(
             [uv, "pip", "install", "--quiet", "--python", python, "optuna==5.0.0"], check=True
         )
