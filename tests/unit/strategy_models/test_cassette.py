@@ -3,6 +3,7 @@
 import gzip
 import json
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -209,8 +210,8 @@ def _record_many(path: Path, own: int) -> list[str]:
 
 
 def test_processes_record_together_and_the_first_answer_counts(path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        one, other = pool.starmap(_record_many, [(path, 1), (path, 2)])
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        one, other = pool.map(_record_many, (path, path), (1, 2))
     assert one == other
     replayed = Cassette(path, records=False)
     assert 40 == len(list(replayed.recordings()))

@@ -494,7 +494,7 @@ async def test_bug_in_the_timer_of_a_world_is_told(tmp_path: Path) -> None:
         scheduler = venue.container.services.scheduler
         scheduler.on_bug = told.set_result
         session = venue.container.services.worlds.get("")
-        session.barrier.expire = lambda: 1 / 0  # type: ignore[method-assign,assignment]
+        session.barrier.tell_missing = lambda: 1 / 0  # type: ignore[method-assign,assignment]
         scheduler.watch(session)
         assert isinstance(await told, ZeroDivisionError)
         assert scheduler.failure is not None
