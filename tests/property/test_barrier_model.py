@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     rule,
 )
 from tests.support.barrier_model import BAR_MS, Model, Someone
-from tests.support.worlds import START_MS, open_memory_world, random_source
+from tests.support.worlds import START_MS, expire, open_memory_world, random_source
 
 from suite.clock import ManualClock
 from suite.contracts.clock import PriceCross, WaitRequest, WakeOn
@@ -254,7 +254,7 @@ class BarrierMachine(RuleBasedStateMachine):
     def silence(self, seconds: int) -> None:
         """Nothing is heard of anybody for a while."""
         self.clock.advance_to(self.clock.now_ms() + 1000 * seconds)
-        self.session.barrier.expire()
+        expire(self.session)
         self.model.expire(self.clock.now_ms())
         self.settle()
 

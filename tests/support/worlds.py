@@ -100,3 +100,9 @@ def open_memory_world(
         **settings,
     )
     return open_session(request, source=source, clock=clock or ManualClock(0), encoded=encoded)
+
+
+def expire(session: Session) -> None:
+    """Act on those who are silent for too long, as what looks after a world does each second."""
+    session.barrier.tell_missing()
+    session.barrier.drop_silent(session.barrier.silent())

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
-from tests.support.worlds import START_MS, open_memory_world, path_bars, random_source
+from tests.support.worlds import START_MS, expire, open_memory_world, path_bars, random_source
 
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.checks import InvariantViolated
@@ -102,7 +102,7 @@ def test_missing_participant_is_named_after_a_minute_and_the_step_can_be_repeate
     session.barrier.join(0, Want())
     ticket = session.barrier.wait(0, until(1, 15))
     clock.advance_to(JOIN_LIMIT_MS)
-    session.barrier.expire()
+    expire(session)
     with pytest.raises(Conflict, match="bob did not join within 60 s") as refused:
         ticket.result()
     assert "conflict" == refused.value.code, "the step waits on"
@@ -137,7 +137,7 @@ def test_orders_of_a_step_that_failed_for_a_missing_participant_are_placed_once(
     request = until(1, 15, orders=(buy(),))
     session.barrier.wait(0, request)
     clock.advance_to(JOIN_LIMIT_MS)
-    session.barrier.expire()
+    expire(session)
     again = session.barrier.wait(0, request)
     session.barrier.join(1, Want())
     session.barrier.wait(1, until(1, 15))
@@ -260,11 +260,11 @@ def test_silent_participant_is_dropped_and_may_come_back() -> None:
     clock.advance_to(SILENCE_LIMIT_MS - 1)
     session.barrier.heartbeat(1)
     clock.advance_to(SILENCE_LIMIT_MS + 1)
-    session.barrier.expire()
+    expire(session)
     settle(session)
     assert ticket.reply is None
     clock.advance_to(2 * SILENCE_LIMIT_MS)
-    session.barrier.expire()
+    expire(session)
     settle(session)
     assert ticket.done
     assert {1} == session.barrier.degraded
@@ -283,7 +283,7 @@ def test_supervised_world_gives_nobody_up(came: int) -> None:
         session.barrier.join(account, Want())
     ticket = session.barrier.wait(0, until(1, 15))
     clock.advance_to(10 * SILENCE_LIMIT_MS)
-    session.barrier.expire()
+    expire(session)
     settle(session)
     assert not ticket.done
 
@@ -450,7 +450,7 @@ def test_who_was_dropped_once_stays_degraded_in_the_report() -> None:
     clock = ManualClock(0)
     session = joined("alice", clock=clock)
     clock.advance_to(SILENCE_LIMIT_MS)
-    session.barrier.expire()
+    expire(session)
     assert "dropped" == session.barrier.participants[0].state
     session.barrier.join(0, Want())
     session.barrier.leave(0)

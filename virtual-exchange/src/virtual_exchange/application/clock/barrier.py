@@ -298,13 +298,11 @@ class Barrier:
             raise BadRequest(f"until_ms {until_ms} has passed; world time is {self._world.now_ms}")
         return self._bar_at(until_ms)
 
-    def expire(self) -> None:
-        """Act on those who are silent for too long; called now and then with wall time passing."""
-        self.tell_missing()
-        self.drop_silent(self.silent())
-
     def tell_missing(self) -> None:
-        """Tell those who wait for too long who has not joined; what they have asked for goes on."""
+        """Tell those who wait for too long who has not joined; what they have asked for goes on.
+
+        Called now and then with wall time passing, as `silent` is.
+        """
         missing, started = self.waits_for, self._first_join_ms
         if self._supervised or not missing or started is None:
             return
