@@ -143,7 +143,14 @@ class KeptWorld:
         with ThreadPoolExecutor(len(NAMES)) as pool:
             for done in [pool.submit(self._trade, n) for n in range(len(NAMES))]:
                 done.result()
-        return str(self.report()["sha256"])
+        pause = threading.Event()
+        while True:  # it may be killed while it is asked for the report as well
+            try:
+                return str(self.report()["sha256"])
+            except httpx.TransportError:
+                if self.given_up.is_set():
+                    raise
+                pause.wait(0.02)
 
     def _trade(self, number: int) -> None:
         with httpx.Client(timeout=LIMIT_S) as client:
