@@ -84,20 +84,24 @@ def test_a_real_model_answers_in_the_form_that_is_asked_for(
 def test_a_trader_asks_a_real_model_and_replays_it_without_one(
     local: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The report of a replay has the same hash as that of the recording, and again."""
+    """A replay has the result of the recording, and another replay is equal to the byte.
+
+    What the recording has paid, a replay shows as recorded: that alone is not the same.
+    """
     cassette = folder / "run.jsonl"
     monkeypatch.setenv("LLM_LOCAL_URL", local)
     monkeypatch.setenv("LLM_PATIENCE_S", "110")
     monkeypatch.setenv("LLM_MODE", "record")
     monkeypatch.setenv("LLM_CASSETTE", str(cassette))
     who = asking("llm", LOCAL, heartbeat="12h", max_output_tokens=60, timeout_s=100)
-    recorded = canonical_report(backtest(folder, who))
+    _, recorded = canonical_report(backtest(folder, who))
     asked = len(cassette.read_text().splitlines()) - 1
     assert asked >= 2
     monkeypatch.setenv("LLM_MODE", "replay")
     monkeypatch.setenv("LLM_LOCAL_URL", "http://127.0.0.1:1/v1")
-    for _ in range(2):
-        assert recorded == canonical_report(backtest(folder, who))
+    replays = [canonical_report(backtest(folder, who)) for _ in range(2)]
+    assert recorded == replays[0][1]
+    assert replays[0] == replays[1]
     assert asked == len(cassette.read_text().splitlines()) - 1
 
 

@@ -38,7 +38,7 @@ def test_everything_is_looked_at_and_the_rest_is_named(stack: LiveStack) -> None
     assert (1, {38}) == (code, failed(lines)), lines
     assert {2, 3, 4, 5, 7, 9, 10, 11, 12, 14, 16, 17, 18, 19, 20, 21, 24, 25} <= lines.keys()
     assert {26, 27, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41} <= lines.keys()
-    assert set(range(1, 50)) - {6, 8} <= lines.keys()
+    assert set(range(1, 50)) - {6, 8, 28} <= lines.keys()  # those are told with others
     assert "100000000.0 USD" in lines[48]["reason"].partition(":")[0]
     assert all(line["reason"] for line in lines.values())
     kept = json.loads((stack.folder / "var" / "preflight.json").read_text())
