@@ -222,20 +222,25 @@ class _Server(uvicorn.Server):
             self._told()
         self.should_exit = True
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
         """Take the signals without raising them again afterwards: a wanted stop exits with 0."""
-        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return _captured(self._on_signal)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.should_exit and number == signal.SIGINT:
             self.force_exit = True  # a second Ctrl-C on a terminal: the user has waited enough
         self._end()
+
+
+@contextlib.contextmanager
+def _captured(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have a handler take the signals that end a service, and nobody else."""
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 class _Pause(uvicorn.Server):
@@ -250,15 +255,9 @@ class _Pause(uvicorn.Server):
         """Look at the time."""
         return await super().on_tick(counter) or time.monotonic() >= self._until_s
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
         """Take the signals as a wish to end."""
-        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return _captured(self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.should_exit = self.was_told = True
