@@ -222,9 +222,11 @@ class _Server(uvicorn.Server):
             self._told()
         self.should_exit = True
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Take the signals without raising them again afterwards: a wanted stop exits with 0."""
-        return _captured(self._on_signal)
+        with _captured(self._on_signal):
+            yield
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.should_exit and number == signal.SIGINT:
@@ -255,9 +257,11 @@ class _Pause(uvicorn.Server):
         """Look at the time."""
         return await super().on_tick(counter) or time.monotonic() >= self._until_s
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Take the signals as a wish to end."""
-        return _captured(self._on_signal)
+        with _captured(self._on_signal):
+            yield
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.should_exit = self.was_told = True
