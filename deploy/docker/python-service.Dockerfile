@@ -63,7 +63,7 @@ ARG SERVICE
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin service \
  && install -d -o service -g service -m 0700 /var/lib/service /var/lib/service/var \
       /var/lib/service/var/tokens /var/cache/service /klines /tokens \
-      /tokens/venue /tokens/manager /tokens/agent
+      /tokens/venue /tokens/manager /tokens/agent /tokens/traders /tokens/operator
 COPY --from=build /opt/compiled /opt/compiled
 COPY --from=build /opt/service /opt/service
 ENV PATH=/opt/service/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \

@@ -119,8 +119,8 @@ def main() -> int:
         return 2
     manager, agents, portfolio = token(), token(), token()
     told = {"MANAGER_TOKEN": manager}
-    if "VENUE_READER_TOKEN" in known:
-        told["VENUE_TOKEN"] = known["VENUE_READER_TOKEN"]
+    if given.overlay == "live":  # the dashboard's switch is that of the venue
+        told["VENUE_TOKEN"] = venue["hyperliquid-exchange-tokens"]["operator.token"]
     files = (
         venue
         | models

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tests.containers import live
 from tests.containers.engine import (
+    OPERATOR,
     PROJECT,
     Failed,
     Stack,
@@ -39,7 +40,6 @@ LIMITS_MB: Final = {
 """Above the base: 500 with the engine or the features compiled (the compiler alone is 154), 350
 without."""
 MANAGER: Final = "http://127.0.0.1:8400"
-OPERATOR: Final = "var/tokens/operator.token"
 STAY: Final = ("virtual-exchange", "trader-manager", "strategy-agent", "portfolio-service")
 
 
@@ -154,7 +154,7 @@ def paper() -> None:
     stack = Stack("paper", {"DATA_COLLECTOR_URL": "http://stand-in:8100"})
     try:
         stack.compose("up", "--no-start", "data-collector")  # its networks are there now
-        live.stand_in(present=True)
+        live.live_market()
         stack.compose("up", "-d")
         stack.await_healthy(("data-collector", "paper-exchange", *STAY[1:]))
         _goes_on(stack, "paper money")

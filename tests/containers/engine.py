@@ -12,6 +12,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final = "act-e2e"
 TAG: Final = "e2e"
+OPERATOR: Final = "var/tokens/operator.token"
 TRANSCRIPT: Final = ROOT / "reports" / "containers.txt"
 _BEGAN: Final = time.monotonic()
 

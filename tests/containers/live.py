@@ -3,14 +3,28 @@
 import json
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
-from tests.containers.engine import PROJECT, Failed, Stack, ask, eventually, image, run, say
+from tests.containers.engine import (
+    OPERATOR,
+    PROJECT,
+    ROOT,
+    Failed,
+    Stack,
+    ask,
+    eventually,
+    image,
+    inspect,
+    python,
+    run,
+    say,
+)
 
 STAND_IN: Final = f"{PROJECT}-stand-in"
-SERVICES: Final = ("data-collector", "hyperliquid-exchange", "watchdog", "live-agent")
+FIRST: Final = ("data-collector", "hyperliquid-exchange", "watchdog")
+THEN: Final = ("live-manager", "live-agent", "live-portfolio")
+_DASHBOARD: Final = "http://127.0.0.1:8500/api"
 _PERSON: Final = """
 import sys, time
 from eth_account import Account
@@ -36,46 +50,39 @@ _LIMITS: Final = """\
 """
 
 
-def stand_in(*, present: bool = False) -> None:
-    """Start a venue that takes testnet signatures alone, on the network that leads outside.
-
-    Args:
-        present: its time is that of the wall, as a live market's is; else it runs ahead.
-    """
-    run("docker", "volume", "create", f"{STAND_IN}-klines")
+def stand_in() -> None:
+    """Start a venue that takes testnet signatures alone, on the network that leads outside."""
     mount = ["-v", f"{STAND_IN}-klines:/klines"]
     market = ["generate", "--symbols", "BTC,ETH,SOL", "--days", "7", "--data", "/klines"]
-    now_s = int(time.time())
-    pace: list[str] = []
-    if present:
-        end = time.strftime("%Y-%m-%d", time.gmtime(now_s + 2 * 86_400))
-        market += ["--end", end]
-        pace = ["--from", str((now_s // 60 + 1) * 60_000), "--speed", "1"]
+    run("docker", "volume", "create", f"{STAND_IN}-klines")
     run("docker", "run", "--rm", *mount, image("data-collector"), *market)
-    network = ["--network", f"{PROJECT}_outside", "--network-alias", "stand-in"]
     serve = ["serve", "--data", "/klines", "--symbols", "BTC,ETH,SOL", "--host", "0.0.0.0"]
-    run(
-        *(
-            "docker",
-            "run",
-            "-d",
-            "--name",
-            STAND_IN,
-            *network,
-            *mount,
-            "-e",
-            "TRUSTED_NETWORK=true",
-        ),
-        *(image("virtual-exchange"), *serve, *pace, "--signatures", "testnet"),
-    )
+    _stands_in(*mount, "-e", "TRUSTED_NETWORK=true", image("virtual-exchange"), *serve,
+               "--signatures", "testnet")  # fmt: skip
     eventually(
         lambda: "status" in ask(STAND_IN, "http://127.0.0.1:8100/health"), "a venue to trade at"
     )
 
 
+def live_market() -> None:
+    """Start a venue that trades in real time, four times a second, and takes no orders."""
+    _stands_in("-v", f"{ROOT / 'tests'}:/suite/tests:ro", "-w", "/suite", "--entrypoint", "python",
+               image("virtual-exchange"), "-m", "tests.support.live_venue", "8100")  # fmt: skip
+    mids = {"type": "allMids"}
+    eventually(
+        lambda: isinstance(ask(STAND_IN, "http://127.0.0.1:8100/info", body=mids), list),
+        "a market to look at",
+    )
+
+
+def _stands_in(*words: str) -> None:
+    network = ["--network", f"{PROJECT}_outside", "--network-alias", "stand-in"]
+    run("docker", "run", "-d", "--name", STAND_IN, *network, *words)
+
+
 def _files(folder: Path) -> None:
     """Write what a person prepares: keys, approved at the venue, accounts and a trader."""
-    for name in ("keys", "watchdog-keys", "tokens"):
+    for name in ("keys", "watchdog-keys"):
         (folder / name).mkdir()
     addresses = []
     make = (
@@ -127,7 +134,6 @@ def run_live() -> None:
         "live",
         {
             "LIVE_FILES": str(files),
-            "LIVE_TRADERS": "anna",
             "HYPERLIQUID_EXCHANGE_UPSTREAM_URL": "http://stand-in:8100",
             "DATA_COLLECTOR_URL": "http://stand-in:8100",
         },
@@ -138,17 +144,11 @@ def run_live() -> None:
         _files(files)
         _own(files)
         stack.compose("up", "-d", "data-collector", "watchdog", "hyperliquid-exchange")
-        stack.await_healthy(SERVICES[:3])
-        proxy = stack.container("hyperliquid-exchange")
-        token = run("docker", "exec", proxy, "cat", "var/tokens/anna.token")
-        run(
-            *("docker", "run", "--rm", "--user", "0", "-v", f"{files}:/live", "--entrypoint", "sh"),
-            *(image("hyperliquid-exchange"), "-c"),
-            f"umask 377; cd /live/tokens; echo {token} > anna.token; chown 10001 anna.token",
-        )
+        stack.await_healthy(FIRST)
         stack.compose("up", "-d")
-        stack.await_healthy(SERVICES)
-        _trades(proxy)
+        stack.await_healthy((*FIRST, *THEN))
+        _closed(stack)
+        _trades(stack)
     finally:
         clean(stack)
         shutil.rmtree(folder, ignore_errors=True)
@@ -161,15 +161,52 @@ def clean(stack: Stack) -> None:
     run("docker", "volume", "rm", f"{STAND_IN}-klines", check=False)
 
 
-def _trades(proxy: str) -> None:
-    """See an order filled that the trader has sent, and one by hand."""
+def _closed(stack: Stack) -> None:
+    """Look at what each may see: no variable is a secret, and nobody can end a kill.
+
+    Raises:
+        Failed: one sees more.
+    """
+    for service in (*FIRST, *THEN):
+        if "act_" in inspect(stack.container(service), "{{json .Config}}"):
+            raise Failed(f"{service} shows a token to `inspect`")
+    handed = {
+        "live-manager": ["anna.token", "reader.token"],
+        "live-portfolio": ["operator.token"],
+        "live-agent": [],
+    }
+    find = (
+        "import json, pathlib\n"
+        "found = pathlib.Path('/tokens').rglob('*.token')\n"
+        "names = [one.name for one in found if one.parent.name in ('traders', 'operator')]\n"
+        "print(json.dumps(sorted(names)))"
+    )
+    for service, tokens in handed.items():
+        if (found := json.loads(python(stack.container(service), find))) != tokens:
+            raise Failed(f"{service} was handed {found}")
+    say("tokens are handed to who needs them")
+
+
+def _trades(stack: Stack) -> None:
+    """See an order filled that the trader has sent, the books agree, and one filled by hand.
+
+    Raises:
+        Failed: that is not so.
+    """
+    proxy, dashboard = stack.container("hyperliquid-exchange"), stack.container("live-portfolio")
     url, token = "http://127.0.0.1:8200", "var/tokens/anna.token"
 
     def holds() -> bool:
         state = ask(proxy, f"{url}/info", token_file=token, body={"type": "clearinghouseState"})
         return "BTC" in json.dumps(state)
 
+    def books_agree() -> bool:
+        told = ask(dashboard, f"{_DASHBOARD}/portfolio", token_file=OPERATOR)
+        sums = told.get("sums", {})
+        return sums.get("compared") == 1 and sums["ok"] is True
+
     eventually(holds, "the trader has bought what it holds", limit_s=300)
+    eventually(books_agree, "the portfolio's books of it are the venue's", limit_s=120)
     # Afterwards: a fill that is not its own pauses a trader.
     order = {"coin": "ETH", "is_buy": True, "sz": "0.01"}
 
@@ -178,7 +215,9 @@ def _trades(proxy: str) -> None:
         return "filled" in json.dumps(told)
 
     eventually(filled, "an order by hand through the live profile is filled", limit_s=120)
-    shown = run("docker", "inspect", "--format", "{{json .Config.Env}}", proxy)
-    if "act_" in shown:
-        raise Failed("the proxy shows a token to `inspect`")
-    say("the profile live trades")
+    pressed = {"reason": "a look at the switch", "confirmation": "STOP"}
+    told = ask(dashboard, f"{_DASHBOARD}/safety/stop", token_file=OPERATOR, body=pressed)
+    levels = ask(proxy, f"{url}/safety", token_file=OPERATOR)["levels"]
+    if levels != {"anna": "STOPPED"}:
+        raise Failed(f"the dashboard's switch: {told}, and at the proxy {levels}")
+    say("the profile live trades, and stops by the dashboard's switch")

@@ -1,8 +1,9 @@
 """The whole live stack as processes, at a simulated venue, while things go wrong.
 
-Venue, a faulty network, the proxy, a collector, a manager with its database, and an agent process
-for each trader. The venue's time runs faster than life; the agents go by it. At the end all are
-flat, and the venue's own books are held against everything that was recorded here.
+Venue, a faulty network, the proxy, a collector, a manager with its database, an agent process for
+each trader, and the portfolio with a database of its own. The venue's time runs faster than life;
+the agents go by it. At the end all are flat, and the venue's own books are held against everything
+that was recorded here.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.support.http_faults import HttpFaults, http_faults
 from tests.support.live_delivery import LIVE_FAULTS, cloid_of, venue_world
 from tests.support.live_stack import LiveStack, LiveTrader, fetch, running_stack
 from tests.support.manager_process import Manager, end_traders, managing
+from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
 from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 from tests.support.worlds import START_MS
 
@@ -58,9 +60,10 @@ class Day:
     stack: LiveStack
     collector: CollectorProcess
     home: Path
-    managers: ExitStack
+    started: ExitStack
     chance: random.Random
     manager: Manager | None = None
+    portfolio: PortfolioUnderTest | None = None
     done: Counter[str] = field(default_factory=Counter)
 
     # what goes wrong
@@ -89,6 +92,12 @@ class Day:
         self.manager.process.wait()
         self.start_manager()
 
+    def portfolio_killed(self) -> None:
+        assert self.portfolio is not None
+        self.portfolio.process.kill()
+        self.portfolio.process.wait()
+        self.start_portfolio()
+
     def collector_killed(self) -> None:
         self.collector.kill()
         port = int(self.collector.url.rpartition(":")[2])
@@ -113,15 +122,30 @@ class Day:
 
     def start_manager(self) -> None:
         as_venue = VenueUnderTest("hyperliquid-exchange", self.stack.url, self.stack.folder)
-        self.manager = self.managers.enter_context(
+        port = "0" if self.manager is None else self.manager.url.rpartition(":")[2]
+        self.manager = self.started.enter_context(
             managing(
                 self.home,
                 as_venue,
-                "--traders",
-                "traders.yaml",
+                *("--traders", "traders.yaml"),
+                *("--port", port),
                 DATA_SERVICE_URL=self.collector.url,
                 TRADER_TOKENS_DIR=str(self.stack.folder / "var" / "tokens"),
                 TRADER_MANAGER_COLLECTING_PAUSE_S="0.2",
+            )
+        )
+
+    def start_portfolio(self) -> None:
+        assert self.manager is not None
+        self.portfolio = self.started.enter_context(
+            serving_portfolio(
+                self.home / "portfolio",
+                self.manager.url,
+                (self.home / "var/tokens/operator.token").read_text().strip(),
+                TRADING_URL=self.stack.url,
+                DATA_SERVICE_URL=self.collector.url,
+                VENUE_TOKEN_FILE=str(self.stack.folder / "var/tokens/operator.token"),
+                PORTFOLIO_SERVICE_LIVE="true",
             )
         )
 
@@ -141,6 +165,7 @@ FAULTS = (
     Day.venue_errs,
     Day.collector_killed,
     Day.manager_killed,
+    Day.portfolio_killed,
     Day.venue_frozen,
     Day.proxy_frozen,
 )
@@ -195,11 +220,12 @@ async def live_day(folder: Path, home: Path, *, speed: float, seed: int) -> Asyn
                     starts=False,
                     settings={"HYPERLIQUID_EXCHANGE_WEIGHT_PER_MINUTE": "1000000"},
                 ) as stack,
-                ExitStack() as managers,
+                ExitStack() as started,
             ):
                 await asyncio.to_thread(stack.start)
-                day = Day(venue, faults, stack, collector, home, managers, chance)
+                day = Day(venue, faults, stack, collector, home, started, chance)
                 await asyncio.to_thread(day.start_manager)
+                await asyncio.to_thread(day.start_portfolio)
                 try:
                     yield day
                 finally:
@@ -307,7 +333,24 @@ def reconciled(day: Day, name: str) -> Books:
     noted = sum((Decimal(str(row["fee_usd"])) for row in rows), Decimal(0)) if rows else Decimal(0)
     if rows and noted != fees:
         problems.append(f"{name}: fees of {noted} are recorded, the venue took {fees}")
+    problems.extend(_shown(day, name, worth=paid_in + earned, earned=earned))
     return Books(len(fills), problems)
+
+
+def _shown(day: Day, name: str, *, worth: Decimal, earned: Decimal) -> Iterator[str]:
+    """Tell where the portfolio shows other money than the venue's books have."""
+    assert day.portfolio is not None
+    due = {"equity_usd": worth, "pnl": earned, "difference_usd": Decimal(0)}
+
+    def told() -> dict[str, Decimal | None]:
+        assert day.portfolio is not None
+        row = day.portfolio.traders().get(name, {})
+        return {key: None if row.get(key) is None else Decimal(str(row[key])) for key in due}
+
+    with suppress(AssertionError):
+        eventually(told, lambda found: found == due, limit_s=HEALED_S)
+    if (found := told()) != due:
+        yield f"{name}: the portfolio shows {found}, the venue's books are {due}"
 
 
 def _all_fills(day: Day, user: str) -> Sequence[dict[str, Any]]:

@@ -1,14 +1,16 @@
 """A small venue in real time: Hyperliquid's stream and past of a market that is a function of time.
 
-A virtual exchange tells a minute at a time; this one trades four times a second.
+A virtual exchange tells a minute at a time; this one trades four times a second. As a program,
+`python -m tests.support.live_venue 8100`, it is the live market of containers.
 """
 
 import asyncio
 import contextlib
 import math
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,11 +22,12 @@ from suite.bars import MINUTE_MS
 
 TICK_MS = 250
 SIZE = 0.5
-BASE = {"BTC": 94_000.0, "ETH": 1_800.0}
+BASE = {"BTC": 94_000.0, "ETH": 1_800.0, "SOL": 150.0}
 _META = {
     "universe": [
         {"name": "BTC", "szDecimals": 5, "maxLeverage": 40, "marginTableId": 40},
         {"name": "ETH", "szDecimals": 4, "maxLeverage": 25, "marginTableId": 25},
+        {"name": "SOL", "szDecimals": 2, "maxLeverage": 20, "marginTableId": 20},
     ],
     "marginTables": [],
     "collateralToken": 0,
@@ -143,27 +146,31 @@ async def _send(socket: web.WebSocketResponse, channel: str, data: Any) -> None:
     await socket.send_str(msgspec.json.encode({"channel": channel, "data": data}).decode())
 
 
+async def _serve(host: str, port: int, told: Callable[[int], None]) -> None:
+    """Serve until canceled; tell the port once it is open."""
+    venue, app = _Venue(), web.Application()
+    app.add_routes([web.get("/ws", venue.socket), web.post("/info", venue.info)])
+    runner = web.AppRunner(app, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    told(runner.addresses[0][1])
+    try:
+        await venue.tell()
+    finally:
+        await runner.cleanup()
+
+
 @contextmanager
 def live_venue() -> Iterator[str]:
     """Run it in a thread; yield its address."""
     loop, ready = asyncio.new_event_loop(), threading.Event()
     address: list[str] = []
 
-    async def serve() -> None:
-        venue, app = _Venue(), web.Application()
-        app.add_routes([web.get("/ws", venue.socket), web.post("/info", venue.info)])
-        runner = web.AppRunner(app, shutdown_timeout=0.5)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        address.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    def told(port: int) -> None:
+        address.append(f"http://127.0.0.1:{port}")
         ready.set()
-        try:
-            await venue.tell()
-        finally:
-            await runner.cleanup()
 
-    task = loop.create_task(serve())
+    task = loop.create_task(_serve("127.0.0.1", 0, told))
 
     def run() -> None:
         with contextlib.suppress(asyncio.CancelledError):
@@ -178,3 +185,7 @@ def live_venue() -> Iterator[str]:
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join(10)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve("0.0.0.0", int(sys.argv[1]), lambda port: print(port, flush=True)))

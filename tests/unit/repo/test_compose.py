@@ -39,7 +39,8 @@ PROFILES = {
     | {"trader-manager", "strategy-agent", "portfolio-service"},
     "paper": {"data-collector", "tokens", "paper-exchange"}
     | {"trader-manager", "strategy-agent", "portfolio-service"},
-    "live": {"data-collector", "hyperliquid-exchange", "watchdog", "live-agent"},
+    "live": {"data-collector", "hyperliquid-exchange", "watchdog", "tokens", "live-tokens"}
+    | {"live-manager", "live-agent", "live-portfolio"},
     "observability": IMAGES,
 }
 LIVE = {name for name, service in SERVICES.items() if "live" in service["profiles"]}
@@ -154,14 +155,53 @@ def test_what_the_file_asks_for_is_listed_with_its_default() -> None:
     assert asked == listed
 
 
-def test_a_live_agent_is_told_two_addresses_and_where_its_token_is() -> None:
-    told = SERVICES["live-agent"]["environment"]
-    assert told == {
+@pytest.mark.parametrize(
+    ("live", "else_", "more"),
+    [
+        ("live-manager", "trader-manager", {"TRADER_TOKENS_DIR": "/tokens/traders"}),
+        ("live-agent", "strategy-agent", {}),
+        (
+            "live-portfolio",
+            "portfolio-service",
+            {
+                "PORTFOLIO_SERVICE_LIVE": "true",
+                "VENUE_TOKEN_FILE": "/tokens/operator/operator.token",
+            },
+        ),
+    ],
+)
+def test_live_is_the_same_with_two_other_addresses(
+    live: str, else_: str, more: dict[str, str]
+) -> None:
+    """And where tokens are: agents are told nothing else, since their manager tells them."""
+    addresses = {
         "TRADING_URL": "http://hyperliquid-exchange:8200",
         "DATA_SERVICE_URL": "http://data-collector:8000",
-        "TRADER_TOKENS_DIR": "/run/live/tokens",
     }
+    usual = SERVICES[else_]["environment"]
+    other = addresses | more if "TRADING_URL" in usual else {}
+    assert usual | other == SERVICES[live]["environment"]
+    kept = {"image", "build", "env_file", "networks", "ports", "healthcheck", "entrypoint"}
+    for key in kept - ({"networks"} if live != "live-agent" else set()):
+        assert SERVICES[else_].get(key) == SERVICES[live].get(key), key
     assert "hyperliquid" == SERVICES["data-collector"]["environment"]["DATA_COLLECTOR_COLLECT"]
+
+
+def test_nothing_of_a_backtest_is_left_where_money_is_real() -> None:
+    """No state is shared with another profile: a trader of an arena is not there."""
+    of_live = {
+        str(one).partition(":")[0]
+        for name in LIVE - {"data-collector", "tokens"}
+        for one in SERVICES[name].get("volumes", [])
+        if isinstance(one, str)
+    }
+    elsewhere = {
+        str(one).partition(":")[0]
+        for name in set(SERVICES) - LIVE
+        for one in SERVICES[name].get("volumes", [])
+        if isinstance(one, str)
+    }
+    assert {"manager-tokens", "agent-token"} == of_live & elsewhere
 
 
 def test_keys_are_where_they_sign_and_nowhere_else() -> None:
@@ -170,8 +210,8 @@ def test_keys_are_where_they_sign_and_nowhere_else() -> None:
         assert all(mount["read_only"] is True for mount in binds(name).values())
         assert ("/run/live/keys" in binds(name)) == (name == "hyperliquid-exchange")
         assert ("/run/live/watchdog-keys" in binds(name)) == (name == "watchdog")
-    assert "/run/live/tokens" in binds("live-agent")
-    assert not any("live-state" in str(one) for one in SERVICES["live-agent"]["volumes"])
+    for name in ("live-manager", "live-agent", "live-portfolio"):
+        assert not any("live-state" in str(one) for one in SERVICES[name]["volumes"])
 
 
 def test_secrets_are_files() -> None:
@@ -179,7 +219,7 @@ def test_secrets_are_files() -> None:
     secret = re.compile("KEY|TOKEN$|TOKENS$|SECRET|PASSWORD|WEBHOOK|DATABASE_URL")
     for service in SERVICES.values():
         told = {name for name in service.get("environment", {}) if secret.search(name)}
-        assert told <= {"MANAGER_TOKEN_FILE"}  # which names a file
+        assert told <= {"MANAGER_TOKEN_FILE", "VENUE_TOKEN_FILE"}  # which name a file
     assert not secret.search(" ".join(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE)))
 
 
