@@ -159,6 +159,20 @@ def test_a_long_hole_begins_anew() -> None:
         assert stream.bars == fresh.bars
 
 
+def test_a_long_hole_forgets_the_last_break_where_none_follows() -> None:
+    """Flat bars break nothing, so what was kept would be told when the state is warm again."""
+    bars = market(5, 1600)
+    stream = Stream(MINUTE_MS)
+    for row in rows(bars):
+        stream.step(*row)
+    assert stream.values[NAMES.index("market_structure")] != 0
+    begin, close = int(bars.open_time_ms[-1]) + 62 * MINUTE_MS, float(bars.close[-1])
+    for t in range(WARM_UP + 1):
+        stream.step(begin + t * MINUTE_MS, close, close, close, close, 1.0)
+    assert stream.ready
+    assert stream.values[NAMES.index("market_structure")] == 0
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

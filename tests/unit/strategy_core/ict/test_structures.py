@@ -66,6 +66,15 @@ def test_nothing_is_known_before_it_could_be() -> None:
         assert (part == log[: len(part)]).all()
 
 
+@pytest.mark.parametrize("temper", ["calm", "wild"])
+def test_a_swing_is_swept_once(temper: str) -> None:
+    """A second wick beyond the same swing takes no more stops: there are none left."""
+    found = structures(market(38, 4000, temper))
+    sweeps = [(s.side, s.from_ms) for s in found if s.kind is Kind.SWEEP]
+    assert {side for side, _ in sweeps} == {1, -1}
+    assert len(sweeps) == len(set(sweeps))
+
+
 def test_a_long_hole_ends_every_zone() -> None:
     bars = market(34, 2400, "gappy")
     hole = int(bars.open_time_ms[599]) + MINUTE_MS
