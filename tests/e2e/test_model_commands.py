@@ -1,5 +1,6 @@
 """`strategy-agent train`, `evaluate` and `explain`, as a user runs them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,22 +36,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(*words: str | Path, code: int = 0, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, words)],
-        capture_output=True, text=True, check=False, timeout=110, cwd=folder,
+        capture_output=True, text=True, check=False, timeout=280, cwd=folder,
     )  # fmt: skip
     assert code == done.returncode, done.stderr
     return done.stdout + done.stderr
 
 
+@pytest.mark.timeout(600)
 def test_evaluation_of_chance_finds_no_edge_and_repeats_to_the_byte(
     store: Path, tmp_path: Path
 ) -> None:
     rules = ("--label", "mode=relaxed", "--label", "stop_atr=3", "--label", "horizon=60")
     for name in ("one", "two"):
         out = tmp_path / name
-        told = said("evaluate", "--data", store, "--out", out, "--alone", *rules, folder=tmp_path)
+        words = ("--data", store, "--out", out, "--alone", "--ablate-exits", *rules)
+        told = said("evaluate", *words, folder=tmp_path)
         assert "relaxed, 3:3 ATR, 60 bars" in told
         assert "no edge was found: paper only" in told
-    for file in ("evaluation.json", "card.html"):
+        assert re.search(r"structure_invalidation +acted on +[1-9]\d+, adds ", told)
+    for file in ("evaluation.json", "exits.json", "card.html"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     page = (tmp_path / "one" / "card.html").read_text()
     assert "default-src 'none'" in page

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.unit.strategy_core.learning.worlds import LABEL, QUICK, START_MS, drawn_events
 
+from strategy_core.ict.schema import NAMES
 from strategy_core.learning import artefact
 from strategy_core.learning.artefact import ArtefactRefused
 from strategy_core.learning.events import Events, no_events
@@ -23,7 +24,7 @@ from strategy_core.learning.jobs import (
 )
 from strategy_core.learning.port import Job
 from strategy_core.learning.promotion import gates
-from strategy_core.learning.rules import LabelRules, SignalMode
+from strategy_core.learning.rules import RISING, LabelRules, SignalMode
 from strategy_core.learning.training import Circumstances, Refusal, Trained, Untrained, train
 from suite.bars import DAY_MS, MINUTE_MS
 
@@ -64,6 +65,23 @@ def test_equal_data_and_seed_make_equal_files(good: Trained) -> None:
     assert good.files == again.files
     other = trained(drawn_events(edge=0.8, seed=2))
     assert good.meta.model_id != other.meta.model_id
+
+
+def test_monotone_trees_never_score_a_sign_in_favor_lower() -> None:
+    """Trees that are free learn that more of a block is worse, where that is what the data says."""
+    events = drawn_events(edge=0.8)  # of these, order blocks speak against
+    rows = drawn_events(400, seed=3).features
+    for monotone, falls in ((False, True), (True, False)):
+        boosting = msgspec.structs.replace(QUICK.boosting, monotone=monotone)
+        asked = ASKED._replace(training=msgspec.structs.replace(QUICK, boosting=boosting))
+        model = artefact.read(trained(events, asked).files)
+        low = np.inf
+        for name in RISING:
+            column = np.tile(rows, (9, 1))
+            column[:, NAMES.index(name)] = np.repeat(np.linspace(-1, 1, 9), len(rows))
+            scores = model.trees.scores(column).reshape(9, len(rows))
+            low = min(low, float(np.diff(scores, axis=0).min()))
+        assert falls == (low < -1e-6)
 
 
 def test_noise_has_no_signal_or_is_kept_out_by_the_gates() -> None:
