@@ -352,7 +352,7 @@ def _tell_exits(exits: "tuple[ExitReport, ...]") -> None:
             f"{report.label_bp:+.1f} bp, with all exits {report.net_bp:+.1f} bp "
             f"({report.net_95.low:+.1f} to {report.net_95.high:+.1f})"
         )
-        for one in report.without:
+        for one in report.without if report.trades else ():
             typer.echo(
                 f"  {one.exit:24} acted on {one.acted:6}, adds {one.adds_bp:+6.2f} bp a trade "
                 f"({one.adds_95.low:+.2f} to {one.adds_95.high:+.2f})"
