@@ -57,8 +57,8 @@ class Status:
         last_verdict: the guard's on the last decision it judged: the first that kept something
             back, where one did.
         last_fault: why the strategy gave no decision, when it last gave none.
-        model_fault: why its language model gave no answer when last asked, or may open nothing;
-            empty where it did and may.
+        model_fault: why its language model gave no answer when last asked, or none that could be
+            used, or may open nothing; empty where it did and may.
         missed_heartbeats: heartbeats that did not get through.
         error: why it failed, empty otherwise; retries: how often it failed since its start;
             lasting: the failure stays until a person has changed something.

@@ -393,7 +393,7 @@ class WatchedRun:
             self._status.last_fault = fault
             self._alerts.tell("decision", fault)
         elif isinstance(answer, Decision) and answer.thought is not None:
-            self._see_model(answer.thought.fault or answer.thought.brake)
+            self._see_model(answer.thought.trouble)
         if not self._waiting:
             return answer
         self._carried, self._waiting = self._waiting, []
@@ -405,7 +405,7 @@ class WatchedRun:
         return Decision(actions=asked, reasoning=f"orders from outside only: {fault}")
 
     def _see_model(self, fault: str) -> None:
-        """Tell once that a model gives no answer, or is held back, and why; it is asked again."""
+        """Tell once that a model moves nothing, and why; it is asked again."""
         if fault and fault != self._model_fault:
             self._alerts.tell("model", fault)
         self._model_fault = self._status.model_fault = fault

@@ -189,8 +189,10 @@ def evaluate(
     """
     if not trials or not all(len(trial.events) for trial in trials):
         raise ValueError("there is no trade to learn from: more or other bars are needed")
-    begins = steps_of(trials, count)
-    days = np.arange(begins[0].test_ms // DAY_MS, (begins[-1].end_ms - 1) // DAY_MS + 1)
+    first_ms = min(int(trial.events.start_ms[0]) for trial in trials)
+    last_ms = max(int(trial.events.start_ms[-1]) for trial in trials)
+    begins = folds(first_ms, last_ms, count=count, calibrate_share=0.2)
+    days = np.arange(begins[0].test_ms // DAY_MS, last_ms // DAY_MS + 1)
     walked, fresh = [], 0
     for done, trial in enumerate(trials, 1):
         one, was_kept = _walked(trial, begins, days, keeper)
@@ -226,13 +228,6 @@ def evaluate(
     )
 
 
-def steps_of(trials: Sequence[Trial], count: int = FOLDS) -> list[Fold]:
-    """Divide the time of all trades of some configurations into the steps of a walk forward."""
-    first_ms = min(int(trial.events.start_ms[0]) for trial in trials)
-    last_ms = max(int(trial.events.start_ms[-1]) for trial in trials)
-    return folds(first_ms, last_ms, count=count, calibrate_share=0.2)
-
-
 def _walked(
     trial: Trial, begins: Sequence[Fold], days: I64, keeper: Keeper | None
 ) -> tuple[_Walked, bool]:
@@ -265,7 +260,7 @@ def _walk(trial: Trial, begins: Sequence[Fold], days: I64) -> _Walked:
         test = events.take(cut.test)
         tests.append(test)
         fitted = fit(events, cut, trial.training, now_ms=fold.test_ms)
-        chosen = taken_of(fitted, test)
+        chosen = _chosen(fitted, test)
         taken.append(test.take(chosen))
         if not isinstance(fitted, Refusal) and len(test):
             probability = fitted.probability(test)
@@ -315,8 +310,8 @@ def _walk(trial: Trial, begins: Sequence[Fold], days: I64) -> _Walked:
     )
 
 
-def taken_of(fitted: Fitted | Refusal, test: Events) -> BoolArray:
-    """Say which trades a model takes: without one none."""
+def _chosen(fitted: Fitted | Refusal, test: Events) -> BoolArray:
+    """Which trades are taken: without a model none."""
     if isinstance(fitted, Refusal) or not len(test):
         return np.zeros(len(test), np.bool_)
     return fitted.confidence(test) > 0.5

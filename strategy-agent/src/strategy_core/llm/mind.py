@@ -291,6 +291,7 @@ class LlmTrader:
         self._memory.said = tuple(f"- {flaw}" for flaw in flaws[-8:])
         self._memory.verdicts, self._memory.verdicts_ms = self._memory.said, seen.now_ms
         last = asked.replies[-1]
+        wrong = bool(told or asked.reading.flaws) and all("flaw" in one for one in told)
         thought = Thought(
             cause=cause,
             prompt=transcript(asked.messages),
@@ -306,6 +307,7 @@ class LlmTrader:
             calls=len(asked.replies),
             after_cutoff=self._params.is_after_cutoff(self._memory.began_ms),
             flaws=tuple(map(str, flaws)),
+            unusable=", ".join(dict.fromkeys(flaw.kind for flaw in flaws)) if wrong else "",
             brake=self._memory.drift.holds(seen.now_ms),
         )
         return self._decision(

@@ -23,6 +23,8 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         calls: attempts that got an answer.
         after_cutoff: the run began after all that the model has seen; None where nobody says.
         flaws: what was wrong with the answer, by kind first; fault: why there was none.
+        unusable: kinds of flaws for which nothing in the answer could be used; empty where
+            something could be, or it was to hold.
         brake: why the model may open nothing at present; empty where it may.
     """
 
@@ -42,7 +44,14 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     after_cutoff: bool | None = None
     flaws: tuple[str, ...] = ()
     fault: str = ""
+    unusable: str = ""
     brake: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why the model moves nothing at present; empty where it may."""
+        useless = f"unusable: its answer has {self.unusable}" if self.unusable else ""
+        return self.fault or self.brake or useless
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,13 @@ TRADERS = {
         }
         for name, actual, problem, status in (
             ("anna", "running", "", {"status": "PAUSED", "causes": {"data": ""}, "positions": {}}),
-            ("bert", "running", "", {"status": "LIVE", "positions": {"BTC": "0.5"}}),
+            (
+                "bert", "running", "",
+                {
+                    "status": "LIVE", "positions": {"BTC": "0.5"}, "last_fault": "",
+                    "model_fault": "quota: no money left",
+                },
+            ),
             ("carl", "absent", "KEY is not set", None),
         )
     ],
@@ -69,6 +75,7 @@ def test_a_view_has_what_is_known_best_first() -> None:
     assert ("12.00", "1.23 %", "▁█", "50.00 %", "0.5 BTC", "7: [red]quiet") == (
         bert.equity, bert.shared_return, bert.pnl, bert.drawdown, bert.position, bert.decision,
     )  # fmt: skip
+    assert "quota: no money left" == bert.trouble
     assert ("running PAUSED", "–", "0.00 %", "flat", "data") == (
         anna.state, anna.shared_return, anna.drawdown, anna.position, anna.trouble,
     )  # fmt: skip

@@ -164,7 +164,8 @@ def _state(trader: Mapping[str, Any], status: Mapping[str, Any]) -> str:
 def _why(status: Mapping[str, Any]) -> str:
     """Tell why one that runs does not trade as it should."""
     causes = ", ".join(status.get("causes") or ())
-    return causes or str(status.get("lost_reason", "")) or str(status.get("last_fault", ""))
+    told = (str(status.get(name, "")) for name in ("lost_reason", "model_fault", "last_fault"))
+    return causes or next(filter(None, told), "")
 
 
 def _decision(decisions: Sequence[Mapping[str, Any]]) -> str:
