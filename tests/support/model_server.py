@@ -21,6 +21,7 @@ class ModelServer:
     Attributes:
         script: what is done with the next requests, in order; after that it answers.
         text: of answers.
+        answers: makes the text of the answer to a request, in the place of `text`.
         bodies: of all requests.
         headers: of all requests.
         paths: of all requests.
@@ -30,6 +31,7 @@ class ModelServer:
 
     script: deque[Act] = field(default_factory=deque)
     text: str = "hold"
+    answers: Callable[[Mapping[str, Any]], str] | None = None
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -104,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", 0))
-        self.of.bodies.append(json.loads(self.rfile.read(length)))
+        self.body: dict[str, Any] = json.loads(self.rfile.read(length))
+        self.of.bodies.append(self.body)
         self.of.headers.append({name.lower(): value for name, value in self.headers.items()})
         self.of.paths.append(self.path)
         act = self.of.script.popleft() if self.of.script else answer
@@ -114,14 +117,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def answer(self) -> bytes:
+        text = self.of.text if self.of.answers is None else self.of.answers(self.body)
         if self.path.endswith("/messages"):
             told: dict[str, Any] = {
-                "content": [{"type": "text", "text": self.of.text}],
+                "content": [{"type": "text", "text": text}],
                 "stop_reason": "end_turn",
                 "usage": {"input_tokens": 100, "output_tokens": 10},
             }
         else:
-            message = {"role": "assistant", "content": self.of.text}
+            message = {"role": "assistant", "content": text}
             told = {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
             if self.of.usage is not None:
                 told["usage"] = self.of.usage
