@@ -9,6 +9,8 @@ from suite.service.cli import EXIT_FAILURE, EXIT_OK
 
 if TYPE_CHECKING:
     from strategy_agent.adapters.market_store import Past
+    from strategy_core.learning.ablation import ExitReport
+    from strategy_core.learning.artefact import Model
     from strategy_core.learning.rules import LabelRules
     from strategy_core.learning.walkforward import Trial
 
@@ -90,7 +92,7 @@ def train(
     return EXIT_OK
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917 - the options of the command
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for evaluation.json and card.html.")],
     symbols: Symbols = None,
@@ -101,12 +103,17 @@ def evaluate(
     alone: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--alone", help="Try nothing but the configuration itself.")
     ] = False,
+    ablate_exits: Annotated[  # noqa: FBT002 - an option
+        bool,
+        typer.Option("--ablate-exits", help="Say what each of the seven exits adds or takes."),
+    ] = False,
 ) -> int:
     """Walk forward over stored bars, after costs, and say whether there is an edge.
 
     Five steps, each trained on all that was before; beside the configuration others are tried, and
     all of them count in the deflated Sharpe ratio and the probability of overfitting. A run that is
-    interrupted goes on where it was.
+    interrupted goes on where it was. With `--ablate-exits` the trades of the configuration are
+    followed with all exits of `ict_xgboost`, and again without each in turn: exits.json.
 
     Example: strategy-agent evaluate --data var/data --out var/evaluation
     """
@@ -115,9 +122,6 @@ def evaluate(
     from strategy_agent.adapters.walked_files import WalkedFiles
     from strategy_agent.cards.rendering import render_card
     from strategy_agent.entrypoint.ahead import Ahead
-    from strategy_core.learning.artefact import read
-    from strategy_core.learning.training import Circumstances, Refusal
-    from strategy_core.learning.training import train as train_on
     from strategy_core.learning.walkforward import evaluate as walk
     from strategy_core.learning.walkforward import volatility_by_day
     from suite.errors import BadRequest
@@ -133,36 +137,32 @@ def evaluate(
             keeper=walked,
             told=Ahead([trial.name for trial in trials]).tell,
         )
+        exits = _exits(trials, past) if ablate_exits else ()
     except ValueError as error:
         raise BadRequest(str(error)) from None
     except KeyboardInterrupt:
-        typer.echo(
-            f"interrupted; what is walked is kept in {out}: the same command goes on there",
-            err=True,
-        )
+        typer.echo(f"interrupted; what is walked is kept in {out}: repeat the command", err=True)
         raise
-    chosen = trials[0]
-    newest = train_on(
-        chosen.events,
-        Circumstances(
-            chosen.interval_ms, rules, chosen.training, past.end_ms, synthetic=past.synthetic
-        ),
-    )
-    model = None if isinstance(newest, Refusal) else read(newest.files)
+    model, without = _newest(trials[0], past)
     test_ms = model.meta.test_start_ms if model else 0
+    events = trials[0].events
     card = render_card(
         evaluation=found,
         model=model,
-        shown=chosen.events.take(chosen.events.start_ms >= test_ms).features,
-        without=f"{newest.why}: {newest.text}" if isinstance(newest, Refusal) else "",
+        shown=events.take(events.start_ms >= test_ms).features,
+        without=without,
         synthetic=past.synthetic,
+        exits=exits,
     )
-    files = LocalFiles(out)
-    text = msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1)
-    files.write("evaluation.json", text)
+    files, told = LocalFiles(out), {"evaluation.json": found, "exits.json": exits}
+    for name, one in told.items():
+        if one:
+            text = msgspec.json.encode(one, order="deterministic")
+            files.write(name, msgspec.json.format(text, indent=1))
     files.write("card.html", card.encode())
     walked.forget()
     _tell(msgspec.to_builtins(found))
+    _tell_exits(exits)
     typer.echo(f"written to {out / 'card.html'}")
     return EXIT_OK
 
@@ -277,11 +277,49 @@ def _trials(past: "Past", label: "LabelRules", interval: str, *, alone: bool) ->
     length = INTERVAL_MS[interval]
     trials = [Trial(name, known[name], length, one, usual) for name, one in labels.items()]
     if not alone:
-        for depth in (2, 4):
-            deeper = replace(usual, boosting=BoostingRules(depth=depth))
-            name = trials[0].name
-            trials.append(Trial(f"{name}, depth {depth}", known[name], length, label, deeper))
+        name = trials[0].name
+        for told, boosting in {
+            "depth 2": BoostingRules(depth=2),
+            "depth 4": BoostingRules(depth=4),
+            "monotone": BoostingRules(monotone=True),
+        }.items():
+            other_trees = replace(usual, boosting=boosting)
+            trials.append(Trial(f"{name}, {told}", known[name], length, label, other_trees))
     return trials[:1] + [one for one in trials[1:] if len(one.events)]
+
+
+def _newest(trial: "Trial", past: "Past") -> "tuple[Model | None, str]":
+    """Train on the newest trades; the model, or None and why there is none."""
+    from strategy_core.learning.artefact import read
+    from strategy_core.learning.training import Circumstances, Refusal, train
+
+    found = train(
+        trial.events,
+        Circumstances(
+            trial.interval_ms, trial.label, trial.training, past.end_ms, synthetic=past.synthetic
+        ),
+    )
+    if isinstance(found, Refusal):
+        return None, f"{found.why}: {found.text}"
+    return read(found.files), ""
+
+
+def _exits(trials: "list[Trial]", past: "Past") -> "tuple[ExitReport, ...]":
+    """Follow the trades of the configuration itself with the trader's exits."""
+    import msgspec
+
+    from strategy_core.exits.rules import ExitRules
+    from strategy_core.learning.ablation import ablate
+    from strategy_core.learning.walkforward import steps_of
+    from strategy_core.registry import KINDS
+
+    return ablate(
+        trials[0],
+        steps_of(trials),
+        past.markets,
+        msgspec.convert(KINDS["ict_xgboost"].exits, ExitRules),
+        told=lambda coin: typer.echo(f"exits of {coin}", err=True),
+    )
 
 
 def _named(label: "LabelRules") -> str:
@@ -304,3 +342,18 @@ def _tell(found: dict[str, Any]) -> None:
         typer.echo(f"  {'met    ' if met else 'not met'}  {name}: {told}")
     passed = found["evidence"]["passed"]
     typer.echo("there is evidence of an edge" if passed else "no edge was found: paper only")
+
+
+def _tell_exits(exits: "tuple[ExitReport, ...]") -> None:
+    """Sum an ablation up for a terminal."""
+    for report in exits:
+        typer.echo(
+            f"exits, {report.trades} trades, {report.who}: by stop, target and time alone "
+            f"{report.label_bp:+.1f} bp, with all exits {report.net_bp:+.1f} bp "
+            f"({report.net_95.low:+.1f} to {report.net_95.high:+.1f})"
+        )
+        for one in report.without if report.trades else ():
+            typer.echo(
+                f"  {one.exit:24} acted on {one.acted:6}, adds {one.adds_bp:+6.2f} bp a trade "
+                f"({one.adds_95.low:+.2f} to {one.adds_95.high:+.2f})"
+            )

@@ -1,5 +1,6 @@
 """One HTML file that needs no server and no network, out of a model and its walk forward."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 import numpy as np
 
 from strategy_core.ict.schema import NAMES
+from strategy_core.learning.ablation import ExitReport
 from strategy_core.learning.artefact import Model
 from strategy_core.learning.events import F32
 from strategy_core.learning.walkforward import Evaluation
@@ -20,6 +22,7 @@ def render_card(
     shown: F32,
     without: str = "",
     synthetic: bool,
+    exits: Sequence[ExitReport] = (),
 ) -> str:
     """Put a card together.
 
@@ -29,6 +32,7 @@ def render_card(
         shown: shape (n, 12), rows that the model has not seen, to explain it by.
         without: why there is no model.
         synthetic: the market is made up.
+        exits: trades with their exits and without each; none where that was not asked for.
     """
     assets = files("strategy_agent.cards") / "assets"
     return assemble(
@@ -42,6 +46,7 @@ def render_card(
                 "break_even": None if model is None else model.calibration.break_even,
                 "shares": None if model is None else shares_of(model, shown),
                 "without": without,
+                "exits": msgspec.to_builtins(exits),
                 "synthetic": synthetic,
             }
         },

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from strategy_core.learning.events import F32
-from strategy_core.learning.rules import BoostingRules
+from strategy_core.learning.rules import RISING, BoostingRules
 from suite.bars import F64, BoolArray
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def grow(fit: Sample, stop: Sample, names: tuple[str, ...], rules: BoostingRules
         "seed": rules.seed,
         "nthread": 1,
     }
+    if rules.monotone:
+        params["monotone_constraints"] = tuple(int(name in RISING) for name in names)
     told: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(
         params,

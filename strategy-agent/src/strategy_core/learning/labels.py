@@ -102,7 +102,7 @@ def label(market: Market, row: I64, side: I8, rules: LabelRules) -> Events:
     start_ms = bars.open_time_ms[row]
     opened_ms = start_ms + bars.interval_ms
     gross = side * (price - entry) / entry
-    paid = side * (_funding_until(market, end_ms) - _funding_until(market, opened_ms))
+    paid = side * (funding_until(market, end_ms) - funding_until(market, opened_ms))
     return Events(
         coins=(coin,),
         start_ms=start_ms,
@@ -180,8 +180,8 @@ def shifted(market: Market, bars: int) -> Market:
     )
 
 
-def _funding_until(market: Market, time_ms: I64) -> F64:
-    """Sum of all rates settled by a time."""
+def funding_until(market: Market, time_ms: I64) -> F64:
+    """Sum of all rates settled by each of some times, ms, any shape."""
     total = np.concatenate([[0.0], np.cumsum(market.funding_rate)])
     return total[np.searchsorted(market.funding_ms, time_ms, side="right")]
 

@@ -1,13 +1,16 @@
 """What a model is taught, how it is trained, and the least it must be shown first."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from strategy_core.lattice import exact
 from strategy_core.sizing.bracket import BracketRules
 from strategy_core.sizing.stop_distance import Costs
+
+RISING: Final = ("market_structure", "order_blocks", "liquidity_grab", "trend_alignment")
+"""Features that, mirrored to the side of a trade, are said to speak for it."""
 
 
 class SignalMode(StrEnum):
@@ -73,6 +76,7 @@ class BoostingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ridge: penalty on the weights of leaves.
         bins: of a feature's histogram.
         seed: of the drawing of rows and features.
+        monotone: a higher value of `RISING` never lowers the score.
     """
 
     depth: Annotated[int, msgspec.Meta(ge=1, le=8)] = 3
@@ -85,6 +89,7 @@ class BoostingRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ridge: Annotated[float, msgspec.Meta(ge=0)] = 5.0
     bins: Annotated[int, msgspec.Meta(ge=2, le=1024)] = 256
     seed: Annotated[int, msgspec.Meta(ge=0)] = 7
+    monotone: bool = False
 
 
 class Minimum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

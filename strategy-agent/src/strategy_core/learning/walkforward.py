@@ -189,10 +189,8 @@ def evaluate(
     """
     if not trials or not all(len(trial.events) for trial in trials):
         raise ValueError("there is no trade to learn from: more or other bars are needed")
-    first_ms = min(int(trial.events.start_ms[0]) for trial in trials)
-    last_ms = max(int(trial.events.start_ms[-1]) for trial in trials)
-    begins = folds(first_ms, last_ms, count=count, calibrate_share=0.2)
-    days = np.arange(begins[0].test_ms // DAY_MS, last_ms // DAY_MS + 1)
+    begins = steps_of(trials, count)
+    days = np.arange(begins[0].test_ms // DAY_MS, (begins[-1].end_ms - 1) // DAY_MS + 1)
     walked, fresh = [], 0
     for done, trial in enumerate(trials, 1):
         one, was_kept = _walked(trial, begins, days, keeper)
@@ -228,6 +226,13 @@ def evaluate(
     )
 
 
+def steps_of(trials: Sequence[Trial], count: int = FOLDS) -> list[Fold]:
+    """Divide the time of all trades of some configurations into the steps of a walk forward."""
+    first_ms = min(int(trial.events.start_ms[0]) for trial in trials)
+    last_ms = max(int(trial.events.start_ms[-1]) for trial in trials)
+    return folds(first_ms, last_ms, count=count, calibrate_share=0.2)
+
+
 def _walked(
     trial: Trial, begins: Sequence[Fold], days: I64, keeper: Keeper | None
 ) -> tuple[_Walked, bool]:
@@ -260,7 +265,7 @@ def _walk(trial: Trial, begins: Sequence[Fold], days: I64) -> _Walked:
         test = events.take(cut.test)
         tests.append(test)
         fitted = fit(events, cut, trial.training, now_ms=fold.test_ms)
-        chosen = _chosen(fitted, test)
+        chosen = taken_of(fitted, test)
         taken.append(test.take(chosen))
         if not isinstance(fitted, Refusal) and len(test):
             probability = fitted.probability(test)
@@ -310,8 +315,8 @@ def _walk(trial: Trial, begins: Sequence[Fold], days: I64) -> _Walked:
     )
 
 
-def _chosen(fitted: Fitted | Refusal, test: Events) -> BoolArray:
-    """Which trades are taken: without a model none."""
+def taken_of(fitted: Fitted | Refusal, test: Events) -> BoolArray:
+    """Say which trades a model takes: without one none."""
     if isinstance(fitted, Refusal) or not len(test):
         return np.zeros(len(test), np.bool_)
     return fitted.confidence(test) > 0.5

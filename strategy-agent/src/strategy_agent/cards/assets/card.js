@@ -2,7 +2,7 @@
 // The card of a model: the verdict first, then what it rests on.
 (() => {
   const { $, make, missing, number, moment, table, pairs, flat, whole } = words;
-  const { evaluation, meta, shares, break_even, without, synthetic } = JSON.parse($("data").textContent);
+  const { evaluation, meta, shares, break_even, without, synthetic, exits } = JSON.parse($("data").textContent);
   const trial = evaluation?.trials[0];
   const label = trial?.label ?? meta?.label, training = trial?.training ?? meta?.training;
   const scores = trial ? trial.scores : meta?.scores;
@@ -132,6 +132,25 @@
     put(node, "text", { x: 60, y: 214 }, moment(points[0][0] * 86400000).slice(0, 10));
     put(node, "text", { x: 1180, y: 214, "text-anchor": "end" }, moment(points.at(-1)[0] * 86400000).slice(0, 10));
     $("daily").append(node);
+  }
+
+  // exits
+
+  $("exits-section").hidden = !exits.length;
+  for (const one of exits) {
+    const box = make("div", undefined, "scroll"), rows = make("table");
+    $("exits").append(make("p", one.trades
+      ? `${whole(one.trades)} trades, ${one.who}: ${bp(one.label_bp)} bp by stop, target and time alone, ${bp(one.net_bp)} bp with all exits (95 %: ${bp(one.net_95.low)} to ${bp(one.net_95.high)}).`
+      : `No trade was ${one.who}.`));
+    if (!one.trades) continue;
+    box.append(rows);
+    $("exits").append(box);
+    table(rows, [{ title: "Exit", cls: "left" }, { title: "Acted on" }, { title: "All trades without it, bp" }, { title: "It adds, bp" }, { title: "95 % interval" }],
+      one.without.map((exit) => [
+        { text: exit.exit, cls: "left" }, { text: whole(exit.acted) }, { text: bp(exit.net_bp) },
+        exit.acted ? { text: bp(exit.adds_bp, 2), cls: exit.adds_95.high < 0 ? "bad" : exit.adds_95.low > 0 ? "good" : "" } : { text: "0", cls: "na" },
+        exit.acted ? { text: `${bp(exit.adds_95.low, 2)} to ${bp(exit.adds_95.high, 2)}` } : { text: "n/a", cls: "na" },
+      ]));
   }
 
   // what decides
