@@ -22,9 +22,9 @@ from tests.support.stores import make_store
 
 COINS = ("BTC", "ETH", "SOL")
 MINUTES = 20_000
-"""Enough that no module sees the end of its world."""
 SPEED = 1200.0
-"""An hour of the world in three seconds: funding comes while a test waits."""
+"""An hour of the world in three seconds: funding comes while a test waits. Such a world ends after
+a thousand seconds, and trading is halted there: what takes longer chooses a slower one."""
 LIMIT_S = 10.0
 
 T = TypeVar("T")

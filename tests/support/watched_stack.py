@@ -22,6 +22,7 @@ from tests.support.live_stack import (
     user_signed,
     wallet,
 )
+from tests.support.venue_process import SPEED
 
 TRADER = "alice"
 LIMIT_S = 3.0
@@ -144,10 +145,16 @@ def until(holds: Callable[[], object], limit_s: float = PATIENCE_S) -> None:
 
 
 @contextmanager
-def watched_stack(folder: Path, **settings: str) -> Iterator[WatchedStack]:
-    """Start all three; the service trades, and its watchdog has beaten."""
-    chosen = {"HYPERLIQUID_EXCHANGE_WATCHDOG_LIMIT_S": str(LIMIT_S), **settings}
-    with running_stack(folder, LiveTrader(TRADER), starts=False, settings=chosen) as stack:
+def watched_stack(folder: Path, speed: float = SPEED) -> Iterator[WatchedStack]:
+    """Start all three; the service trades, and its watchdog has beaten.
+
+    Args:
+        folder: of everything.
+        speed: of the venue's world; see `running_venue`.
+    """
+    limit = {"HYPERLIQUID_EXCHANGE_WATCHDOG_LIMIT_S": str(LIMIT_S)}
+    trader = LiveTrader(TRADER)
+    with running_stack(folder, trader, starts=False, settings=limit, speed=speed) as stack:
         trader, key = stack.traders[TRADER], wallet("watchdog of alice")
         told = user_signed(
             stack.venue,
