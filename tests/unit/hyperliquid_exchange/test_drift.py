@@ -67,19 +67,48 @@ def fill(price: int, size: int = 10_000, fee: int = 900_000, at: int = T0) -> Mo
 
 def order(*fills: ModelFill, is_buy: bool = True) -> LiveOrder:
     (found,) = join([sent(is_buy=is_buy)], [row()], [], (BTC, ETH)).orders
-    return replace(found, fills=fills)
+    return replace(found, told_ms=T0 + 40, fills=fills)
 
 
-def test_latency_is_to_the_answer_where_the_venue_has_another_clock() -> None:
-    """A stand-in's time is that of its bars: no fill of it tells how long anything took."""
-    same, elsewhere = row(), row(placed_ms=T0 - 10**9)
+@pytest.mark.parametrize("venue_ms", [T0, T0 - 47_000, T0 + 20_000, T0 - 10**9])
+def test_latency_is_to_the_answer_by_one_clock(venue_ms: int) -> None:
+    """Whatever the venue's clock shows: a stand-in's may be a minute behind, or a year."""
     told = replace(sent(), told_ms=T0 + 31)
-    for placed, want in ((same, 250), (elsewhere, 31)):
-        (found,) = join([told], [placed], [venue_fill()], (BTC, ETH)).orders
-        assert want == found.latency_ms
-    (unknown,) = join([sent()], [elsewhere], [venue_fill()], (BTC, ETH)).orders
-    (rested,) = join([told], [elsewhere], [venue_fill(is_taker=False)], (BTC, ETH)).orders
-    assert (None, None) == (unknown.latency_ms, rested.latency_ms)
+    placed, fills = row(placed_ms=venue_ms), [venue_fill(time_ms=venue_ms + 250)]
+    (found,) = join([told], [placed], fills, (BTC, ETH)).orders
+    assert 31 == found.latency_ms
+
+
+def test_latency_is_unknown_where_nothing_tells_it() -> None:
+    """Without an answer; of what rested; of a stop, which takes when its time has come."""
+    told = replace(sent(), told_ms=T0 + 31)
+    stop = replace(told, leg=leg(tif=None, trigger="sl", trigger_price="1900"))
+    set_back = replace(sent(), told_ms=T0 - 5)
+    taken, rested = [venue_fill()], [venue_fill(is_taker=False)]
+    for asked, fills in ((sent(), taken), (told, rested), (stop, taken), (set_back, taken)):
+        (found,) = join([asked], [row()], fills, (BTC, ETH)).orders
+        assert found.latency_ms is None
+
+
+@pytest.mark.parametrize(
+    ("told_ms", "placed_ms", "is_the_walls"),
+    [
+        (T0 + 31, T0 - 1_000, True),
+        (T0 + 31, T0 + 1_031, True),
+        (T0 + 31, T0 - 1_001, False),
+        (T0 + 31, T0 + 1_032, False),
+        (T0 + 90_000, T0 + 89_000, True),
+        (None, T0 + 3_600_000, True),
+        (None, T0 - 47_000, False),
+    ],
+)
+def test_venue_has_the_walls_clock_where_it_had_the_order_before_its_answer(
+    told_ms: int | None, placed_ms: int, *, is_the_walls: bool
+) -> None:
+    """Give or take a second; else the order met the market by the venue's time."""
+    asked = replace(sent(), told_ms=told_ms)
+    (found,) = join([asked], [row(placed_ms=placed_ms)], [], (BTC, ETH)).orders
+    assert (T0 if is_the_walls else placed_ms) == found.begins_ms
 
 
 def test_triggers_without_a_name_are_known_by_what_they_are() -> None:
@@ -185,7 +214,7 @@ def test_outcome_says_who_filled_it(live: Any, model: Any, outcome: str) -> None
 
 
 def rows_of(*prices: int) -> list[DriftRow]:
-    return [compared(order(fill(price, at=T0 + 40)), [fill(200_000)], ETH) for price in prices]
+    return [compared(order(fill(price)), [fill(200_000)], ETH) for price in prices]
 
 
 def test_summary_is_by_trader_and_over_all() -> None:

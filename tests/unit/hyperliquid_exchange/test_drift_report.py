@@ -46,7 +46,7 @@ def sent(number: int, trader: str = "alice", at: int = T0, asset: int = 1) -> Se
         tif="Ioc",
         cloid=cloid(number),
     )
-    return SentOrder(trader_id=trader, leg=leg, decided_ms=at, oid=None)
+    return SentOrder(trader_id=trader, leg=leg, decided_ms=at, oid=None, told_ms=at + 95)
 
 
 class World:
@@ -119,7 +119,7 @@ async def test_every_order_is_compared_once() -> None:
     report = await report_of(world)
     assert [cloid(1), cloid(4), cloid(2), cloid(3)] == [row.cloid for row in report.rows]
     assert {"both"} == {row.outcome for row in report.rows}
-    assert {90} == {row.latency_ms for row in report.rows}
+    assert {95} == {row.latency_ms for row in report.rows}
     assert [("ETH", T0), ("ETH", far // MINUTE_MS * MINUTE_MS)] == [ask[:2] for ask in world.asked]
     assert ["*", "alice", "bob"] == [told.trader_id for told in report.summaries]
     assert ({"alice": 0, "bob": 0}, {"alice": 0, "bob": 0}) == (report.absent, report.foreign)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from hyperliquid_exchange.entrypoint.drift import drift_routes
 from hyperliquid_exchange.entrypoint.safety import PAUSER
+from suite.contracts.drift import DriftSummary
 from suite.errors import StorageError
 from suite.service.app import install_chassis
 from suite.service.settings import ServiceSettings
@@ -21,6 +22,18 @@ GRANTS = {
     "trader": account_grant("anna"),
 }
 REPORT = b'{"rows": []}\n'
+ANNA = DriftSummary(
+    trader_id="anna",
+    orders=1,
+    outcomes={"live_only": 1},
+    price_bps_mean=None,
+    price_bps_median=None,
+    price_bps_worst=None,
+    fee_bps_mean=None,
+    latency_ms_p50=7,
+    latency_ms_p99=7,
+    cost_usd="0.0",
+)
 
 
 async def asked(
@@ -59,7 +72,7 @@ async def test_sums_are_told_without_the_orders() -> None:
     sums = {
         "as_of_ms": 2,
         "since_ms": 1,
-        "summaries": [{"trader_id": "anna", "orders": 1}],
+        "summaries": [msgspec.to_builtins(ANNA)],
         "absent": {"anna": 1},
         "foreign": {},
     }

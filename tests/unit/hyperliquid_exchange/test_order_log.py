@@ -75,7 +75,7 @@ def log(tmp_path: Path, clock: ManualClock) -> OrderLog:
 
 def test_orders_are_told_with_the_names_that_the_venue_gave_them(log: OrderLog) -> None:
     """Each leg by itself; over a restart too."""
-    log.began(intent())
+    log.began(intent(), NOW_MS)
     log.settled(settled())
     for reader in (log, OrderLog(log._folder, log._clock)):
         one, two = reader.sent(NOW_MS)
@@ -92,46 +92,46 @@ def test_orders_are_told_with_the_names_that_the_venue_gave_them(log: OrderLog) 
 
 def test_when_the_answer_was_here_is_noted(log: OrderLog, clock: ManualClock) -> None:
     """And nothing where none came."""
-    log.began(intent())
-    log.began(intent("k2"))
+    log.began(intent(), NOW_MS)
+    log.began(intent("k2"), NOW_MS)
     clock.advance_to(NOW_MS + 40)
     log.settled(settled())
     assert [NOW_MS + 40] * 2 + [None] * 2 == [order.told_ms for order in log.sent(0)]
 
 
 def test_only_orders_since_a_time_are_told(log: OrderLog) -> None:
-    log.began(intent("old", at=NOW_MS - 1))
-    log.began(intent("new"))
+    log.began(intent("old"), NOW_MS - 1)
+    log.began(intent("new"), NOW_MS)
     assert [NOW_MS] * 2 == [order.decided_ms for order in log.sent(NOW_MS)]
     assert 4 == len(log.sent(0))
 
 
 def test_what_places_no_order_and_what_is_no_request_leave_no_line(log: OrderLog) -> None:
-    log.began(intent(kind="cancel"))
-    log.began(intent(payload=b"{}"))
+    log.began(intent(kind="cancel"), NOW_MS)
+    log.began(intent(payload=b"{}"), NOW_MS)
     log.settled(settled("unknown"))
     assert [] == list(log.sent(0))
 
 
 def test_line_that_a_power_cut_has_torn_is_passed_over(log: OrderLog) -> None:
-    log.began(intent())
+    log.began(intent(), NOW_MS)
     (path,) = log._folder.iterdir()
     path.write_bytes(path.read_bytes() + path.read_bytes()[:40])
-    log.began(intent("k2"))
+    log.began(intent("k2"), NOW_MS)
     assert 2 <= len(log.sent(0)) <= 4
 
 
 def test_days_are_files_and_old_ones_go(log: OrderLog, clock: ManualClock) -> None:
-    log.began(intent("first"))
+    log.began(intent("first"), NOW_MS)
     clock.advance_to(NOW_MS + (KEPT_DAYS + 1) * DAY_MS)
-    log.began(intent("last", at=clock.now_ms()))
+    log.began(intent("last"), clock.now_ms())
     assert 2 == len(list(log._folder.iterdir()))
     log.forget_old()
     assert 1 == len(list(log._folder.iterdir()))
 
 
 async def test_old_days_go_while_the_service_runs(log: OrderLog, clock: ManualClock) -> None:
-    log.began(intent("first"))
+    log.began(intent("first"), NOW_MS)
     clock.advance_to(NOW_MS + (KEPT_DAYS + 1) * DAY_MS)
     keeping = asyncio.create_task(_keep_orders(log))
     await until(lambda: not list(log._folder.iterdir()))
@@ -142,7 +142,7 @@ async def test_old_days_go_while_the_service_runs(log: OrderLog, clock: ManualCl
 def test_disk_that_refuses_hinders_no_order(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / "orders").write_text("no folder")
     log = OrderLog(tmp_path / "orders", clock)
-    log.began(intent())
+    log.began(intent(), NOW_MS)
     log.settled(settled())
     assert log._is_failing
 
@@ -188,6 +188,18 @@ async def test_durable_log_is_asked_first_and_for_everything(log: OrderLog) -> N
         len(logged.open_intents()),
     )
     assert 2 == len(log.sent(0))
+
+
+async def test_order_is_as_old_as_this_clock_says(log: OrderLog, clock: ManualClock) -> None:
+    """A nonce may be a client's, by a clock of its own; writing an intent down takes its time."""
+
+    class Slow(Durable):
+        async def begin(self, intent: Intent) -> None:
+            await super().begin(intent)
+            clock.advance_to(NOW_MS + 20)
+
+    await LoggedIntents(Slow(), log).begin(intent(at=NOW_MS + 47_000))
+    assert [NOW_MS] * 2 == [order.decided_ms for order in log.sent(0)]
 
 
 # the result of the preflight

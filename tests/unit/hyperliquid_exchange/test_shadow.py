@@ -1,6 +1,5 @@
 """Orders that were sent live, played over the bars that were collected."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,14 +146,7 @@ def test_prices_stand_still_in_a_gap() -> None:
 
 
 def test_stand_in_with_a_clock_of_its_own_is_measured_by_that() -> None:
-    """Its bars have other dates than the wall; a latency across two clocks is none."""
+    """Its bars have other dates than the wall."""
     asked = order(decided_ms=T0 + 10**9, placed_ms=T0 + 3, fills=(live_fill(T0 + 3),))
-    assert (T0 + 3, None) == (asked.begins_ms, asked.latency_ms)
+    assert T0 + 3 == asked.begins_ms
     assert simulate(asked, ETH, bars(QUIET), RULES)
-
-
-def test_latency_is_that_of_orders_that_took() -> None:
-    taken = order(fills=(live_fill(T0 + 1350),))
-    assert 350 == taken.latency_ms
-    assert replace(taken, fills=(live_fill(T0 + 1350, taker=False),)).latency_ms is None
-    assert order().latency_ms is None

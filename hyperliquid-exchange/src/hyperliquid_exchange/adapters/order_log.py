@@ -63,8 +63,17 @@ class OrderLog:
 
     # writing
 
-    def began(self, intent: Intent) -> None:
-        """Remember the orders of an intent that was written down."""
+    def now_ms(self) -> int:
+        """Tell the time by which orders and answers are noted."""
+        return self._clock.now_ms()
+
+    def began(self, intent: Intent, at_ms: int) -> None:
+        """Remember the orders of an intent that was written down.
+
+        Args:
+            intent: of a trader.
+            at_ms: when it came, by `now_ms`; its nonce may be of a client with another clock.
+        """
         if intent.kind not in _KINDS:
             return
         try:
@@ -74,7 +83,7 @@ class OrderLog:
         legs = legs_of(action) if is_allowed(action) else ()
         self._waiting.add((intent.trader_id, intent.key))
         self._append(
-            _Began(trader_id=intent.trader_id, key=intent.key, decided_ms=intent.nonce, legs=legs)
+            _Began(trader_id=intent.trader_id, key=intent.key, decided_ms=at_ms, legs=legs)
         )
 
     def settled(self, settled: Settled) -> None:
@@ -90,7 +99,7 @@ class OrderLog:
                     trader_id=settled.trader_id,
                     key=settled.key,
                     oids=oids,
-                    told_ms=self._clock.now_ms(),
+                    told_ms=self.now_ms(),
                 )
             )
 
@@ -181,8 +190,9 @@ class LoggedIntents:
 
     async def begin(self, intent: Intent) -> None:
         """Write an intent down, then remember its orders."""
+        at_ms = self._orders.now_ms()
         await self._inner.begin(intent)
-        self._orders.began(intent)
+        self._orders.began(intent, at_ms)
 
     async def settle(self, settled: Settled, *, durable: bool = False) -> None:
         """Note what became of a key, and how the venue names its orders."""

@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import msgspec
+
 from hyperliquid_exchange.application.drift_ports import (
     CollectedBars,
     OrderJournal,
     VenueHistory,
 )
-from hyperliquid_exchange.domain.drift import DriftRow, DriftSummary, compared, summaries
+from hyperliquid_exchange.domain.drift import DriftRow, compared, summaries
 from hyperliquid_exchange.domain.live_orders import Joined, LiveOrder, SentOrder, join
 from hyperliquid_exchange.domain.shadow import horizon_ms, simulate
 from perp_engine.rules import Rules
 from suite.bars import MINUTE_MS, Bars
+from suite.contracts.drift import DriftSummary
 from suite.instrument import Instrument
 
 SAME_STREAM_MS: Final = 6 * 3_600_000
@@ -48,7 +51,7 @@ class DriftReport:
         """Write it as plain values."""
         return asdict(self) | {
             "rows": [asdict(row) for row in self.rows],
-            "summaries": [asdict(row) for row in self.summaries],
+            "summaries": msgspec.to_builtins(self.summaries),
             "absent": dict(self.absent),
             "foreign": dict(self.foreign),
             "rules": dict(self.rules),

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from hyperliquid_exchange.domain.live_orders import LiveOrder, ModelFill, fills_in
+from suite.contracts.drift import DriftSummary, Outcome
 from suite.fixed import USD_DECIMALS, Size, Usd, div_half_even, format_fixed, parse_fixed
 from suite.instrument import Instrument
 
-Outcome = Literal["both", "live_only", "model_only", "neither", "unknown"]
-"""Who filled the order; `unknown` where the bars to play it on were not collected."""
 _BPS: Final = 10_000
 _PRICE_DIGITS: Final = 8
 
@@ -21,7 +20,7 @@ class DriftRow:
     Attributes:
         trader_id, coin, side, kind: of the order; `kind` is its time in force, `tp` or `sl`.
         oid, cloid: its names.
-        decided_ms: when it was signed, wall time.
+        decided_ms: when it was about to leave, wall time.
         outcome: who filled it.
         live_size, model_size: filled, decimal text.
         live_price, model_price: averages, decimal text of at most eight places; None unfilled.
@@ -30,7 +29,7 @@ class DriftRow:
         price_bps: how much worse the live price is than the model's, in its basis points; negative
             is better. Where both filled.
         fee_bps: how much more was paid, in basis points of each notional.
-        latency_ms: from the decision to the first live fill, of orders that took.
+        latency_ms: from the decision to the venue's answer, of orders that took at once.
         cost_usd: what the drift of price and fee cost on the size that both filled, decimal text.
     """
 
@@ -54,31 +53,6 @@ class DriftRow:
     fee_bps: float | None
     latency_ms: int | None
     cost_usd: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftSummary:
-    """Rows of a trader, or of all, in numbers.
-
-    Attributes:
-        orders: rows.
-        outcomes: how many of each.
-        price_bps_mean, price_bps_median, price_bps_worst: over rows that both filled; None without.
-        fee_bps_mean: likewise.
-        latency_ms_p50, latency_ms_p99: over rows that have one.
-        cost_usd: sum, decimal text.
-    """
-
-    trader_id: str
-    orders: int
-    outcomes: dict[Outcome, int]
-    price_bps_mean: float | None
-    price_bps_median: float | None
-    price_bps_worst: float | None
-    fee_bps_mean: float | None
-    latency_ms_p50: int | None
-    latency_ms_p99: int | None
-    cost_usd: str
 
 
 def compared(

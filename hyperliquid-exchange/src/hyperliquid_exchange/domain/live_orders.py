@@ -12,6 +12,8 @@ from suite.fixed import USD_DECIMALS, Price, Size, Usd, parse_fixed
 from suite.instrument import Instrument
 from suite.intervals import HOUR_MS
 
+SKEW_MS: Final = 1_000
+"""How far the venue's clock may be from the wall's, and still be taken for it."""
 ALIVE: Final = frozenset({"open", "triggered", "waitingForFill", "waitingForTrigger"})
 
 Tifs = Literal["Gtc", "Ioc", "Alo", "FrontendMarket"]
@@ -50,7 +52,7 @@ class LiveOrder:
         trigger_price: 0 for a limit order.
         trigger: `tp` or `sl`.
         trigger_is_market: it fills at market once triggered.
-        decided_ms: when it was signed, wall time.
+        decided_ms: when it was about to leave, wall time.
         placed_ms: when the venue had it, by the venue's clock.
         ended_ms: when it was canceled or refused there; None where it filled or is open.
         told_ms: when the venue's answer was here, wall time; None where nobody noted it.
@@ -83,22 +85,24 @@ class LiveOrder:
         """When it met the market, by the market's time.
 
         The decision, unless the venue's clock is not the wall's: a stand-in has the time of its
-        bars.
+        bars. It is the wall's where the venue had the order after the decision and before its
+        answer was here, give or take `SKEW_MS`; an answer that was lost would have come in time.
         """
-        same_clock = abs(self.placed_ms - self.decided_ms) < HOUR_MS
+        latest_ms = self.decided_ms + HOUR_MS if self.told_ms is None else self.told_ms
+        same_clock = self.decided_ms - SKEW_MS <= self.placed_ms <= latest_ms + SKEW_MS
         return self.decided_ms if same_clock else self.placed_ms
 
     @property
     def latency_ms(self) -> int | None:
-        """From the decision to the first fill; None without one, or of one that rested.
+        """From the decision to the answer that told of a fill, both by the clock here.
 
-        To the venue's answer where its clock is not the wall's.
+        None where no answer was noted or that clock was set back meanwhile, of an order that
+        rested, and of a stop or target, which takes when its price has come.
         """
-        if not self.fills or self.rested:
+        if self.told_ms is None or not self.fills or self.rested or self.trigger is not None:
             return None
-        if self.begins_ms == self.decided_ms:
-            return self.fills[0].time_ms - self.decided_ms
-        return None if self.told_ms is None else self.told_ms - self.decided_ms
+        waited_ms = self.told_ms - self.decided_ms
+        return waited_ms if waited_ms >= 0 else None
 
     @property
     def rested(self) -> bool:
@@ -121,7 +125,7 @@ class SentOrder:
     Attributes:
         trader_id: whose it is.
         leg: the order.
-        decided_ms: nonce of its signature, which is wall time.
+        decided_ms: when it was about to leave, wall time.
         oid: that the venue answered with; None where it told none, or nothing.
         told_ms: when its answer was here, wall time; None where none came.
     """

@@ -7,21 +7,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Response
 
 from hyperliquid_exchange.entrypoint.services import READ_ALL
+from suite.contracts.drift import DriftSums
 from suite.errors import Forbidden, NotFound
 from suite.service.tokens import ADMIN, Grant, require
 
-
-class _Sums(msgspec.Struct, kw_only=True):
-    """What is told of a report without a row an order."""
-
-    as_of_ms: int
-    since_ms: int
-    summaries: msgspec.Raw
-    absent: dict[str, int]
-    foreign: dict[str, int]
-
-
-_sums = msgspec.json.Decoder(_Sums)
+_sums = msgspec.json.Decoder(DriftSums)
 MayRead = Annotated[Grant, Depends(require(READ_ALL))]
 
 

@@ -9,6 +9,7 @@ import msgspec
 from portfolio_service.application.answers import FundingRow
 from portfolio_service.domain.risk import funding_direction
 from suite.clock import Clock
+from suite.contracts.drift import DriftSummary, DriftSums
 from suite.errors import NotFound, SuiteError, one_line
 
 ServiceState = Literal["up", "degraded", "failing", "down"]
@@ -51,31 +52,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int = 0
 
 
-class DriftOfTrader(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the live orders of one trader were from the model, as the proxy reports it.
-
-    Attributes:
-        trader_id: `*` of all together.
-        orders: that were sent; outcomes: who filled them.
-        price_bps_mean, price_bps_median, price_bps_worst: how much worse the live price was, basis
-            points; null where none was filled by both.
-        fee_bps_mean: how much more fee was paid.
-        latency_ms_p50, latency_ms_p99: until the answer, of orders that took.
-        cost_usd: what price and fee cost more than in the model.
-    """
-
-    trader_id: str
-    orders: int
-    outcomes: dict[str, int]
-    price_bps_mean: float | None
-    price_bps_median: float | None
-    price_bps_worst: float | None
-    fee_bps_mean: float | None
-    latency_ms_p50: int | None
-    latency_ms_p99: int | None
-    cost_usd: str
-
-
 class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     """The last drift report of the live proxy.
 
@@ -89,10 +65,14 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     as_of_ms: int = 0
     since_ms: int = 0
-    summaries: tuple[DriftOfTrader, ...] = ()
+    summaries: tuple[DriftSummary, ...] = ()
 
 
-_report: Final = msgspec.json.Decoder(DriftReport)
+_sums: Final = msgspec.json.Decoder(DriftSums)
+
+
+def _known(sums: DriftSums) -> DriftReport:
+    return DriftReport(as_of_ms=sums.as_of_ms, since_ms=sums.since_ms, summaries=sums.summaries)
 
 
 class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,7 +258,7 @@ class Services:
         """Read the report; figures of a proxy that is silent are not shown as if they held."""
         try:
             told = await self._reads.drift()
-            self.drift = None if told is None else _report.decode(told)
+            self.drift = None if told is None else _known(_sums.decode(told))
         except NotFound as error:
             self.drift = DriftReport(state="none", reason=one_line(str(error)))
         except (SuiteError, msgspec.DecodeError) as error:
