@@ -1,17 +1,14 @@
 """The other services under schemathesis: no request that their description allows is our error.
 
-The status is what is looked at here. A bug of ours is a 500; that a database or a venue is away may
-be told (503).
+The status is what is looked at here.
 """
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.support.agent_process import running_agent
 from tests.support.collector_process import CollectorProcess
+from tests.support.described import STATUS, described_requests
 from tests.support.manager_process import managing
 from tests.support.postgres_servers import open_folder
 from tests.support.venue_process import running_venue
@@ -28,25 +25,8 @@ ENDS = "/(stop|leave|shutdown|start|restart)|^/backtest|^/arena|/events$|/stream
 
 def served(url: str, token: str, folder: Path) -> int:
     """Have requests made of a description; how many there were."""
-    folder.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [
-            *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"),
-            *(("--header", f"Authorization: Bearer {token}") if token else ()),
-            *("--checks", "not_a_server_error,ignored_auth"),
-            *("--phases", "examples,coverage,fuzzing", "--max-examples", "4", "--seed", "7"),
-            *("--request-timeout", "20", "--exclude-path-regex", ENDS),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-5000:]
-    passed = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
-    assert passed is not None, done.stdout[-2000:]
-    assert passed[1] == passed[2]
-    return int(passed[1])
+    left_out = ("--exclude-path-regex", ENDS)
+    return described_requests(url, token, folder, *left_out, checks=STATUS, examples=4)
 
 
 def test_collector_answers_everything_that_it_describes(tmp_path: Path) -> None:

@@ -8,10 +8,15 @@ from typing import Any
 import httpx
 import pytest
 from tests.support.agent_process import running_agent
-from tests.support.live_stack import LiveStack, LiveTrader, running_stack
-from tests.support.present_market import SPEED, present_store
+from tests.support.live_stack import LiveStack
+from tests.support.present_market import (
+    PresentMarket,
+    present_market,
+    present_stack,
+    present_venue,
+)
 from tests.support.resting_plugin import PLUGIN, TRADERS
-from tests.support.venue_process import VenueUnderTest, eventually, running_venue
+from tests.support.venue_process import VenueUnderTest, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
@@ -40,22 +45,13 @@ def at_the_venue(url: str, token: str) -> tuple[Any, Any]:
 
 
 @pytest.fixture
-def market(tmp_path: Path) -> tuple[str, ...]:
-    store, begin_ms = present_store(tmp_path / "present", "BTC")
-    return ("--data", str(store), "--from", str(begin_ms))
+def market(tmp_path: Path) -> PresentMarket:
+    return present_market(tmp_path / "present")
 
 
 @pytest.fixture
-def stack(tmp_path: Path, market: tuple[str, ...]) -> Iterator[LiveStack]:
-    with running_stack(
-        tmp_path / "stack",
-        LiveTrader("alice"),
-        venue_options=market,
-        coins=("BTC",),
-        minutes=10,
-        speed=SPEED,
-        settings={"HYPERLIQUID_EXCHANGE_STREAM_SILENCE_S": "300"},
-    ) as found:
+def stack(tmp_path: Path, market: PresentMarket) -> Iterator[LiveStack]:
+    with present_stack(tmp_path / "stack", market, "alice") as found:
         yield found
 
 
@@ -80,14 +76,11 @@ def run(folder: Path, url: str, token: str, data_url: str) -> tuple[Any, Any, An
 
 
 def test_same_agent_gives_the_same_orders_at_both_venues(
-    tmp_path: Path, market: tuple[str, ...], stack: LiveStack
+    tmp_path: Path, market: PresentMarket, stack: LiveStack
 ) -> None:
     """Entry, stop and bid, canceled alike at its end; only TRADING_URL and the token differ."""
     live = run(tmp_path / "live", stack.url, stack.token("alice"), stack.venue.url)
-    options = ("--accounts", "alice", *market)
-    with running_venue(
-        tmp_path / "simulated", *options, coins=("BTC",), minutes=10, speed=SPEED
-    ) as venue:
+    with present_venue(tmp_path / "simulated", market, "alice") as venue:
         simulated = run(tmp_path / "agent", venue.url, venue.token("alice"), venue.url)
     assert live == simulated
     assert [("BTC", "0.01")] == live[1]

@@ -8,12 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.support.agent_process import running_agent
-from tests.support.live_stack import LiveTrader, running_stack
 from tests.support.model_process import QUIET
 from tests.support.model_server import ModelServer, serving
-from tests.support.present_market import SPEED, present_store
+from tests.support.present_market import (
+    PresentMarket,
+    present_market,
+    present_stack,
+    present_venue,
+)
 from tests.support.trace_collector import Seen, TraceCollector, collecting_traces
-from tests.support.venue_process import VenueUnderTest, eventually, running_venue
+from tests.support.venue_process import VenueUnderTest, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -42,9 +46,8 @@ def model() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def market(tmp_path: Path) -> tuple[str, ...]:
-    store, begin_ms = present_store(tmp_path / "present", "BTC")
-    return ("--data", str(store), "--from", str(begin_ms))
+def market(tmp_path: Path) -> PresentMarket:
+    return present_market(tmp_path / "present")
 
 
 def traders(model: ModelServer) -> str:
@@ -98,17 +101,9 @@ def above(found: list[Seen], one: Seen) -> list[str]:
 
 
 def test_a_trace_goes_from_the_question_to_the_fill_through_the_live_venue(
-    tmp_path: Path, market: tuple[str, ...], model: ModelServer, collector: TraceCollector
+    tmp_path: Path, market: PresentMarket, model: ModelServer, collector: TraceCollector
 ) -> None:
-    with running_stack(
-        tmp_path / "stack",
-        LiveTrader("alice"),
-        venue_options=market,
-        coins=("BTC",),
-        minutes=10,
-        speed=SPEED,
-        settings={"HYPERLIQUID_EXCHANGE_STREAM_SILENCE_S": "300"},
-    ) as stack:
+    with present_stack(tmp_path / "stack", market, "alice") as stack:
         token = stack.token("alice")
         found = traced(tmp_path / "a", stack.url, token, stack.venue.url, model, collector)
         eventually(lambda: any(s.name == "venue" for s in collector.trace_of("fill")), limit_s=60)
@@ -132,15 +127,9 @@ def test_a_trace_goes_from_the_question_to_the_fill_through_the_live_venue(
 
 
 def test_a_trace_goes_on_in_the_simulated_venue(
-    tmp_path: Path, market: tuple[str, ...], model: ModelServer, collector: TraceCollector
+    tmp_path: Path, market: PresentMarket, model: ModelServer, collector: TraceCollector
 ) -> None:
-    with running_venue(
-        tmp_path / "simulated",
-        *("--accounts", "alice", *market),
-        coins=("BTC",),
-        minutes=10,
-        speed=SPEED,
-    ) as venue:
+    with present_venue(tmp_path / "simulated", market, "alice") as venue:
         token = venue.token("alice")
         traced(tmp_path / "a", venue.url, token, venue.url, model, collector)
         eventually(lambda: steps(collector.trace_of("fill")), limit_s=60)

@@ -15,12 +15,11 @@ from typing import Any
 
 from tests.support.browser import Browser, Page
 from tests.support.buttons import Buttons
-from tests.support.live_stack import LiveStack, LiveTrader
-from tests.support.live_stack import running_stack as running_proxy
+from tests.support.live_stack import LiveStack
 from tests.support.manager_process import Manager, end_traders, managing
 from tests.support.portfolio_process import PortfolioUnderTest, serving_portfolio
 from tests.support.postgres_servers import open_folder
-from tests.support.present_market import SPEED, present_store
+from tests.support.present_market import present_market, present_stack
 from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 
 SHOTS = "DASHBOARD_SHOTS"
@@ -132,21 +131,11 @@ def running_live(folder: Path, *names: str) -> Iterator[LiveDashboard]:
         folder: for the venue and the proxy.
         names: of traders that hold BTC.
     """
-    store, begin_ms = present_store(folder / "present", "BTC")
+    market = present_market(folder / "present")
     with ExitStack() as stack:
         home = stack.enter_context(open_folder())
         stack.callback(end_traders, home)
-        proxy = stack.enter_context(
-            running_proxy(
-                folder / "stack",
-                *(LiveTrader(name, symbols=("BTC",)) for name in names),
-                venue_options=("--data", str(store), "--from", str(begin_ms)),
-                coins=("BTC",),
-                minutes=10,
-                speed=SPEED,
-                settings={"HYPERLIQUID_EXCHANGE_STREAM_SILENCE_S": "300"},
-            )
-        )
+        proxy = stack.enter_context(present_stack(folder / "stack", market, *names))
         (home / "traders.yaml").write_text(
             "traders:\n"
             + "".join(
@@ -177,7 +166,7 @@ def running_live(folder: Path, *names: str) -> Iterator[LiveDashboard]:
                 PORTFOLIO_SERVICE_LIVE="true",
             )
         )
-        yield LiveDashboard(proxy, manager, portfolio, store)
+        yield LiveDashboard(proxy, manager, portfolio, market.store)
 
 
 class Dashboard:
