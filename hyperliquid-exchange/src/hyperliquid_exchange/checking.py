@@ -234,7 +234,7 @@ def _result(around: Surroundings, mode: str, lines: Sequence[Line]) -> Result:
 async def _access(around: Surroundings) -> list[Line]:
     serves = bool(_owners(around)[0])
     build = around.running.build_hash
-    return await access_lines(around.settings, around.custody, build, serves=serves)
+    return await access_lines(around.settings, around.custody, build, around.clock, serves=serves)
 
 
 # this machine

@@ -156,7 +156,7 @@ def limits(**more: Any) -> list[LiveAccount]:
 
 
 def t(name: str = "alice", **more: Any) -> TokenFile:
-    usual = TokenFile(name=name, mode=0o400, is_secret=True, digest=name)
+    usual = TokenFile(name=name, mode=0o400, is_secret=True, digest=name, days_left=365)
     return replace(usual, **more)
 
 
@@ -177,6 +177,8 @@ CASES: list[tuple[int, Callable[[], Line], str]] = [
     (13, lambda: access.check_tokens([t(is_secret=False)], NAMES), "FAIL"),
     (13, lambda: access.check_tokens([t(), t("operator", digest="alice")], NAMES), "FAIL"),
     (13, lambda: access.check_tokens([t("bob")], NAMES), "WARN"),
+    (13, lambda: access.check_tokens([t(), t("operator", days_left=6)], NAMES), "WARN"),
+    (13, lambda: access.check_tokens([t(mode=0o440, days_left=6)], NAMES), "FAIL"),
     (15, lambda: access.check_doors(None, serves=False), "SKIP"),
     (15, lambda: access.check_doors(None, serves=True), "SKIP"),
     (15, lambda: access.check_doors({"GET /clock": 401}, serves=True), "PASS"),

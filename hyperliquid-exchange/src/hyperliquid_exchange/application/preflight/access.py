@@ -16,6 +16,8 @@ from hyperliquid_exchange.domain.accounts import GlobalLimits, LiveAccount
 from suite.fixed import USD_DECIMALS, format_fixed
 
 TOKEN_MODES: Final = frozenset({0o400, 0o600})
+SOON_DAYS: Final = 7
+"""Left of a token: somebody should know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,14 @@ class TokenFile:
         mode: its permission bits.
         is_secret: it has the form and the length of a token that was made at random.
         digest: of the token; equal for equal ones.
+        days_left: until it ends.
     """
 
     name: str
     mode: int
     is_secret: bool
     digest: str
+    days_left: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,11 @@ def check_tokens(files: Sequence[TokenFile], names: frozenset[str]) -> Line:
     if strange and not faults:
         told = f"of nobody: {', '.join(sorted(strange))}"
         return warned(13, name, told, "delete the files; the service does not take these tokens")
-    told = f"{len(files)} files; none trades and ends kills; they do not expire"
+    first = min(files, key=lambda file: file.days_left)
+    if first.days_left < SOON_DAYS and not faults:
+        told = f"{first.name} ends in {first.days_left:.1f} days"
+        return warned(13, name, told, f"hyperliquid-exchange tokens rotate {first.name}")
+    told = f"{len(files)} files; none trades and ends kills; {first.days_left:.0f} days left"
     return judged(13, name, faults, told, fix)
 
 
