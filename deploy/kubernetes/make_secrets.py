@@ -127,7 +127,7 @@ def main() -> int:
         | {
             "trader-manager-tokens": {"operator.token": manager, "agent.token": agents},
             "trader-manager-settings": env_file(known),
-            "strategy-agent-settings": env_file({"MANAGER_TOKEN": agents}),
+            "strategy-agent-token": {"agent.token": agents},
             "portfolio-service-tokens": {"operator.token": portfolio},
             "portfolio-service-settings": env_file(told),
         }

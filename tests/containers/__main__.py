@@ -2,7 +2,8 @@
 
 Needs a container engine (`DOCKER_HOST`, or the usual socket) and compose. Everything it starts is
 of the project `act-e2e`, and is gone at the end, volumes too. Ports 8000 to 8500 must be free.
-`--only build,backtest,paper,live` does a part. What it says is kept in reports/containers.txt.
+`--only build,backtest,paper,live` does a part; `podman` is one too, for who has it. What it says is
+kept in reports/containers.txt.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from tests.containers.engine import (
     run,
     say,
 )
+from tests.containers.podman import podman
 
 MB: Final = 1_000_000
 LIMITS_MB: Final = {
@@ -218,7 +220,13 @@ def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="build,backtest,paper,live")
-    parts = {"build": build, "backtest": backtest, "paper": paper, "live": live.run_live}
+    parts: dict[str, Callable[[], None]] = {
+        "build": build,
+        "backtest": backtest,
+        "paper": paper,
+        "live": live.run_live,
+        "podman": podman,
+    }
     asked = parser.parse_args().only.split(",")
     try:
         run("docker", "info")

@@ -29,12 +29,15 @@ HOLDER = {"strategy": "hodl", "symbol": "BTC", "interval": "1m"}
 
 
 @contextmanager
-def replica(folder: Path, manager: Manager, home: Path, *, claims: int) -> Iterator[Any]:
+def replica(
+    folder: Path, manager: Manager, home: Path, *, claims: int, **more: str
+) -> Iterator[Any]:
     """An agent without a trader, in a folder of its own."""
     folder.mkdir()
     env = os.environ | {
         "MANAGER_URL": manager.url,
         "MANAGER_TOKEN_FILE": str(home / "var/tokens/agent.token"),
+        **more,
     }
     with (
         (folder / "agent.log").open("w") as log,
@@ -176,13 +179,18 @@ def test_a_manager_that_is_away_disturbs_nobody_until_the_lease_may_be_over(tmp_
     """Then quotes are taken back and no new risk is taken; once it is renewed all goes on."""
     with arena(tmp_path) as (venue, manager, home, stack):
         add(manager, "bert", MAKER)
-        one = stack.enter_context(replica(tmp_path / "1", manager, home, claims=1))
+        everywhere = {"STRATEGY_AGENT_HOST": "0.0.0.0", "TRUSTED_NETWORK": "true"}
+        one = stack.enter_context(replica(tmp_path / "1", manager, home, claims=1, **everywhere))
         eventually(lambda: run_by(manager, "bert") == one.pid, limit_s=60)
         eventually(lambda: len(orders_of(venue, "bert")) == 2, limit_s=30)
         url = manager.traders()["bert"]["control_url"]
+        assert url.startswith("http://127.0.0.1:"), "the way to the manager, told by itself"
 
         def status() -> dict[str, Any]:
-            rows: list[dict[str, Any]] = httpx.get(f"{url}/status", timeout=20).json()["traders"]
+            token = (tmp_path / "1/var/tokens/operator.token").read_text().strip()
+            headers = {"authorization": f"Bearer {token}"}
+            told = httpx.get(f"{url}/status", headers=headers, timeout=20)
+            rows: list[dict[str, Any]] = told.json()["traders"]
             return rows[0] if rows else {"status": "", "state": ""}
 
         manager.process.send_signal(signal.SIGSTOP)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from strategy_agent.adapters.manager_http import ManagerHttp
+from strategy_agent.adapters.manager_http import ManagerHttp, own_address
 from strategy_agent.application.alpha_loop import AlphaLoop
 from strategy_agent.application.claiming import Claimed, Claimer
 from strategy_agent.application.fencing import Fence, FencedSteps
@@ -124,7 +124,7 @@ async def run_claims(
     manager = ManagerHttp(
         settings.manager_url,
         token=token,
-        control_url=settings.control_url or server.url,
+        control_url=partial(_reached_at, settings, server.url),
         control_token=(settings.state_dir / "tokens/operator.token").read_text().strip(),
     )
     claimer = Claimer(
@@ -161,11 +161,6 @@ def _check(settings: Settings) -> str:
         raise ConfigError("CCXT_EXCHANGE names one account: name its trader with --trader")
     if not settings.manager_url:
         raise ConfigError("name a trader with --trader, or set MANAGER_URL to claim a free one")
-    if settings.host in _ANYWHERE and not settings.control_url:
-        raise ConfigError(
-            f"STRATEGY_AGENT_HOST={settings.host} is no address to reach this process by: set "
-            f"STRATEGY_AGENT_CONTROL_URL to the one the trader-manager uses, http://host:{settings.port}"
-        )
     token = settings.manager_token.get_secret_value()
     if not token and settings.manager_token_file is not None:
         try:
@@ -178,6 +173,19 @@ def _check(settings: Settings) -> str:
             "in var/tokens/agent.token"
         )
     return token
+
+
+def _reached_at(settings: Settings, listens_on: str) -> str:
+    """Tell where the manager reaches the control API: by the way that leads from here to it.
+
+    Raises:
+        OSError: none does at present.
+    """
+    if settings.control_url:
+        return settings.control_url
+    if settings.host not in _ANYWHERE:
+        return listens_on
+    return f"http://{own_address(settings.manager_url)}:{listens_on.rpartition(':')[2]}"
 
 
 def _prepare(

@@ -57,8 +57,8 @@ class Settings(ServiceSettings):
             meeting decides; none when not given.
         backtest_token: `BACKTEST_TOKEN`, of its operator.
         backtest_token_file: `BACKTEST_TOKEN_FILE`, a file with it.
-        control_url: where the manager reaches the control API; the address that it listens on when
-            not given.
+        control_url: where the manager reaches the control API. When not given, the address that it
+            listens on; of all of them, the one by which it reaches the manager.
         paused: why its traders begin PAUSED, for a person to resume; they trade at once without it.
         plugin_dir: where modules of plugins are looked for too, before the working directory; a
             manager on this machine names its own working directory.

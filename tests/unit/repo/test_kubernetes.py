@@ -34,8 +34,6 @@ ENV_FILES: Final = {"strategy-agent": "agent", "virtual-exchange": "backtest"} |
     "data-collector": "collector"
 }
 WORKLOADS: Final = {"Deployment", "StatefulSet"}
-OURS: Final = {"POD_IP"}
-"""Variables that only other variables are made of."""
 SOURCES: Final = sorted(
     path
     for path in FOLDER.rglob("*.yaml")
@@ -104,7 +102,7 @@ def check_variables(template: dict[str, Any]) -> None:
     """Every variable is a setting of the service whose image it is."""
     for container in containers(template):
         service = container["image"].rpartition("/")[2].partition(":")[0]
-        told = {one["name"] for one in container.get("env", ())} - OURS
+        told = {one["name"] for one in container.get("env", ())}
         assert told <= settings_of(service), f"{service}: {told - settings_of(service)}"
         assert not [
             one for one in told if one.endswith(("TOKEN", "TOKENS", "SECRET", "KEY", "DSN"))

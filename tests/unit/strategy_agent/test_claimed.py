@@ -1,23 +1,28 @@
-"""What a process that claims traders needs to be told."""
-
-from pathlib import Path
+"""Where a process that claims traders says that it is reached."""
 
 import pytest
 
-from strategy_agent.claimed import run_claims
-from strategy_agent.settings import Settings
-from suite.errors import ConfigError
+from strategy_agent.adapters.manager_http import ManagerHttp, own_address
+from suite.errors import UpstreamUnavailable
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-async def test_one_that_listens_everywhere_says_where_it_is_reached(
-    host: str, tmp_path: Path
-) -> None:
-    """The manager would be told an address that is nowhere; nothing has begun by then."""
-    settings = Settings.load(
-        host=host, trusted_network=True, port=8311, state_dir=tmp_path, manager_url="http://m:8400",
-        manager_token="t",
-    )  # fmt: skip
-    with pytest.raises(ConfigError, match=r"set STRATEGY_AGENT_CONTROL_URL to .*http://host:8311"):
-        await run_claims(settings, places=1, journal_dir=None, tell=print)
-    assert not (tmp_path / "tokens").exists()
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [("http://127.0.0.1:8400", "127.0.0.1"), ("https://[::1]/manager", "[::1]")],
+)
+def test_the_way_to_a_service_tells_the_address_that_it_is_left_by(url: str, told: str) -> None:
+    assert told == own_address(url)
+
+
+def _no_name() -> str:
+    raise OSError(-2, "Name or service not known")
+
+
+async def test_a_manager_whose_name_is_not_known_is_one_that_is_away() -> None:
+    """It is asked again later: a name may come with its service."""
+    manager = ManagerHttp("http://m:8400", token="t", control_url=_no_name, control_token="c")
+    try:
+        with pytest.raises(UpstreamUnavailable, match="no way to the trader-manager at http"):
+            await manager.claim("here/1", passed_over=())
+    finally:
+        await manager.close()
