@@ -348,7 +348,7 @@ def _tell_exits(exits: "tuple[ExitReport, ...]") -> None:
     """Sum an ablation up for a terminal."""
     for report in exits:
         typer.echo(
-            f"exits, {report.trades} trades, {report.who}: by stop, target and time alone "
+            f"exits: {report.who}, {report.trades}: by stop, target and time alone "
             f"{report.label_bp:+.1f} bp, with all exits {report.net_bp:+.1f} bp "
             f"({report.net_95.low:+.1f} to {report.net_95.high:+.1f})"
         )

@@ -158,8 +158,8 @@ def ablate(
         told(market.instrument.coin)
     seed = trial.training.boosting.seed
     return (
-        _report("every proposal, no model asked", every, seed),
-        _report("taken by the model", taken, seed),
+        _report("Every proposal, no model asked", every, seed),
+        _report("Trades that the model took", taken, seed),
     )
 
 

@@ -139,9 +139,9 @@
   $("exits-section").hidden = !exits.length;
   for (const one of exits) {
     const box = make("div", undefined, "scroll"), rows = make("table");
-    $("exits").append(make("p", one.trades
-      ? `${whole(one.trades)} trades, ${one.who}: ${bp(one.label_bp)} bp by stop, target and time alone, ${bp(one.net_bp)} bp with all exits (95 %: ${bp(one.net_95.low)} to ${bp(one.net_95.high)}).`
-      : `No trade was ${one.who}.`));
+    $("exits").append(make("h3", one.who), make("p", one.trades
+      ? `${whole(one.trades)} trades: ${bp(one.label_bp)} bp by stop, target and time alone, ${bp(one.net_bp)} bp with all exits (95 %: ${bp(one.net_95.low)} to ${bp(one.net_95.high)}).`
+      : "There is none.", "lead"));
     if (!one.trades) continue;
     box.append(rows);
     $("exits").append(box);
@@ -178,4 +178,5 @@
   pairs($("label"), "Rule", flat(label));
   pairs($("training"), "Rule", flat(training));
   pairs($("meta"), "Value", meta ? flat({ ...meta, label: undefined, training: undefined, gains: undefined, drift: undefined }) : [["model", without]]);
+  words.paintWith($("theme"));
 })();
