@@ -156,6 +156,11 @@ def fit(events: Events, cut: Slices, rules: TrainingRules, *, now_ms: int) -> Fi
             f"after {grown.rounds} trees nothing was predicted better than by the base rate",
         )
     trees = Trees(grown.model)
+    if not any(trees.gains().values()):
+        return Refusal(
+            Untrained.NO_SIGNAL,
+            f"{grown.rounds} trees split nowhere: all trades look alike to them",
+        )
     calibration = calibrate(trees.scores(stopped_by.features), stopped_by.net, later)
     if isinstance(calibration, str):
         return Refusal(Untrained.NO_SIGNAL, calibration)

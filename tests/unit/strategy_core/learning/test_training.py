@@ -84,6 +84,17 @@ def test_monotone_trees_never_score_a_sign_in_favor_lower() -> None:
         assert falls == (low < -1e-6)
 
 
+@pytest.mark.parametrize("seed", [2, 7])
+def test_trees_that_split_nowhere_are_no_model(seed: int) -> None:
+    """Leaves too heavy to split: such trees follow the base rate, and judge all trades alike."""
+    boosting = msgspec.structs.replace(QUICK.boosting, child_weight=100.0)
+    asked = ASKED._replace(training=msgspec.structs.replace(QUICK, boosting=boosting))
+    found = train(drawn_events(edge=0.8, seed=seed), asked)
+    assert isinstance(found, Refusal)
+    assert Untrained.NO_SIGNAL is found.why
+    assert found.text.endswith("trees split nowhere: all trades look alike to them")
+
+
 def test_noise_has_no_signal_or_is_kept_out_by_the_gates() -> None:
     for seed in range(4):
         events = drawn_events(edge=0.0, seed=seed)
