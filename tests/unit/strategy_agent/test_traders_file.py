@@ -315,3 +315,16 @@ def test_an_account_is_no_path(account: str) -> None:
     """It names files of the services."""
     (problem,) = errors({"traders": [GOOD | {"account": account}]})
     assert problem.startswith("traders[a].account: may be 1 to 64 letters")
+
+
+@pytest.mark.parametrize("day", ["2024-06-30", "'2024-06-30'", "2024-06-30T00:00:00Z"])
+def test_a_day_is_a_day_whether_it_stands_in_quotes_or_not(tmp_path: Path, day: str) -> None:
+    """YAML would make a date of it, which no setting is."""
+    file = tmp_path / "traders.yaml"
+    params = f"{{model: local/one, training_cutoff: {day}}}"
+    file.write_text(
+        f"traders: [{{trader_id: a, symbols: [BTC], strategy: {{kind: llm, params: {params}}}}}]"
+    )
+    document = load_traders(file)
+    assert day.strip("'") == document.traders[0].strategy.params["training_cutoff"]
+    assert day.strip("'") == document.written["a"]["strategy"]["params"]["training_cutoff"]

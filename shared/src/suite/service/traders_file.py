@@ -14,6 +14,7 @@ from suite.errors import ConfigError
 
 _ENTRY: Final = re.compile(r"traders\[[^\]]*\]\.?")
 _FILE_CHARACTERS_MAX: Final = 256 * 1024
+_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
@@ -95,7 +96,7 @@ def load_yaml(path: Path) -> Any:
 
 
 def _loader(text: str, path: Path) -> yaml.SafeLoader:
-    """Make a loader that knows where files stand that the text names."""
+    """Make a loader that knows where files stand that the text names; a day stays as written."""
 
     class Loader(yaml.SafeLoader):
         pass
@@ -113,6 +114,7 @@ def _loader(text: str, path: Path) -> yaml.SafeLoader:
         return found
 
     Loader.add_constructor("!file", read)
+    Loader.add_constructor(_TIMESTAMP, lambda _, node: str(node.value))
     return Loader(text)
 
 
