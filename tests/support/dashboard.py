@@ -283,10 +283,16 @@ class Dashboard:
         if params == "{}":  # the name of the next one is proposed once this has begun
             self.page.wait(f"document.querySelector('#bt-name').value !== '{name}'")
 
-    def shoot(self, name: str) -> None:
-        """Keep a picture, where somebody wants it."""
+    def shoot(self, name: str, *, of: str = "") -> None:
+        """Keep a picture, where somebody wants it; of one element, where a selector says so."""
         folder = os.environ.get(SHOTS)
         if folder:
-            data = self.page.call("Page.captureScreenshot", format="png")["data"]
+            more: dict[str, Any] = {}
+            if of:
+                found = f"document.querySelector({json.dumps(of)}).getBoundingClientRect().toJSON()"
+                box = self.page.read(found)
+                sides = {name: box[name] for name in ("x", "y", "width", "height")}
+                more = {"clip": {**sides, "scale": 1}}
+            data = self.page.call("Page.captureScreenshot", format="png", **more)["data"]
             Path(folder).mkdir(parents=True, exist_ok=True)
             (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(data))

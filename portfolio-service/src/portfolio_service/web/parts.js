@@ -41,7 +41,7 @@ export function decisionLine(one) {
   return h("li", {},
     h("div", { class: "row" }, h("span", { class: "who" }, dot(one.trader_id), traderLink(one.trader_id, state.traders[one.trader_id]?.name)), pill(t(`verdict.${word}`), kind),
       h("time", { class: "soft small", datetime: new Date(one.now_ms).toISOString(), text: clock(one.now_ms) })),
-    h("p", { class: "words", text: one.fault || one.reasoning || t("feed.silent") }),
+    h("p", { class: "words", text: one.fault || one.reasoning || t(one.asked === false ? "decision.tending" : "feed.silent") }),
     (one.actions ?? []).slice(0, 3).map((action, i) => h("p", { class: "small soft" }, `${actionText(action)} `, one.verdicts?.[i]?.outcome && one.verdicts[i].outcome !== "accepted" ? h("span", { class: "bad", text: ruleText(one.verdicts[i]) }) : "")));
 }
 

@@ -7,7 +7,23 @@ import { ruleText } from "../parts.js";
 const PANELS = ["prompt", "reply", "thinking", "trace", "counterfactual"];  // of traders that think in words
 const MONEY = ["cost_usd", "llm_cost_usd", "tokens", "latency_ms", "model"];
 
-const text = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+const isPlain = (value) => value === null || typeof value !== "object";
+const plain = (name, value) => (name.endsWith("_ms") && value > 1e11 ? `${moment(value, true)} UTC` : `${value}`);
+
+/** Values as lines, each level further in. */
+function outline(value, pad = "") {
+  return Object.entries(value).map(([name, one]) => {
+    const head = `${pad}${Array.isArray(value) ? `${Number(name) + 1}.` : name}`;
+    if (isPlain(one)) return `${head}: ${plain(name, one)}`;
+    const items = Object.values(one);
+    return Array.isArray(one) && items.every(isPlain) ? `${head}: ${items.join(", ") || "–"}` : `${head}\n${outline(one, `${pad}  `)}`;
+  }).join("\n");
+}
+
+function text(value) {
+  if (isPlain(value)) return `${value}`;
+  return Array.isArray(value) && value.every(isPlain) ? value.join("\n") : outline(value);
+}
 const listed = (title, items) => (items.length ? [h("h3", { text: title }), h("ul", {}, items.map((item) => h("li", { text: item })))] : []);
 
 function answer(one) {
@@ -26,6 +42,7 @@ function body(one, actionText) {
   parts.push(...listed(t("decision.closed"), (one.closed ?? []).map((exit) => [exit.coin, named("exit", exit.cause ?? exit.reason ?? ""), exit.pnl_usd === undefined ? "" : gain(exit.pnl_usd)].filter(Boolean).join(" · "))));
   parts.push(...listed(t("decision.notes"), one.notes ?? []));
   const told = { ...one, ...(one.llm ?? {}) };
+  parts.push(...listed(t("decision.flaws"), [told.brake, ...(told.flaws ?? [])].filter(Boolean)));
   const money = MONEY.filter((name) => told[name] !== undefined && told[name] !== null);
   if (money.length) parts.push(...listed(t("decision.cost"), money.map((name) => `${named("cost", name)}: ${typeof told[name] === "number" ? number(told[name], Number.isInteger(told[name]) ? 0 : 4) : told[name]}`)));
   for (const name of PANELS) {
