@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from tests.support.interrupted import whole_in_parts
 from tests.support.stores import make_store
 from tests.support.swept import momentum
 
@@ -26,7 +27,6 @@ from virtual_exchange.application.ports import MarketQuery
 from virtual_exchange.research import sweep as module
 from virtual_exchange.research.sweep import Sweep, SweepResult, run_sweep
 from virtual_exchange.research.sweep_spec import SpecError, read_spec
-from virtual_exchange.research.sweep_store import SweepFolder
 from virtual_exchange.research.sweep_windows import window_of
 
 SPEC: dict[str, Any] = {
@@ -162,23 +162,9 @@ def test_what_is_interrupted_anywhere_ends_with_the_same_bytes(
     }
     monkeypatch.setattr(module, "_SETS_MAX", 2)
     run(store, tmp_path / "whole", **changed)
-    keep, kept = SweepFolder.keep, 0
-
-    def keep_some(self: SweepFolder, key: str, rows: Any) -> None:
-        nonlocal kept
-        kept += 1
-        if kept % 3 == 0:
-            raise KeyboardInterrupt
-        keep(self, key, rows)
-
-    monkeypatch.setattr(SweepFolder, "keep", keep_some)
-    interruptions = 0
-    while interruptions < 50:
-        try:
-            run(store, tmp_path / "parts", **changed)
-            break
-        except KeyboardInterrupt:
-            interruptions += 1
+    _, interruptions = whole_in_parts(
+        lambda: run(store, tmp_path / "parts", **changed), monkeypatch, every=3
+    )
     assert interruptions > 3
     assert digest(tmp_path / "whole") == digest(tmp_path / "parts")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from tests.support.interrupted import whole_in_parts
 from tests.support.stores import make_store
 from typer.testing import CliRunner
 
@@ -13,7 +14,6 @@ from suite.errors import ConfigError
 from virtual_exchange.application.session import world_request
 from virtual_exchange.cli import cli
 from virtual_exchange.research.sweep_spec import SpecError
-from virtual_exchange.research.sweep_store import SweepFolder
 from virtual_exchange.research.tournament import Standing, Tournament, run_tournament
 
 
@@ -65,22 +65,12 @@ def test_what_is_interrupted_ends_with_the_same_bytes(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = run_tournament(tournament(masks=0), data=store, out=tmp_path / "one")
-    keep, kept = SweepFolder.keep, 0
-
-    def keep_some(self: SweepFolder, key: str, found: Any) -> None:
-        nonlocal kept
-        kept += 1
-        if kept % 2 == 0:
-            raise KeyboardInterrupt
-        keep(self, key, found)
-
-    monkeypatch.setattr(SweepFolder, "keep", keep_some)
-    for _ in range(20):
-        try:
-            again = run_tournament(tournament(masks=0), data=store, out=tmp_path / "two")
-            break
-        except KeyboardInterrupt:
-            continue
+    again, interruptions = whole_in_parts(
+        lambda: run_tournament(tournament(masks=0), data=store, out=tmp_path / "two"),
+        monkeypatch,
+        every=2,
+    )
+    assert interruptions > 1
     assert once == again
     for name in ("results.parquet", "result.json", "sweep.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
