@@ -14,7 +14,7 @@ from tests.support.binance_trading_server import (
     binance_trading,
 )
 from tests.support.ccxt_delivery import PRICES, access, send_through_faults
-from tests.support.ccxt_exchange import connected, followed
+from tests.support.ccxt_exchange import Followed, connected, followed
 from tests.support.intents import buy, cancel, close
 
 from strategy_agent.application.ports import DurableIntent
@@ -55,6 +55,15 @@ def stop_order(price: int) -> PlaceOrder:
         reduce_only=True,
         cloid=f"0x{55:032x}",
     )
+
+
+def touch(account: Followed, coin: str) -> tuple[float, ...] | None:
+    """Best prices and their sizes, as a strategy is shown them."""
+    found = account.keeper.prices.best(coin)
+    if found is None:
+        return None
+    best, _ = found
+    return best.bid, best.bid_size, best.ask, best.ask_size
 
 
 async def test_every_kind_of_action_is_answered_and_found_again() -> None:
@@ -131,6 +140,7 @@ async def test_account_is_kept_by_its_pushes_and_never_asked_for() -> None:
     ):
         await account.until(lambda: not account.cache.trouble and len(exchange.mids) == 2)
         assert Decimal(100_000) == exchange.mids["BTC"]
+        assert (99_999.9, 10.0, 100_000.1, 10.0) == touch(account, "BTC")
         await exchange.send(decided(1, buy()))
         await account.until(lambda: account.sizes == {"BTC": "0.01"})
         await exchange.send(decided(2, buy("ETH", "0.1", limit_px=Decimal(1_000))))
@@ -141,11 +151,15 @@ async def test_account_is_kept_by_its_pushes_and_never_asked_for() -> None:
         await account.until(lambda: account.sizes == {"BTC": "0.005"})
         await asyncio.sleep(1.0)
         assert {"POST v1/order": 1} == dict(server.asked - asked)
+        server.is_quiet = True
         for socket in list(server.private):
             await socket.close()
         await exchange.send(decided(5, close(size="0.005")))
         await account.until(lambda: account.stream.connections == 2 and not account.cache.trouble)
         await account.until(lambda: account.sizes == {})
+        assert touch(account, "BTC") is None, "nobody has told it over this connection"
+        server.is_quiet = False
+        await account.until(lambda: touch(account, "BTC"))
         view, state = await exchange.fetch_account(), account.cache.state
         assert {"connect": 4} == dict(account.keeper.rest_calls)
     assert ["0.0", "0.01", "0.005"] == [fill.startPosition for fill in state.fills]

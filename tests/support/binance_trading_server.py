@@ -69,6 +69,7 @@ class TradingServer:
         prices: of each symbol.
         fault: what is done to an acting request; empty for nothing.
         late_s: how late a late one is.
+        is_quiet: no price is told.
         arrived: how often a client id was asked to be placed.
         unsigned: requests that were not signed as they must be.
         asked: method and path of each request.
@@ -77,6 +78,7 @@ class TradingServer:
     prices: dict[str, Decimal]
     fault: Callable[[], str] = lambda: ""
     late_s: float = 1.0
+    is_quiet: bool = False
     cash: Decimal = Decimal(100_000)
     orders: dict[int, Placed] = field(default_factory=dict)
     sizes: dict[str, Decimal] = field(default_factory=dict)
@@ -456,7 +458,7 @@ class TradingServer:
         with suppress(ConnectionError):
             while True:
                 await asyncio.sleep(0.05)
-                for name in streams:
+                for name in () if self.is_quiet else streams:
                     symbol = name.partition("@")[0].upper()
                     bid, ask = (
                         str(self.prices[symbol] + d) for d in (Decimal("-.1"), Decimal(".1"))

@@ -13,12 +13,14 @@ from strategy_agent.adapters.ccxt_exchange.markets import Markets
 from strategy_agent.adapters.ccxt_exchange.values import (
     FillWriter,
     Holdings,
+    best_prices,
     cloid_of,
     oid_of,
     open_order,
     order_status,
     text,
 )
+from suite.account.events import BestPush, Level
 from suite.errors import UpstreamRefused
 from suite.service.clock import SystemClock
 
@@ -52,6 +54,16 @@ def trade(number: int, side: str, amount: str, symbol: str = BTC) -> Mapping[str
         "timestamp": 1000 + number, "order": "7", "takerOrMaker": "taker", "info": {"rp": "1.5"},
         "fee": {"cost": "0.02", "currency": "USDT"},
     }  # fmt: skip
+
+
+def test_best_prices_are_told_with_what_is_offered_there(markets: Markets) -> None:
+    """In coins; a side without its size is none, as nobody knows what it is worth."""
+    ticker = {"bid": "99.5", "bidVolume": "30", "ask": "100", "askVolume": "7"}
+    bid, ask = Level(px="99.5", sz="0.3"), Level(px="100.0", sz="0.07")
+    assert BestPush(coin="LOTS", bid=bid, ask=ask) == best_prices("LOTS", ticker, markets)
+    for missing in ("ask", "askVolume"):
+        told = best_prices("LOTS", ticker | {missing: None}, markets)
+        assert BestPush(coin="LOTS", bid=bid, ask=None) == told
 
 
 def test_coins_are_those_of_one_currency_and_sizes_those_of_coins(markets: Markets) -> None:

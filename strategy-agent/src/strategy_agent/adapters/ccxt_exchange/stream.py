@@ -15,10 +15,18 @@ from decimal import Decimal
 from typing import Any, Final
 
 from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
-from strategy_agent.adapters.ccxt_exchange.values import ZERO, number, open_order, status_of, text
+from strategy_agent.adapters.ccxt_exchange.values import (
+    ZERO,
+    best_prices,
+    number,
+    open_order,
+    status_of,
+    text,
+)
 from strategy_agent.application.ports import AccountListener
 from suite.account.events import (
     AccountEvent,
+    BestPush,
     FillsPush,
     LedgerPush,
     MidsPush,
@@ -82,6 +90,7 @@ class CcxtAccountStream:
         self._exchange = exchange
         self._listener = listener
         self._symbols = [exchange.markets.symbol(coin) for coin in coins]
+        self._has_touch = exchange.calls.api.has.get("watchBidsAsks") is True
         self._wall = wall
         self._chance = chance
         self._timeouts = timeouts or StreamTimeouts()
@@ -108,6 +117,7 @@ class CcxtAccountStream:
             before = asyncio.get_running_loop().time()
             reason = await self._connection()
             self._listener.lost(reason)
+            self._forget_touch()
             await self._disconnect()
             if asyncio.get_running_loop().time() - before > self._timeouts.longest_pause_s:
                 pause_s = self._timeouts.first_pause_s
@@ -143,8 +153,7 @@ class CcxtAccountStream:
 
     @property
     def _price_method(self) -> str:
-        has = self._exchange.calls.api.has
-        return "watch_bids_asks" if has.get("watchBidsAsks") is True else "watch_tickers"
+        return "watch_bids_asks" if self._has_touch else "watch_tickers"
 
     async def _watch(
         self, method: str, take: Callable[[Any], Awaitable[None]], *arguments: Any
@@ -245,6 +254,8 @@ class CcxtAccountStream:
             if coin is not None and price:
                 self._exchange.mids[coin] = price
                 self._holdings.marks[coin] = price
+                if self._has_touch:
+                    self._tell(best_prices(coin, ticker, self._exchange.markets))
         if asyncio.get_running_loop().time() - self._prices_s >= _PRICES_S:
             self._tell_prices()
 
@@ -253,6 +264,11 @@ class CcxtAccountStream:
             self._prices_s = asyncio.get_running_loop().time()
             mids = {coin: text(price) for coin, price in self._exchange.mids.items()}
             self._tell(MidsPush(mids=mids))
+
+    def _forget_touch(self) -> None:
+        """Tell that no best price is known any more: prices are told again, those of before too."""
+        coins = map(self._exchange.markets.coin, self._symbols)
+        self._tell(*(BestPush(coin=coin, bid=None, ask=None) for coin in coins if coin))
 
     def _tell_state(self, at_ms: int | None) -> None:
         """Tell the whole account; without a time of the exchange, our own."""

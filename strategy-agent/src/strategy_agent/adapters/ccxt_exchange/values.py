@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from strategy_agent.adapters.ccxt_exchange.markets import Markets
+from suite.account.events import BestPush, Level
 from suite.contracts.hyperliquid_info import (
     AssetPosition,
     ClearinghouseState,
@@ -46,6 +47,18 @@ def text(value: Decimal) -> str:
     """Write a number as the venue does: no exponent, a digit after the point."""
     written = f"{value.quantize(_PLACES):f}".rstrip("0")
     return f"{written}0" if written.endswith(".") else written
+
+
+def best_prices(coin: str, ticker: Mapping[str, Any], markets: Markets) -> BestPush:
+    """Read the best bid and ask of a coin; one that is told without its size is none."""
+
+    def level(price: str, size: str) -> Level | None:
+        px, sz = ticker.get(price), ticker.get(size)
+        if px is None or sz is None:
+            return None
+        return Level(px=text(number(px)), sz=text(markets.size(coin, sz)))
+
+    return BestPush(coin=coin, bid=level("bid", "bidVolume"), ask=level("ask", "askVolume"))
 
 
 def oid_of(order_id: Any) -> int:
