@@ -19,7 +19,6 @@ import msgspec
 from aiohttp import web
 
 from portfolio_service.application.manager import (
-    Fill,
     Fleet,
     HeldPosition,
     ManagedTrader,
@@ -28,6 +27,7 @@ from portfolio_service.application.manager import (
     Reached,
     Records,
 )
+from suite.contracts.fills import TradeRow
 from suite.errors import Conflict, NotFound, SuiteError, UpstreamUnavailable
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -56,7 +56,7 @@ class Scripted:
     realized: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
     funding: Decimal = Decimal(0)
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[TradeRow] = field(default_factory=list)
     samples: list[tuple[int, ...]] = field(default_factory=list)
     status: str = "LIVE"
     state: str = "running"
@@ -87,7 +87,7 @@ class Scripted:
         self.fees += fee
         tid = len(self.fills) + 1
         self.fills.append(
-            Fill(
+            TradeRow(
                 tid=tid,
                 oid=tid,
                 time_ms=time_ms,
@@ -100,6 +100,7 @@ class Scripted:
                 fee_usd=fee,
                 is_taker=True,
                 direction="Open Long",
+                cloid=None,
             )
         )
 

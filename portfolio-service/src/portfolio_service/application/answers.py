@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from portfolio_service.application.manager import Fill, HeldPosition, LearnedModel
+from portfolio_service.application.manager import HeldPosition, LearnedModel
 from portfolio_service.domain.risk import Direction, Drift, Level, Severity
+from suite.contracts.fills import TradeRow
 
 Money = Decimal | None
 """USD; None where nobody knows, which is never 0."""
@@ -197,7 +198,7 @@ class CurvesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     traders: dict[str, CurveOf]
 
 
-class FillRow(Fill, frozen=True, kw_only=True):
+class FillRow(TradeRow, frozen=True, kw_only=True):
     """A fill, and whose it is."""
 
     trader: str

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
 from portfolio_service.application.manager import (
-    Fill,
     HeldPosition,
     ManagedTrader,
     NewOfTrader,
@@ -25,6 +24,7 @@ from portfolio_service.domain.profit import (
 )
 from portfolio_service.domain.risk import Held
 from portfolio_service.domain.statuses import SeenTrader, Status, status_of
+from suite.contracts.fills import TradeRow
 from suite.fixed import Usd
 
 RECENT = 200
@@ -57,7 +57,7 @@ class Followed:
     positions_ms: int | None = None
     profit: Profit = UNKNOWN
     sums: FillSums = field(default_factory=FillSums)
-    recent: list[Fill] = field(default_factory=list)
+    recent: list[TradeRow] = field(default_factory=list)
     seen_s: float = 0.0
     seen_ms: int = 0
     recalled: bool = False
@@ -231,7 +231,7 @@ def _trouble(row: ManagedTrader) -> str:
     return row.problem or row.reason
 
 
-def _own(fill: Fill) -> OwnFill:
+def _own(fill: TradeRow) -> OwnFill:
     return OwnFill(
         tid=fill.tid,
         time_ms=fill.time_ms,

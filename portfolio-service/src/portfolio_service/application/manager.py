@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from suite.contracts.fills import TradeRow
+
 FIGURE_MAX: Final = Decimal(10**15)
 """USD or coin: nothing that is told of a trader is as large."""
 
@@ -141,24 +143,6 @@ class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_price: Decimal | None = None
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True):
-    """One fill; exact numbers, USD and coin."""
-
-    tid: int
-    oid: int
-    time_ms: int
-    coin: str
-    side: str
-    price: Decimal
-    size: Decimal
-    start_position: Decimal
-    closed_pnl_usd: Decimal
-    fee_usd: Decimal
-    is_taker: bool
-    direction: str
-    cloid: str | None = None
-
-
 class NewOfTrader(msgspec.Struct, frozen=True, kw_only=True):
     """What is new of one trader: samples as columns, micro-USD; fills; its latest positions."""
 
@@ -169,7 +153,7 @@ class NewOfTrader(msgspec.Struct, frozen=True, kw_only=True):
     funding_usd: list[int] = []
     llm_cost_usd: list[int] = []
     notional_usd: list[int] = []
-    trades: tuple[Fill, ...] = ()
+    trades: tuple[TradeRow, ...] = ()
     positions_ms: int | None = None
     positions: tuple[HeldPosition, ...] | None = None
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from portfolio_service.application.following import Followed
-from portfolio_service.application.manager import Fill, Fleet, Reached, Records
+from portfolio_service.application.manager import Fleet, Reached, Records
 from portfolio_service.domain.curves import Curve
 from portfolio_service.domain.profit import Agreement, Sample, of_account
 from portfolio_service.domain.risk import RiskIndicators, indicators
+from suite.contracts.fills import TradeRow
 from suite.fixed import USD_ONE, Usd
 
 REREAD_S = 10.0
@@ -58,7 +59,7 @@ class Portfolio:
         self.venue_trouble = ""
         self.trouble = ""
         self.venue_url = ""
-        self.new_fills: dict[str, tuple[Fill, ...]] = {}
+        self.new_fills: dict[str, tuple[TradeRow, ...]] = {}
         self.stale_after_s = stale_after_s
         self._rounds = rounds
         self._before: dict[str, tuple[int, int]] = {}

@@ -10,11 +10,11 @@ import msgspec
 
 from portfolio_service.application.answers import FillRow, TraderRow
 from portfolio_service.application.following import Followed
-from portfolio_service.application.manager import Fill
 from portfolio_service.application.portfolio import Portfolio
 from portfolio_service.application.ports import FleetReads
 from portfolio_service.application.rebalancing import needs_telling
 from portfolio_service.application.showing import fields_of
+from suite.contracts.fills import TradeRow
 from suite.errors import SuiteError, UpstreamRefused
 
 _BOARD_S: Final = 5.0
@@ -27,7 +27,7 @@ _OF_EACH: Final = 5
 
 
 class _Trades(msgspec.Struct):
-    trades: tuple[Fill, ...]
+    trades: tuple[TradeRow, ...]
 
 
 class _Decisions(msgspec.Struct):

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from portfolio_service.application.answers import AgedTrader, PortfolioAnswer, PortfolioTotals
 from portfolio_service.application.broadcasting import Broadcast
-from portfolio_service.application.manager import Fill
 from portfolio_service.application.planning import shown_plan
 from portfolio_service.application.portfolio import Age, Portfolio
 from portfolio_service.application.ports import FleetReads, Memory
@@ -25,6 +24,7 @@ from portfolio_service.application.showing import (
     totals,
 )
 from suite.clock import Clock
+from suite.contracts.fills import TradeRow
 from suite.errors import SuiteError, one_line
 
 SERVICES_S: Final = 5.0
@@ -176,7 +176,7 @@ class Sync:
 
     async def look_at_records(self) -> None:
         """Read what they made, and tell those who watch."""
-        fills: dict[str, tuple[Fill, ...]] = {}
+        fills: dict[str, tuple[TradeRow, ...]] = {}
         more = True
         while more:
             begun_s = asyncio.get_running_loop().time()
@@ -240,7 +240,7 @@ class Sync:
             "drift": self._services.drift,
         }
 
-    def _events(self, fills: Mapping[str, tuple[Fill, ...]]) -> Mapping[str, Any]:
+    def _events(self, fills: Mapping[str, tuple[TradeRow, ...]]) -> Mapping[str, Any]:
         """What is told once: the newest points of curves, and new fills."""
         points = {
             name: [one.curve.last_ms, exactly(one.curve.equity_usd[-1]), one.curve.index[-1]]

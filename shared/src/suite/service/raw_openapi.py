@@ -2,25 +2,20 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from suite.service.raw_routes import JSON, OPEN, SIGNED, Route
 
 
-class Example(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
     """Bodies of one call as JSON values; None where there is none."""
 
-    @property
-    def request(self) -> Any:
-        """What is sent."""
-        ...
-
-    @property
-    def response(self) -> Any:
-        """What is answered."""
-        ...
+    request: Any = None
+    response: Any = None
 
 
 def describe(

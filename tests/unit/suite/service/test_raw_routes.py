@@ -1,7 +1,6 @@
 """A table of routes that need no framework: who may call, what is read, how it is found."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -9,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from suite.service.app import install_chassis, undeclared_write_routes
-from suite.service.raw_openapi import describe
+from suite.service.raw_openapi import Example, describe
 from suite.service.raw_routes import Answer, Call, Doc, Endpoint, Route, Shortcut, answer, mount
 from suite.service.settings import ServiceSettings
 from suite.service.tokens import TokenStore, account_grant
@@ -45,12 +44,6 @@ ROUTES: tuple[Route[Who], ...] = (
     ),
     Route(method="GET", path="/pieces", handler=pieces, doc=Doc(summary="Pieces")),
 )
-
-
-@dataclass(frozen=True)
-class Bodies:
-    request: Any = None
-    response: Any = "x"
 
 
 @pytest.fixture
@@ -98,7 +91,7 @@ async def test_stream_is_sent_in_pieces(client: httpx.AsyncClient) -> None:
 
 
 def test_description_is_made_from_the_table() -> None:
-    examples = {(str(route.method), route.path): Bodies() for route in ROUTES}
+    examples = {(str(route.method), route.path): Example(response="x") for route in ROUTES}
     told = describe(
         ROUTES, info={"title": "raw", "version": "1"}, examples=examples, errors={"401": "who?"}
     )

@@ -1,9 +1,8 @@
 """Shapes of what the board answers: money in whole micro-USD, fills with the venue's decimals."""
 
-from decimal import Decimal
-
 import msgspec
 
+from suite.contracts.fills import TradeRow
 from suite.contracts.leaderboard import Leaderboard, LeaderboardRow
 from trader_manager.domain.records import OpenPosition
 
@@ -61,24 +60,6 @@ class HistoryAnswer(OfMoment, frozen=True, kw_only=True):
     llm_cost_usd: list[int]
     notional_usd: list[int]
     llm_tokens: list[int]
-
-
-class TradeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One fill; numbers as text, with the venue's decimals."""
-
-    tid: int
-    oid: int
-    time_ms: int
-    coin: str
-    side: str
-    price: Decimal
-    size: Decimal
-    start_position: Decimal
-    closed_pnl_usd: Decimal
-    fee_usd: Decimal
-    is_taker: bool
-    direction: str
-    cloid: str | None
 
 
 class TradesAnswer(OfMoment, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from suite.contracts.fills import TradeRow
 from suite.errors import BadRequest
 from suite.moments import parse_range
 from suite.service.tokens import ADMIN, require
@@ -21,7 +22,6 @@ from trader_manager.entrypoint.answers import (
     BoardAnswer,
     HistoryAnswer,
     PositionsAnswer,
-    TradeRow,
     TradesAnswer,
 )
 

@@ -1,16 +1,8 @@
 """An example of every route's bodies, for the API description."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """Bodies of one call as JSON values; None where there is none."""
-
-    request: Any = None
-    response: Any = None
-
+from suite.service.raw_openapi import Example
 
 _NOW_MS: Final = 1746403200000
 _ADDRESS: Final = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a"

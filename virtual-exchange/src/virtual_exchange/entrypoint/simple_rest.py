@@ -1,8 +1,6 @@
 """`/exchange/order` and its siblings: one action, the venue's answer.
 
-With `Idempotency-Key` a request is carried out at most once; the answer repeats the key, so that
-nobody takes another's answer for it. Source: the IETF HTTP API draft "The Idempotency-Key HTTP
-Header Field", read 2026-11.
+With `Idempotency-Key` a request is carried out at most once; without, as often as it comes.
 """
 
 import hashlib
@@ -12,26 +10,21 @@ from typing import Any, Final
 
 import msgspec
 
-from suite.contracts.venue import (
-    Action,
-    ActionReply,
-    AdjustMargin,
-    CancelOrder,
-    ModifyOrder,
-    PlaceOrder,
-    SetLeverage,
-)
+from suite.contracts.venue import Action
 from suite.errors import BadRequest, Forbidden, NotFound
 from suite.ids import AccountId
+from suite.service.acting_routes import (
+    acting_routes,
+    answer_of,
+    expires_ms_of,
+    key_of,
+    key_of_noop,
+)
 from virtual_exchange.application.exchange.keys import Kept
 from virtual_exchange.application.inputs import EndKey, Send
 from virtual_exchange.entrypoint.asgi import Answer, Call, Doc, Route, answer
 
 _OID: Final = re.compile(r"[0-9]{1,16}")
-_KEY: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
-_TIME_MS: Final = re.compile(r"[0-9]{1,16}")
-_KEY_TEXT: Final = "1 to 64 printable ASCII characters: the request acts at most once"
-_EXPIRES_TEXT: Final = "epoch ms by the wall clock: a request that comes later is refused"
 
 
 def _acting(name: str, kind: type[Action]) -> Callable[[Call], Awaitable[Answer]]:
@@ -42,7 +35,7 @@ def _acting(name: str, kind: type[Action]) -> Callable[[Call], Awaitable[Answer]
         session = call.session
         account = call.account(session)
         action = call.decode(decoder)
-        key, expires_ms = _key(call), _expires_ms(call)
+        key, expires_ms = key_of(call), expires_ms_of(call)
         session.barrier.touch(account)
         it = Send(
             account=account,
@@ -62,36 +55,15 @@ def _acting(name: str, kind: type[Action]) -> Callable[[Call], Awaitable[Answer]
 async def noop(call: Call) -> Answer:
     """`POST /exchange/noop`: use a key up, or tell what became of the request that used it."""
     session = call.session
-    account = call.account(session)
-    key = _key(call)
-    if key is None:
-        raise BadRequest("Idempotency-Key: missing; a noop ends the key that it names")
+    account, key = call.account(session), key_of_noop(call)
     session.barrier.touch(account)
     return await _told(call, key, session.take(EndKey(account=account, key=key)))
 
 
 async def _told(call: Call, key: str, kept: Kept) -> Answer:
     """Answer a request with a key once it is known what became of it."""
-    told = answer(await call.services.scheduler.arrival(call.session, kept.delivery))
-    replayed = b"true" if kept.replayed else b"false"
-    told.headers = ((b"idempotency-key", key.encode()), (b"idempotent-replayed", replayed))
-    return told
-
-
-def _key(call: Call) -> str | None:
-    key = call.header(b"idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise BadRequest(f"Idempotency-Key: must be {_KEY_TEXT.partition(':')[0]}")
-    return key
-
-
-def _expires_ms(call: Call) -> int | None:
-    text = call.header(b"expires-after")
-    if text is None:
-        return None
-    if not _TIME_MS.fullmatch(text):
-        raise BadRequest(f"Expires-After: {text[:20]!r} is not a time in epoch ms")
-    return int(text)
+    reply = await call.services.scheduler.arrival(call.session, kept.delivery)
+    return answer_of(key, reply, replayed=kept.replayed)
 
 
 async def orders(call: Call) -> Answer:
@@ -116,38 +88,7 @@ async def orders(call: Call) -> Answer:
 
 
 ROUTES = (
-    *(
-        Route(
-            method="POST",
-            path=f"/exchange/{name}",
-            handler=_acting(name, kind),
-            scope="trade",
-            doc=Doc(
-                summary=summary,
-                request=kind,
-                response=ActionReply,
-                headers={"Idempotency-Key": _KEY_TEXT, "Expires-After": _EXPIRES_TEXT},
-            ),
-        )
-        for name, kind, summary in (
-            ("order", PlaceOrder, "Place an order, with stop_loss or take_profit as one group"),
-            ("cancel", CancelOrder, "Cancel an order"),
-            ("modify", ModifyOrder, "Replace an order by another"),
-            ("leverage", SetLeverage, "Choose the leverage of a coin"),
-            ("isolated-margin", AdjustMargin, "Add margin to an isolated position, or remove it"),
-        )
-    ),
-    Route(
-        method="POST",
-        path="/exchange/noop",
-        handler=noop,
-        scope="trade",
-        doc=Doc(
-            summary="Use a key up: no request with it is carried out any more",
-            response=ActionReply,
-            headers={"Idempotency-Key": f"{_KEY_TEXT}; required"},
-        ),
-    ),
+    *acting_routes(Route, _acting, noop),
     Route(
         method="GET",
         path="/exchange/orders",
