@@ -80,7 +80,8 @@ CASES: dict[str, Case] = {
     "payment required": Case((error(402, "Insufficient Balance"),), "quota: "),
     "429 without retry-after": Case((BUSY, BUSY), "rate_limited: "),
     "429 with a long retry-after": Case(
-        (error(429, "tomorrow", retry_after="3600"),), "rate_limited: "
+        (error(429, "tomorrow", retry_after="3600"),),
+        "rate_limited: openai/big wants fewer questions for 3,600 s: tomorrow",
     ),
     "429 with a short one": Case(
         (error(429, "slow down", retry_after="7"), says(ENTRY)), "", ANSWERED_USD

@@ -1,5 +1,6 @@
 """What every protocol's answer is read into, and how a refusal is read."""
 
+import math
 from typing import Any, Final, Literal
 
 import msgspec
@@ -88,7 +89,7 @@ def check_status(reply: HttpReply, name: str) -> None:
     if status == 429:
         raise AttemptFailed(
             FaultKind.RATE_LIMITED,
-            f"{name} wants fewer questions{told}",
+            f"{name} wants fewer questions{_rest(reply.retry_after_s)}{told}",
             again=True,
             after_s=reply.retry_after_s,
         )
@@ -101,6 +102,11 @@ def check_status(reply: HttpReply, name: str) -> None:
             is_down=True,
         )
     raise Refused(f"{name} refuses the question (HTTP {status}){told}", said)
+
+
+def _rest(seconds: float | None) -> str:
+    """Say for how long; nothing where the provider does not."""
+    return "" if seconds is None else f" for {max(1, math.ceil(seconds)):,} s"
 
 
 def text_of(value: Any) -> str:
