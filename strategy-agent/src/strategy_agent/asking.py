@@ -95,6 +95,9 @@ def template(
 def thoughts(
     journal: Annotated[Path, typer.Argument(help="The journal, as var/journal/qwen.jsonl.")],
     fill: Annotated[int, typer.Option(help="Tell the story of one fill, from 1.", min=0)] = 0,
+    decisions: Annotated[  # noqa: FBT002 - typer's way to declare a switch
+        bool, typer.Option("--decisions", help="Tell each question in a line.")
+    ] = False,
     export: Annotated[
         Path | None, typer.Option(help="Write every question with what became of it, as JSONL.")
     ] = None,
@@ -113,7 +116,11 @@ def thoughts(
             raise BadRequest(f"cannot write {export}: {error.strerror}") from None
         typer.echo(f"{export}: {len(lines)} questions")
         return
-    for line in told.trace(journal, fill) if fill else told.report(journal):
+    if decisions:
+        rows = told.decided(journal)
+    else:
+        rows = told.trace(journal, fill) if fill else told.report(journal)
+    for line in rows:
         typer.echo(line)
 
 

@@ -105,6 +105,25 @@ def report(file: Path) -> Iterator[str]:
     yield f"{'cost, USD':<{_WIDTH}}{cost:>12.4f}"
 
 
+def decided(file: Path) -> Iterator[str]:
+    """Tell each question in a line: when, why, what was decided, and what the guards made of it.
+
+    Raises:
+        BadRequest: as for `trajectories`.
+    """
+    found = False
+    for record in records_of(file):
+        if record.llm is None:
+            continue
+        found = True
+        outcomes = Counter(str(one.outcome) for one in record.verdicts)
+        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        at = f"{format_moment(record.now_ms):<16}  {record.trader_id}, {record.llm.cause}"
+        yield f"{at}: {record.reasoning}{f' [{told}]' if told else ''}"
+    if not found:
+        raise BadRequest(f"{file} holds no question to a model")
+
+
 def trace(file: Path, number: int) -> Iterator[str]:
     """Tell the story of one fill: what was seen, asked, answered, allowed, sent, filled and won.
 

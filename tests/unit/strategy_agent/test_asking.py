@@ -194,6 +194,15 @@ def test_calls_saved_are_told(journal: Path) -> None:
     assert "cost, USD" in said
 
 
+def test_each_question_is_told_in_a_line(journal: Path) -> None:
+    """When, to whom, why, what was decided and what was allowed."""
+    code, said = run("thoughts", str(journal), "--decisions")
+    assert 0 == code
+    first, second, *_ = said.splitlines()
+    assert "2025-05-05        t, start: BTC buy_to_enter: up [1 accepted]" == first
+    assert second.endswith(': 1 flaws, first no_json: there is no JSON in "prose"')
+
+
 def test_the_story_of_a_fill_is_told_from_the_bar_to_the_money(journal: Path) -> None:
     """Bars, prompt, reply, verdicts, order, fill, outcome, and who made what of it."""
     _, said = run("thoughts", str(journal), "--fill", "1")

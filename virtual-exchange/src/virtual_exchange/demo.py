@@ -53,6 +53,8 @@ def main() -> int:
                 [] if options.models == "replay" else ["--fresh"],
                 ["--no-baselines"] if options.models == "record" else [],
             )
+        if options.models == "live":
+            _tell_decisions(Path(options.out) / "journals", traders)
         if options.models == "record":
             _run(
                 [*_command("strategy-agent"), "cassette", str(_RECORDED)],
@@ -161,6 +163,19 @@ def _traders(options: argparse.Namespace) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump({"traders": chosen}), encoding="utf-8")
     return path
+
+
+def _tell_decisions(journals: Path, traders: Path) -> None:
+    """Show what the model has decided, a line a question."""
+    import yaml
+
+    told = yaml.safe_load(traders.read_text(encoding="utf-8"))["traders"]
+    for name in (one["trader_id"] for one in told if one["strategy"]["kind"] == "llm"):
+        print(f"demo: what the model said to {name}", flush=True)
+        _run(
+            [*_command("strategy-agent"), "thoughts", str(journals / f"{name}.jsonl")],
+            ["--decisions"],
+        )
 
 
 def _market(options: argparse.Namespace) -> tuple[Path, list[str]]:
