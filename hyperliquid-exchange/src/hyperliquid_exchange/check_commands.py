@@ -114,21 +114,14 @@ def _surroundings() -> "Surroundings":
 def _tell(result: "Result", *, json: bool) -> int:
     import msgspec
 
+    from suite.checklist import told
+
     if json:
         typer.echo(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
     else:
-        for line in result.lines:
-            typer.echo(f"{line.status:4} {line.number:2} {line.name}: {line.reason}")
-            if line.fix and line.status != "PASS":
-                typer.echo(f"        {line.fix}")
-        counts = [sum(line.status == one for line in result.lines) for one in _STATUSES]
-        told = ", ".join(f"{n} {name}" for n, name in zip(counts, _STATUSES, strict=True))
-        verdict = "green" if result.green else "NOT green"
-        typer.echo(f"{result.mode} {result.network}: {verdict} ({told})")
+        for row in told(result.lines, f"{result.mode} {result.network}"):
+            typer.echo(row)
     return EXIT_OK if result.green else EXIT_FAILURE
-
-
-_STATUSES = ("PASS", "WARN", "FAIL", "SKIP")
 
 
 def _number(value: float | None) -> str:

@@ -33,13 +33,7 @@ from hyperliquid_exchange.application.preflight import venue as on_venue
 from hyperliquid_exchange.application.preflight.drills import action_refusals, gate_refusals
 from hyperliquid_exchange.application.preflight.elsewhere import other_lines
 from hyperliquid_exchange.application.preflight.host import Host, KeyFile
-from hyperliquid_exchange.application.preflight.lines import (
-    Line,
-    Result,
-    Running,
-    failed,
-    skipped,
-)
+from hyperliquid_exchange.application.preflight.lines import Result, Running
 from hyperliquid_exchange.application.preflight.venue import Reached, Seen
 from hyperliquid_exchange.checking_access import access_lines, alert_line
 from hyperliquid_exchange.custody import Custody, open_custody
@@ -57,6 +51,7 @@ from hyperliquid_exchange.running import running_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.bars import DAY_MS, HOUR_MS
+from suite.checklist import Line, failed, skipped
 from suite.clock import Clock
 from suite.errors import ConfigError, StorageError, SuiteError
 from suite.ids import TraderId

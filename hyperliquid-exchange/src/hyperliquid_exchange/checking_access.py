@@ -7,12 +7,12 @@ from hyperliquid_exchange.adapters.database_probe import look_at_database
 from hyperliquid_exchange.adapters.service_probe import ServiceProbe
 from hyperliquid_exchange.application.preflight import access
 from hyperliquid_exchange.application.preflight.access import TokenFile
-from hyperliquid_exchange.application.preflight.lines import Line
 from hyperliquid_exchange.application.preflight.safety import check_alerts
 from hyperliquid_exchange.custody import Custody
 from hyperliquid_exchange.places import tokens_of
 from hyperliquid_exchange.settings import Settings
 from suite.bars import DAY_MS
+from suite.checklist import Line
 from suite.clock import Clock
 from suite.errors import SuiteError
 from suite.notices import Notice

@@ -7,13 +7,13 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from hyperliquid_exchange.adapters import host_probes
 from hyperliquid_exchange.adapters.preflight_file import kept_result
 from hyperliquid_exchange.application.preflight.lines import Running, refusal
 from hyperliquid_exchange.custody import Custody
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from hyperliquid_exchange.settings import Settings
 from suite.clock import Clock
+from suite.service.build import build_hash
 
 PACKAGES: Final = ("hyperliquid_exchange", "suite")
 """Whose code is the build."""
@@ -32,7 +32,7 @@ def running_of(settings: Settings, accounts_path: Path, custody: Custody) -> Run
     return Running(
         network=custody.network,
         config_hash=config_hash(settings, accounts_path),
-        build_hash=host_probes.build_hash(*PACKAGES),
+        build_hash=build_hash(*PACKAGES),
         accounts={name: account.address for name, account in custody.accounts.items()},
     )
 

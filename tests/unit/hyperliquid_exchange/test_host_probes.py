@@ -58,14 +58,6 @@ def test_key_of_an_account_is_found_wherever_it_is_written(tmp_path: Path) -> No
     assert () == host_probes.leaked_keys({"X": SECRET}, paths, frozenset())
 
 
-def test_build_hash_is_that_of_the_code() -> None:
-    """The same each time, another for other packages."""
-    first = host_probes.build_hash("hyperliquid_exchange")
-    assert first == host_probes.build_hash("hyperliquid_exchange")
-    assert first != host_probes.build_hash("hyperliquid_exchange", "suite")
-    assert 64 == len(first)
-
-
 def test_permission_bits_are_those_of_the_file(tmp_path: Path) -> None:
     write_key(tmp_path / "a.key", SECRET, mode=0o644)
     mode, _ = host_probes.mode_of(tmp_path / "a.key")

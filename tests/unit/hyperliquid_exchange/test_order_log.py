@@ -10,10 +10,11 @@ from tests.support.waiting import until
 
 from hyperliquid_exchange.adapters.order_log import KEPT_DAYS, LoggedIntents, OrderLog
 from hyperliquid_exchange.adapters.preflight_file import keep_result, kept_result
-from hyperliquid_exchange.application.preflight.lines import Result, failed, passed
+from hyperliquid_exchange.application.preflight.lines import Result
 from hyperliquid_exchange.bootstrap import _keep_orders
 from hyperliquid_exchange.domain.intents import Intent, Settled
 from suite.bars import DAY_MS
+from suite.checklist import failed, passed
 from suite.clock import ManualClock
 
 NOW_MS = 1_790_000_000_000

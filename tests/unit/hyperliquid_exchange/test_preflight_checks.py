@@ -12,12 +12,12 @@ from hyperliquid_exchange.application.preflight import safety as on_safety
 from hyperliquid_exchange.application.preflight import venue as on_venue
 from hyperliquid_exchange.application.preflight.access import DatabaseSeen, TokenFile
 from hyperliquid_exchange.application.preflight.host import Host, KeyFile
-from hyperliquid_exchange.application.preflight.lines import Line
 from hyperliquid_exchange.application.preflight.venue import Reached, Seen
 from hyperliquid_exchange.domain.accounts import GlobalLimits, LiveAccount, TraderLimits
 from hyperliquid_exchange.domain.facts import AccountFacts, RestingOrder
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from suite.bars import DAY_MS
+from suite.checklist import Line
 from suite.fixed import Price, Rate, Size, Usd
 from suite.ids import TraderId
 from suite.instrument import default_instrument

@@ -12,7 +12,10 @@ def test_lines_that_others_decide_say_why_and_what_to_do() -> None:
     left = [line for number, line in told.items() if number > 29]
     assert {"SKIP"} == {line.status for line in left}
     assert all(line.reason and line.fix for line in left)
-    assert 7 == len({line.fix for line in left})
+    agents = [line for line in left if 42 <= line.number <= 46]
+    assert {"the agents' part: strategy-agent preflight"} == {line.reason for line in agents}
+    assert all(line.fix.startswith("strategy-agent preflight --config") for line in agents)
+    assert 3 == len({line.fix for line in left})
 
 
 def test_what_stops_a_trader_is_told_with_its_numbers() -> None:

@@ -7,10 +7,11 @@ import pytest
 from tests.unit.hyperliquid_exchange.test_preflight_lines import NOW_MS, RUNNING, result
 
 from hyperliquid_exchange.adapters.preflight_file import keep_result
-from hyperliquid_exchange.application.preflight.lines import Result, failed
+from hyperliquid_exchange.application.preflight.lines import Result
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from hyperliquid_exchange.running import PreflightGate, config_hash
 from hyperliquid_exchange.settings import Settings
+from suite.checklist import failed
 from suite.clock import ManualClock
 
 

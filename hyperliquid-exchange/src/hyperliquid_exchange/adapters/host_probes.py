@@ -1,7 +1,6 @@
 """What can be found out about this machine and process without asking anybody else."""
 
 import contextlib
-import hashlib
 import os
 import re
 import resource
@@ -10,8 +9,6 @@ import stat
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +19,6 @@ _APPENDS: Final = 24
 _RECORD: Final = b"\x00" * 512
 _MOST_BYTES: Final = 1 << 20
 _SECRET: Final = re.compile(r"(?<![0-9a-fA-F])(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])")
-_CODE: Final = (".py", ".html", ".js", ".yaml", ".json")
 
 
 def has_native_curve() -> bool:
@@ -132,22 +128,3 @@ def _address(digits: str) -> str:
     except ValueError:
         return ""
     return derived_address(key.public_key.format(compressed=False)[1:])
-
-
-def build_hash(*packages: str) -> str:
-    """Hash the code of packages as it is installed here."""
-    digest = hashlib.sha256()
-    for package in packages:
-        for name, content in sorted(_contents(files(package), package)):
-            digest.update(f"{name}\0{len(content)}\0".encode())
-            digest.update(content)
-    return digest.hexdigest()
-
-
-def _contents(folder: Traversable, name: str) -> Iterable[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            if entry.name != "__pycache__":
-                yield from _contents(entry, f"{name}/{entry.name}")
-        elif entry.name.endswith(_CODE):
-            yield f"{name}/{entry.name}", entry.read_bytes()

@@ -4,15 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hyperliquid_exchange.application.preflight.lines import (
-    Line,
-    failed,
-    judged,
-    passed,
-    skipped,
-    warned,
-)
 from hyperliquid_exchange.domain.accounts import GlobalLimits, LiveAccount
+from suite.checklist import Line, failed, judged, passed, skipped, warned
 from suite.fixed import USD_DECIMALS, format_fixed
 
 TOKEN_MODES: Final = frozenset({0o400, 0o600})

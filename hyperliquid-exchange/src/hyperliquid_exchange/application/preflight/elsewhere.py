@@ -5,41 +5,24 @@ that all of it is well.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
-from hyperliquid_exchange.application.preflight.lines import Line, passed, skipped
 from hyperliquid_exchange.domain.accounts import LiveAccount
+from suite.checklist import Line, passed, skipped
 from suite.fixed import USD_DECIMALS, format_fixed
 
-_UNDECIDED = (
-    (
-        42,
-        "warm-up data",
-        "strategies are the agents', of which only tokens are known here",
-        "nothing is opened before it is whole: look at what each agent journals at its start",
-    ),
-    (
-        43,
-        "backtest",
-        "its configuration is the agents'",
-        "run it again at the virtual-exchange, and compare the hash of its report",
-    ),
-    (
-        44,
-        "paper run",
-        "who ran it, and for how long, is known to people",
-        "let it run on paper or on the testnet first, and read `hyperliquid-exchange drift`",
-    ),
-    (
-        45,
-        "models",
-        "the agents load and ask them",
-        "a model that learns opens nothing with real money without its evidence (docs/ml.md)",
-    ),
-    (
-        46,
-        "cadence",
-        "intervals are in the agents' traders.yaml",
-        "check that no decision is valid for longer than its interval",
+_AGENTS_PART: Final = "the agents' part: strategy-agent preflight"
+_AGENTS_FIX: Final = "strategy-agent preflight --config traders.yaml, with the settings of `run`"
+_UNDECIDED: Final = (
+    *(
+        (number, name, _AGENTS_PART, _AGENTS_FIX)
+        for number, name in (
+            (42, "warm-up data"),
+            (43, "backtest"),
+            (44, "paper run"),
+            (45, "models"),
+            (46, "cadence"),
+        )
     ),
     (
         47,

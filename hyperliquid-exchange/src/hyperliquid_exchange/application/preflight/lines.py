@@ -1,32 +1,14 @@
-"""A line of the checklist, and what all of them together say."""
+"""What all lines of the checklist together say, and whether that still counts."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
 
-Status = Literal["PASS", "WARN", "FAIL", "SKIP"]
+from suite.checklist import Line, is_green
+
 FRESH_MS: Final = 15 * 60_000
 """How old a result may be when trading begins."""
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One check of one thing.
-
-    Attributes:
-        number: of the checklist.
-        name: what was looked at.
-        status: `FAIL` where live trading must not begin; a `SKIP` of what is required is a `FAIL`.
-        reason: what was found, in one line.
-        fix: what to do about it; empty where nothing has to be done.
-    """
-
-    number: int
-    name: str
-    status: Status
-    reason: str
-    fix: str = ""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +35,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def green(self) -> bool:
         """Whether no line failed."""
-        return all(line.status != "FAIL" for line in self.lines)
+        return is_green(self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,35 +46,6 @@ class Running:
     config_hash: str
     build_hash: str
     accounts: dict[str, str]
-
-
-def passed(number: int, name: str, reason: str) -> Line:
-    """Say that all is well."""
-    return Line(number=number, name=name, status="PASS", reason=reason)
-
-
-def warned(number: int, name: str, reason: str, fix: str) -> Line:
-    """Say what should be looked at."""
-    return Line(number=number, name=name, status="WARN", reason=reason, fix=fix)
-
-
-def failed(number: int, name: str, reason: str, fix: str) -> Line:
-    """Say why live trading must not begin."""
-    return Line(number=number, name=name, status="FAIL", reason=reason, fix=fix)
-
-
-def skipped(number: int, name: str, reason: str, fix: str, *, required: bool) -> Line:
-    """Say why a check could not be made; one that is required has failed by that."""
-    status: Status = "FAIL" if required else "SKIP"
-    return Line(number=number, name=name, status=status, reason=reason, fix=fix)
-
-
-def judged(number: int, name: str, faults: Iterable[str], good: str, fix: str) -> Line:
-    """Fail with all faults in one line, or pass."""
-    found = tuple(faults)
-    if found:
-        return failed(number, name, "; ".join(found), fix)
-    return passed(number, name, good)
 
 
 def refusal(result: Result | None, running: Running, now_ms: int) -> str | None:

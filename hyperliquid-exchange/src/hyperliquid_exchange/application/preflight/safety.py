@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from hyperliquid_exchange.application.preflight.lines import Line, failed, judged, passed, skipped
 from hyperliquid_exchange.domain.safety import Cause, Level
+from suite.checklist import Line, failed, judged, passed, skipped
 
 BEAT_MS: Final = 10_000
 MUST_REFUSE: Final = ("oversize", "off_collar", "wrong_symbol", "duplicate", "flipping")

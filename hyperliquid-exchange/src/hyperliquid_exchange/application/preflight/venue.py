@@ -4,17 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hyperliquid_exchange.application.preflight.lines import (
-    Line,
-    failed,
-    judged,
-    passed,
-    skipped,
-    warned,
-)
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.facts import AccountFacts, RestingOrder
 from suite.bars import DAY_MS
+from suite.checklist import Line, failed, judged, passed, skipped, warned
 from suite.instrument import Instrument
 
 EXPIRY_MS: Final = 7 * DAY_MS
