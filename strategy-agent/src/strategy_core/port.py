@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from strategy_core.indicators import WINDOW
 from strategy_core.intents import ExitPlan, Intent
 from strategy_core.llm.thought import Basis, Thought
 from strategy_core.numbers import check_number, is_number
@@ -39,11 +40,16 @@ class Needs:
         snapshots: coins whose market-data snapshot it reads.
         intervals: minutes (`"15"`) of the blocks it reads in them; empty for all.
         slow: a decision may take seconds, so the process decides in a thread and keeps its lease.
+        bars: closed ones that each of those blocks must have been made of: 500 where its indicators
+            are read, else as many as are looked at.
+        warm_up: bars that it must have seen itself, one after the other, before it opens anything.
     """
 
     snapshots: tuple[str, ...] = ()
     intervals: tuple[str, ...] = ()
     slow: bool = False
+    bars: int = WINDOW
+    warm_up: int = 0
 
     def want(self) -> Want:
         """Put it as the venue is asked. Mids always come: the guard prices orders with them."""

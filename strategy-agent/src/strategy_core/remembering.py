@@ -8,14 +8,13 @@ its own between decisions has two more methods, and goes on after a restart as i
 """
 
 import hashlib
-from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from strategy_core.port import Strategy
-from suite.contracts.trader import TraderSpec
+from suite.contracts.trader import TraderSpec, without_secrets
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,14 +53,30 @@ class StrategyMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     state: msgspec.Raw
 
 
+def configuration_of(spec: TraderSpec) -> dict[str, Any]:
+    """Tell all that a trader's requests follow from, but for its money; as written, plain values.
+
+    Secrets are not in it: they open doors and change nothing behind them.
+    """
+    told = {
+        "kind": spec.strategy.kind,
+        "params": spec.strategy.params,
+        "symbols": spec.symbols,
+        "interval": spec.interval,
+        "risk": spec.risk,
+        "exits": spec.exits,
+        "execution": spec.execution,
+    }
+    found: dict[str, Any] = without_secrets(msgspec.to_builtins(told))
+    return found
+
+
 def digest_of_trader(spec: TraderSpec) -> str:
-    """Tell configurations apart: all that a trader's requests follow from, but for its money."""
-    return _digest(
-        (spec.strategy, spec.symbols, spec.interval, spec.risk, spec.exits, spec.execution)
-    )
+    """Tell configurations apart."""
+    return _digest(configuration_of(spec))
 
 
-def _digest(values: Sequence[object]) -> str:
+def _digest(values: object) -> str:
     return hashlib.sha256(msgspec.json.encode(values, order="deterministic")).hexdigest()
 
 

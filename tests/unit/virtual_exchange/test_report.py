@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tests.support.runs import random_run, renamed
 
 from suite.bars import HOUR_MS
+from suite.canonical import canonical_bytes, number
 from virtual_exchange.application.report.board import leaderboard_rows
-from virtual_exchange.application.report.building import build_report, canonical_bytes
-from virtual_exchange.application.report.rows import number
+from virtual_exchange.application.report.building import build_report
 from virtual_exchange.domain.trades import trades_of
 
 SEEDS = st.integers(0, 10_000)

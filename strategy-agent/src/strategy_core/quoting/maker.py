@@ -114,7 +114,9 @@ class Settings:
         stamps = funding or self.timing.stamp_pause_ms > 0
         if not (self.book or self.atr_block or stamps):
             return Needs()
-        return Needs(snapshots=symbols, intervals=(self.atr_block or _LIGHT_BLOCK,))
+        if self.atr_block:
+            return Needs(snapshots=symbols, intervals=(self.atr_block,))
+        return Needs(snapshots=symbols, intervals=(_LIGHT_BLOCK,), bars=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

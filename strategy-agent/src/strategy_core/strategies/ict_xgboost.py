@@ -7,7 +7,7 @@ import numpy as np
 
 from strategy_core import building
 from strategy_core.building import Setup
-from strategy_core.ict.schema import NAMES, mirrored
+from strategy_core.ict.schema import NAMES, WARM_UP, mirrored
 from strategy_core.ict_trader.entering import Book, Entry, EntryRules
 from strategy_core.ict_trader.memory import CoinState
 from strategy_core.ict_trader.record import TradeRecord
@@ -21,7 +21,7 @@ from strategy_core.sizing.leverage import LeverageRules
 from strategy_core.sizing.reasons import SkipReason
 from strategy_core.sizing.stop_distance import RiskSizing
 from strategy_core.sizing.targets import Protection, market_order
-from strategy_core.snapshot import INTERVALS
+from strategy_core.snapshot import INTERVALS, SHOWN_BARS
 from suite.bars import MINUTE_MS
 from suite.contracts.venue import Action, Leg, SetLeverage
 from suite.enums import TraderStatus
@@ -98,7 +98,13 @@ class IctXgboost:
         )
         self._trains = params.training and self._tutor.trains
         self._said = ""
-        self.needs = Needs(snapshots=setup.symbols, intervals=(self._block,), slow=self._trains)
+        self.needs = Needs(
+            snapshots=setup.symbols,
+            intervals=(self._block,),
+            slow=self._trains,
+            bars=SHOWN_BARS,
+            warm_up=WARM_UP + 1,
+        )
 
     def remember(self) -> IctState:
         """Tell what is known of coins, trades and trainings."""

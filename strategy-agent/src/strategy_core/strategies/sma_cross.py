@@ -67,7 +67,7 @@ class SmaCross:
         self._block = str(minutes)
         self._share = Decimal(str(params.exposure)) / len(setup.symbols)
         self._done: dict[str, int] = dict.fromkeys(setup.symbols, 0)
-        self.needs = Needs(snapshots=setup.symbols, intervals=(self._block,))
+        self.needs = Needs(snapshots=setup.symbols, intervals=(self._block,), bars=params.slow)
 
     def remember(self) -> dict[str, int]:
         """Tell which side of each coin has come true: after a stop it is not taken again."""

@@ -91,7 +91,7 @@ def test_a_wrong_parameter_is_named(params: dict[str, Any], said: str) -> None:
 def test_what_is_asked_of_the_venue_is_what_is_used() -> None:
     """No snapshot without need; the cheapest block for the book alone."""
     assert Needs() == maker().needs
-    assert Needs(snapshots=("ETH",), intervals=("1440",)) == maker(book=True).needs
+    assert Needs(snapshots=("ETH",), intervals=("1440",), bars=1) == maker(book=True).needs
     assert (
         Needs(snapshots=("ETH",), intervals=("5",))
         == maker(volatility_factor=1.0, volatility_minutes=5).needs

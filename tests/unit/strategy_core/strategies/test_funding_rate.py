@@ -60,7 +60,7 @@ def exits(decision: Decision) -> list[tuple[bool, Any]]:
 
 def test_it_always_asks_for_the_funding() -> None:
     """Which is in the snapshot, book or not."""
-    assert Needs(snapshots=("ETH",), intervals=("1440",)) == maker(book=False).needs
+    assert Needs(snapshots=("ETH",), intervals=("1440",), bars=1) == maker(book=False).needs
 
 
 def test_without_funding_it_is_a_fixed_spread() -> None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, TypeVar
 
-import msgspec
-
 from perp_engine.commands import CancelAll, NewOrder
+from strategy_core.remembering import configuration_of
 from suite.clock import Clock
 from suite.contracts.clock import ClockState
 from suite.contracts.guards import GuardSummary
@@ -59,7 +58,7 @@ class Session:
 
     Attributes:
         request: what it was built from.
-        strategies: `{"kind": ..., "params": ...}` by account, for the report.
+        strategies: configuration of its trader by account, for the report.
         keys: of the requests that carry one.
         paper: what moves it with a live market, None where its market is recorded.
         unique_id: names this world and no other, also over a restart of the service.
@@ -389,11 +388,8 @@ def _coin(name: str) -> str:
 
 
 def strategies_of(traders: tuple[TraderSpec, ...]) -> dict[str, dict[str, Any]]:
-    """Strategy of each account, as configured."""
-    return {
-        trader.account_id: msgspec.to_builtins(trader.strategy) | {"interval": trader.interval}
-        for trader in traders
-    }
+    """Configuration of each account's trader."""
+    return {trader.account_id: configuration_of(trader) for trader in traders}
 
 
 def _faucet(request: WorldRequest) -> Usd:

@@ -303,7 +303,7 @@ class World:
 
         Args:
             run_id: name of the run.
-            strategies: `{"kind": ..., "params": ...}` by account, as configured.
+            strategies: configuration of its trader by account.
         """
         if not self.finished:
             self._sample_anew()

@@ -147,7 +147,7 @@ class AccountRecord:
     """One trader's run.
 
     Attributes:
-        strategy: `{"kind": ..., "params": ...}` as configured; empty for a bare account.
+        strategy: configuration of its trader; empty for a bare account.
         equity_usd: shape (m,), micro-USD at `RunRecord.equity_time_ms`.
         exposure_usd: shape (m,), sum of abs(position notional) at the same times, micro-USD.
         liquidations: when a pool fell below its maintenance margin.

@@ -8,11 +8,11 @@ import numpy as np
 
 from strategy_core.llm.use import bill_at
 from suite.bars import I64
+from suite.canonical import number
 from suite.contracts.leaderboard import Baseline, ConfidenceInterval, LeaderboardRow
 from suite.leaderboard import BoardRules, build_leaderboard, step_of
 from suite.trader_history import TraderHistory
 from virtual_exchange.application.info.values import usd
-from virtual_exchange.application.report.rows import number
 from virtual_exchange.domain.record import AccountRecord, RunRecord
 
 LEADERBOARD_NOTE = (

@@ -12,6 +12,7 @@ import msgspec
 
 from suite import performance
 from suite.bars import DAY_MS
+from suite.canonical import canonical_sha256, number, without_floats
 from suite.checks import check
 from suite.fixed import USD_DECIMALS
 from virtual_exchange.application.info.values import usd
@@ -26,10 +27,8 @@ from virtual_exchange.application.report.rows import (
     fill_row,
     funding_row,
     liquidation_row,
-    number,
     order_row,
     trade_row,
-    without_floats,
 )
 from virtual_exchange.domain.profit import ProfitSplit, split_by_coin, total_of
 from virtual_exchange.domain.record import AccountRecord, OrderRecord, RunRecord
@@ -48,12 +47,10 @@ ALWAYS = {
 }
 """What no setting changes yet; named so that nobody has to guess."""
 
+_SHOWN = ("kind", "params", "interval")
+"""Of a trader's configuration; the manifest has all of it."""
+
 _encode = msgspec.json.Encoder(order="sorted").encode
-
-
-def canonical_bytes(result: dict[str, Any]) -> bytes:
-    """The bytes that are hashed: sorted keys, no floats, one newline at the end."""
-    return bytes(_encode(result)) + b"\n"
 
 
 def encode_report(report: dict[str, Any]) -> bytes:
@@ -93,7 +90,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "models": models_of(record),
         "charged": charged_rows(record, result["leaderboard"]),
         "guards": {account.account_id: _guards(account) for account in record.accounts},
-        "sha256": hashlib.sha256(canonical_bytes(result)).hexdigest(),
+        "sha256": canonical_sha256(result),
         "manifest": manifest | {"reproducibility": _reproducibility(result, manifest)},
         "charts": {market.instrument.coin: chart_of(market) for market in record.markets},
     }
@@ -145,7 +142,9 @@ def _trader(record: RunRecord, account: AccountRecord) -> dict[str, Any]:
     drawdown = performance.max_drawdown(record.equity_time_ms, equity)
     statistics = performance.trade_statistics([trade.net_usd for trade in trades.closed])
     return {
-        "strategy": without_floats(account.strategy),
+        "strategy": without_floats(
+            {name: account.strategy[name] for name in _SHOWN if name in account.strategy}
+        ),
         "initial_balance": usd(initial),
         "final_equity": usd(final),
         "total_pnl": usd(final - initial),

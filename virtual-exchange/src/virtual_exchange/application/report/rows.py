@@ -1,11 +1,11 @@
 """Rows of a report: fills, trades, orders and candles in integers, texts and decimal strings."""
 
-from decimal import Decimal
 from fractions import Fraction
 from math import floor
 from typing import Any
 
 from perp_engine.events import Fill, FundingPaid, Liquidated
+from suite.canonical import number
 from suite.enums import Side
 from suite.fixed import RATE_DECIMALS, format_fixed
 from suite.instrument import Instrument
@@ -13,27 +13,6 @@ from virtual_exchange.application.info.values import usd
 from virtual_exchange.domain.masking import TrueInstrument
 from virtual_exchange.domain.record import MarketRecord, OrderRecord
 from virtual_exchange.domain.trades import Trade, slippage_of
-
-SIGNIFICANT_DIGITS = 10
-
-
-def without_floats(value: Any) -> Any:
-    """JSON without floats."""
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, dict):
-        return {str(key): without_floats(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_floats(item) for item in value]
-    return value
-
-
-def number(value: float | None) -> str | None:
-    """A metric as a decimal string of 10 significant digits; None stays None."""
-    if value is None:
-        return None
-    rounded = Decimal(f"{value:.{SIGNIFICANT_DIGITS - 1}e}")
-    return f"{rounded.normalize() + 0:f}"
 
 
 def fill_row(fill: Fill, mid: int, instruments: list[Instrument]) -> dict[str, Any]:
