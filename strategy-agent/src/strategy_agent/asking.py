@@ -185,6 +185,15 @@ def _mind_of(spec: "TraderSpec", seed: int) -> "tuple[LlmTrader, _Holding]":
     return mind, model
 
 
+def question_of(spec: "TraderSpec") -> "ModelRequest":
+    """Put the question together that a trader asks first, on a generated market.
+
+    Raises:
+        ConfigError: it asks no model.
+    """
+    return _asked(spec, 1, 0)[1]
+
+
 def _asked(spec: "TraderSpec", step: int, seed: int) -> "tuple[LlmTrader, ModelRequest]":
     """Let a trader see a generated market with a model that holds, and keep the last question.
 

@@ -10,14 +10,14 @@ import msgspec
 from pydantic import SecretStr
 
 from strategy_agent import over_ccxt
-from strategy_agent.adapters.account_feed import AccountFeed
+from strategy_agent.adapters.account_feed import AccountFeed, ws_url
 from strategy_agent.adapters.ccxt_exchange.connection import CcxtExchange
 from strategy_agent.adapters.ccxt_exchange.stream import CcxtAccountStream
 from strategy_agent.adapters.data_http import DataHttp
 from strategy_agent.adapters.decision_file import DecisionFile
 from strategy_agent.adapters.journal_file import JournalFile, NoJournal
 from strategy_agent.adapters.memory_file import MemoryFile, NoMemory
-from strategy_agent.adapters.plugins import load_plugins
+from strategy_agent.adapters.plugins import build_of, load_plugins
 from strategy_agent.adapters.state_lock import holding
 from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders, cancel_with
@@ -157,7 +157,7 @@ class Connector:
                 steps = local.open(
                     stack,
                     follow=lambda keeper, chance: AccountFeed(
-                        _ws_url(settings.trading_url),
+                        ws_url(settings.trading_url),
                         clock.address or account_address(spec.account_id),
                         keeper,
                         coins=spec.symbols,
@@ -427,6 +427,7 @@ class Connector:
             "models": self._models_for(spec, plugins, lasting=lasting),
             "learning": await learning_of(spec, clock, self._settings, folder, stack),
             "rehearsals": rehearsals,
+            "build": build_of(plugins),
         }
 
     def _models_for(
@@ -494,7 +495,3 @@ def problems_with_plugins(spec: TraderSpec) -> list[str]:
 
 async def _nobody_waits(_guards: object) -> None:
     """Leave a venue whose time waits for nobody."""
-
-
-def _ws_url(url: str) -> str:
-    return f"ws{url.removeprefix('http')}/ws"

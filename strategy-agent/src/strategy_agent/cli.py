@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strategy_agent import asking, hosting, modeling, registering, studying
+from strategy_agent import (
+    asking,
+    hosting,
+    modeling,
+    preflight_command,
+    registering,
+    studying,
+)
 from strategy_agent.authoring import add_commands
 from suite.service.cli import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, run_command
 from suite.service.token_commands import add_token_commands
@@ -191,6 +198,7 @@ async def _asked(connector: "Connector", specs: Sequence["TraderSpec"]) -> list[
 
 
 add_commands(cli)
+preflight_command.add_command(cli)
 asking.add_commands(cli)
 hosting.add_command(cli)
 studying.add_commands(cli)

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from strategy_core.journal import DecisionRecord, GuardTally
+from strategy_agent.application.preflight.paper_run import Stretch
+from strategy_core.journal import DecisionRecord, GuardTally, RunStart
 from suite.contracts.guards import GuardSummary
 from suite.errors import BadRequest
 from suite.moments import format_moment
@@ -21,6 +22,12 @@ class _Line(msgspec.Struct):
     run: dict[str, Any] = {}
     decision: msgspec.Raw = msgspec.Raw(b"")
     alert: dict[str, Any] = {}
+
+
+class _Turn(msgspec.Struct):
+    now_ms: int
+    asked: bool = True
+    fault: str = ""
 
 
 @dataclass(slots=True)
@@ -113,6 +120,27 @@ def records_of(file: Path) -> Iterator[DecisionRecord]:
         elif record is not None and (record.results is not None or record.decision not in turns):
             turns[record.decision] = record
     yield from turns.values()
+
+
+def stretches_of(file: Path) -> list[Stretch]:
+    """Read from when to when a trader ran, a stretch for each start of its process.
+
+    Raises:
+        BadRequest: the file cannot be read.
+    """
+    lines, turns = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Turn)
+    found: list[Stretch] = []
+    for raw in _lines_of(file):
+        try:
+            line = lines.decode(raw)
+            if line.type == "run":
+                found.append(Stretch(start=msgspec.convert(line.run, RunStart)))
+            elif line.type == "decision" and found:
+                turn = turns.decode(line.decision)
+                found[-1].take(turn.now_ms, asked=turn.asked, fault=bool(turn.fault))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+    return found
 
 
 def _lines_of(file: Path) -> Iterator[bytes]:

@@ -39,12 +39,18 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
         kind: of the strategy.
         venue: address, or `backtest`.
         continued: it goes on with one that was stopped before.
+        configuration: digest of the trader's configuration, see `digest_of_trader`.
+        build: hash of the code that runs it.
+        speed: the venue's seconds in a second, 1 for real time; 0 where only steps move time.
     """
 
     trader_id: str
     kind: str
     venue: str
     continued: bool = False
+    configuration: str = ""
+    build: str = ""
+    speed: float = 0.0
 
 
 def journal_line(kind: str, record: object) -> bytes:

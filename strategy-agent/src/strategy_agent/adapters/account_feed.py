@@ -130,3 +130,8 @@ class AccountFeed:
     def reconnect(self, reason: str) -> None:
         """End the present connection and open another."""
         self.feed.reconnect(reason)
+
+
+def ws_url(url: str) -> str:
+    """Find a venue's WebSocket by the address of its REST."""
+    return f"ws{url.removeprefix('http')}/ws"

@@ -1,10 +1,11 @@
-"""The data contract over HTTP: the market-data snapshots of a collector, or of a venue."""
+"""The data contract over HTTP: snapshots and bars of a collector, or of a venue."""
 
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from suite.contracts.market_data import Kline
 from suite.errors import UpstreamRefused
 from suite.service.calls import ServiceCalls
 
@@ -19,6 +20,7 @@ class DataHttp:
     def __init__(self, calls: ServiceCalls) -> None:
         self._calls = calls
         self._decoder = msgspec.json.Decoder(dict[str, Any])
+        self._klines = msgspec.json.Decoder(list[Kline])
 
     async def snapshot(self, coin: str, at_ms: int | None) -> dict[str, Any]:
         """`GET /gpt-latest/{symbol}`, of a time or the newest."""
@@ -31,6 +33,18 @@ class DataHttp:
         ):
             raise UpstreamRefused(f"what {self._calls.name} answered is no snapshot of {coin}")
         return found
+
+    async def whole_bars(
+        self, coin: str, interval: str, from_ms: int, to_ms: int
+    ) -> tuple[int, ...]:
+        """`GET /klines/{symbol}`: open times of the bars of a range in which nothing is missing.
+
+        Raises:
+            SuiteError: the service does not answer, or does not know the coin or the interval.
+        """
+        path = f"klines/{quote(coin, safe='')}?interval={interval}&start={from_ms}&end={to_ms}"
+        rows = await self._calls.read("GET", path, None, self._klines, reason="bars")
+        return tuple(row.open_time_ms for row in rows if row.complete)
 
     async def close(self) -> None:
         """Close the connections."""

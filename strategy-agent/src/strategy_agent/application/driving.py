@@ -179,7 +179,13 @@ async def drive(
 
 def _start_of(spec: TraderSpec, parts: Parts, *, continued: bool) -> RunStart:
     return RunStart(
-        trader_id=spec.trader_id, kind=spec.strategy.kind, venue=parts.venue, continued=continued
+        trader_id=spec.trader_id,
+        kind=spec.strategy.kind,
+        venue=parts.venue,
+        continued=continued,
+        configuration=digest_of_trader(spec),
+        build=parts.build,
+        speed=parts.clock.speed,
     )
 
 

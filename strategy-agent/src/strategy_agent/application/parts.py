@@ -53,6 +53,7 @@ class Parts:
             None where the venue owns the steps, so that nothing can differ.
         learning: models and trainings of a trader that learns; None where it has none.
         rehearsals: replays orders before they are given; None for none.
+        build: names the code that runs it.
     """
 
     venue: str
@@ -73,6 +74,7 @@ class Parts:
     models: ModelSource | None = None
     learning: LearningSource | None = None
     rehearsals: Rehearsals | None = None
+    build: str = ""
 
     def strategy_of(self, spec: TraderSpec, *, seed: int) -> Strategy:
         """Build the strategy of the trader.
