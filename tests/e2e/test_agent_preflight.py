@@ -109,7 +109,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
         ) as venue,
         serving() as model,
     ):
-        store = make_store(folder / "venue" / "var" / "data", "SOL", minutes=7_905)
+        store = make_store(folder / "venue" / "var" / "data", "SOL", minutes=7_910)
         with collector(folder, store) as data:
             model.text = HOLD
             yield Suite(folder, venue, data, model)
@@ -182,7 +182,7 @@ def test_report_and_run_of_another_configuration_fail(
 
 
 def test_bars_that_are_not_there_are_counted(suite: Suite) -> None:
-    """The store of SOL ends before now."""
+    """The store of SOL ends before now, in the middle of a quarter of an hour."""
     code, lines = suite.preflight("sue")
     assert 1 == code
     assert "FAIL" == lines[42]["status"]

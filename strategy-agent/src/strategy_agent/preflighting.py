@@ -136,6 +136,8 @@ class Preflight:
         file = self._journal
         if file.is_dir():
             file /= f"{spec.trader_id}.jsonl"
+            if not file.exists():
+                return None
         try:
             return stretches_of(file)
         except BadRequest as error:

@@ -17,7 +17,8 @@ LATE_MS: Final = MINUTE_MS
 """How long after its end a bar may come."""
 _NAMES: Final = {length_ms // MINUTE_MS: name for name, length_ms in INTERVAL_MS.items()}
 _FIX: Final = (
-    "let the data-collector collect and fill these bars (docs/collecting.md), and look again"
+    "DATA_SERVICE_URL names the data-collector; let it collect and fill these bars, "
+    "docs/collecting.md"
 )
 
 
