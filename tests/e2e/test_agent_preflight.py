@@ -16,7 +16,7 @@ from tests.support.model_server import ModelServer, serving
 from tests.support.stores import make_store
 from tests.support.venue_process import VenueUnderTest, eventually, running_venue
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
 
 BIN = Path(sys.executable).parent
 NOW = "2025-05-10T13:20"
@@ -93,7 +93,7 @@ class Suite:
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
             check=False,
         )
 
@@ -126,7 +126,7 @@ def report(suite: Suite) -> str:
         cwd=suite.folder,
         check=True,
         capture_output=True,
-        timeout=240,
+        timeout=400,
     )
     return "report"
 
@@ -138,9 +138,9 @@ def journal(suite: Suite) -> str:
     folder.mkdir()
     traders = ANNA.format(exposure="0.1")
     with running_agent(folder, suite.venue, traders, "anna") as agent:
-        eventually(lambda: agent.status("anna")["decisions"], limit_s=60)
+        eventually(lambda: agent.status("anna")["decisions"], limit_s=240)
         assert agent.post("/run-once", reason="to have its second turn now").is_success
-        eventually(lambda: agent.journal("anna", "decision"), limit_s=60)
+        eventually(lambda: agent.journal("anna", "decision"), limit_s=240)
         code, _, errors = agent.stop()
         assert (0, "") == (code, errors)
     return "agent/var/journal"
