@@ -42,16 +42,20 @@ def list_models() -> None:
     from suite.service.shelves import read_folder
 
     with _registry() as (settings, tables):
-        named = settings.models_dir
+        named, count = settings.models_dir, 0
         for folder in sorted(named.iterdir()) if named.is_dir() else ():
             if files := read_folder(folder):
                 _tell(_NAMED, folder.name, files)
+                count += 1
         for shelf in _shelves(settings, tables):
             kept = _shelf(settings, tables, shelf)
             for place, (name, found) in enumerate(kept.models()):
                 _tell(shelf, name, found, state="in use" if place == 0 else "")
+                count += 1
             for line in kept.attempts()[-3:]:
                 _tell_attempt(shelf, line)
+        if not count:
+            typer.echo(f"no model in {named}: `strategy-agent train` makes one")
 
 
 @models.command()

@@ -43,6 +43,12 @@ def kept_model(folder: Path, *, seed: int = 1) -> str:
     return found.meta.model_id
 
 
+def test_where_there_is_no_model_is_said() -> None:
+    assert (
+        "no model in var/models: `strategy-agent train` makes one" == said("models", "list").strip()
+    )
+
+
 def test_models_are_listed_chosen_and_taken_back(tmp_path: Path) -> None:
     first, second = kept_model(tmp_path), kept_model(tmp_path, seed=2)
     listed = said("models", "list")
