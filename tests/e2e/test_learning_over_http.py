@@ -34,7 +34,7 @@ LABEL = LabelRules(mode=SignalMode.RELAXED, stop_atr=4.0, horizon=15)
 LEARNING = TrainingRules(
     fit=0.5,
     calibrate=0.3,
-    boosting=BoostingRules(rounds=80, eta=0.1, early_stop=15, child_weight=10),
+    boosting=BoostingRules(rounds=80, eta=0.1, early_stop=15, child_weight=2),
     minimum=Minimum(events=100, each_class=20, days=2, calibration=10),
 )
 

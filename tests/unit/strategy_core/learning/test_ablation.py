@@ -77,6 +77,32 @@ def test_without_any_exit_a_trade_ends_after_ten_horizons_or_where_bars_end() ->
     assert not found.acted
 
 
+@pytest.mark.parametrize(
+    ("third", "gross"),
+    [
+        ((100.0, 101.3, 98.7, 101.0), -0.012),  # spans both: the stop
+        ((98.0, 98.5, 97.5, 98.2), -0.02),  # opens beyond the stop
+        ((100.0, 101.3, 99.9, 101.0), 0.012),
+    ],
+)
+def test_within_a_bar_the_stop_comes_first_and_a_gap_is_paid(
+    third: tuple[float, float, float, float], gross: float
+) -> None:
+    market = market_of([FLAT, FLAT, FLAT, third, *[FLAT] * 5])
+    found = followed(market, SMART)
+    assert gross - COST == pytest.approx(found.net)
+    assert label(market, np.array([0]), np.array([1], np.int8), RULES).net[0] == found.net
+
+
+def test_exit_is_filled_at_the_next_open_whatever_the_close_was() -> None:
+    bars = rising(100.2, 100.4, 100.6, 101.0, 101.1, 101.2)
+    bars[5] = (100.9, 101.0, 100.8, 101.0)  # after a close at 100.6
+    market = market_of(bars)
+    market.values[4, NAMES.index("market_structure")] = -0.5
+    market.values[4, NAMES.index("trend_alignment")] = -0.1
+    assert 0.009 - COST == pytest.approx(followed(market, SMART).net)
+
+
 def test_structure_that_turns_ends_at_the_next_open_and_is_mirrored() -> None:
     for side in (1, -1):
         market = market_of(rising(100.2, 100.4, 100.6, 101.0, 101.1, 101.2))
