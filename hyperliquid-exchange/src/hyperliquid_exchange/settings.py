@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from suite.service.database_url import DatabaseUrl
 from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 
 
@@ -36,7 +37,7 @@ class Settings(ServedSettings):
     accounts: Path | None = None
     network: Literal["testnet", "mainnet"] = "testnet"
     upstream_url: BaseUrl | None = None
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         default=SecretStr(""), validation_alias=shared_name("DATABASE_URL")
     )
     data_service_url: BaseUrl | None = Field(

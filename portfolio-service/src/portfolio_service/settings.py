@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from suite.errors import ConfigError
+from suite.service.database_url import DatabaseUrl
 from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 
 
@@ -53,7 +54,7 @@ class Settings(ServedSettings):
     data_service_url: BaseUrl | None = Field(
         default=None, validation_alias=shared_name("DATA_SERVICE_URL")
     )
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         default=SecretStr("embedded://./var/pg"), validation_alias=shared_name("DATABASE_URL")
     )
     database_connections: int = Field(default=4, ge=1, le=1000)

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from strategy_core.asking import BUDGETS
 from strategy_core.learning.port import Switches
+from suite.service.database_url import DatabaseUrl
 from suite.service.settings import ServiceSettings, settings_config, shared_name
 from suite.service.token_file import read_token
 
@@ -149,7 +150,7 @@ class Settings(ServiceSettings):
         default=True, validation_alias=shared_name("FEATURE_SCHEMA_LOCK")
     )
     models_dir: Path = Field(default=Path("var/models"), validation_alias=shared_name("MODELS_DIR"))
-    models_database_url: SecretStr = Field(
+    models_database_url: DatabaseUrl = Field(
         default=SecretStr(""), validation_alias=shared_name("MODELS_DATABASE_URL")
     )
     trade_without_evidence: str = Field(

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from suite.service.database_url import DatabaseUrl
 from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 from suite.service.token_file import read_token
 
@@ -105,7 +106,7 @@ class Settings(ServedSettings):
     docker_network: str = "bridge"
     docker_memory_mb: int = Field(default=512, ge=64)
     docker_cpus: float = Field(default=1.0, gt=0)
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         default=SecretStr("embedded://./var/pg"), validation_alias=shared_name("DATABASE_URL")
     )
     database_connections: int = Field(default=8, ge=1, le=1000)

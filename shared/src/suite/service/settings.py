@@ -65,6 +65,16 @@ def shared_name(name: str) -> AliasChoices:
     return AliasChoices(name)
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as it is written, is this machine and no other."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class EnvironmentSettings(BaseSettings):
     """What is told by environment and `.env`; a subclass has the prefix and the fields.
 
@@ -161,12 +171,7 @@ class ServiceSettings(EnvironmentSettings):
     @property
     def is_loopback(self) -> bool:
         """Only this machine can reach the port."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
 
 class ServedSettings(ServiceSettings):
