@@ -16,13 +16,15 @@ pytestmark = pytest.mark.process
 
 ACCOUNTS = tuple(f"trader{number}" for number in range(24))
 INTENTS, KILLS = 10_000, 200
+MINUTES = 30_000
+"""Of the world: longer than a test may take, for trading is halted at its end."""
 
 
 @pytest.fixture
 def venue(tmp_path: Path) -> Iterator[VenueUnderTest]:
     """A bar, and so the way of an order, takes 50 ms."""
     options = ("--accounts", ",".join(ACCOUNTS), "--option", "latency=60000")
-    with running_venue(tmp_path, *options) as found:
+    with running_venue(tmp_path, *options, minutes=MINUTES) as found:
         yield found
 
 

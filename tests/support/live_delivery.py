@@ -28,6 +28,8 @@ in its answers, and over TLS no network can do it. Between agent and proxy, wher
 their key, it is one of the faults (`tests/e2e/test_delivery_faults.py`)."""
 LIVE_FAULTS: Final = tuple(name for name in FAULTS if name not in UNDETECTABLE)
 HEALED_S: Final = 60.0
+MINUTES: Final = 80_000
+"""Of the world: longer than the longest run may take, for trading is halted at its end."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ async def faulty_stack(
     world = venue_world(folder, names)
     options = ("--signatures", "mainnet", "--world", str(world), "--option", "latency=60000")
     (folder / "venue").mkdir()
-    with running_venue(folder / "venue", *options) as venue:
+    with running_venue(folder / "venue", *options, minutes=MINUTES) as venue:
         async with http_faults(
             venue.url, {}, seed=seed, late_s=late_s, hold_s=1.5, name_of=cloid_of
         ) as faults:
