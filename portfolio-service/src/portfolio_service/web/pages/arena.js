@@ -111,7 +111,7 @@ export function open(room) {
     { title: t("board.return"), write: (r) => ({ text: percent(r.total_return, true), cls: `strong ${tone(r.total_return)}` }) },
     { title: t("board.interval"), cls: "left wide", help: t("board.interval.help"), write: (r, cell) => interval(r, cell, widest) },
     { title: t("board.pnl"), write: (r) => { const v = state.traders[r.trader_id]?.pnl ?? (missing(r.profit_usd) ? null : r.profit_usd / 1e6); return { text: gain(v), cls: tone(v) }; } },
-    { title: "Sharpe", cls: "wide", write: (r) => number(r.sharpe) },
+    { title: t("board.sharpe"), cls: "wide", write: (r) => number(r.sharpe) },
     { title: t("board.fall"), write: (r) => percent(r.max_drawdown) },
     { title: t("board.trades"), write: (r) => (missing(r.trades) ? "–" : String(r.trades)) },
     { title: t("board.bill"), cls: "wide", help: t("board.bill.help"), write: (r) => (!r.tokens && !r.cost_usd ? "–" : { text: `${number(r.cost_usd / 1e6, 4)}${r.is_replayed ? " *" : ""}`, title: [t("board.bill.tokens", { n: upTo(r.tokens, 0) }), r.is_replayed ? t("board.bill.recorded") : ""].filter(Boolean).join(" · ") }) },

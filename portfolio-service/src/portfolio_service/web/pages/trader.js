@@ -174,7 +174,7 @@ export function open(room, { rest }) {
   ], { key: (r) => r.coin, empty: t("positions.none") });
   const ordersTable = grid(t("orders"), [
     { title: t("coin"), cls: "left", write: (r) => r.coin }, { title: t("side"), cls: "left", write: (r) => ({ text: t(r.side === "B" ? "buy" : "sell"), cls: r.side === "B" ? "good" : "bad" }) },
-    { title: t("kind"), cls: "left", write: (r) => [r.orderType ?? t("order"), r.reduceOnly ? t("reduce") : ""].filter(Boolean).join(" · ") },
+    { title: t("kind"), cls: "left", write: (r) => [r.orderType ? named("order.type", r.orderType) : t("order"), r.reduceOnly ? t("reduce") : ""].filter(Boolean).join(" · ") },
     { title: t("size"), write: (r) => upTo(r.sz) }, { title: t("price"), write: (r) => price(Number(r.triggerPx) > 0 ? r.triggerPx : r.limitPx) },
     { title: t("time"), write: (r) => clock(r.timestamp) },
   ], { key: (r) => String(r.oid), empty: t("orders.none") });
