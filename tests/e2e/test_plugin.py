@@ -1,6 +1,7 @@
 """A strategy from the template: written, tested, run in process and as a process of its own."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,20 @@ def folder(tmp_path: Path) -> Path:
     traders.write_text(traders.read_text().replace("stop_loss: 0.05", "stop_loss: 0.003"))
     make_store(tmp_path / "data", "BTC", "ETH", minutes=5 * 1440)
     return tmp_path
+
+
+def test_what_new_says_comes_next_works(tmp_path: Path) -> None:
+    """With any market in `var/data`: it names no days that somebody else's does not have."""
+    made = run(tmp_path, "strategy-agent", "new", "my_momentum")
+    make_store(tmp_path / "var/data", "BTC", "ETH", minutes=1440)
+    lines = made.stdout.partition("next:\n")[2].splitlines()
+    programs = []
+    for line in lines:
+        command, *arguments = shlex.split(line)
+        done = run(tmp_path, command, *arguments)
+        assert 0 == done.returncode, f"{line}: {done.stderr}"
+        programs.append(command)
+    assert ["strategy-agent", "strategy-agent", "virtual-exchange"] == programs
 
 
 def test_template_passes_and_sends_the_same_orders_both_ways(folder: Path) -> None:

@@ -66,7 +66,7 @@ def new(
     typer.echo(f"  strategy-agent check --config {traders} --trader {name}-1")
     typer.echo(
         f"  virtual-exchange backtest --traders {traders} --data var/data --out var/report "
-        "--symbols BTC,ETH --from 2025-05-05 --to 2025-06-04"
+        "--symbols BTC,ETH"
     )
 
 
