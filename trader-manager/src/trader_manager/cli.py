@@ -45,7 +45,10 @@ def monitor(
     url: Annotated[str | None, typer.Option(help="Address of the manager.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Print one table and end.")] = False,
 ) -> None:
-    """Show the fleet in the terminal until Ctrl-C; one table where there is no terminal."""
+    """Show the fleet in the terminal until Ctrl-C; one table where there is no terminal.
+
+    Example: trader-manager monitor --url http://127.0.0.1:8400
+    """
     from trader_manager.commands.fleet_client import FleetClient
     from trader_manager.commands.monitor import monitor as show
 
@@ -56,7 +59,10 @@ def monitor(
 def doctor(
     traders: Annotated[Path | None, typer.Option(help="The traders file to look at.")] = None,
 ) -> None:
-    """Look at everything that a start needs; starts and changes nothing."""
+    """Look at everything that a start needs; starts and changes nothing.
+
+    Example: trader-manager doctor --traders traders.yaml
+    """
     from trader_manager.commands.checks import tell
     from trader_manager.commands.doctor import examine
 
@@ -102,7 +108,10 @@ def verify(
     url: Annotated[str | None, typer.Option(help="Address of the manager.")] = None,
     traders: Annotated[Path | None, typer.Option(help="A file that they shall be as.")] = None,
 ) -> None:
-    """Prove on the running system that nobody shares anything, and that all say the same."""
+    """Prove on the running system that nobody shares anything, and that all say the same.
+
+    Example: trader-manager verify --traders traders.yaml
+    """
     from trader_manager.commands.checks import tell
     from trader_manager.commands.fleet_client import FleetClient
     from trader_manager.commands.verify import verify as prove
@@ -117,7 +126,10 @@ def benchmark(
     seconds: Annotated[float, typer.Option(min=1, help="To watch the processes for.")] = 10.0,
     json: Annotated[Path | None, typer.Option(help="A file for the figures.")] = None,
 ) -> None:
-    """Measure this machine with the fleet that runs on it."""
+    """Measure this machine with the fleet that runs on it.
+
+    Example: trader-manager benchmark --seconds 30 --json figures.json
+    """
     from trader_manager.commands.benchmark import measure, show
     from trader_manager.commands.fleet_client import FleetClient
 
