@@ -7,11 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 from tests.support.scripted_venue import followed
 
+from suite.ids import TraderId
 from suite.service.clock import SystemClock
 from trader_manager.application.runtime import Ending, Sighting
 from trader_manager.application.supervisor import Condition, Supervisor
 from trader_manager.domain.traders import DesiredState
-from trader_manager.main import tell_of_ending, tell_of_trader
+from trader_manager.main import tell_of_ending, tell_of_trader, tell_who_runs_on
 
 SEEN = Condition(trader=followed("anna"), sighting=Sighting(actual="running"))
 
@@ -35,6 +36,15 @@ def test_a_trader_that_leaves_its_file_in_order_is_no_error() -> None:
     with capture_logs() as logs:
         tell_of_ending("anna is in the file no more: it is being stopped")
     assert [("info", "trader_leaves")] == [(line["log_level"], line["event"]) for line in logs]
+
+
+async def test_an_end_of_the_manager_says_who_runs_on() -> None:
+    """Nothing is said where nobody does."""
+    ended = replace(SEEN, sighting=Sighting(actual="ended"))
+    with capture_logs() as logs:
+        await tell_who_runs_on({TraderId("anna"): SEEN, TraderId("bert"): ended})
+        await tell_who_runs_on({TraderId("bert"): ended})
+    assert [("traders_run_on", 1)] == [(line["event"], line["count"]) for line in logs]
 
 
 class Holder:

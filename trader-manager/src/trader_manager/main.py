@@ -1,11 +1,14 @@
 """The HTTP face of the trader-manager."""
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
 
 from suite.errors import one_line
+from suite.ids import TraderId
 from suite.service.app import install_chassis
 from suite.service.health import Health
 from suite.service.http import shown
@@ -81,6 +84,7 @@ def _compose(lived: Parts, parts: Container, settings: Settings) -> None:
     lived.work("collector", parts.collector.run, turns=lambda: parts.collector.turns)
     lived.work("notices", parts.notices.run)
     lived.add("scheduler", start=begin_rounds, stop=parts.scheduler.close)
+    lived.add("farewell", stop=partial(tell_who_runs_on, parts.supervisor.conditions))
 
 
 def _add_routes(app: FastAPI, parts: Container) -> None:
@@ -110,6 +114,16 @@ def _health(parts: Container) -> Health:
     if trouble:  # what is known of the traders is of before
         return Health(ok=False, detail=detail)
     return Health(detail={**detail, **fleet_detail(parts.supervisor.conditions.values())})
+
+
+async def tell_who_runs_on(conditions: Mapping[TraderId, Condition]) -> None:
+    """Log how many traders are not ended by this: somebody may think that they are."""
+    if count := sum(one.sighting.actual == "running" for one in conditions.values()):
+        _log.warning(
+            "traders_run_on",
+            count=count,
+            told="the next start finds them; POST /stop-all before an end ends them too",
+        )
 
 
 def tell_of_trader(condition: Condition) -> None:
