@@ -204,7 +204,9 @@ class Adder:
 
     def on_event(self, message: Any) -> None:
         for fill in message["data"].get("fills", []):
-            self.resting[fill["side"]] = None
+            kept = self.resting[fill["side"]]
+            if kept is not None and kept[0] == fill["oid"]:  # not the order that came after it
+                self.resting[fill["side"]] = None
 
     def end(self) -> None:
         """Let it finish what it is at, and do nothing more."""
