@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 from tests.support.arena_example import CLAMPED, REASON, STOPPED, arena_report, write_arena
-from tests.support.browser import Browser, Page
+from tests.support.browser import Browser, Page, opened
 from tests.support.example_report import NAMES
 
 from trader_manager.adapters.backtest_folder import read_backtest, write_page
@@ -31,13 +31,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def arena(browser: Browser, written: Path) -> Iterator[Page]:
     """The page in a tab of its own; nothing it does may end in an error or ask anybody."""
-    page = browser.page()
-    page.prefer("light")
-    page.open(written.as_uri())
-    yield page
-    assert [] == page.errors
-    assert [] == page.read(REQUESTS)
-    page.call("Page.close")
+    with opened(browser, written) as page:
+        yield page
+        assert [] == page.read(REQUESTS)
 
 
 def go(page: Page, *parts: object) -> None:

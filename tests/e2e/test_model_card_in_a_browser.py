@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.browser import Browser, Page
+from tests.support.browser import Browser, Page, opened
 from tests.unit.strategy_core.learning.worlds import LABEL, QUICK, drawn_events
 
 from strategy_agent.cards.rendering import render_card
@@ -59,13 +59,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def card(browser: Browser, written: Path) -> Iterator[Page]:
-    """The page in a tab of its own, light; nothing it does may end in an error."""
-    page = browser.page()
-    page.prefer("light")
-    page.open(written.as_uri())
-    yield page
-    assert [] == page.errors
-    page.call("Page.close")
+    with opened(browser, written) as page:
+        yield page
 
 
 def theme(page: Page) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.browser import Browser, Page
+from tests.support.browser import Browser, Page, opened
 from tests.support.example_report import NAMES, example_report
 
 from virtual_exchange.application.report.page import render_page
@@ -29,13 +29,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def report(browser: Browser, written: Path) -> Iterator[Page]:
-    """The page in a tab of its own, light; nothing it does may end in an error."""
-    page = browser.page()
-    page.prefer("light")
-    page.open(written.as_uri())
-    yield page
-    assert [] == page.errors
-    page.call("Page.close")
+    with opened(browser, written) as page:
+        yield page
 
 
 def header(column: int) -> str:

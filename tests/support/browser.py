@@ -214,6 +214,17 @@ class Browser:
 
 
 @contextlib.contextmanager
+def opened(browser: Browser, path: Path) -> Iterator[Page]:
+    """Open a page of a file in a tab of its own, light; nothing it does may end in an error."""
+    page = browser.page()
+    page.prefer("light")
+    page.open(path.as_uri())
+    yield page
+    assert [] == page.errors
+    page.call("Page.close")
+
+
+@contextlib.contextmanager
 def running(program: str, folder: Path) -> Iterator[Browser]:
     """Start a browser with a profile of its own, and end all of it."""
     profile = folder / "profile"

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ import msgspec
 from strategy_models.prices import FREE, Price
 from suite.contracts.trader import near
 from suite.errors import ConfigError, one_line
+from suite.hosts import is_loopback
 from suite.service.http import is_base_url, shown
 
 Wire = Literal["openai", "anthropic"]
@@ -145,7 +145,7 @@ class Catalog:
         if not is_base_url(base_url):
             raise ConfigError("base_url is not an address; write https://host/v1")
         host = urlsplit(base_url).hostname or ""
-        free = found.free or (name == UNNAMED and _is_loopback(host))
+        free = found.free or (name == UNNAMED and is_loopback(host))
         return msgspec.structs.replace(found, base_url=base_url, key="", free=free)
 
     def key_of(self, name: str, provider: Provider, *, given: str = "") -> str:
@@ -253,11 +253,4 @@ def _dearest(rate: Any) -> Any:
 def _is_private(url: str) -> bool:
     """Whether nobody else can read what is sent there."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")

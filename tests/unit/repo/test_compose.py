@@ -214,6 +214,36 @@ def test_keys_are_where_they_sign_and_nowhere_else() -> None:
         assert not any("live-state" in str(one) for one in SERVICES[name]["volumes"])
 
 
+def test_tokens_are_handed_to_who_needs_them(tmp_path: Path) -> None:
+    """The job's own words, run twice: a token that was rotated takes the place of the old one."""
+    job = SERVICES["live-tokens"]
+    (words,) = job["command"]
+    for place in ("/state", "/tokens", "/tmp/tokens"):
+        words = re.sub(rf"(?<![\w/]){place}", f"{tmp_path}/{place.strip('/')}", words)
+    written = tmp_path / "state/var/tokens"
+    for folder in (written, tmp_path / "tokens/traders", tmp_path / "tokens/operator"):
+        folder.mkdir(parents=True)
+    (tmp_path / "tmp").mkdir()
+    for turn in ("old", "new"):
+        for name in ("anna", "reader", "operator", "risk-pause", "risk-resume"):
+            path = written / f"{name}.token"
+            path.unlink(missing_ok=True)
+            path.write_text(f"{turn} {name}")
+            path.chmod(0o400)
+        subprocess.run([*job["entrypoint"], words], check=True, timeout=20)
+        shutil.rmtree(tmp_path / "tmp/tokens")  # a container's is empty at each start
+    handed = {
+        str(path.relative_to(tmp_path / "tokens")): path.read_text()
+        for path in (tmp_path / "tokens").rglob("*")
+        if path.is_file()
+    }
+    assert handed == {
+        "traders/anna.token": "new anna",
+        "traders/reader.token": "new reader",
+        "operator/operator.token": "new operator",
+    }
+
+
 def test_secrets_are_files() -> None:
     """A variable is shown by whatever shows the container."""
     secret = re.compile("KEY|TOKEN$|TOKENS$|SECRET|PASSWORD|WEBHOOK|DATABASE_URL")

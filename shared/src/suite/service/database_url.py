@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from suite.service.settings import is_loopback
+from suite.hosts import is_loopback
 
 _SCHEMES: Final = frozenset({"postgres", "postgresql"})
 

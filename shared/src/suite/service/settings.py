@@ -15,7 +15,6 @@ that has service links; such pods set `enableServiceLinks: false`.
 """
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from pydantic_settings import (
 )
 
 from suite.errors import ConfigError
+from suite.hosts import is_loopback
 from suite.service.http import is_base_url
 
 BODY_LIMIT_BYTES = 1 << 20
@@ -63,16 +63,6 @@ def settings_config(prefix: str) -> SettingsConfigDict:
 def shared_name(name: str) -> AliasChoices:
     """Read a field from a variable without the service's prefix: `validation_alias=...`."""
     return AliasChoices(name)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host, as it is written, is this machine and no other."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class EnvironmentSettings(BaseSettings):

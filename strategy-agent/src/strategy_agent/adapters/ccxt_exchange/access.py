@@ -1,12 +1,12 @@
 """Who trades where through ccxt, and whether that may be real money."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from suite.contracts.trader import near
 from suite.errors import ConfigError
+from suite.hosts import is_loopback
 
 NEEDED: Final = (
     *("createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders", "fetchMyTrades"),
@@ -45,7 +45,7 @@ class CcxtAccess:
     @property
     def is_local(self) -> bool:
         """Everything goes to this machine."""
-        return bool(self.url) and _is_loopback(self.url)
+        return bool(self.url) and is_loopback(urlsplit(self.url).hostname or "")
 
     @property
     def real(self) -> bool:
@@ -165,13 +165,3 @@ def redirected(urls: Any, base: str) -> Any:
     _, slash, path = rest.partition("/")
     host = f"ws{base.removeprefix('http')}" if scheme.startswith("ws") else base
     return f"{host}{slash}{path}"
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
