@@ -83,9 +83,9 @@ async def test_a_venue_that_refuses_a_coin_shows_it_and_nothing_is_made_up() -> 
         row = running.collector.status()[1]
         assert ("refused", "no such channel") == (row["state"], row["reason"])
         assert {"refused": 1} == running.collector.flaws
-        running.feed.tell(Followed(coin="ETH"))
+        assert bars_equal(TRUTH["ETH"].rows(0, 1), store.bars["ETH", "1m"])
+        running.feed.tell(Followed(coin="ETH"))  # what is missing is asked for from here on
         assert "refused" != running.collector.status()[1]["state"]
-    assert bars_equal(TRUTH["ETH"].rows(0, 1), store.bars["ETH", "1m"])
 
 
 async def test_what_the_venue_has_is_asked_by_our_clock_when_nothing_connects() -> None:
