@@ -99,12 +99,12 @@ def examine_plugin(
     """
     import time
 
-    from strategy_agent.watching import Watch
     from strategy_core.building import kind_of
     from strategy_core.registry import PLUGIN
     from strategy_core.testkit.examination import Surroundings, examine
     from suite.deadline import deadline
     from suite.service.plugins import load_class
+    from suite.service.reaching import Watch
 
     coins, values = _coins_of(symbols), _params_of(params)
     watch = Watch()

@@ -20,9 +20,13 @@ class Watch:
     """Keeps what is reached for, until it is asked.
 
     An audit hook stays until the process ends, so this is for commands.
+
+    Args:
+        width: letters that are kept of what was reached for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 60) -> None:
+        self._width = width
         self._heard: list[str] = []
         sys.addaudithook(self._hear)
 
@@ -33,7 +37,9 @@ class Watch:
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in EVENTS and not _is_importing():
-            self._heard.append(f"{event} {repr(arguments[0])[:60] if arguments else ''}".strip())
+            self._heard.append(
+                f"{event} {repr(arguments[0])[: self._width] if arguments else ''}".strip()
+            )
 
 
 def _is_importing() -> bool:
