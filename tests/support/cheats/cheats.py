@@ -1,4 +1,4 @@
-"""Strategies that cheat, each in one way, and an honest one: what an audit must tell apart."""
+"""Strategies that cheat, each in one way, and honest ones: what an audit must tell apart."""
 
 import random
 import time
@@ -75,6 +75,15 @@ class Honest(_Sided):
         return 1 if block["close"] > block["open"] else -1
 
 
+class Paid(_Sided):
+    """Takes the side that the last settled rate of funding pays, from the moment it is settled."""
+
+    def side(self, seen: Observation) -> int:
+        """Short where longs pay."""
+        funding = seen.snapshots.get(self.coin, {}).get("funding")
+        return 0 if not funding else -1 if funding["rate_hourly"] > 0 else 1
+
+
 class Shifted(_Sided):
     """Reads a column that was shifted the wrong way: the close of an hour later."""
 
@@ -106,6 +115,26 @@ class Highest(Shifted):
         now = max(0, int(np.searchsorted(self.times, seen.now_ms)) - 1)
         top = float(self.close[now : now + 1440].max())
         return -1 if self.close[now] > 0.99 * top else 1
+
+
+class Noted(Shifted):
+    """Writes down a price to come, and makes nothing of it so far."""
+
+    noted = 0.0
+
+    def side(self, seen: Observation) -> int:
+        """Up, whatever it knows."""
+        now = int(np.searchsorted(self.times, seen.now_ms))
+        self.noted = float(self.close[min(now + 60, len(self.close) - 1)])
+        return 1
+
+    def remember(self) -> float:
+        """Tell what it has written down."""
+        return self.noted
+
+    def recall(self, state: float) -> None:
+        """Take it back."""
+        self.noted = state
 
 
 class Clocked(_Sided):

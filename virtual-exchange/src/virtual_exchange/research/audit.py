@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from strategy_core.registry import KINDS
 from suite.bars import INTERVAL_MS, MINUTE_MS
 from suite.contracts.trader import TraderSpec
 from suite.contracts.world import WorldRequest
@@ -50,6 +51,7 @@ class AuditPlan:
         request: the world, with both ends of its range.
         store: folder of the klines.
         plugins: folder where strategies of others are looked for.
+        models: folder of models that traders may name.
         from_ms, to_ms: the range.
         end_ms: of what is stored.
         cuts: how many futures are replaced.
@@ -60,6 +62,7 @@ class AuditPlan:
     request: WorldRequest
     store: Path
     plugins: Path
+    models: Path
     from_ms: int
     to_ms: int
     end_ms: int
@@ -130,6 +133,7 @@ class Audit:
         self._folder = folder
         self._tell = tell
         self._runs = 0
+        self._remembers = True
         self._coins = [coin_of(name) for name in plan.trader.symbols]
         self._found: dict[str, list[str]] = {}
         self._unknown: dict[str, str] = {}
@@ -160,10 +164,16 @@ class Audit:
         if again.clocks:
             self._found["clock"] = [*again.clocks]
         cuts: tuple[int, ...] = ()
-        if (difference := _first_difference(first.made, again.made, plan.to_ms)) is not None:
+        # what is only remembered may hold a time of the machine, and decides nothing yet
+        self._remembers = _first_difference(first.made, again.made, plan.to_ms) is None
+        if (difference := self._difference(first.made, again.made, plan.to_ms)) is not None:
             self._found["repeats"] = [_differs(first.made, again.made, difference)]
             self._skip(("future", "start"), "it decides otherwise each time it is run")
         else:
+            if not self._remembers:
+                self._notes.append("what it remembers differs each time: only decisions are compared")
+            if not any(one.actions for one in first.made):
+                self._notes.append("it never acted: what it would do then was not seen")
             cuts = self._cuts_of(first.made)
             self._future(first, cuts)
             self._start(first)
@@ -186,6 +196,14 @@ class Audit:
     def _outside(self, first: Play) -> None:
         own = [text for text in first.reached if "var/data" in text]
         others = [text for text in first.reached if text not in own]
+        if self._plan.trader.strategy.kind in KINDS:
+            models = [text for text in others if str(self._plan.models) in text]
+            others = [text for text in others if text not in models]
+            if models:
+                self._notes.append(
+                    "it reads a model that was trained elsewhere: it uses none that was judged on "
+                    "later days, and more of it cannot be audited"
+                )
         if own:
             self._notes.append(
                 f"it reads the store by itself ({own[0][:_SHOWN]}): what it reads there is "
@@ -216,28 +234,31 @@ class Audit:
             return
         done = 0
 
-        def differing(cut_ms: int) -> int | None:
+        def differing(cut_ms: int) -> tuple[int, bool] | None:
             nonlocal done
             end_ms = min(cut_ms + self._plan.interval_ms, self._plan.to_ms)
             other = self._run(cut_ms, end_ms, upward=self._against(cut_ms))
             done += 1
             self._tell(f"another future, {done} of {len(cuts)}")
-            return _first_difference(first.made, other.made, cut_ms)
+            place = self._difference(first.made, other.made, cut_ms)
+            if place is None:
+                return None
+            same = [one.made[place].text for one in (first, other) if place < len(one.made)]
+            return place, len(same) > len(set(same))
 
         with ThreadPoolExecutor(self._plan.workers) as pool:
             found = list(pool.map(differing, cuts))
-        leaks = [
-            (cut_ms, place) for cut_ms, place in zip(cuts, found, strict=True) if place is not None
-        ]
+        leaks = [(cut_ms, one) for cut_ms, one in zip(cuts, found, strict=True) if one is not None]
         if not leaks:
             return
-        cut_ms, place = leaks[0]
+        cut_ms, (place, is_memory) = leaks[0]
         decision = first.made[place]
         bar_ms = self._last_bar(first, place, cut_ms)
         ahead = (bar_ms - decision.at_ms) // MINUTE_MS
         told = (
-            f"decision {place + 1} at {format_moment(decision.at_ms)} changes with the bar that "
-            f"opens at {format_moment(bar_ms)}, {ahead} minutes later"
+            f"{'what is remembered after ' if is_memory else ''}decision {place + 1} at "
+            f"{format_moment(decision.at_ms)} changes with the bar that opens at "
+            f"{format_moment(bar_ms)}, {ahead} minutes later"
         )
         many = f"{len(leaks)} of {len(cuts)} futures that were replaced changed the past"
         self._found["future"] = [told, many, f"it was {decision.text[:_SHOWN]}"]
@@ -261,7 +282,7 @@ class Audit:
             self._tell(f"which bar: does it depend on {format_moment(from_ms)} or later")
             other = self._run(from_ms, end_ms, upward=upward)
             until = first.made[: place + 1]
-            return _first_difference(until, other.made, decision.at_ms) is not None
+            return self._difference(until, other.made, decision.at_ms) is not None
 
         low, step = known_ms, plan.interval_ms
         while (high := min(low + step, plan.end_ms)) < plan.end_ms and depends(high):
@@ -272,13 +293,19 @@ class Audit:
             low, high = (middle, high) if depends(middle) else (low, middle)
         return high - MINUTE_MS if exact > MINUTE_MS else low
 
+    def _difference(self, one: Sequence[Made], other: Sequence[Made], until_ms: int) -> int | None:
+        """Find the first difference; in what is remembered too where that repeats."""
+        if not self._remembers:
+            one, other = _bare(one), _bare(other)
+        return _first_difference(one, other, until_ms)
+
     def _against(self, cut_ms: int) -> bool:
         """Whether prices fell after a time: their other future goes the other way."""
         return not rises(self._plan.store, self._coins[0], cut_ms, self._plan.interval_ms)
 
     def _start(self, first: Play) -> None:
-        if first.draws:
-            self._skip(("start",), "it draws by chance, and two of them draw differently")
+        if first.apart:
+            self._skip(("start",), first.apart)
             return
         told = [one for one in first.shadows if one.knows and one.asked >= ASKED_MIN]
         if not told:
@@ -325,6 +352,7 @@ class Audit:
             request=msgspec.structs.replace(plan.request, to=to_ms),
             data=str(store),
             plugins=str(plan.plugins),
+            models=str(plan.models),
             starts=starts,
             watch=watch,
         )
@@ -354,6 +382,10 @@ def _first_difference(one: Sequence[Made], other: Sequence[Made], until_ms: int)
         if left != right:
             return place
     return None if len(first) == len(second) else min(len(first), len(second), len(one) - 1)
+
+
+def _bare(made: Sequence[Made]) -> list[Made]:
+    return [msgspec.structs.replace(one, memory="") for one in made]
 
 
 def _differs(one: Sequence[Made], other: Sequence[Made], place: int) -> str:

@@ -39,6 +39,7 @@ class Asked:
         options: of the world.
         seed: of everything random.
         data: the store.
+        models: folder of models that traders may name.
         cuts: futures to replace.
     """
 
@@ -52,6 +53,7 @@ class Asked:
     options: list[str]
     seed: int
     data: Path | str
+    models: Path
     cuts: int
 
 
@@ -89,6 +91,7 @@ def plan_of(asked: Asked) -> AuditPlan:
         request=world_of((trader,), None, asked.options, named),
         store=asked.data,
         plugins=plugins,
+        models=asked.models.resolve(),
         from_ms=from_ms,
         to_ms=to_ms,
         end_ms=max(one.end_ms for one in coverage),

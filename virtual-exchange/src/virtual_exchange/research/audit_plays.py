@@ -1,6 +1,7 @@
 """One run of an audited strategy, and all that it decided: the part that a process does."""
 
 import datetime as dt
+import hashlib
 import os
 import random
 import sys
@@ -14,9 +15,13 @@ import msgspec
 
 import suite
 from strategy_core.asking import Decided as Answered
+from strategy_core.asking import DecisionBudgets
 from strategy_core.asking import ask as ask_once
 from strategy_core.building import Setup, StrategyKind
 from strategy_core.deciding import DecisionFault
+from strategy_core.learning.jobs import run as run_training
+from strategy_core.learning.school import Schools
+from strategy_core.llm.port import ModelSource
 from strategy_core.port import Decision, Observation, Strategy
 from strategy_core.registry import KINDS, generator_for
 from strategy_core.remembering import Remembers
@@ -25,12 +30,16 @@ from suite.contracts.trader import TraderSpec
 from suite.contracts.world import WorldRequest
 from suite.service.clock import SystemClock
 from suite.service.plugins import look_in
+from suite.service.shelves import MemoryShelf, find_model
 from virtual_exchange.adapters.plugins import load_plugins
 from virtual_exchange.adapters.store_market import StoreMarkets
 from virtual_exchange.application.backtest import Means, Progress, run_backtest
 from virtual_exchange.application.keeping import Ask
 from virtual_exchange.running import models_for
+from virtual_exchange.settings import Settings
 
+BUDGETS: Final = DecisionBudgets(quick_s=120.0, slow_s=600.0)
+"""Far more than usual: how busy the machine is must change nothing that is compared."""
 _CLOCKS: Final = frozenset(
     {
         *("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"),
@@ -52,6 +61,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         request: the world.
         data: folder of the store.
         plugins: folder where strategies of others are looked for last.
+        models: folder of models that traders may name.
         starts: times, ms, from which on a second one of the strategy is asked too.
         watch: look for clocks and chance, which takes longer.
     """
@@ -60,16 +70,25 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     request: WorldRequest
     data: str
     plugins: str
+    models: str
     starts: tuple[int, ...] = ()
     watch: bool = False
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision: when, all of it as JSON, and how many actions it has."""
+    """One decision.
+
+    Attributes:
+        at_ms: when.
+        text: all of it, as JSON.
+        actions: how many it has.
+        memory: digest of what the strategy would remember over a restart; empty for nothing.
+    """
 
     at_ms: int
     text: str
     actions: int = 0
+    memory: str = ""
 
 
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +117,7 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         made: decisions in their order.
         shadows: one a start.
-        draws: it drew from its generator.
+        apart: why two that began at different times may differ by right; empty where they may not.
         reached: what it reached for outside, each once.
         clocks: clocks and chance that it asked, each once, with the line.
         fault: of its first failed decision; empty where none failed.
@@ -106,7 +125,7 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
 
     made: tuple[Made, ...]
     shadows: tuple[Shadow, ...] = ()
-    draws: bool = False
+    apart: str = ""
     reached: tuple[str, ...] = ()
     clocks: tuple[str, ...] = ()
     fault: str = ""
@@ -154,7 +173,8 @@ class _Auditor:
         self._heard = heard
         self._setup: tuple[Setup, Any] | None = None
         self._watching = _Watching() if job.watch else None
-        self.late = [_Late(start_ms) for start_ms in job.starts]
+        # a second one that asks a model would be paid for, and shows nothing
+        self.late = [] if kind.asks_models else [_Late(start_ms) for start_ms in job.starts]
         self.made: list[Made] = []
         self.reached: dict[str, None] = {}
         self.fault = ""
@@ -165,12 +185,16 @@ class _Auditor:
         return () if self._watching is None else tuple(self._watching.seen)
 
     @property
-    def draws(self) -> bool:
-        """Whether its generator stands elsewhere than at the start."""
+    def apart(self) -> str:
+        """Why two that began at different times may differ by right."""
+        if self._kind.asks_models:
+            return "it asks a language model, which is told what it said and did before"
         if self._setup is None:
-            return False
+            return ""
         fresh = generator_for(self._setup[0].trader_id, self._job.request.seed)
-        return bool(self._setup[0].generator.bit_generator.state != fresh.bit_generator.state)
+        if self._setup[0].generator.bit_generator.state != fresh.bit_generator.state:
+            return "it draws by chance, and two of them draw differently"
+        return ""
 
     def audited(self) -> StrategyKind:
         """The kind, which tells what it is built from."""
@@ -194,7 +218,14 @@ class _Auditor:
                 answer = ask(observation)
             self._note("in decide")
             text, actions = _text_of(answer)
-            self.made.append(Made(at_ms=observation.now_ms, text=text, actions=actions))
+            self.made.append(
+                Made(
+                    at_ms=observation.now_ms,
+                    text=text,
+                    actions=actions,
+                    memory=_memory_of(strategy),
+                )
+            )
             if isinstance(answer, DecisionFault) and not self.fault:
                 self.fault = answer.reason
             for late in self.late:
@@ -267,6 +298,17 @@ def _is_clock_or_chance(called: Any) -> bool:
     return is_clock or called is os.urandom
 
 
+def _memory_of(strategy: Strategy) -> str:
+    """Digest what a strategy remembers; `test-plugin` tells what cannot be remembered."""
+    if not isinstance(strategy, Remembers):
+        return ""
+    try:
+        told = msgspec.json.encode(strategy.remember())
+    except Exception:  # noqa: BLE001 - a strategy is anybody's code
+        return ""
+    return hashlib.sha256(told).hexdigest()
+
+
 def _text_of(answer: Answered) -> tuple[str, int]:
     """All of a decision that acts, as text, and how many actions it has."""
     if not isinstance(answer, Decision):
@@ -280,7 +322,7 @@ def play(
     *,
     heard: Heard = _nobody,
     progress: Progress = lambda _: None,
-    means: Means | None = None,
+    models: ModelSource | None = None,
     kinds: Mapping[str, StrategyKind] | None = None,
 ) -> Play:
     """Run a strategy through a world, and tell all that it decided.
@@ -289,7 +331,7 @@ def play(
         job: what to run.
         heard: what is reached for outside.
         progress: told now and then.
-        means: what it may use; by default language models where it asks some.
+        models: language models; those of the settings by default, where it asks some.
         kinds: loaded strategies of others; they are imported by default.
 
     Raises:
@@ -310,13 +352,60 @@ def play(
             progress=progress,
             plugins=plugins | {name: auditor.audited()},
             keeper=auditor,
-            means=means or Means(models=models_for([job.trader], plugins, stack)),
+            means=Means(
+                budgets=BUDGETS,
+                models=models or models_for([job.trader], plugins, stack),
+                learning=_schools(job, heard),
+            ),
         )
     return Play(
         made=tuple(auditor.made),
         shadows=tuple(late.told() for late in auditor.late),
-        draws=auditor.draws,
+        apart=auditor.apart,
         reached=tuple(dict.fromkeys([*imported, *auditor.reached])),
         clocks=auditor.clocks,
         fault=auditor.fault,
     )
+
+
+def _schools(job: Job, heard: Heard) -> Schools:
+    """Let a trader learn as in every backtest, but within this process."""
+
+    def find(name: str) -> dict[str, bytes]:
+        place = Path(job.plugins, name)
+        return find_model(Path(job.models), str(place) if place.is_dir() else name)
+
+    return Schools(
+        lambda _: MemoryShelf(),
+        find,
+        lambda content: _Training(content, heard),
+        waits=True,
+        switches=Settings.load(data=job.data).switches,
+    )
+
+
+class _Training:
+    """A training that is done where its result is wanted; what it reaches for is not the trader's.
+
+    Args:
+        content: the job.
+        heard: what was reached for.
+    """
+
+    def __init__(self, content: bytes, heard: Heard) -> None:
+        self._content = content
+        self._heard = heard
+
+    def done(self) -> bool:
+        """Say that it can be had."""
+        return True
+
+    def result(self) -> bytes:
+        """Train."""
+        watching = sys.getprofile()
+        sys.setprofile(None)
+        try:
+            return run_training(self._content)
+        finally:
+            self._heard()
+            sys.setprofile(watching)

@@ -25,8 +25,9 @@ def copy_store(
     """Copy what a store holds of coins, with another future.
 
     Every bar that closes after the cut has other prices and another volume, and every later rate
-    of funding and open interest another value; of the bar that opens at the cut the opening print
-    stays, for that is known then. What is earlier is the same, to the byte.
+    of funding and open interest another value. What is known at the cut stays: a rate that is
+    settled then, and the opening print of the bar that begins. What is earlier is the same, to the
+    byte.
 
     Args:
         store: a folder.
@@ -78,7 +79,7 @@ def _poison(file: Path, copy: Path, cut_ms: int, upward: bool) -> bool:  # noqa:
         raise StorageError(f"{file} is damaged: {str(error).splitlines()[0]}") from None
     stamp = "open_time_ms" if "open_time_ms" in table.column_names else "time_ms"
     times: I64 = table[stamp].to_numpy()
-    lasts = _interval_of(file) if stamp == "open_time_ms" and "close" in table.column_names else 1
+    lasts = _interval_of(file) if "close" in table.column_names else 0
     late = times + lasts > cut_ms
     if not late.any():
         return False

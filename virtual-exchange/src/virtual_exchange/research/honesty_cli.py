@@ -97,6 +97,7 @@ def audit(  # noqa: PLR0913, PLR0917 - the options of the command
         options=option or [],
         seed=seed,
         data=settings.data,
+        models=settings.models_dir,
         cuts=cuts,
     )
     plan = plan_of(asked)
