@@ -3,6 +3,7 @@
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from strategy_core.registry import KINDS
 from suite.bars import HOUR_MS, MINUTE_MS
 from suite.errors import SuiteError
 from suite.service.kline_store import KlineStore, Source
-from virtual_exchange.research.audit import CHECKS, Audit, Audited
+from virtual_exchange.research.audit import Audit, Audited
 from virtual_exchange.research.audit_plan import Asked, plan_of
 from virtual_exchange.research.audit_plays import Job, Play, play
 from virtual_exchange.research.audit_poison import copy_store
@@ -55,16 +56,16 @@ def audited(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     ) -> Audited:
         plan = plan_of(asking(name, store, cuts=cuts, params=params))
 
-        def runner(job: Job, folder: Path) -> Play:
-            sys.modules.pop("cheats", None)
-            monkeypatch.chdir(folder)
-            return play(job, models=models)
+        class Here:
+            def __call__(self, job: Job, folder: Path) -> Play:
+                sys.modules.pop("cheats", None)
+                monkeypatch.chdir(folder)
+                return play(job, models=models)
 
-        told: list[str] = []
-        one_at_a_time = type(plan)(
-            **{field: getattr(plan, field) for field in plan.__slots__} | {"workers": 1}
-        )
-        return Audit(one_at_a_time, runner, tmp_path, told.append).go()
+            def end(self) -> None:
+                pass
+
+        return Audit(replace(plan, workers=1), Here(), tmp_path, lambda _: None).go()
 
     yield run
     sys.modules.pop("cheats", None)
@@ -202,6 +203,18 @@ def test_what_is_settled_at_the_cut_is_known_then(store: Path, tmp_path: Path) -
         assert known.any()
         assert (before[1][known] == after[1][known]).all()
         assert (before[1][~known] != after[1][~known]).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["cheats:Honest", "plugin:cheats:Honest", "cheats.py:Honest", str(FILE) + ":Honest"]
+)
+def test_plugins_are_named_as_test_plugin_names_them_or_by_their_file(
+    store: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(FILE.parent)
+    plan = plan_of(asking(name, store))
+    assert "plugin:cheats:Honest" == plan.trader.strategy.kind
+    assert FILE.parent == plan.plugins
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,10 @@ class Runner(Protocol):
         """
         ...
 
+    def end(self) -> None:
+        """End those that run; no other one begins."""
+        ...
+
 
 Told = Callable[[str], None]
 """Is told what is done next."""
@@ -171,7 +175,7 @@ class Audit:
             self._skip(("future", "start"), "it decides otherwise each time it is run")
         else:
             if not self._remembers:
-                self._notes.append("what it remembers differs each time: only decisions are compared")
+                self._notes.append("what it remembers differs each time: decisions alone count")
             if not any(one.actions for one in first.made):
                 self._notes.append("it never acted: what it would do then was not seen")
             cuts = self._cuts_of(first.made)
@@ -247,7 +251,11 @@ class Audit:
             return place, len(same) > len(set(same))
 
         with ThreadPoolExecutor(self._plan.workers) as pool:
-            found = list(pool.map(differing, cuts))
+            try:
+                found = list(pool.map(differing, cuts))
+            except BaseException:
+                self._runner.end()  # or the pool would wait for those that run
+                raise
         leaks = [(cut_ms, one) for cut_ms, one in zip(cuts, found, strict=True) if one is not None]
         if not leaks:
             return

@@ -34,6 +34,10 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End those that run; no other one begins."""
         with self._lock:
             self._closed = True
             running = list(self._running)
@@ -61,6 +65,10 @@ class Processes:
             self._running.add(process)
         try:
             _, errors = process.communicate(msgspec.json.encode(job))
+        except BaseException:  # Ctrl-C: nobody waits for it any more
+            process.kill()
+            process.wait()
+            raise
         finally:
             with self._lock:
                 self._running.discard(process)
