@@ -54,6 +54,7 @@ def audited(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     def run(
         name: str, *, models: ModelSource | None = None, cuts: int = 3, params: str = "{}"
     ) -> Audited:
+        monkeypatch.chdir(tmp_path)  # the folder of the last run is gone
         plan = plan_of(asking(name, store, cuts=cuts, params=params))
 
         class Here:

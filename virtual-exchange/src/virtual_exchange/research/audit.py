@@ -6,10 +6,12 @@ it is not, the bar that gives it away is found by halving. Beside the first run 
 the same kind is begun later and shown the very same; soon it must decide the same.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Final, Protocol
 
 import msgspec
@@ -137,6 +139,7 @@ class Audit:
         self._folder = folder
         self._tell = tell
         self._runs = 0
+        self._lock = Lock()
         self._remembers = True
         self._coins = [coin_of(name) for name in plan.trader.symbols]
         self._found: dict[str, list[str]] = {}
@@ -242,8 +245,9 @@ class Audit:
             nonlocal done
             end_ms = min(cut_ms + self._plan.interval_ms, self._plan.to_ms)
             other = self._run(cut_ms, end_ms, upward=self._against(cut_ms))
-            done += 1
-            self._tell(f"another future, {done} of {len(cuts)}")
+            with self._lock:
+                done += 1
+                self._tell(f"another future, {done} of {len(cuts)}")
             place = self._difference(first.made, other.made, cut_ms)
             if place is None:
                 return None
@@ -351,8 +355,10 @@ class Audit:
         upward: bool = True,
     ) -> Play:
         """Run it once, on a copy of the store with another future."""
-        self._runs += 1
-        plan, folder = self._plan, self._folder / f"run-{self._runs}"
+        with self._lock:  # two at a time, each in a folder of its own
+            self._runs += 1
+            number = self._runs
+        plan, folder = self._plan, self._folder / f"run-{number}"
         store = folder / "var" / "data"
         copy_store(plan.store, store, self._coins, cut_ms=cut_ms, upward=upward)
         job = Job(
@@ -364,7 +370,10 @@ class Audit:
             starts=starts,
             watch=watch,
         )
-        return self._runner(job, folder)
+        try:
+            return self._runner(job, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # years of minutes, many times
 
 
 def _moved(trader: TraderSpec, store: Path, copy: Path) -> TraderSpec:
