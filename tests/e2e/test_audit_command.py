@@ -37,8 +37,10 @@ def audited(strategy: str, store: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_honest_plugin_passes_and_exits_with_0(store: Path) -> None:
-    honest = audited("cheats:Honest", store)
+@pytest.mark.parametrize("name", ["cheats:Honest", "ict_xgboost"])
+def test_honest_one_passes_and_exits_with_0(store: Path, name: str) -> None:
+    """A plugin, and a kind whose compiled code is kept in files."""
+    honest = audited(name, store)
     assert 0 == honest.returncode, honest.stdout + honest.stderr
     for check in ("runs", "repeats", "clock", "outside", "future", "start"):
         assert f"ok      {check}" in honest.stdout, honest.stdout

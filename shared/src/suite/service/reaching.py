@@ -2,6 +2,8 @@
 
 import inspect
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 EVENTS: Final = frozenset(
@@ -14,6 +16,8 @@ EVENTS: Final = frozenset(
 )
 """Of the interpreter's table of audit events; reading a clock is not among them."""
 _IMPORTS: Final = "<frozen importlib"
+_COMPILED: Final = str(Path("numba", "core", "caching.py"))
+"""Keeps compiled code on the disk, which is no data of anybody's."""
 
 
 class Watch:
@@ -23,10 +27,12 @@ class Watch:
 
     Args:
         width: letters that are kept of what was reached for.
+        own: folders of packages that count as installed, wherever they are.
     """
 
-    def __init__(self, width: int = 60) -> None:
+    def __init__(self, width: int = 60, own: Sequence[Path] = ()) -> None:
         self._width = width
+        self._installed = (_IMPORTS, sys.prefix, sys.base_prefix, *map(str, own))
         self._heard: list[str] = []
         sys.addaudithook(self._hear)
 
@@ -36,20 +42,21 @@ class Watch:
         return heard
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in EVENTS and not _is_importing():
+        if event in EVENTS and not self._is_importing():
             self._heard.append(
                 f"{event} {repr(arguments[0])[: self._width] if arguments else ''}".strip()
             )
 
-
-def _is_importing() -> bool:
-    """Whether a module is being read, or an installed one runs as it is imported."""
-    hear = inspect.currentframe()
-    frame = hear.f_back.f_back if hear and hear.f_back else None
-    inner = _IMPORTS
-    while frame is not None:
-        place = frame.f_code.co_filename
-        if place.startswith(_IMPORTS):
-            return inner.startswith((_IMPORTS, sys.prefix, sys.base_prefix))
-        inner, frame = place, frame.f_back
-    return False
+    def _is_importing(self) -> bool:
+        """Whether code is being read, or an installed module runs as it is imported."""
+        hear = inspect.currentframe()
+        frame = hear.f_back.f_back if hear and hear.f_back else None
+        inner = _IMPORTS
+        while frame is not None:
+            place = frame.f_code.co_filename
+            if place.endswith(_COMPILED):
+                return True
+            if place.startswith(_IMPORTS):
+                return inner.startswith(self._installed)
+            inner, frame = place, frame.f_back
+        return False

@@ -138,6 +138,7 @@ def audit_run() -> None:
 
     import msgspec
 
+    import strategy_core
     from suite.service.logging import configure_logging
     from suite.service.reaching import Watch
     from virtual_exchange.research.audit_plays import Job, play
@@ -146,4 +147,5 @@ def audit_run() -> None:
     configure_logging(level="error", style="json")
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     place = Path.cwd() / PLAY
-    place.write_bytes(msgspec.json.encode(play(job, heard=Watch(width=200).heard)))
+    watch = Watch(width=200, own=[Path(strategy_core.__file__).parent])
+    place.write_bytes(msgspec.json.encode(play(job, heard=watch.heard)))
