@@ -1,4 +1,4 @@
-"""The container engine and compose, as commands; whichever answer here."""
+"""The container engine and compose, as commands: Docker's, or podman's by `CONTAINER_ENGINE`."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
+ENGINE: Final = os.environ.get("CONTAINER_ENGINE", "docker")
 PROJECT: Final = "act-e2e"
 TAG: Final = "e2e"
 OPERATOR: Final = "var/tokens/operator.token"
@@ -51,11 +52,15 @@ def run(*command: str, check: bool = True, **more: Any) -> str:
 
 
 def compose_command() -> list[str]:
-    """Find compose: the plugin of the engine, or the older program.
+    """Find compose: the plugin of the engine, or the older program, or podman's.
 
     Raises:
-        Failed: there is neither.
+        Failed: there is none.
     """
+    if ENGINE == "podman":
+        if shutil.which("podman-compose") is None:
+            raise Failed("podman-compose is not installed")
+        return ["podman-compose", "-f", "docker-compose.yml", "-f", "deploy/compose/podman.yml"]
     if subprocess.run(
         ["docker", "compose", "version"], capture_output=True, check=False
     ).returncode:
@@ -83,9 +88,17 @@ class Stack:
     def compose(self, *words: str, check: bool = True) -> str:
         return run(*self._command, *words, env=self._env, check=check)
 
+    def down(self) -> None:
+        """End all of it, volumes too."""
+        # podman-compose removes volumes before the containers that were scaled, hence twice.
+        for _ in range(2 if ENGINE == "podman" else 1):
+            self.compose("down", "--volumes", "--remove-orphans", check=False)
+
     def containers(self, service: str) -> list[str]:
-        """Ids of what runs of a service."""
-        return self.compose("ps", "-q", service).split()
+        """Ids of a service's containers."""
+        labels = (f"com.docker.compose.project={PROJECT}", f"com.docker.compose.service={service}")
+        filters = [word for label in labels for word in ("--filter", f"label={label}")]
+        return run(ENGINE, "ps", "-aq", "--no-trunc", *filters).split()
 
     def container(self, service: str) -> str:
         """Id of the only one.
@@ -130,10 +143,12 @@ def eventually(holds: Callable[[], bool], what: str, *, limit_s: float = 300) ->
 
 
 def inspect(container: str, form: str) -> str:
-    return run("docker", "inspect", "--format", form, container)
+    return run(ENGINE, "inspect", "--format", form, container)
 
 
 def health(container: str) -> str:
+    if ENGINE == "podman":  # it leaves the clock to systemd, which need not be there
+        run(ENGINE, "healthcheck", "run", container, check=False)
     return inspect(container, "{{if .State.Health}}{{.State.Health.Status}}{{end}}")
 
 
@@ -143,7 +158,7 @@ def restarts(container: str) -> int:
 
 def python(container: str, code: str, *, check: bool = True) -> str:
     """Run a few lines in a container, by its own user."""
-    return run("docker", "exec", container, "python", "-c", code, check=check)
+    return run(ENGINE, "exec", container, "python", "-c", code, check=check)
 
 
 _ASK: Final = """
@@ -165,7 +180,7 @@ print(ask(*json.loads(sys.argv[1])))
 def ask(container: str, url: str, *, token_file: str = "", body: object = None) -> Any:
     """Ask a service from inside a container."""
     given = json.dumps([url, token_file, body])
-    return json.loads(run("docker", "exec", container, "python", "-c", _ASK, given))
+    return json.loads(run(ENGINE, "exec", container, "python", "-c", _ASK, given))
 
 
 def kill_inside(container: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.containers.engine import (
+    ENGINE,
     OPERATOR,
     PROJECT,
     ROOT,
@@ -54,8 +55,8 @@ def stand_in() -> None:
     """Start a venue that takes testnet signatures alone, on the network that leads outside."""
     mount = ["-v", f"{STAND_IN}-klines:/klines"]
     market = ["generate", "--symbols", "BTC,ETH,SOL", "--days", "7", "--data", "/klines"]
-    run("docker", "volume", "create", f"{STAND_IN}-klines")
-    run("docker", "run", "--rm", *mount, image("data-collector"), *market)
+    run(ENGINE, "volume", "create", f"{STAND_IN}-klines")
+    run(ENGINE, "run", "--rm", *mount, image("data-collector"), *market)
     serve = ["serve", "--data", "/klines", "--symbols", "BTC,ETH,SOL", "--host", "0.0.0.0"]
     _stands_in(*mount, "-e", "TRUSTED_NETWORK=true", image("virtual-exchange"), *serve,
                "--signatures", "testnet")  # fmt: skip
@@ -77,7 +78,7 @@ def live_market() -> None:
 
 def _stands_in(*words: str) -> None:
     network = ["--network", f"{PROJECT}_outside", "--network-alias", "stand-in"]
-    run("docker", "run", "-d", "--name", STAND_IN, *network, *words)
+    run(ENGINE, "run", "-d", "--name", STAND_IN, *network, *words)
 
 
 def _files(folder: Path) -> None:
@@ -90,14 +91,14 @@ def _files(folder: Path) -> None:
         "print(a.address, a.key.hex())"
     )
     for name in ("keys", "watchdog-keys"):
-        told = run("docker", "run", "--rm", "--entrypoint", "python",
+        told = run(ENGINE, "run", "--rm", "--entrypoint", "python",
                    image("hyperliquid-exchange"), "-c", make)  # fmt: skip
         address, key = told.split()
         (folder / name / "anna.key").write_text(key if key.startswith("0x") else f"0x{key}")
         (folder / name / "anna.key").chmod(0o400)
         addresses.append(address)
     master = run(
-        *("docker", "run", "--rm", "--network", f"{PROJECT}_outside", "--entrypoint", "python"),
+        *(ENGINE, "run", "--rm", "--network", f"{PROJECT}_outside", "--entrypoint", "python"),
         *(image("hyperliquid-exchange"), "-c", _PERSON, *addresses),
     ).splitlines()[-1]
     (folder / "accounts.yaml").write_text(
@@ -116,7 +117,7 @@ def _own(folder: Path) -> None:
     """Give the files to the user of the images, closed to others."""
     mount = ["-v", f"{folder}:/live"]
     command = "chown -R 10001:10001 /live && chmod -R go= /live"
-    run(*("docker", "run", "--rm", "--user", "0", *mount, "--entrypoint", "sh"),
+    run(*(ENGINE, "run", "--rm", "--user", "0", *mount, "--entrypoint", "sh"),
         *(image("hyperliquid-exchange"), "-c", command))  # fmt: skip
 
 
@@ -156,9 +157,9 @@ def run_live() -> None:
 
 def clean(stack: Stack) -> None:
     """Take a profile and its venue away, with all that they kept."""
-    run("docker", "rm", "-f", STAND_IN, check=False)
-    stack.compose("down", "--volumes", check=False)
-    run("docker", "volume", "rm", f"{STAND_IN}-klines", check=False)
+    run(ENGINE, "rm", "-f", STAND_IN, check=False)
+    stack.down()
+    run(ENGINE, "volume", "rm", f"{STAND_IN}-klines", check=False)
 
 
 def _closed(stack: Stack) -> None:

@@ -16,6 +16,8 @@ import yaml
 from tests.containers.engine import ROOT, Failed, eventually, image, run, say
 
 POD: Final = "strategy-agent-pod-0"
+_VOLUMES: Final = ("strategy-agent-token", "strategy-agent-settings")
+"""What podman makes of a Secret and a ConfigMap, and keeps."""
 _LOCAL: Final = f"localhost/{image('strategy-agent')}"
 
 
@@ -41,6 +43,7 @@ def podman() -> None:
             raise Failed("its log has a token")
     finally:
         run("podman", "play", "kube", "--down", str(manifest), check=False)
+        run("podman", "volume", "rm", "--force", *_VOLUMES, check=False)
         run("podman", "rmi", "--force", _LOCAL, check=False)
         manifest.unlink()
     if run("podman", "ps", "-aq"):

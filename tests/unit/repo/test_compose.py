@@ -127,6 +127,34 @@ def test_old_and_other_composes_can_read_it() -> None:
         assert not {"develop", "pull_policy", "deploy", "annotations"} & set(service)
 
 
+class _Loader(yaml.SafeLoader):
+    """Takes what is to replace another value for the value."""
+
+
+def _replacing(loader: _Loader, node: yaml.Node) -> object:
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node)
+
+
+_Loader.add_constructor("!override", _replacing)
+
+
+def test_podman_is_told_in_its_own_words() -> None:
+    """It takes neither the option of Docker's bridge nor an owner by number."""
+    path = ROOT / "deploy" / "compose" / "podman.yml"
+    other = yaml.load(path.read_text(), _Loader)
+    docker_alone = {name for name, one in DOCUMENT["networks"].items() if "driver_opts" in one}
+    assert docker_alone == set(other["networks"])
+    by_number = {
+        name: [mount.replace(",uid=10001,mode=0700,noexec", ",noexec,U") for mount in one["tmpfs"]]
+        for name, one in SERVICES.items()
+        if "uid=" in "".join(one.get("tmpfs", []))
+    }
+    assert by_number == {name: one["tmpfs"] for name, one in other["services"].items()}
+
+
 def test_docker_compose_reads_it() -> None:
     if (command := shutil.which("docker-compose")) is None:
         pytest.skip("docker-compose is not installed: its rules were looked at above")
