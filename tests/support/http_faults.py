@@ -97,9 +97,9 @@ class HttpFaults:
         self.done: Counter[str] = Counter()
         self.hit: dict[str, set[str]] = {}
         self.outage = False
+        self.shares = dict(shares)
         self._upstream = upstream
         self._chance = chance
-        self.shares = dict(shares)
         self._late_s = late_s
         self._hold_s = hold_s
         self._name_of = name_of
@@ -108,6 +108,11 @@ class HttpFaults:
         self._writers: set[asyncio.StreamWriter] = set()
         self._before: Reply | None = None
         self._passed = asyncio.Event()
+
+    def cut(self) -> None:
+        """End all connections without a word."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     @property
     def under_way(self) -> int:
@@ -235,8 +240,7 @@ class HttpFaults:
     async def __aexit__(self, *_: object) -> None:
         for task in self._late:
             task.cancel()
-        for writer in self._writers:
-            writer.transport.abort()
+        self.cut()
         assert self._session is not None
         await self._session.close()
 
@@ -447,11 +451,18 @@ async def http_faults(
     """Run a proxy."""
     chance = random.Random(seed)
     proxy = HttpFaults(upstream, chance, shares, late_s=late_s, hold_s=hold_s, name_of=name_of)
+    async with served(proxy):
+        yield proxy
+
+
+@asynccontextmanager
+async def served(proxy: HttpFaults) -> AsyncIterator[None]:
+    """Let a proxy listen."""
     async with proxy:
         server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         proxy.url = f"http://127.0.0.1:{port}"
         try:
-            yield proxy
+            yield
         finally:
             server.close()

@@ -53,7 +53,7 @@ class LiveCollection:
 
     Args:
         store: where bars end up.
-        state_dir: where the journal is.
+        state_dir: where the journal goes, and the bars where their store is no other place's.
         options: what to collect.
         now_ms: our clock.
         chance: of the jitter of reconnecting.
@@ -62,6 +62,7 @@ class LiveCollection:
         source: what is collected is stored as.
         collector: starts, stops, tells.
         bars: the store together with what is not in it yet.
+        state_dir: where the journal is.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class LiveCollection:
         self._metrics: FeedMetrics | None = None
         tail = Tail(source)
         self.source = source
+        self.state_dir = state_dir
         self.bars = LiveBars(store, tail)
         self.collector = Collector(
             history,

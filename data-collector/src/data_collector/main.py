@@ -36,6 +36,10 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         live = parts.live
         live.measure(chassis.metrics.registry)
         chassis.parts.add("store", start=live.open)
+        chassis.disk.add(live.state_dir)
+        chassis.disk.listeners.append(
+            lambda disk: live.collector.hold(disk.text if disk.is_short else "")
+        )
         # A question to a venue's history may take minutes.
         chassis.parts.work("collection", live.run, turns=lambda: live.collector.turns, limit_s=600)
     if parts.collection is not None:

@@ -51,7 +51,7 @@ from hyperliquid_exchange.entrypoint.safety import PAUSER, RESUMER, trader_grant
 from hyperliquid_exchange.entrypoint.services import READ_ALL, Services
 from hyperliquid_exchange.guarding import Guards, guards_of
 from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
-from hyperliquid_exchange.running import PreflightGate, running_of
+from hyperliquid_exchange.running import PreflightGate, await_preflight, running_of
 from hyperliquid_exchange.settings import Settings
 from hyperliquid_exchange.upstreams import is_stand_in
 from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable
@@ -66,7 +66,6 @@ OPERATOR: Final = Grant(name="operator", scopes=frozenset({ADMIN}))
 READER: Final = Grant(name="reader", scopes=frozenset({READ_ALL}))
 """Sees all accounts and can do nothing: for who compares and shows them."""
 _SAVE_S: Final = 1.0
-_LOOK_S: Final = 5.0
 _FORGET_S: Final = 3600.0
 _log = structlog.get_logger(__name__)
 
@@ -178,6 +177,18 @@ class Container:
         """Seconds since the watchdog got on; None while it never did, or nothing is open."""
         return None if self.live is None else self.live.guards.pulse.watchdog_silent_s
 
+    def clock_skew_s(self) -> float | None:
+        """What is certain of the venue's time less ours; None where it is not known."""
+        skew = None if self.live is None else self.live.guards.clock.skew
+        return None if skew is None else skew.proven_ms / 1000
+
+    def alert(self, kind: str, text: str) -> None:
+        """Tell people; the log alone before there is a way to."""
+        if self.live is None:
+            _log.warning("alert", kind=kind, text=text)
+        else:
+            self.live.guards.alerts.tell(kind, text)
+
     def levels(self) -> list[Level]:
         """How much is forbidden to each trader."""
         live = self.live
@@ -220,7 +231,7 @@ class Container:
             ("safety", live.work.run()),
             ("marks", _keep_marks(live.gate)),
             ("budgets", keep_told(live.budgets, live.upstream, _addresses(accounts))),
-            ("preflight", _await_preflight(preflight)),
+            ("preflight", await_preflight(preflight)),
             ("orders", _keep_orders(live.orders)),
             *live.guards.parts(),
         ):
@@ -301,6 +312,8 @@ class Container:
         }
         if live.journal.trouble:
             detail["journal"] = live.journal.trouble
+        if live.guards.clock.trouble:
+            detail["clock"] = live.guards.clock.trouble
         ended = any(task.done() for task in self._tasks)
         return Health(ok=not ended, detail=detail)
 
@@ -411,7 +424,7 @@ def _wire(
         gate=gate,
         hop=hop,
         control=control,
-        guards=guards_of(settings, ladder=ladder, facts=watch, traders=traders, clock=clock),
+        guards=guards_of(settings, ladder, watch, traders, clock, (upstream, budgets)),
     )
 
 
@@ -464,17 +477,6 @@ async def _after_a_turn(work: Coroutine[Any, Any, None]) -> None:
     """Run once what was started before has begun."""
     await asyncio.sleep(0)
     await work
-
-
-async def _await_preflight(gate: PreflightGate) -> None:
-    """Take a green checklist that comes later."""
-    while True:
-        await asyncio.sleep(_LOOK_S)
-        try:
-            if not gate.is_open and gate.look():
-                _log.info("preflight_green")
-        except SuiteError as fault:
-            _log.warning("preflight_not_taken", reason=str(fault))
 
 
 async def _keep_orders(orders: OrderLog) -> None:

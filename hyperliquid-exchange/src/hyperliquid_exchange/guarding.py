@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperliquid_exchange.adapters.beat_file import BeatFile
-from hyperliquid_exchange.application.ports import FactsSource
+from hyperliquid_exchange.application.budgets import Budgets
+from hyperliquid_exchange.application.clock_watch import ClockWatch
+from hyperliquid_exchange.application.ports import FactsSource, Upstream
 from hyperliquid_exchange.application.pulse import Pulse, PulseRules
 from hyperliquid_exchange.application.safety import KillLadder
 from hyperliquid_exchange.domain.progress import ProgressRules
@@ -31,24 +33,30 @@ class Guards:
 
     Attributes:
         pulse: the beat of this process, and an ear for the watchdog's.
+        clock: holds the machine's clock against the venue's.
         alerts: to people.
     """
 
     pulse: Pulse
+    clock: ClockWatch
     alerts: Notices
 
     def parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs, by name."""
-        return [("pulse", self.pulse.run()), ("alerts", self.alerts.run())]
+        return [
+            ("pulse", self.pulse.run()),
+            ("clock", self.clock.run()),
+            ("alerts", self.alerts.run()),
+        ]
 
 
 def guards_of(
     settings: Settings,
-    *,
     ladder: KillLadder,
     facts: FactsSource,
     traders: Sequence[TraderId],
     clock: Clock,
+    venue: tuple[Upstream, Budgets],
 ) -> Guards:
     """Make them; people are told of every stop and kill from now on."""
     alerts = Notices(alert_channels(settings, "hyperliquid-exchange"), clock)
@@ -76,4 +84,13 @@ def guards_of(
             progress=ProgressRules(limit_s=settings.watchdog_limit_s), is_required=is_required
         ),
     )
-    return Guards(pulse=pulse, alerts=alerts)
+    upstream, budgets = venue
+    watch = ClockWatch(
+        upstream=upstream,
+        budgets=budgets,
+        ladder=ladder,
+        tell=alerts.tell,
+        clock=clock,
+        is_stand_in=is_stand_in(settings),
+    )
+    return Guards(pulse=pulse, clock=watch, alerts=alerts)

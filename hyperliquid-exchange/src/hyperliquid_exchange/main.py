@@ -40,13 +40,14 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         unaudited=_READS,
     )
     chassis.parts.add("accounts", start=live.open, stop=live.close)
-    live.on_bug = chassis.fail
+    live.on_bug, chassis.disk.tell = chassis.fail, live.alert
     live.feeds = FeedMetrics(chassis.metrics.registry)
     show_figures(
         chassis.metrics.registry,
         levels=live.levels,
         counts=live.counts,
         watchdog_silent_s=live.watchdog_silent_s,
+        clock_skew_s=live.clock_skew_s,
     )
     add_routes(app, live.tokens, live.services)
     add_sockets(app, SocketEndpoint(live.services, live.tokens))

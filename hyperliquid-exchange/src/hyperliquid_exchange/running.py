@@ -1,5 +1,6 @@
 """What is running, and whether it may trade live: the kept preflight was of the very same."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,11 +14,13 @@ from hyperliquid_exchange.custody import Custody
 from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from hyperliquid_exchange.settings import Settings
 from suite.clock import Clock
+from suite.errors import SuiteError
 from suite.service.build import build_hash
 
 PACKAGES: Final = ("hyperliquid_exchange", "suite")
 """Whose code is the build."""
 BY: Final = "preflight"
+_LOOK_S: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -86,3 +89,14 @@ class PreflightGate:
             _log.warning("no_preflight", reason=trouble)
         self.is_open = trouble is None or not self._is_needed
         return self.is_open
+
+
+async def await_preflight(gate: PreflightGate) -> None:
+    """Take a green checklist that comes later."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        try:
+            if not gate.is_open and gate.look():
+                _log.info("preflight_green")
+        except SuiteError as fault:
+            _log.warning("preflight_not_taken", reason=str(fault))

@@ -204,3 +204,24 @@ async def test_a_burst_that_tells_minutes_of_one_coin_before_those_of_the_next_i
         assert ([], {}) == (past.asked, running.collector.flaws)
         running.feed.listener.lost("gone")
     assert bars_equal(TRUTH["ETH"].rows(0, 18), running.store.bars["ETH", "1m"])
+
+
+async def test_while_it_is_held_no_bar_is_taken_and_then_they_are_asked_for() -> None:
+    past = Past(TRUTH)
+    async with collecting(past, "BTC") as running:
+        await connect(running, "BTC")
+        play(running, 0, 15, "BTC")
+        await until(lambda: 15 == count(running))
+        running.collector.hold("the disk is full")
+        play(running, 15, 30, "BTC")
+        turns = running.collector.turns
+        await until(lambda: running.collector.turns > turns + 1)
+        row = running.collector.status()[0]
+        assert ("not written", "the disk is full") == (row["state"], row["reason"])
+        assert (15, []) == (count(running), past.asked)
+
+        running.collector.hold("")
+        play(running, 30, 32, "BTC")
+        await until(lambda: 32 == count(running))
+        assert [("BTC", START + 15 * MINUTE_MS, START + 30 * MINUTE_MS)] == past.asked
+    assert bars_equal(TRUTH["BTC"].rows(0, 32), running.store.bars["BTC", "1m"])

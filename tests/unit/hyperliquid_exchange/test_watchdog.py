@@ -255,14 +255,25 @@ async def test_the_watchdog_signs_cancels_alone(reduce_only: bool) -> None:
             await path.send(ANNA, action)
 
 
-def pulse(folder: Path, theirs: Memory, now: list[float], *, is_required: bool) -> Pulse:
+def ladder_in(folder: Path) -> KillLadder:
     clock = ManualClock(NOW_MS)
+    return KillLadder(SafetyFiles(folder, clock), [ANNA], clock)
+
+
+def pulse(
+    folder: Path,
+    theirs: Memory,
+    now: list[float],
+    *,
+    is_required: bool,
+    ladder: KillLadder | None = None,
+) -> Pulse:
     return Pulse(
         mine=BeatFile(folder / "proxy.beat"),
         theirs=theirs,
-        ladder=KillLadder(SafetyFiles(folder, clock), [ANNA], clock),
+        ladder=ladder or ladder_in(folder),
         ages_s=lambda: [9.0, 2.5],
-        clock=clock,
+        clock=ManualClock(NOW_MS),
         rules=PulseRules(progress=RULES, is_required=is_required),
         now_s=lambda: now[0],
     )
@@ -273,8 +284,8 @@ def test_new_risk_waits_for_a_watchdog_where_one_is_required(
     tmp_path: Path, is_required: bool
 ) -> None:
     theirs, now = Memory(beat(1)), [0.0]
-    one = pulse(tmp_path, theirs, now, is_required=is_required)
-    ladder = one._ladder
+    ladder = ladder_in(tmp_path)
+    one = pulse(tmp_path, theirs, now, is_required=is_required, ladder=ladder)
     one.look()
     assert (Level.PAUSED if is_required else Level.LIVE) is ladder.level(ANNA)
 

@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
 
     app = FastAPI(title="trader-manager", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=lambda: _health(parts))
+    chassis.disk.tell = parts.notices.tell
     show_figures(chassis.metrics.registry, parts.supervisor, parts.collector)
     chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     chassis.tokens.ensure_file(settings.state_dir / "tokens", AGENT)

@@ -8,11 +8,11 @@ from typing import Final, Protocol
 
 import structlog
 
+from hyperliquid_exchange.application.own_pause import OwnPause
 from hyperliquid_exchange.application.safety import KillLadder
 from hyperliquid_exchange.domain.progress import Beat, Progress, ProgressRules
-from hyperliquid_exchange.domain.safety import EVERYBODY, Cause, Level
 from suite.clock import Clock
-from suite.errors import StorageError, SuiteError
+from suite.errors import StorageError
 
 WATCHDOG: Final = "watchdog"
 BEAT_S: Final = 1.0
@@ -79,7 +79,7 @@ class Pulse:
         self.beat = Beat(number=0, at_ms=clock.now_ms())
         self._mine = mine
         self._theirs = theirs
-        self._ladder = ladder
+        self._pause = OwnPause(ladder, clock, WATCHDOG)
         self._ages_s = ages_s
         self._clock = clock
         self._is_required = rules.is_required
@@ -122,17 +122,6 @@ class Pulse:
         watchdog.look(self._theirs.read(), now_s)
         is_missing = watchdog.is_over(now_s) if watchdog.was_seen else self._is_required
         if is_missing:
-            self._ladder.engage(
-                Cause(
-                    scope=EVERYBODY,
-                    level=Level.PAUSED,
-                    by=WATCHDOG,
-                    reason="the watchdog is gone: start `hyperliquid-exchange watchdog`",
-                    since_ms=self._clock.now_ms(),
-                )
-            )
-            return
-        try:
-            self._ladder.release(EVERYBODY, WATCHDOG)
-        except SuiteError as fault:  # it has set more than a pause, which a person clears
-            _log.debug("watchdog_cause_stays", reason=str(fault))
+            self._pause.hold("the watchdog is gone: start `hyperliquid-exchange watchdog`")
+        else:
+            self._pause.end()

@@ -16,14 +16,16 @@ def show_figures(
     levels: Callable[[], Iterable[Level]],
     counts: Callable[[], Counts | None],
     watchdog_silent_s: Callable[[], float | None],
+    clock_skew_s: Callable[[], float | None],
 ) -> None:
-    """Show what is forbidden, what left, and whether the watchdog is heard.
+    """Show what is forbidden, what left, whether the watchdog is heard and the clock right.
 
     Args:
         registry: of the application.
         levels: of the kill ladder, of each trader.
         counts: what went out; None before the service is open.
         watchdog_silent_s: since the watchdog got on; None while it never did.
+        clock_skew_s: what is certain of the venue's time less ours; None where it is not known.
     """
 
     def by_level() -> Mapping[str, float]:
@@ -66,6 +68,11 @@ def show_figures(
                 name="hyperliquid_exchange_watchdog_silence_seconds",
                 text="Since the watchdog got on; missing while it never did.",
                 read=watchdog_silent_s,
+            ),
+            Figure(
+                name="hyperliquid_exchange_clock_skew_seconds",
+                text="The venue's time less ours, as far as it is certain.",
+                read=clock_skew_s,
             ),
         ),
     )

@@ -26,11 +26,12 @@ from suite.service import faults
 from suite.service.audit import AuditLog
 from suite.service.clock import SystemClock
 from suite.service.describing import describe_locally
+from suite.service.disk import DiskWatch
 from suite.service.guarding import Guard
 from suite.service.health import Detail, Health, Probe, always_ok, ask
 from suite.service.lifecycle import Parts
 from suite.service.locks import locks_set
-from suite.service.metrics import HttpMetrics
+from suite.service.metrics import Figure, Figures, HttpMetrics
 from suite.service.middleware import LOOPBACK_NAMES, Edge, EdgeRules
 from suite.service.settings import ServiceSettings
 from suite.service.tokens import TokenStore, declared_scopes
@@ -50,9 +51,10 @@ class Chassis:
             for those that would not end by themselves.
         parts: what is opened, works and is closed with the service.
         crashes: of the service of late, before this start.
+        disk: how full the disks are that are written to.
     """
 
-    def __init__(self, app: FastAPI, tokens: TokenStore) -> None:
+    def __init__(self, app: FastAPI, tokens: TokenStore, disk: DiskWatch) -> None:
         self.tokens = tokens
         self.metrics = HttpMetrics()
         self.bug: BaseException | None = None
@@ -60,6 +62,7 @@ class Chassis:
         self.on_stop: list[Callable[[], None]] = []
         self.parts = Parts(self.fail)
         self.crashes = 0
+        self.disk = disk
         self._app = app
         self._templates: dict[object, str] = {}
 
@@ -107,8 +110,9 @@ def install_chassis(
     Returns:
         The shared parts, also in `app.state.chassis`.
     """
-    chassis = Chassis(app, tokens or TokenStore())
+    chassis = Chassis(app, tokens or TokenStore(), DiskWatch(settings.state_dir))
     chassis.tokens.days = settings.token_days
+    _watch_disk(chassis)
     audit = AuditLog(settings.state_dir / "audit" / f"{app.title}.jsonl", SystemClock(), unaudited)
     app.state.chassis = chassis
     app.add_exception_handler(SuiteError, faults.on_fault)
@@ -130,7 +134,8 @@ def install_chassis(
     async def get_health(_request: Request) -> Response:
         own, parts = await ask(health), chassis.parts.health()
         told: Detail = {"crashes": chassis.crashes} if chassis.crashes else {}
-        detail = {**own.detail, **parts.detail, **told, **locks}
+        disk: Detail = {"disk": chassis.disk.disk.text} if chassis.disk.disk.is_filling else {}
+        detail = {**own.detail, **parts.detail, **told, **disk, **locks}
         return _health_response(app.title, Health(ok=own.ok and parts.ok, detail=detail))
 
     async def get_ready(_request: Request) -> Response:
@@ -149,6 +154,15 @@ def install_chassis(
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
     describe_locally(app)
     return chassis
+
+
+def _watch_disk(chassis: Chassis) -> None:
+    """Look at the disk for as long as the service runs, and show what was found."""
+    disk = chassis.disk
+    chassis.parts.work("disk", disk.run)
+    text = "Share in use of the fullest disk that is written to."
+    figure = Figure(name="process_disk_used_ratio", text=text, read=lambda: disk.disk.used)
+    Figures(chassis.metrics.registry, (figure,))
 
 
 def edge_rules(settings: ServiceSettings) -> EdgeRules:

@@ -173,6 +173,16 @@ class Collector:
 
         return leave
 
+    def hold(self, reason: str) -> None:
+        """Take no more bars for as long as there is a reason; empty where there is none.
+
+        What is closed meanwhile is missing, and asked for once bars are taken again.
+        """
+        if bool(reason) is not bool(self._writer.held):
+            _log.warning("collecting_held", reason=reason)
+        self._writer.held = reason
+        self._closings.set()
+
     def status(self) -> list[dict[str, Any]]:
         """Describe each coin and interval: state, last bar, lag, open gaps, source."""
         groups = {coin: group for group in self._groups for coin in group.coins}
@@ -184,8 +194,8 @@ class Collector:
                 row = {"state": "unknown to the venue" if coin in self._unknown else "starting"}
                 if coin in self._unread:
                     row = {"state": "not read", "reason": self._unread[coin]}
-            if self._writer.fault:
-                row["state"], row["reason"] = "not written", self._writer.fault
+            if trouble := self._writer.held or self._writer.fault:
+                row["state"], row["reason"] = "not written", trouble
             about = {"coin": coin, "source": str(self._history.source)}
             rows += [{**about, "interval": interval, **row} for interval in intervals]
         return rows
@@ -304,6 +314,8 @@ class Collector:
                     await self._closings.wait()
             self._closings.clear()
             self.turns += 1
+            if self._writer.held:
+                continue
             await self._learn_instruments()
             for group in self._groups:
                 for coin, assembly in list(group.coins.items()):

@@ -38,6 +38,7 @@ class Writer:
 
     Attributes:
         fault: why the last write was refused, empty when it was not.
+        held: why no more bars are taken at present; empty when they are.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Writer:
         self._work = asyncio.Event()
         self._turn = asyncio.Lock()
         self.fault = ""
+        self.held = ""
 
     def recover(self) -> int:
         """Bring what an earlier process journaled into the store; say how many bars."""
@@ -79,7 +81,7 @@ class Writer:
         Returns:
             False when there is no room for them.
         """
-        if len(self._waiting) + len(candles) > _WAITING_BARS:
+        if self.held or len(self._waiting) + len(candles) > _WAITING_BARS:
             return False
         self._waiting.extend(candles)
         self._work.set()
@@ -91,6 +93,8 @@ class Writer:
 
     def put_interest(self, coin: str, time_ms: int, value: float) -> None:
         """Take an open interest; it is stored with the next flush."""
+        if self.held:
+            return
         self._interest.setdefault(coin, {})[time_ms] = value
 
     async def run(self) -> None:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from hyperliquid_exchange.domain.accounts import GlobalLimits, LiveAccount
+from hyperliquid_exchange.domain.skew import SKEW_FAIL_MS, SKEW_WARN_MS
 from suite.checklist import Line, failed, judged, passed, skipped, warned
 
-SKEW_WARN_MS: Final = 250
-SKEW_FAIL_MS: Final = 1000
 DISK_FREE: Final = 0.2
 DISK_FAIL: Final = 0.05
 FSYNC_P99_MS: Final = 20.0
