@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ BRACKET = (TREND, DISTANCE, BRACKET_SIZE)
 share = helper(div_half_even)
 
 
-def start(instrument: Instrument, tape: Tape, rules: Rules, **options: int) -> Engine:
+def start(instrument: Instrument, tape: Tape, rules: Rules, **options: Any) -> Engine:
     """A funded engine of one account."""
     engine = Engine([instrument], tape, 1, rules, **options)
     engine.apply(Deposit(account=0, usd=Usd(10**12)))

@@ -1,5 +1,6 @@
 """How a world's buffer is laid out and grown: the Python side of `kernel.layout`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,11 @@ from perp_engine.kernel import layout as at
 from perp_engine.rules import BarPath, FillAt, LimitFill, Rules
 from perp_engine.tape import Tape
 from suite.bars import DAY_MS, HOUR_MS, I64
-from suite.fixed import RATE_ONE, mul_div_floor
+from suite.checks import check
+from suite.fixed import PRODUCT_LIMIT, RATE_ONE, mul_div_floor
 from suite.instrument import Instrument
 
+ACCOUNTS_MAX = 1 << 12
 _PATHS = {
     BarPath.PESSIMISTIC: at.PESSIMISTIC,
     BarPath.OHLC: at.HIGH_FIRST,
@@ -34,6 +37,32 @@ def flat_tape(tape: Tape) -> I64:
     if tape.detail is None:
         return bars
     return np.concatenate([bars, tape.detail.first.reshape(-1), tape.detail.rows.reshape(-1)])
+
+
+def check_world(instruments: Sequence[Instrument], tape: Tape, accounts: int, rules: Rules) -> None:
+    """Refuse what 64 bits cannot carry, or what makes no sense."""
+    check(len(instruments) == tape.symbols, "one instrument a symbol")
+    check(0 < accounts <= ACCOUNTS_MAX, f"1 to {ACCOUNTS_MAX} accounts")
+    check(tape.length > 0, "a tape has bars")
+    check(5 * tape.highest_price * at.SIZE_LIMIT < PRODUCT_LIMIT, "prices beyond 64-bit notionals")
+    rates = [rules.half_spread, rules.slippage, rules.impact, rules.participation]
+    fees = [(tier.taker, tier.maker) for tier in rules.fee_tiers]
+    fees.append((rules.taker_fee, rules.maker_fee))
+    if not all(0 <= rate <= RATE_ONE for rate in rates):
+        raise ValueError("half spread, slippage, impact and participation are from 0 to 1")
+    if not all(abs(taker) < RATE_ONE and abs(maker) < RATE_ONE for taker, maker in fees):
+        raise ValueError("a fee is below 1")
+    if rules.decision_latency_ms < 0:
+        raise ValueError("latency is not negative")
+    volumes = [tier.volume_usd for tier in rules.fee_tiers]
+    if volumes and (volumes[0] != 0 or volumes != sorted(set(volumes))):
+        raise ValueError("fee tiers start at 0 and rise")
+    for instrument in instruments:
+        bounds = [tier.lower_bound_usd for tier in instrument.tiers]
+        if not bounds or bounds[0] != 0 or bounds != sorted(set(bounds)):
+            raise ValueError(f"{instrument.coin}: margin tiers start at 0 and rise")
+        if not all(0 <= tier.maintenance < RATE_ONE for tier in instrument.tiers):
+            raise ValueError(f"{instrument.coin}: a maintenance rate is from 0 to below 1")
 
 
 def new_buffer(

@@ -159,10 +159,6 @@ class Callback:
 
     # results
 
-    def logs(self) -> tuple[I64, ...]:
-        """The same as `events` in rows of the kernel, in parts: for who counts many of them."""
-        return tuple(self._logs)
-
     def events(self) -> tuple[Event, ...]:
         """Fills, funding, liquidations and transfers, in order."""
         return tuple(decoding.decode(row) for log in self._logs for row in log.tolist())

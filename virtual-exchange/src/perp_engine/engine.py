@@ -33,16 +33,16 @@ from perp_engine.kernel import filling, layout, ledger, margin, run
 from perp_engine.kernel.jit import handle
 from perp_engine.live_tape import LiveTape
 from perp_engine.rules import Rules
+from perp_engine.tally import Tally
 from perp_engine.tape import Tape
 from perp_engine.views import AccountState, Book, FundingStamp, OrderState, PositionState
 from suite.bars import HOUR_MS, I64
 from suite.checks import check
 from suite.enums import Grouping, MarginMode
-from suite.fixed import PRODUCT_LIMIT, RATE_ONE, Price, Rate, Usd
+from suite.fixed import Price, Rate, Usd
 from suite.instrument import Instrument
 
 ENGINE_VERSION = "3"
-ACCOUNTS_MAX = 1 << 12
 ORDERS_MAX = 1 << 16
 GROUPINGS = {
     Grouping.NONE: layout.ALONE,
@@ -64,6 +64,7 @@ class Engine:
         accounts: how many; they start empty (`Deposit`).
         rules: fees and models.
         curve_every: bars between samples of every account's equity (`equity_curve`); 0 is none.
+        tally: adds up what happens, samples of equity too; drivers then keep no rows of it.
 
     Raises:
         ValueError: what is given cannot be simulated; said which.
@@ -78,8 +79,9 @@ class Engine:
         rules: Rules,
         *,
         curve_every: int = 0,
+        tally: Tally | None = None,
     ) -> None:
-        _check_world(instruments, tape, accounts, rules)
+        buffer.check_world(instruments, tape, accounts, rules)
         self.instruments = tuple(instruments)
         self.tape = tape
         self._length = tape.length
@@ -102,6 +104,7 @@ class Engine:
         self._no_watches = np.zeros(run.WATCH_WORDS, np.int64)
         self._no_watches_at = handle(self._no_watches)
         self._curve: list[I64] = []
+        self._tally = tally
         self._state, self._tape = handle(self._world), handle(self._bars)
         self._view = self._words()
         run.begin(self._state, self._tape)
@@ -250,21 +253,36 @@ class Engine:
         check(status == layout.OK, f"the engine's books are broken (status {status})")
         if self._view[layout.EVENTS] == 0:
             return ()
-        return tuple([decoding.decode(row) for row in self.take_log().tolist()])
+        rows = self._without_samples(self._take_rows())
+        return tuple([decoding.decode(row) for row in rows.tolist()])
 
     def take_log(self) -> I64:
-        """Take the rows of the event table out, shape (events, words): for drivers."""
+        """Take the rows of the event table out, shape (events, words): for drivers.
+
+        There are none where a tally adds them up.
+        """
+        rows = self._take_rows()
+        return NO_LOG if self._tally is not None else self._without_samples(rows)
+
+    def _take_rows(self) -> I64:
         count = self._view[layout.EVENTS]
         if count == 0:
             return NO_LOG
         at = self._view[layout.AT_EVENT]
-        log = self._world[at : at + count * layout.EVENT_WORDS].reshape(-1, layout.EVENT_WORDS)
+        rows = self._world[at : at + count * layout.EVENT_WORDS].reshape(-1, layout.EVENT_WORDS)
         self._view[layout.EVENTS] = 0
-        if self._view[layout.CURVE_EVERY]:
-            sampled = log[:, 0] == layout.EVENT_EQUITY
-            self._curve.append(log[sampled].copy())
-            log = log[~sampled]
-        return log
+        if self._tally is not None:
+            self._tally.add(rows)
+        return rows
+
+    def _without_samples(self, rows: I64) -> I64:
+        """Put samples of equity aside."""
+        if not self._view[layout.CURVE_EVERY]:
+            return rows
+        sampled = rows[:, 0] == layout.EVENT_EQUITY
+        self._curve.append(rows[sampled].copy())
+        rest: I64 = rows[~sampled]
+        return rest
 
     def prove(self) -> None:
         """Recount the whole ledger.
@@ -462,33 +480,3 @@ class Engine:
         """SHA-256 of the whole state: equal worlds have equal digests."""
         at = int(self._world[layout.AT_EVENT])
         return hashlib.sha256(self._world[:at].tobytes()).hexdigest()
-
-
-def _check_world(
-    instruments: Sequence[Instrument], tape: Tape, accounts: int, rules: Rules
-) -> None:
-    """Refuse what 64 bits cannot carry, or what makes no sense."""
-    check(len(instruments) == tape.symbols, "one instrument a symbol")
-    check(0 < accounts <= ACCOUNTS_MAX, f"1 to {ACCOUNTS_MAX} accounts")
-    check(tape.length > 0, "a tape has bars")
-    check(
-        5 * tape.highest_price * layout.SIZE_LIMIT < PRODUCT_LIMIT, "prices beyond 64-bit notionals"
-    )
-    rates = [rules.half_spread, rules.slippage, rules.impact, rules.participation]
-    fees = [(tier.taker, tier.maker) for tier in rules.fee_tiers]
-    fees.append((rules.taker_fee, rules.maker_fee))
-    if not all(0 <= rate <= RATE_ONE for rate in rates):
-        raise ValueError("half spread, slippage, impact and participation are from 0 to 1")
-    if not all(abs(taker) < RATE_ONE and abs(maker) < RATE_ONE for taker, maker in fees):
-        raise ValueError("a fee is below 1")
-    if rules.decision_latency_ms < 0:
-        raise ValueError("latency is not negative")
-    volumes = [tier.volume_usd for tier in rules.fee_tiers]
-    if volumes and (volumes[0] != 0 or volumes != sorted(set(volumes))):
-        raise ValueError("fee tiers start at 0 and rise")
-    for instrument in instruments:
-        bounds = [tier.lower_bound_usd for tier in instrument.tiers]
-        if not bounds or bounds[0] != 0 or bounds != sorted(set(bounds)):
-            raise ValueError(f"{instrument.coin}: margin tiers start at 0 and rise")
-        if not all(0 <= tier.maintenance < RATE_ONE for tier in instrument.tiers):
-            raise ValueError(f"{instrument.coin}: a maintenance rate is from 0 to below 1")

@@ -17,6 +17,7 @@ from perp_engine.commands import (
 from perp_engine.engine import Engine
 from perp_engine.jitted import Floats, Words, run_jitted, strategy
 from perp_engine.rules import Rules
+from perp_engine.tally import Tally
 from perp_engine.tape import Tape
 from suite.enums import Side, Tif
 from suite.fixed import Price, Size, Usd
@@ -55,3 +56,4 @@ def exercise() -> None:
     run.quotes(900_000, 1000, 0, 0)
     run.run(lambda _bar, _close: None, until_bar=16)
     run_jitted(engine, idle)
+    Tally().add_fills([])

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from perp_engine.tally import Traded
 from suite.bars import DAY_MS, F64, I64
 from suite.fixed import USD_DECIMALS
 from suite.performance import max_drawdown, returns_of, sharpe, sortino, turnover_per_day
@@ -42,30 +43,13 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class Trades(msgspec.Struct, frozen=True, kw_only=True):
-    """Money that a run has moved, in columns.
-
-    Attributes:
-        time_ms, start, size, notional, fee: shape (fills,): when, signed position before, signed
-            size of the fill, absolute value in price times size units (micro-USD), fee micro-USD.
-        funding_usd: sum as the account sees it, micro-USD.
-    """
-
-    time_ms: I64
-    start: I64
-    size: I64
-    notional: I64
-    fee: I64
-    funding_usd: int
-
-
 def metrics_of(
-    trades: Trades, equity: I64, *, from_ms: int, to_ms: int
+    traded: Traded, equity: I64, *, from_ms: int, to_ms: int
 ) -> tuple[dict[str, float | int | None], F64]:
     """Sum up a run.
 
     Args:
-        trades: what it did.
+        traded: what it did.
         equity: shape (days + 1,), micro-USD at each midnight of the window.
         from_ms, to_ms: of the window.
 
@@ -76,21 +60,16 @@ def metrics_of(
     """
     returns = returns_of(equity)
     times = from_ms + DAY_MS * np.arange(len(equity), dtype=np.int64)
-    after = trades.start + trades.size
-    entered = (after != 0) & (np.sign(after) != np.sign(trades.start))
-    held = np.diff(np.append(trades.time_ms, to_ms)) * (after != 0)
     return {
         "return": float(equity[-1]) / float(equity[0]) - 1.0,
         "sharpe": sharpe(returns),
         "sortino": sortino(returns),
         "max_drawdown": max_drawdown(times, equity).depth,
-        "trades": int(entered.sum()),
-        "fees_usd": int(trades.fee.sum()) / _USD,
-        "funding_usd": trades.funding_usd / _USD,
-        "turnover": turnover_per_day(
-            int(trades.notional.sum()), equity, (to_ms - from_ms) / DAY_MS
-        ),
-        "exposure": float(held.sum()) / (to_ms - from_ms),
+        "trades": traded.entered,
+        "fees_usd": traded.fees / _USD,
+        "funding_usd": traded.funding / _USD,
+        "turnover": turnover_per_day(traded.notional, equity, (to_ms - from_ms) / DAY_MS),
+        "exposure": traded.held_ms / (to_ms - from_ms),
     }, returns
 
 

@@ -1,7 +1,7 @@
 """The task of a sweep: some parameter sets in one window of one coin, in whatever process."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,7 @@ from perp_engine.callback import Callback
 from perp_engine.commands import Deposit, SetLeverage
 from perp_engine.engine import Engine
 from perp_engine.jitted import run_jitted
-from perp_engine.kernel import layout
+from perp_engine.tally import Tally, Traded
 from strategy_core import registry
 from strategy_core.building import StrategyKind
 from suite.bars import DAY_MS, I64
@@ -32,7 +32,7 @@ from virtual_exchange.domain.market import Market
 from virtual_exchange.domain.record import AccountRecord
 from virtual_exchange.research.search import Params
 from virtual_exchange.research.sweep_folds import Window
-from virtual_exchange.research.sweep_rows import RunRow, Trades, failed_row, metrics_of
+from virtual_exchange.research.sweep_rows import RunRow, failed_row, metrics_of
 from virtual_exchange.research.sweep_spec import SECTIONS, SweepSpec, merged
 from virtual_exchange.research.sweep_strategies import Called, Compiled, Strategy, load_strategy
 from virtual_exchange.research.sweep_versions import check_code
@@ -137,8 +137,8 @@ def _row(task: Task, market: Market, trial: int, measured: Any) -> RunRow:
     }
     if isinstance(measured, str):
         return failed_row(**place, error=measured)
-    trades, equity = measured
-    metrics, returns = metrics_of(trades, equity, from_ms=window.from_ms, to_ms=window.to_ms)
+    traded, equity = measured
+    metrics, returns = metrics_of(traded, equity, from_ms=window.from_ms, to_ms=window.to_ms)
     return RunRow(**place, metrics=metrics, returns=returns.tolist())
 
 
@@ -151,18 +151,22 @@ def _in_core(
     """Run sets one after the other on one engine, from the same state."""
     balance = parse_fixed(Decimal(str(shared.spec.initial_balance)), USD_DECIMALS)
     tape = market.tape
+    each = DAY_MS // tape.interval_ms
+    tally = Tally(samples=tape.length // each)
     engine = Engine(
-        market.instruments, tape, 1, rules_of(task.model), curve_every=DAY_MS // tape.interval_ms
+        market.instruments, tape, 1, rules_of(task.model), curve_every=each, tally=tally
     )
     engine.apply(Deposit(account=0, usd=Usd(balance)))
     engine.for_driver(trades_only=False)
     start = engine.snapshot()
     for trial, chosen in task.sets:
         engine.restore(start)
+        tally.clear()
         measured: Any
         try:
-            logs = _run_one(engine, strategy, merged(shared.spec, chosen))
-            measured = (_trades(logs), _daily(engine, balance))
+            _run_one(engine, strategy, merged(shared.spec, chosen))
+            equity = np.concatenate([np.array([balance], np.int64), tally.equity()])
+            measured = (tally.traded(end_ms=task.window.to_ms), equity)
         except InvariantViolated:
             raise
         except Exception as error:  # noqa: BLE001 - a strategy is anybody's code
@@ -170,7 +174,7 @@ def _in_core(
         yield _row(task, market, trial, measured)
 
 
-def _run_one(engine: Engine, strategy: Compiled | Called, chosen: Params) -> tuple[I64, ...]:
+def _run_one(engine: Engine, strategy: Compiled | Called, chosen: Params) -> None:
     values = dict(chosen)
     leverage = values.pop("risk.leverage", None)
     if leverage is not None:
@@ -181,40 +185,13 @@ def _run_one(engine: Engine, strategy: Compiled | Called, chosen: Params) -> tup
     if isinstance(strategy, Called):
         run = Callback(engine)
         run.run(strategy.make(run, {**strategy.params, **values}))
-        return run.logs()
+        return
     ints = [values.get(name, default) for name, default in strategy.ints.items()]
     odd = [name for name, value in zip(strategy.ints, ints, strict=True) if type(value) is not int]
     if odd:
         raise ConfigError(f"{odd[0]}: {values[odd[0]]!r} is no integer")
     floats = [float(values.get(name, one) or 0) for name, one in strategy.floats.items()]
-    return run_jitted(
-        engine, strategy.on_bar, ints=np.array(ints, np.int64), floats=np.array(floats)
-    ).logs
-
-
-def _daily(engine: Engine, balance: int) -> I64:
-    """Equity at each midnight, shape (days + 1,), micro-USD."""
-    _, equity = engine.equity_curve()
-    return np.concatenate([np.array([balance], np.int64), equity[:, 0]])
-
-
-def _trades(logs: Sequence[I64]) -> Trades:
-    """Read what moved money; only the columns that are needed are copied."""
-    fills = [(log, np.flatnonzero(log[:, 0] == layout.EVENT_FILL)) for log in logs]
-
-    def column(field: int) -> I64:
-        parts = [log[rows, field] for log, rows in fills]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
-
-    size = column(7)
-    return Trades(
-        time_ms=column(1),
-        start=column(10),
-        size=column(6) * size,
-        notional=size * column(8),
-        fee=column(12),
-        funding_usd=sum(int(log[log[:, 0] == layout.EVENT_FUNDING, 7].sum()) for log in logs),
-    )
+    run_jitted(engine, strategy.on_bar, ints=np.array(ints, np.int64), floats=np.array(floats))
 
 
 # a trader
@@ -239,7 +216,7 @@ def _traded(
     market: Market,
     trader: TraderSpec,
     plugins: Mapping[str, StrategyKind],
-) -> tuple[Trades, I64] | str:
+) -> tuple[Traded, I64] | str:
     window = task.window
     request = WorldRequest(
         symbols=market.coins,
@@ -269,7 +246,9 @@ def _traded(
     account = record.accounts[0]
     if account.guards is not None and account.guards.faults:
         return f"failed {account.guards.faults} times, first: {account.guards.first_fault}"
-    return trades_of(account), np.asarray(daily_equity(record.equity_time_ms, account.equity_usd))
+    return traded_of(account, window.to_ms), np.asarray(
+        daily_equity(record.equity_time_ms, account.equity_usd)
+    )
 
 
 def trader_of(spec: SweepSpec, coin: str, chosen: Params) -> TraderSpec:
@@ -292,18 +271,11 @@ def trader_of(spec: SweepSpec, coin: str, chosen: Params) -> TraderSpec:
     )
 
 
-def trades_of(account: AccountRecord) -> Trades:
-    """What an account has traded, all coins together."""
-    fills = account.fills
-
-    def column(read: Callable[[Any], int]) -> I64:
-        return np.array([read(fill) for fill in fills], np.int64)
-
-    return Trades(
-        time_ms=column(lambda fill: fill.time_ms),
-        start=column(lambda fill: fill.start_position),
-        size=column(lambda fill: int(fill.side) * fill.size),
-        notional=column(lambda fill: fill.size * fill.price),
-        fee=column(lambda fill: fill.fee_usd),
-        funding_usd=sum(paid.usd for paid in account.funding),
+def traded_of(account: AccountRecord, to_ms: int) -> Traded:
+    """Sum up what an account has traded until a time, all coins together."""
+    tally = Tally()
+    tally.add_fills(
+        (fill.time_ms, fill.start_position, int(fill.side), fill.size, fill.price, fill.fee_usd)
+        for fill in account.fills
     )
+    return tally.traded(end_ms=to_ms, funding=sum(paid.usd for paid in account.funding))

@@ -38,7 +38,7 @@ from virtual_exchange.domain.market import Market
 from virtual_exchange.research.executor import Died, open_executor
 from virtual_exchange.research.sweep import Engine, Progress
 from virtual_exchange.research.sweep_rows import RunRow, failed_row, metrics_of
-from virtual_exchange.research.sweep_runs import trades_of
+from virtual_exchange.research.sweep_runs import traded_of
 from virtual_exchange.research.sweep_spec import SpecError
 from virtual_exchange.research.sweep_store import SweepFolder, metric_columns
 from virtual_exchange.research.sweep_strategies import load_strategy
@@ -209,7 +209,8 @@ def _run(
     if account.guards is not None and account.guards.faults:
         raise ConfigError(f"failed {account.guards.faults} times: {account.guards.first_fault}")
     equity = np.asarray(daily_equity(record.equity_time_ms, account.equity_usd), np.int64)
-    metrics, _ = metrics_of(trades_of(account), equity, from_ms=record.from_ms, to_ms=record.to_ms)
+    traded = traded_of(account, record.to_ms)
+    metrics, _ = metrics_of(traded, equity, from_ms=record.from_ms, to_ms=record.to_ms)
     held = exposure_of(account.equity_usd, account.exposure_usd)
     return metrics | {"exposure": held.time_share}
 
