@@ -4,6 +4,7 @@ import errno
 import os
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.world_tails import CUTS, RECORDS, flips, read, recovered, write
@@ -39,6 +40,26 @@ def test_zeros_that_a_power_cut_left_are_a_tail_too(path: Path) -> None:
     for count in (1, 35, 36, 37, 5000):
         path.write_bytes(whole + bytes(count))
         assert RECORDS[:3] == read(path)
+
+
+class _Counted(bytes):
+    """Counts the bytes that are taken out of it."""
+
+    taken = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if isinstance(key, slice):
+            self.taken += len(found)
+        return found
+
+
+def test_a_long_journal_is_read_once(path: Path) -> None:
+    """And not again from every record to its end, which takes minutes for a day of an arena."""
+    write(path, RECORDS)
+    data = _Counted(path.read_bytes() + bytes(5000))
+    assert RECORDS == [frame.content for frame in frames(data, path)]
+    assert data.taken < 2 * len(data)
 
 
 def test_every_flipped_byte_is_found(path: Path) -> None:

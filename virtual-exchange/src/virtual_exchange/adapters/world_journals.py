@@ -75,9 +75,9 @@ def frames(data: bytes, path: Path) -> Iterator[Frame]:
     """
     at, sequence, chain = 0, 1, _ORIGIN
     while len(data) - at >= HEAD_BYTES:
-        if not any(data[at:]):
-            return  # a power cut leaves zeros where a file had grown and its bytes had not come
         head, (told,) = data[at : at + _HEAD.size], _SUM.unpack_from(data, at + _HEAD.size)
+        if not any(head) and not any(data[at:]):
+            return  # a power cut leaves zeros where a file had grown and its bytes had not come
         if zlib.crc32(head) != told:
             raise _damaged(path, sequence, at, "its head is another than was written")
         magic, length, number, sealed = _HEAD.unpack(head)
