@@ -42,6 +42,12 @@ def play(session: Session, inputs: int) -> None:
         session.take(Send(account=account, action=order))
 
 
+def looked_through(folder: Path) -> str:
+    """Verify the journal; what there is of it."""
+    (journal,) = folder.glob("*.world")
+    return f"{verified(journal).partition(',')[0]}, {journal.stat().st_size / 2**20:.0f} MB"
+
+
 async def measure(inputs: int) -> None:
     """Write so many inputs, end, play them again, and tell the processor seconds of both."""
     source = random_source("BTC", count=inputs // ACCOUNTS + 10)
@@ -56,10 +62,8 @@ async def measure(inputs: int) -> None:
         written_s = time.process_time() - begin
         report = canonical_report(session.record())[1]
         worlds.close()
-        (journal,) = folder.glob("*.world")
-        size_mb = journal.stat().st_size / 2**20
         begin = time.process_time()
-        print(f"{journal.name[:8]}: {verified(journal).partition(',')[0]}, {size_mb:.0f} MB")
+        print(looked_through(folder))
         verified_s = time.process_time() - begin
         worlds = opened(folder, source)
         begin = time.process_time()
@@ -69,7 +73,7 @@ async def measure(inputs: int) -> None:
         worlds.close()
     print(
         f"{inputs:,} orders: written in {written_s:.1f} s, verified in {verified_s:.1f} s, "
-        f"played again in {again_s:.1f} s ({inputs / again_s:,.0f} orders/s), the report is the same"
+        f"played again in {again_s:.1f} s, {inputs / again_s:,.0f} orders/s; the report is the same"
     )
 
 
