@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.support.database_gate import gate_to
 from tests.support.postgres_servers import open_folder
 from tests.support.stored_traders import WORLD, decision, sample, trade, wanted
 
@@ -209,3 +210,48 @@ async def test_a_lease_outlives_a_restart_of_the_database(
     assert claim.lease.fence == renewed.lease.fence
     # A process of the killed server may have answered that with its last breath.
     assert None is await at_last(lambda: embedded.claim_trader("h2", ttl_ms=60_000))
+
+
+async def test_a_commit_whose_answer_is_lost_is_repeated_and_there_once(
+    external: PostgresStore, server: EmbeddedPostgres
+) -> None:
+    """The connection is reset after COMMIT was sent and carried out: nobody can know of it."""
+    async with gate_to(server.url) as gate:
+        behind = PostgresStore(gate.url, timeout_s=5)
+        await behind.open()
+        try:
+            for number in range(20):
+                batch = Batch(
+                    trades=tuple(trade("a", number * 10 + n) for n in range(10)),
+                    equity=(sample("a", number),),
+                    decisions=(decision("a", number),),
+                )
+                gate.lost = 1
+                with pytest.raises(UpstreamUnavailable) as told:
+                    await behind.save_records(batch)
+                assert told.value.retryable
+                assert 0 == await at_last(lambda: behind.save_records(batch))  # noqa: B023
+        finally:
+            await behind.close()
+    progress = (await external.get_progress(WORLD))[A]
+    assert (200, 20) == (progress.trades, progress.decisions)
+    assert set(range(200)) == {found.tid for found in await external.get_trades(WORLD, A)}
+
+
+async def test_more_than_the_connections_wait_and_none_is_forgotten(
+    external: PostgresStore, server: EmbeddedPostgres
+) -> None:
+    """Two connections and sixty writers; while somebody holds both, a writer is told in time."""
+    few = PostgresStore(server.url, connections=2, timeout_s=2)
+    await few.open()
+    try:
+        written = await asyncio.gather(*(few.save_trade(trade("a", tid)) for tid in range(60)))
+        assert [1] * 60 == written
+        pool = few._database._pool
+        async with pool.acquire(), pool.acquire():
+            with pytest.raises(UpstreamTimeout, match="does not answer in time"):
+                await few.save_trade(trade("a", 60))
+        assert 1 == await few.save_trade(trade("a", 60))
+    finally:
+        await few.close()
+    assert 61 == len(await external.get_trades(WORLD, A))
