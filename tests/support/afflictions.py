@@ -36,6 +36,12 @@ class Afflictions:
         """Have no name found any more."""
         (self._folder / "names").touch()
 
+    @property
+    def lookups(self) -> int:
+        """How many names were asked for and not found so far."""
+        asked = self._folder / "asked"
+        return asked.stat().st_size if asked.exists() else 0
+
     def find_names(self) -> None:
         """Have them found again."""
         (self._folder / "names").unlink()

@@ -28,10 +28,14 @@ class DatabaseGate:
         self._socket = socket
         self._is_open = True
         self._clients: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.get_running_loop()
 
     def shut(self) -> None:
-        """Cut all connections, and take no other."""
+        """Cut all connections, and take no other; from whichever thread."""
         self._is_open = False
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
         for client in self._clients:
             client.transport.abort()
 

@@ -53,6 +53,7 @@ class Day:
 
     Attributes:
         done: what went wrong, and how often.
+        database_url: of manager and portfolio; their own servers where it is empty.
     """
 
     venue: VenueUnderTest
@@ -62,6 +63,7 @@ class Day:
     home: Path
     started: ExitStack
     chance: random.Random
+    database_url: str = ""
     manager: Manager | None = None
     portfolio: PortfolioUnderTest | None = None
     done: Counter[str] = field(default_factory=Counter)
@@ -120,6 +122,10 @@ class Day:
 
     # the rest
 
+    @property
+    def _database(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.database_url} if self.database_url else {}
+
     def start_manager(self) -> None:
         as_venue = VenueUnderTest("hyperliquid-exchange", self.stack.url, self.stack.folder)
         port = "0" if self.manager is None else self.manager.url.rpartition(":")[2]
@@ -132,6 +138,7 @@ class Day:
                 DATA_SERVICE_URL=self.collector.url,
                 TRADER_TOKENS_DIR=str(self.stack.folder / "var" / "tokens"),
                 TRADER_MANAGER_COLLECTING_PAUSE_S="0.2",
+                **self._database,
             )
         )
 
@@ -146,6 +153,7 @@ class Day:
                 DATA_SERVICE_URL=self.collector.url,
                 VENUE_TOKEN_FILE=str(self.stack.folder / "var/tokens/operator.token"),
                 PORTFOLIO_SERVICE_LIVE="true",
+                **self._database,
             )
         )
 
@@ -181,7 +189,9 @@ def _listener(port: int) -> int:
 
 
 @asynccontextmanager
-async def live_day(folder: Path, home: Path, *, speed: float, seed: int) -> AsyncIterator[Day]:
+async def live_day(
+    folder: Path, home: Path, *, speed: float, seed: int, database_url: str = ""
+) -> AsyncIterator[Day]:
     """Start everything.
 
     Args:
@@ -189,6 +199,7 @@ async def live_day(folder: Path, home: Path, *, speed: float, seed: int) -> Asyn
         home: of the manager.
         speed: of the venue's time.
         seed: of chance.
+        database_url: of manager and portfolio; their own servers where it is empty.
     """
     names, chance = tuple(TRADERS), random.Random(seed)
     world = venue_world(folder, names)
@@ -223,7 +234,7 @@ async def live_day(folder: Path, home: Path, *, speed: float, seed: int) -> Asyn
                 ExitStack() as started,
             ):
                 await asyncio.to_thread(stack.start)
-                day = Day(venue, faults, stack, collector, home, started, chance)
+                day = Day(venue, faults, stack, collector, home, started, chance, database_url)
                 await asyncio.to_thread(day.start_manager)
                 await asyncio.to_thread(day.start_portfolio)
                 try:
@@ -236,7 +247,7 @@ async def live_day(folder: Path, home: Path, *, speed: float, seed: int) -> Asyn
 async def go_through(day: Day, *, hours: float, pause_s: float) -> None:
     """Let it trade for so long, the venue's time, one thing after the other going wrong."""
     assert day.manager is not None
-    await asyncio.to_thread(eventually, lambda: _all_run(day), limit_s=STARTED_S)
+    await asyncio.to_thread(eventually, lambda: all_run(day), limit_s=STARTED_S)
     end_ms = day.now_ms() + int(hours * 60) * MINUTE_MS
     day.faults.shares = dict.fromkeys(LIVE_FAULTS, FAULT_SHARE / len(LIVE_FAULTS))
     number = 0
@@ -252,7 +263,7 @@ async def go_through(day: Day, *, hours: float, pause_s: float) -> None:
     await day.faults.settle()
 
 
-def _all_run(day: Day) -> bool:
+def all_run(day: Day) -> bool:
     assert day.manager is not None
     rows = day.manager.traders()
     return {row["status"]["state"] for row in rows.values() if row["status"]} == {"running"} and (

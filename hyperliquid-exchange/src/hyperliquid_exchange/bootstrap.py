@@ -310,10 +310,9 @@ class Container:
             "left": counts.left,
             "unknown": sum(len(live.hop.unknown(name)) for name in live.custody.accounts),
         }
-        if live.journal.trouble:
-            detail["journal"] = live.journal.trouble
-        if live.guards.clock.trouble:
-            detail["clock"] = live.guards.clock.trouble
+        clock, accounts = live.guards.clock.trouble, live.watch.trouble
+        troubles = {"journal": live.journal.trouble, "clock": clock, "accounts": accounts}
+        detail |= {name: text for name, text in troubles.items() if text}
         ended = any(task.done() for task in self._tasks)
         return Health(ok=not ended, detail=detail)
 

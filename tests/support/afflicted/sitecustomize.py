@@ -7,6 +7,7 @@ there is a file `names`, no name is found any more.
 
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,13 @@ def _ahead_ns() -> int:
 
 def _asked(host: Any, *rest: Any, **more: Any) -> Any:
     if (_FOLDER / "names").exists() and host and not str(host)[0].isdigit() and ":" not in host:
+        with (_FOLDER / "asked").open("ab") as file:
+            file.write(b".")
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
     return _resolve(host, *rest, **more)
 
 
+sys.modules["uvloop"] = None  # type: ignore[assignment]  # it asks the system for names itself
 time.time_ns = lambda: _wall_ns() + _ahead_ns()
 time.time = lambda: _wall() + _ahead_ns() / 1e9
 socket.getaddrinfo = _asked

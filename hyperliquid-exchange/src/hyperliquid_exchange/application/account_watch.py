@@ -127,6 +127,12 @@ class AccountWatch:
         watched = self.accounts[trader_id]
         return watched.cache.state.live and watched.facts() is not None
 
+    @property
+    def trouble(self) -> str:
+        """Whose account is not followed at present, and takes no new risk; empty for nobody."""
+        names = [name for name in self.accounts if not self.is_followed(name)]
+        return f"not followed: {one_line(', '.join(names))}" if names else ""
+
     def differences(self, trader_id: TraderId) -> tuple[str, ...]:
         """Tell in what a trader's account differs from what was told of it."""
         return self.accounts[trader_id].cache.state.differences

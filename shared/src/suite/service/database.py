@@ -283,4 +283,6 @@ def _lost(error: BaseException) -> UpstreamUnavailable:
 
 
 def _why(error: BaseException) -> str:
-    return one_line(str(error)) or type(error).__name__
+    text = one_line(str(error)) or type(error).__name__
+    # What the library says of a server that hangs up at once says nothing to anybody.
+    return "it ends connections as they begin" if "connection_lost()" in text else text
