@@ -78,7 +78,8 @@ def _built(service: str, extras: str = "") -> int:
             break  # of the base
         own += int(size)
     user = inspect(name, "{{.Config.User}}")
-    say(f"{name}: {own / MB:.0f} MB above the base, {LIMITS_MB[service]} allowed; user {user}")
+    allowed = "" if extras else f", {LIMITS_MB[service]} allowed"
+    say(f"{name}: {own / MB:.0f} MB above the base{allowed}; user {user}")
     if user != "10001":
         raise Failed(f"{name} runs as {user!r}")
     return own
