@@ -51,6 +51,38 @@ def test_a_cluster_of_this_machine_gives_the_same_bytes(
     assert alone == digest(tmp_path / "out")
 
 
+TRADERS = """
+traders:
+  - {trader_id: two, strategy: {kind: sma_cross, params: {fast: 5, slow: 20}}, symbols: [BTC, ETH]}
+  - {trader_id: dice, strategy: {kind: random}, symbols: [ETH], interval: 4h}
+"""
+
+
+@pytest.mark.skipif(ray_python() is None, reason="Ray is not installed: make peers")
+def test_a_tournament_on_a_cluster_gives_the_same_bytes(store: Path, tmp_path: Path) -> None:
+    """One of its traders has two coins in one account."""
+    file = tmp_path / "traders.yaml"
+    file.write_text(TRADERS)
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
+    cells = ["--windows", "3", "--seeds", "2", "--masks", "1", "--data", str(store)]
+    found: list[dict[str, bytes]] = []
+    for python, *engine in (
+        (sys.executable, "--workers", "1"),
+        (str(ray_python()), "--engine", "ray", "--workers", "2"),
+    ):
+        out = tmp_path / str(len(found))
+        words = ["tournament", "--traders", str(file), "--out", str(out), *cells, *engine]
+        done = subprocess.run(
+            [python, "-m", "virtual_exchange", *words],
+            env=environment, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        assert 0 == done.returncode, done.stderr
+        assert "tournament backtests=24 " in done.stdout
+        found.append({path.name: path.read_bytes() for path in out.iterdir() if path.is_file()})
+    assert {"results.parquet", "result.json", "sweep.json"} == set(found[0])
+    assert found[0] == found[1]
+
+
 def test_a_machine_that_is_lost_changes_no_byte(
     store: Path, tmp_path: Path, alone: dict[str, str]
 ) -> None:
@@ -58,7 +90,6 @@ def test_a_machine_that_is_lost_changes_no_byte(
         pytest.skip(reason)
     out = tmp_path / "out"
     with two_machines() as machines:
-        assert 2 == eventually(machines.nodes, lambda count: count == 2, limit_s=300)
         command = words(str(ray_python()), store, out, "--engine", "ray")
         sweep = machines.popen(HEAD, [*command, "--address", machines.address])
         eventually(lambda: len(list((out / "parts").glob("[!.]*.parquet"))) >= 3, limit_s=600)

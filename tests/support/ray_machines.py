@@ -72,27 +72,45 @@ class Machines:
             _ip("-n", name, "link", "set", "lo", "up")
         options = ["--num-cpus=1", "--object-store-memory=100000000", "--block"]
         head = [f"--port={PORT}", "--head", "--include-dashboard=false"]
-        self._start(
-            HEAD, [*head, f"--node-ip-address={HEAD}", f"--temp-dir={self._folder}"], options
+        self._wait(
+            HEAD,
+            [*head, f"--node-ip-address={HEAD}", f"--temp-dir={self._folder}", *options],
+            nodes=1,
         )
-        # a worker that finds no head gives up
-        assert eventually(self.nodes, limit_s=300) == 1
-        self._start(WORKER, [f"--address={self.address}", f"--node-ip-address={WORKER}"], options)
+        worker = [f"--address={self.address}", f"--node-ip-address={WORKER}", *options]
+        self._wait(WORKER, worker, nodes=2)
 
-    def _start(self, host: str, words: Sequence[str], options: Sequence[str]) -> None:
-        ray = [self._python, "-m", "ray.scripts.scripts", "start", *words, *options]
-        self._started.append(self.popen(host, ray))
+    def _wait(self, host: str, words: Sequence[str], *, nodes: int) -> None:
+        """Start Ray on a machine, again where it gave up, as it does after 30 s of a busy one."""
+        ray = [self._python, "-m", "ray.scripts.scripts", "start", *words]
+        started = self.popen(host, ray)
+
+        def up() -> int:
+            nonlocal started
+            if started.poll() is not None:
+                self.kill(host)
+                started = self.popen(host, ray)
+            return self.nodes()
+
+        eventually(up, lambda found: found == nodes, limit_s=900)
+
+    def logs(self) -> str:
+        """The last that each command said."""
+        told = [f"{file.name}: {file.read_text()[-1000:]}" for file in self._folder.glob("*.log")]
+        return "\n".join(told)
 
     def popen(self, host: str, words: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Start a command on a machine; its output goes to a file of the folder."""
         log = self._folder / f"{host}-{len(self._started)}.log"
         with log.open("ab") as stream:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 ["ip", "netns", "exec", self._names[host], *words],
                 env=self._environment,
                 stdout=stream,
                 stderr=stream,
             )
+        self._started.append(process)
+        return process
 
     def nodes(self) -> int:
         """How many machines the cluster has at present."""
@@ -139,6 +157,9 @@ def two_machines() -> Iterator[Machines]:
         try:
             machines.begin()
             yield machines
+        except BaseException:
+            print(machines.logs())
+            raise
         finally:
             machines.end()
 
