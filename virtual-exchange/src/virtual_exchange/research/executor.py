@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -139,7 +140,7 @@ class LocalPool:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._workers,
-                mp_context=multiprocessing.get_context("spawn"),
+                mp_context=_processes(self._perform),
                 initializer=_begin_worker,
                 initargs=(self._perform, str(self._file)),
             )
@@ -155,6 +156,18 @@ class LocalPool:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
         pool.shutdown(cancel_futures=True)
+
+
+def _processes(perform: Perform) -> BaseContext:
+    """How processes begin: as copies of one that has imported what tasks need, where they can.
+
+    Copies of this one would have its threads, which is not safe.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([perform.__module__])
+    return context
 
 
 class _Worker:
