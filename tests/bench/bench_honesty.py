@@ -7,7 +7,7 @@ tables, and draws the second one with `--picture FILE.svg`. `--share` makes all 
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,13 +35,13 @@ def counted(many: int, is_hit: Callable[[int], bool]) -> tuple[int, int]:
     return sum(is_hit(seed) for seed in range(many)), many
 
 
-def false_alarms(share: float) -> None:
-    """Print how often the best of worthless strategies is called real."""
+def false_alarms(share: float, kinds: Collection[str]) -> None:
+    """Print how often the best of worthless strategies of some kinds is called real."""
     print(f"\nWorthless strategies, {DAYS} days: share of sweeps whose winner is called real")
     print(f"{'kind':28}{'trials':>8}{'sweeps':>8}{'real':>7}{'share':>9}   95 % interval")
     whole, sweeps = 0, 0
     for place, kind in enumerate(NOISES):
-        for trials, many in SIZES.items():
+        for trials, many in SIZES.items() if kind in kinds else ():
             begin = time.perf_counter()
 
             def is_real(seed: int, kind: str = kind, place: int = place, n: int = trials) -> bool:
@@ -131,8 +131,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0, help="of the number of sweeps")
     parser.add_argument("--picture", type=Path, help="SVG of the power")
+    parser.add_argument("--kind", choices=NOISES, action="append", help="of noise alone; many")
     arguments = parser.parse_args()
-    false_alarms(arguments.share)
+    false_alarms(arguments.share, arguments.kind or NOISES)
+    if arguments.kind:
+        return
     table = power(arguments.share)
     if arguments.picture:
         draw(table, arguments.picture)

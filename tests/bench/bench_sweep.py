@@ -1,22 +1,27 @@
 """How fast sweeps are, beside vectorbt and Optuna on backtesting.py: `make bench`.
 
     --part compiled   100 sets x a year of minutes, one core
-    --part called     1,000 backtests of 30 days in plain Python, two workers; and one, for scaling
+    --part called     1,000 backtests of 30 days in plain Python, two workers
+    --part scaling    200 of them on one worker and on two, turn about; how workers begin
     --part traders    backtests of 30 days of a trader's kind with gate, exits and orders
     --part ray        what Ray adds to a task (needs Ray: make distributed)
-    --part rivals     vectorbt, and Optuna on backtesting.py, on the same grid (installs them)
+    --part rivals     vectorbt, and Optuna on backtesting.py, on the same grid (installs them):
+                      what they take, and what profits they find
 
 Seconds on the clock and of processors, since a shared machine stretches the first.
 """
 
 import argparse
+import json
 import os
 import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,12 +33,16 @@ from suite.service.kline_store import KlineStore, Source
 from virtual_exchange.research.executor import LocalPool, open_executor
 from virtual_exchange.research.search import Params
 from virtual_exchange.research.sweep import Sweep, run_sweep
-from virtual_exchange.research.sweep_runs import perform
+from virtual_exchange.research.sweep_runs import Task, perform
 from virtual_exchange.research.sweep_spec import read_spec
 from virtual_exchange.research.sweep_strategies import Called, Compiled
 
 START_MS = 1_746_403_200_000
 MINUTE_MS = 60_000
+MONEY = 1_000_000
+WARM = 8
+"""Tasks before anything is measured: more than workers, so that each has had one."""
+PAIRS_OF_TURNS = 5
 PEERS = Path(os.environ.get("PEERS") or Path(__file__).parents[2] / "var" / "peers")
 
 cross = Compiled(
@@ -92,8 +101,8 @@ def spec(**changed: Any) -> Any:
         "symbols": ["BTC"],
         "folds": {"count": 0},
         "sensitivity": False,
-        "world": {"profile": "plain", "fees": {"taker": "0.0005"}},
-        "initial_balance": 1_000_000,
+        "world": {"profile": "plain", "fees": {"taker": "0.0005"}, "funding": "0"},
+        "initial_balance": MONEY,
     }
     return read_spec(base | changed)
 
@@ -138,32 +147,64 @@ def _sets() -> list[Params]:
     return [{"fast": f, "slow": s} for f in range(5, 25, 2) for s in range(50, 150, 10)]
 
 
-def in_workers(folder: Path, **changed: Any) -> None:
-    """1,000 backtests of 30 days on one worker and on two."""
+def measured(shared: Any, task: Any) -> float:
+    """Processor seconds of a task."""
+    began = time.process_time()
+    perform(shared, task)
+    return time.process_time() - began
+
+
+def turn(pool: LocalPool, tasks: list[Task]) -> tuple[float, float]:
+    """Seconds on the clock, and of processors, handing out and in included."""
+    began, used = time.perf_counter(), time.process_time()
+    spent = sum(seconds for _, seconds in pool.run(tasks))
+    return time.perf_counter() - began, spent + time.process_time() - used
+
+
+def in_workers(folder: Path) -> None:
+    """1,000 backtests of 30 days on two workers."""
+    sweep, tasks = _called(folder, 1000)
+    with LocalPool(measured, sweep.shared, workers=2) as pool:
+        list(pool.run(tasks[:WARM]))
+        tell("called: 1,000 x 30 days, 2 workers", *turn(pool, tasks), "target 60 s")
+
+
+def scaling(folder: Path) -> None:
+    """One worker and two, turn about, so that what else the machine does meets both."""
+    sweep, tasks = _called(folder, 200)
+    pools: list[LocalPool] = []
+    with ExitStack() as stack:
+        for workers in (1, 2):
+            pools.append(stack.enter_context(LocalPool(measured, sweep.shared, workers=workers)))
+            first, _ = turn(pools[-1], tasks[:workers])
+            print(f"  {workers} worker(s) gave their first results after {first:.2f} s", flush=True)
+            list(pools[-1].run(tasks[:WARM]))
+        shares = []
+        for _ in range(PAIRS_OF_TURNS):
+            (one, one_cpu), (two, two_cpu) = (turn(pool, tasks) for pool in pools)
+            shares.append((one / (2 * two), one_cpu / two_cpu))
+            print(
+                f"  1 worker {one:6.2f} s, {one_cpu:6.2f} s processor; 2 workers {two:6.2f} s, "
+                f"{two_cpu:6.2f} s processor", flush=True,
+            )  # fmt: skip
+    clock, cpu = (100 * median(column) for column in zip(*shares, strict=True))
+    print(
+        f"  scaling on two workers, median of {PAIRS_OF_TURNS} pairs: {clock:.0f} % on the clock, "
+        f"{cpu:.0f} % by processor time   target 90 %, on processors that are free"
+    )
+
+
+def _called(folder: Path, count: int) -> tuple[Sweep, list[Task]]:
     store = store_of(folder / "month", 30)
     chosen = spec(
         strategy="tests.bench.bench_sweep:called",
         space={"fast": {"from": 2, "to": 41}, "slow": {"from": 50, "to": 290, "step": 10}},
-        **changed,
     )
     sweep = Sweep(chosen, store)
     sets: list[tuple[int, Params]] = [
-        (place, {"fast": 2 + place % 40, "slow": 50 + place // 40 * 10}) for place in range(1000)
+        (place, {"fast": 2 + place % 40, "slow": 50 + place // 40 * 10}) for place in range(count)
     ]
-    tasks = list(sweep.tasks(0, sets))
-    taken = {}
-    for workers in (1, 2):
-        with LocalPool(perform, sweep.shared, workers=workers) as pool:
-            list(pool.run(tasks[:workers]))  # processes begin, and compile nothing in the figures
-            began, used = time.perf_counter(), processors()
-            list(pool.run(tasks))
-            taken[workers] = time.perf_counter() - began
-        tell(f"called: 1,000 x 30 days, {workers} worker(s)", taken[workers], processors() - used,
-             "target 60 s on 2" if workers == 2 else "")  # fmt: skip
-    share = taken[1] / (2 * taken[2])
-    print(
-        f"  scaling on two workers {100 * share:.0f} %   target 90 %, on processors that are free"
-    )
+    return sweep, list(sweep.tasks(0, sets))
 
 
 def traders(folder: Path) -> None:
@@ -205,7 +246,7 @@ def ray_overhead(_folder: Path) -> None:
 
 
 VECTORBT = """
-import sys, time, warnings
+import json, sys, time, warnings
 import numpy as np
 warnings.filterwarnings("ignore")
 import vectorbt as vbt
@@ -219,21 +260,22 @@ def mean(length):
     return found
 def run(chosen):
     above = np.column_stack([mean(f) > mean(s) for f, s in chosen])
+    known = np.column_stack([np.isfinite(mean(s)) for _, s in chosen])
     later = np.zeros_like(above); later[1:] = above[:-1]
-    flip = np.zeros_like(later); flip[1:] = later[1:] != later[:-1]
+    flip = np.zeros_like(later); flip[2:] = (above[1:-1] != above[:-2]) & known[:-2]
     done = vbt.Portfolio.from_signals(close[:, None], entries=flip & later,
         short_entries=flip & ~later, price=opened[:, None], size=0.1, fees=0.0005,
         init_cash=1e6, upon_opposite_entry="reverse", freq="1min")
     return done.total_profit()
 run(pairs[:1])
 began, used = time.perf_counter(), time.process_time()
-for first in range(0, 100, 20):
-    run(pairs[first:first + 20])
-print(time.perf_counter() - began, time.process_time() - used)
+profits = np.concatenate([run(pairs[first:first + 20]) for first in range(0, 100, 20)])
+seconds, used = time.perf_counter() - began, time.process_time() - used
+print(json.dumps([seconds, used, [[*pair, gain] for pair, gain in zip(pairs, profits.tolist())]]))
 """
 
 BACKTESTING = """
-import sys, time, warnings, logging
+import json, sys, time, warnings
 import numpy as np, pandas as pd
 warnings.filterwarnings("ignore")
 import optuna
@@ -267,8 +309,36 @@ test.run()
 began, used = time.perf_counter(), time.process_time()
 study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0), direction="maximize")
 study.optimize(objective, n_trials=trials)
-print(time.perf_counter() - began, time.process_time() - used)
+seconds, used = time.perf_counter() - began, time.process_time() - used
+tried = [[one.params["fast"], one.params["slow"], one.value * 1e4] for one in study.trials]
+print(json.dumps([seconds, used, tried]))
 """
+
+
+def ran(python: Path, script: str, *words: Path | str) -> tuple[float, float, list[list[float]]]:
+    """Seconds, processor seconds, and rows of fast, slow and profit in USD."""
+    done = subprocess.run(
+        [python, "-c", script, *words], check=True, capture_output=True, text=True
+    )
+    seconds, used, rows = json.loads(done.stdout)
+    return seconds, used, rows
+
+
+def compare(name: str, store: Path, rows: Sequence[Sequence[float]]) -> None:
+    """Print how far the profits of a rival are from ours of the same sets."""
+    sets: list[tuple[int, Params]] = [
+        (place, {"fast": int(fast), "slow": int(slow)})
+        for place, (fast, slow, _) in enumerate(rows)
+    ]
+    sweep = Sweep(spec(), store)
+    found = [row for task in sweep.tasks(0, sets) for row in perform(sweep.shared, task)]
+    ours = np.array([float(row.metrics["return"] or 0) * MONEY for row in found])
+    theirs = np.array([gain for _, _, gain in rows])
+    print(
+        f"  profits of {name}: ours {ours.mean():,.2f} USD in the mean of {len(ours)} sets, theirs "
+        f"{theirs.mean():,.2f}; largest difference {np.abs(ours - theirs).max():,.2f}; best set "
+        f"{'the same' if ours.argmax() == theirs.argmax() else 'another'}", flush=True,
+    )  # fmt: skip
 
 
 def rivals(folder: Path) -> None:
@@ -277,27 +347,19 @@ def rivals(folder: Path) -> None:
 
     file = folder / "bars.npy"
     np.save(file, series.synthetic(525_600))
-    python = install("vectorbt", PEERS)
-    shown = subprocess.run(
-        [python, "-c", VECTORBT, file], check=True, capture_output=True, text=True
-    ).stdout.split()
-    tell("vectorbt: 100 sets x 1 year, profit alone", float(shown[0]), float(shown[1]))
+    seconds, used, rows = ran(install("vectorbt", PEERS), VECTORBT, file)
+    tell("vectorbt: 100 sets x 1 year, profit alone", seconds, used)
     compiled(folder)
+    compare("vectorbt", folder / "year", rows)
     python, uv = install("backtesting", PEERS), uv_command()
-    if (
-        uv
-        and subprocess.run(
-            [python, "-c", "import optuna"], check=False, capture_output=True
-        ).returncode
-    ):
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--python", python, "optuna==5.0.0"], check=True
-        )
-    shown = subprocess.run(
-        [python, "-c", BACKTESTING, file, "43200", "20"], check=True, capture_output=True, text=True
-    ).stdout.split()
-    tell("Optuna on backtesting.py: 20 trials x 30 days", float(shown[0]), float(shown[1]))
+    optuna = subprocess.run([python, "-c", "import optuna"], check=False, capture_output=True)
+    if uv and optuna.returncode:
+        packages = ["--quiet", "--python", str(python), "optuna==5.0.0"]
+        subprocess.run([uv, "pip", "install", *packages], check=True)
+    seconds, used, rows = ran(python, BACKTESTING, file, "43200", "20")
+    tell("Optuna on backtesting.py: 20 trials x 30 days", seconds, used)
     store = store_of(folder / "month", 30)
+    compare("backtesting.py", store, rows)
     for name in ("called", "cross"):
         chosen = spec(
             strategy=f"tests.bench.bench_sweep:{name}",
@@ -310,6 +372,7 @@ def rivals(folder: Path) -> None:
 PARTS: dict[str, Callable[[Path], None]] = {
     "compiled": compiled,
     "called": in_workers,
+    "scaling": scaling,
     "traders": traders,
     "ray": ray_overhead,
     "rivals": rivals,
