@@ -1,6 +1,6 @@
 """Sweeps that are interrupted again and again, as by Ctrl-C, until they are whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, TypeVar
 
 import pytest
@@ -11,13 +11,15 @@ T = TypeVar("T")
 _MOST = 50
 
 
-def whole_in_parts(run: Callable[[], T], patch: pytest.MonkeyPatch, *, every: int) -> tuple[T, int]:
+def whole_in_parts(
+    run: Callable[[], T], patch: pytest.MonkeyPatch, *, at: Container[int]
+) -> tuple[T, int]:
     """Run until nothing interrupts it any more.
 
     Args:
         run: the sweep; it goes on where it was interrupted.
         patch: undone by its owner.
-        every: which of the results that are to be kept ends it instead.
+        at: which of the results that are to be kept end it instead, counted from 1.
 
     Returns:
         What came of it, and how often it was interrupted.
@@ -27,7 +29,7 @@ def whole_in_parts(run: Callable[[], T], patch: pytest.MonkeyPatch, *, every: in
     def keep_some(self: SweepFolder, key: str, rows: Any) -> None:
         nonlocal kept
         kept += 1
-        if kept % every == 0:
+        if kept in at:
             raise KeyboardInterrupt
         keep(self, key, rows)
 

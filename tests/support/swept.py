@@ -41,5 +41,18 @@ def called_momentum(run: Callback, params: Mapping[str, Any]) -> OnBar:
     return on_bar
 
 
+@strategy
+def momentum_of_all(m: Words, t: Words, u: Words, _f: Floats, bar: int) -> None:
+    """u: length, size, coins; each hour, coins that rose against those that fell."""
+    if bar <= u[0] or bar % 60 != 0:
+        return
+    for coin in range(u[2]):
+        side = 1 if close(m, t, coin, 1) > close(m, t, coin, u[0]) else -1
+        change = side * u[1] - position(m, 0, coin)
+        if change:
+            market(m, t, 0, coin, 1 if change > 0 else -1, abs(change))
+
+
 compiled = Compiled(momentum, ints={"length": 60, "size": 1_000})
 called = Called(called_momentum, {"length": 60, "size": 1_000})
+of_all = Compiled(momentum_of_all, ints={"length": 60, "size": 1_000, "coins": 2})

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support.interrupted import whole_in_parts
 from tests.support.stores import make_store
-from tests.support.swept import momentum
+from tests.support.swept import momentum, momentum_of_all
 
 from perp_engine.commands import Deposit
 from perp_engine.engine import Engine as Kernel
@@ -131,6 +131,38 @@ def test_a_trader_of_a_file_is_swept_with_its_risk(store: Path, tmp_path: Path) 
     assert 0 < rows[0]["exposure"] <= 1
 
 
+def test_coins_that_are_traded_together_are_one_account(store: Path, tmp_path: Path) -> None:
+    changed = {"strategy": "tests.support.swept:of_all", "folds": {"count": 0}}
+    space = {"length": [30], "coins": [1, 2]}
+    run(store, tmp_path / "a", symbols=["BTC"], space=space | {"coins": [1]}, **changed)
+    run(store, tmp_path / "b", symbols=["BTC+ETH"], space=space, **changed)
+    (alone,), (first, both) = (table(tmp_path / name, "trials") for name in "ab")
+    assert ("BTC", "BTC+ETH", "BTC+ETH") == (alone["symbol"], first["symbol"], both["symbol"])
+    for name in ("return", "trades", "exposure", "funding_usd"):
+        assert alone[name] == first[name]
+    assert both["trades"] > 1.5 * first["trades"]
+    sweep = Sweep(read_spec(SPEC | {"symbols": ["BTC+ETH"], "folds": {"count": 0}}), store)
+    market = sweep.markets[0]
+    engine = Kernel(market.instruments, market.tape, 1, rules_of(sweep.checked.model))
+    engine.apply(Deposit(account=0, usd=Usd(10**10)))
+    run_jitted(engine, momentum_of_all, ints=[30, 1_000, 2])
+    assert int(engine.equities()[0]) / 10**10 - 1 == both["return"]
+
+
+def test_a_trader_of_several_coins_is_swept(store: Path, tmp_path: Path) -> None:
+    changed: dict[str, Any] = {
+        "strategy": "sma_cross",
+        "space": {"fast": [5, 8]},
+        "params": {"slow": 20},
+        "folds": {"count": 0},
+    }
+    run(store, tmp_path, symbols=["BTC", "ETH", "BTC+ETH"], **changed)
+    rows = [one for one in table(tmp_path, "trials") if one["param.fast"] == 5]
+    trades = {one["symbol"]: one["trades"] for one in rows}
+    assert 0 < max(trades["BTC"], trades["ETH"]) < trades["BTC+ETH"]
+    assert all(0 < one["exposure"] <= 1 and one["error"] is None for one in rows)
+
+
 def test_a_set_that_fails_says_why_and_the_others_go_on(store: Path, tmp_path: Path) -> None:
     result = run(
         store, tmp_path, strategy="tests.support.swept:called", space={"length": [13, 60, "x"]}
@@ -163,7 +195,7 @@ def test_what_is_interrupted_anywhere_ends_with_the_same_bytes(
     monkeypatch.setattr(module, "_SETS_MAX", 2)
     run(store, tmp_path / "whole", **changed)
     _, interruptions = whole_in_parts(
-        lambda: run(store, tmp_path / "parts", **changed), monkeypatch, every=3
+        lambda: run(store, tmp_path / "parts", **changed), monkeypatch, at=range(3, 1000, 3)
     )
     assert interruptions > 3
     assert digest(tmp_path / "whole") == digest(tmp_path / "parts")

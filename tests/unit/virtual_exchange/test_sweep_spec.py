@@ -146,6 +146,15 @@ def test_an_empty_space_an_unknown_strategy_and_an_endless_grid_are_told() -> No
     assert "in the space already" in problems(params={"fast": 3})[0]
 
 
+def test_coins_that_are_traded_together_are_written_with_a_plus() -> None:
+    assert "BTC+BTC: a coin is there twice" in problems(symbols=["BTC+BTC"])[0]
+    assert "is there already" in problems(symbols=["BTC+ETH", "BTC + ETH"])[0]
+    called = problems(
+        strategy="tests.support.swept:called", space={"length": [9]}, symbols=["BTC+ETH"]
+    )
+    assert "a Called is called with the bars of one coin: write BTC, ETH" in called[0]
+
+
 def test_folds_follow_each_other_with_purge_and_embargo() -> None:
     plan = FoldPlan(count=2, train_days=10, test_days=4, purge_days=2, embargo_days=1)
     told = [

@@ -228,6 +228,8 @@ def test_plugins_are_named_as_test_plugin_names_them_or_by_their_file(
         ("sma_cross", {"params": '{"fas": 3}'}, "fas"),
         ("sma_cross", {"symbols": ("DOGE",)}, "DOGE"),
         ("cheats_that_are_not_there:Any", {}, "cannot load"),
+        ("tests.support.swept:compiled", {}, "a strategy of the core, which an audit does not run"),
+        ("tests.support.swept:called", {}, "a strategy of the core, which an audit does not run"),
         ("sma_cross", {"cuts": 0}, "at least 1 future"),
     ],
 )

@@ -14,10 +14,11 @@ from suite.errors import BadRequest, ConfigError
 from suite.instrument import coin_of
 from suite.moments import format_moment, parse_moment
 from suite.service.kline_store import KlineStore
-from suite.service.plugins import look_in
+from suite.service.plugins import load_class, look_in
 from virtual_exchange.adapters.plugins import load_plugins
 from virtual_exchange.adapters.traders_file import load_traders
 from virtual_exchange.research.audit import AuditPlan
+from virtual_exchange.research.sweep_strategies import Called, Compiled
 from virtual_exchange.running import world_of
 
 DAYS: Final = 14
@@ -138,6 +139,12 @@ def _kind(name: str) -> tuple[str, Path]:
             raise BadRequest(f"there is no file {file}")
         return f"{PLUGIN}{path.stem}:{wanted or _only_class(path)}", path.resolve().parent
     if wanted:
+        if isinstance(load_class(name), Compiled | Called):
+            raise BadRequest(
+                f"{name} is a strategy of the core, which an audit does not run: it is shown no "
+                "observation whose future could be replaced; a Compiled reads bars by their age, "
+                "and so none that has not closed"
+            )
         return PLUGIN + name, Path.cwd()
     known = ", ".join(KINDS)
     raise BadRequest(

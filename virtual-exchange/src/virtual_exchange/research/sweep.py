@@ -38,7 +38,7 @@ from virtual_exchange.research.executor import Died, Executor, open_executor
 from virtual_exchange.research.search import Params, grid_size, make_search
 from virtual_exchange.research.sweep_folds import Window, windows_of
 from virtual_exchange.research.sweep_rows import METRICS, RunRow, failed_row, score_of
-from virtual_exchange.research.sweep_runs import Shared, Task, perform
+from virtual_exchange.research.sweep_runs import Shared, Task, name_of, perform
 from virtual_exchange.research.sweep_spec import CheckedSpec, Knobs, SpecError, turned
 from virtual_exchange.research.sweep_store import PlacedRow, SweepFolder
 from virtual_exchange.research.sweep_strategies import Compiled
@@ -133,7 +133,7 @@ class Sweep:
             "search": msgspec.to_builtins(spec.search) | {"trials": self.trials},
             "folds": msgspec.to_builtins(spec.folds),
             "windows": msgspec.to_builtins(self.windows),
-            "symbols": list(checked.coins),
+            "symbols": list(checked.groups),
             "period": {"from_ms": self.range_ms[0], "to_ms": self.range_ms[1]},
             "interval": spec.interval,
             "decides": spec.decides,
@@ -142,8 +142,8 @@ class Sweep:
             "costs": described_rules(rules_of(checked.model)),
             "sensitivity": msgspec.to_builtins(spec.sensitivity),
             "data_sha256": {
-                coin: content_of(market)
-                for coin, market in zip(checked.coins, self.markets, strict=True)
+                name: content_of(market)
+                for name, market in zip(checked.groups, self.markets, strict=True)
             },
             "code": dict(code_here(spec.strategy)),
         }
@@ -187,7 +187,7 @@ class Sweep:
 
 
 def load_markets(checked: CheckedSpec, data: Path | str) -> tuple[Market, ...]:
-    """Load the market of each coin.
+    """Load the market of each coin, or of coins that are traded together.
 
     Raises:
         SpecError: one is not stored as asked for; each is told.
@@ -195,10 +195,10 @@ def load_markets(checked: CheckedSpec, data: Path | str) -> tuple[Market, ...]:
     """
     spec, source = checked.spec, StoreMarkets(data)
     markets, problems = [], []
-    for coin in checked.coins:
+    for coins in checked.groups.values():
         try:
             request = WorldRequest(
-                symbols=(coin,),
+                symbols=coins,
                 from_=spec.from_,
                 to=spec.to,
                 interval=spec.interval,
@@ -396,6 +396,6 @@ def _died(task: Task, sweep: Sweep, reason: str) -> RunRow:
         trial=task.sets[0][0],
         fold=task.window.fold,
         part=task.window.part,
-        symbol=sweep.markets[task.symbol].coins[0],
+        symbol=name_of(sweep.markets[task.symbol]),
         error=reason,
     )

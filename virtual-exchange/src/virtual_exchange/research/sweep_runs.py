@@ -33,7 +33,7 @@ from virtual_exchange.domain.record import AccountRecord
 from virtual_exchange.research.search import Params
 from virtual_exchange.research.sweep_folds import Window
 from virtual_exchange.research.sweep_rows import RunRow, failed_row, metrics_of
-from virtual_exchange.research.sweep_spec import SECTIONS, SweepSpec, merged
+from virtual_exchange.research.sweep_spec import SECTIONS, TOGETHER, SweepSpec, merged
 from virtual_exchange.research.sweep_strategies import Called, Compiled, Strategy, load_strategy
 from virtual_exchange.research.sweep_versions import check_code
 from virtual_exchange.research.sweep_windows import window_of
@@ -49,7 +49,7 @@ class Shared:
 
     Attributes:
         spec: of the sweep.
-        markets: one a coin, the whole period.
+        markets: one a coin, or a group of coins that are traded together; the whole period.
         code: versions of what runs it, as `code_here` of whoever has begun it.
         folder: where that one stands: strategies of others are looked for there too.
     """
@@ -65,11 +65,11 @@ class Shared:
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """Some parameter sets in one window of one coin.
+    """Some parameter sets in one window of one market.
 
     Attributes:
         key: its place among all; keys sort as tasks were made.
-        symbol: place of the coin in `Shared.markets`.
+        symbol: place of the market in `Shared.markets`.
         sets: number and values of each.
         model: of the world.
     """
@@ -127,13 +127,18 @@ def _strategy(shared: Shared) -> Strategy:
     return found
 
 
+def name_of(market: Market) -> str:
+    """Name a market by its coins, as `BTC+ETH`."""
+    return TOGETHER.join(market.coins)
+
+
 def _row(task: Task, market: Market, trial: int, measured: Any) -> RunRow:
     window = task.window
     place: dict[str, Any] = {
         "trial": trial,
         "fold": window.fold,
         "part": window.part,
-        "symbol": market.coins[0],
+        "symbol": name_of(market),
     }
     if isinstance(measured, str):
         return failed_row(**place, error=measured)
@@ -178,10 +183,11 @@ def _run_one(engine: Engine, strategy: Compiled | Called, chosen: Params) -> Non
     values = dict(chosen)
     leverage = values.pop("risk.leverage", None)
     if leverage is not None:
-        most = engine.instruments[0].max_leverage
+        most = min(instrument.max_leverage for instrument in engine.instruments)
         if not isinstance(leverage, int) or not 1 <= leverage <= most:
             raise ConfigError(f"risk.leverage: {leverage} is no integer from 1 to {most}")
-        engine.apply(SetLeverage(account=0, symbol=0, leverage=leverage))
+        for symbol in range(len(engine.instruments)):
+            engine.apply(SetLeverage(account=0, symbol=symbol, leverage=leverage))
     if isinstance(strategy, Called):
         run = Callback(engine)
         run.run(strategy.make(run, {**strategy.params, **values}))
@@ -202,7 +208,7 @@ def _as_trader(shared: Shared, task: Task, market: Market, kind: StrategyKind) -
     name = shared.spec.strategy
     plugins = {name: kind} if name.startswith(registry.PLUGIN) else {}
     for trial, chosen in task.sets:
-        spec = trader_of(shared.spec, market.coins[0], chosen)
+        spec = trader_of(shared.spec, market.coins, chosen)
         problems = registry.problems(spec, plugins)
         measured: Any = "; ".join(problems)
         if not problems:
@@ -251,8 +257,8 @@ def _traded(
     )
 
 
-def trader_of(spec: SweepSpec, coin: str, chosen: Params) -> TraderSpec:
-    """Write a parameter set as a trader of one coin."""
+def trader_of(spec: SweepSpec, coins: tuple[str, ...], chosen: Params) -> TraderSpec:
+    """Write a parameter set as a trader."""
     own: dict[str, Any] = {}
     sections: dict[str, Any] = {name: {} for name in SECTIONS}
     for name, value in merged(spec, chosen).items():
@@ -264,7 +270,7 @@ def trader_of(spec: SweepSpec, coin: str, chosen: Params) -> TraderSpec:
     return TraderSpec(
         trader_id=_TRADER,
         strategy=StrategySpec(kind=spec.strategy, params=own),
-        symbols=(coin,),
+        symbols=coins,
         interval=spec.decides,
         initial_balance=Decimal(str(spec.initial_balance)),
         **sections,

@@ -30,7 +30,12 @@ from virtual_exchange.research.search import (
     read_axis,
 )
 from virtual_exchange.research.sweep_folds import FoldPlan
-from virtual_exchange.research.sweep_strategies import Strategy, load_strategy, parameters_of
+from virtual_exchange.research.sweep_strategies import (
+    Called,
+    Strategy,
+    load_strategy,
+    parameters_of,
+)
 
 Objective = Literal["sharpe", "sortino", "return"]
 SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
@@ -75,6 +80,9 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bar_path: tuple[str, ...] = ("pessimistic", "ohlc", "olhc")
 
 
+TOGETHER: Final = "+"
+
+
 class SweepSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sweep as it is written in a file.
 
@@ -84,7 +92,7 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         space: by parameter a list of values or `{from, to, step?, log?}`; `risk.x`, `exits.x` and
             `execution.x` reach into a trader's settings.
         params: values of parameters that are not varied.
-        symbols: coins; each is traded by itself.
+        symbols: coins, each traded by itself; those of `BTC+ETH` by one account together.
         from_, to: period, whole UTC days; what is stored where not given.
         interval: length of the engine's bars.
         decides: how often a trader's kind decides.
@@ -134,9 +142,22 @@ class CheckedSpec(msgspec.Struct, frozen=True, kw_only=True):
     model: MarketModel
 
     @property
-    def coins(self) -> tuple[str, ...]:
-        """Venue's names of the symbols."""
-        return tuple(coin_of(name) for name in self.spec.symbols)
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """By name of a group, the venue's names of the coins that are traded together."""
+        groups = [group_of(name) for name in self.spec.symbols]
+        return {TOGETHER.join(group): group for group in groups}
+
+
+def group_of(symbols: str) -> tuple[str, ...]:
+    """Read coins that are traded together, as `BTC+ETH`.
+
+    Raises:
+        ValueError: one is no coin, or is there twice.
+    """
+    coins = tuple(coin_of(name.strip()) for name in symbols.split(TOGETHER))
+    if len(set(coins)) < len(coins):
+        raise ValueError(f"{symbols}: a coin is there twice")
+    return coins
 
 
 def read_spec(raw: Mapping[str, Any]) -> CheckedSpec:
@@ -159,7 +180,7 @@ def read_spec(raw: Mapping[str, Any]) -> CheckedSpec:
     problems += found
     problems += _fixed(raw.get("params"), space, strategy)
     symbols = raw.get("symbols")
-    problems += _coins(symbols if isinstance(symbols, list | tuple) else ())
+    problems += _coins(symbols if isinstance(symbols, list | tuple) else (), strategy)
     model, found = _model(raw.get("world"))
     problems += found
     if isinstance(spec, SweepSpec):
@@ -215,17 +236,22 @@ def _unknown(place: str, name: str, strategy: Strategy | None) -> list[str]:
     return [f"{place}.{name}: the strategy has no such parameter{hint}"]
 
 
-def _coins(symbols: Sequence[Any]) -> list[str]:
-    problems, seen = [], set[str]()
+def _coins(symbols: Sequence[Any], strategy: Strategy | None) -> list[str]:
+    problems, seen = [], set[tuple[str, ...]]()
     for index, name in enumerate(symbols):
         try:
-            coin = coin_of(str(name))
+            coins = group_of(str(name))
         except ValueError as error:
             problems.append(f"symbols[{index}]: {error}")
             continue
-        if coin in seen:
-            problems.append(f"symbols[{index}]: {coin} is there already")
-        seen.add(coin)
+        if coins in seen:
+            problems.append(f"symbols[{index}]: {TOGETHER.join(coins)} is there already")
+        if len(coins) > 1 and isinstance(strategy, Called):
+            problems.append(
+                f"symbols[{index}]: a Called is called with the bars of one coin: write "
+                f"{', '.join(coins)}, or make it a Compiled"
+            )
+        seen.add(coins)
     return problems
 
 
