@@ -21,7 +21,8 @@ COMPILED      := $(shell find virtual-exchange/src/perp_engine strategy-agent/sr
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
            --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
            --no-config --no-emit-package suite-shared --no-emit-package strategy-agent \
-           --extra service --extra embedded --extra kubernetes --extra llm --extra otel $(PYPROJECTS)
+           --extra service --extra embedded --extra kubernetes --extra llm --extra otel --extra redis \
+           $(PYPROJECTS)
 
 DATA    ?=
 SYMBOLS ?=

@@ -14,8 +14,8 @@ from typing import Final
 
 from pip._vendor.packaging.requirements import Requirement
 
-EXTRAS: Final = ("service", "embedded", "kubernetes", "llm", "reports", "otel", "")
-"""Of the service itself: what it serves with, its database, its cluster, its traces."""
+EXTRAS: Final = ("service", "embedded", "kubernetes", "llm", "reports", "otel", "redis", "")
+"""Of the service itself: what it serves with, its database, its cluster, its traces, its cache."""
 
 
 def plain(name: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import random
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_collector.application.ports import Collection
@@ -16,8 +16,10 @@ from data_collector.domain.candles import Candle, MarketEvent
 from data_collector.settings import Settings
 from suite.errors import ConfigError
 from suite.klines import Source
+from suite.service.caching import Cache
 from suite.service.clock import SystemClock
 from suite.service.kline_store import KlineStore, open_store
+from suite.service.redis_tier import RedisTier, encrypted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Container:
         hub: of the WebSocket.
         collection: None where nothing is collected.
         live: the same, to be run.
+        cache: of pages of bars.
+        redis: where other collectors find them too; None where there is none.
     """
 
     inventory: Inventory
@@ -36,6 +40,8 @@ class Container:
     hub: Hub
     collection: Collection | None = None
     live: LiveCollection | None = None
+    cache: Cache = field(default_factory=Cache)
+    redis: RedisTier | None = None
 
 
 def build(settings: Settings) -> Container:
@@ -78,7 +84,10 @@ def build(settings: Settings) -> Container:
     snapshots = Snapshots(bars, store, inventory, clock.now_ms, time.monotonic, covered_ms)
     if live is not None:
         live.collector.listen(lambda event: _touch(snapshots, event))
+    redis = _redis(settings, store)
     return Container(
+        cache=Cache(redis),
+        redis=redis,
         inventory=inventory,
         ranges=Ranges(bars, store, inventory, clock.now_ms),
         snapshots=snapshots,
@@ -86,6 +95,17 @@ def build(settings: Settings) -> Container:
         collection=live.collector if live else None,
         live=live,
     )
+
+
+def _redis(settings: Settings, store: KlineStore) -> RedisTier | None:
+    """What collectors of one store share, where a Redis is named."""
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        return None
+    # Files of a folder differ from all others by their inodes; those of a bucket by its name.
+    place = store.files.place if "://" in settings.data else ""
+    name = "/".join(("data-collector", hashlib.sha256(place.encode()).hexdigest()[:16]))
+    return RedisTier(encrypted(url, trusted_network=settings.trusted_network), name)
 
 
 def _touch(snapshots: Snapshots, event: MarketEvent) -> None:

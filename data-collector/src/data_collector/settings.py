@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import NoDecode
 
+from suite.service.redis_tier import RedisUrl
 from suite.service.settings import BaseUrl, ServedSettings, settings_config, shared_name
 
 
@@ -21,6 +22,8 @@ class Settings(ServedSettings):
             is stored is served.
         disable_rest_fallback: `DISABLE_REST_FALLBACK`, a venue's history is not asked for bars that
             its stream left out; they stay gaps, with that reason.
+        redis_url: `REDIS_URL`, where collectors that serve the same store share their answers;
+            `redis://...`, or `rediss://...` with TLS.
         flush_s: how long collected bars stay in the journal before they go to the store.
     """
 
@@ -33,6 +36,7 @@ class Settings(ServedSettings):
     intervals: Annotated[tuple[str, ...], NoDecode] = ("1m",)
     url: BaseUrl | None = None
     flush_s: float = Field(default=300.0, gt=0)
+    redis_url: RedisUrl = Field(default=SecretStr(""), validation_alias=shared_name("REDIS_URL"))
     disable_websocket: bool = Field(
         default=False, validation_alias=shared_name("DISABLE_WEBSOCKET")
     )

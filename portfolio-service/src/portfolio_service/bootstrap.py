@@ -1,7 +1,7 @@
 """Putting the parts of the service together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portfolio_service.adapters.exports import PortfolioExports
 from portfolio_service.adapters.manager_http import ManagerHttp
@@ -23,12 +23,17 @@ from portfolio_service.application.syncing import Sync
 from portfolio_service.settings import Settings
 from suite.clock import Clock
 from suite.errors import ConfigError
+from suite.service.caching import Cache
 from suite.service.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """What the routes work with."""
+    """What the routes work with.
+
+    Attributes:
+        cache: of what screens show of reports.
+    """
 
     wall: Clock
     store: PostgresStore
@@ -44,6 +49,7 @@ class Container:
     records: TradersRecords
     venue: VenueHttp
     backtests: Backtests
+    cache: Cache = field(default_factory=Cache)
 
 
 def build(settings: Settings) -> Container:

@@ -10,8 +10,10 @@ from portfolio_service.entrypoint.openapi import describe_with
 from portfolio_service.entrypoint.web import add_web
 from portfolio_service.settings import Settings
 from suite.service.app import install_chassis
+from suite.service.caching import cache_figure
 from suite.service.health import Health
 from suite.service.lifecycle import Parts, lifespan
+from suite.service.metrics import Figures
 
 
 def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
@@ -33,6 +35,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         traders=lambda: len(parts.portfolio.present),
         listeners=lambda: parts.broadcast.listeners,
     )
+    Figures(chassis.metrics.registry, [cache_figure("portfolio_service", parts.cache)])
     for grant in (OPERATOR, VIEWER):
         chassis.tokens.ensure_file(settings.state_dir / "tokens", grant)
     sessions = Sessions(chassis.tokens, parts.store, parts.wall, settings.session_hours)
@@ -82,7 +85,7 @@ def _add_routes(app: FastAPI, parts: Container, sessions: Sessions) -> None:
     app.include_router(
         system.make_system_router(parts.sync, parts.services, parts.reads, parts.wall)
     )
-    app.include_router(backtests.make_backtests_router(parts.backtests))
+    app.include_router(backtests.make_backtests_router(parts.backtests, parts.cache))
 
 
 def _health(parts: Container) -> Health:

@@ -1,6 +1,8 @@
-"""Bodies as the venue reads them: the first JSON value counts, what follows it does not."""
+"""Bodies: as the venue reads them, and as they are sent with a name for what is in them."""
 
+import hashlib
 import re
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
@@ -11,7 +13,7 @@ _TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
 
 
 def decode_first(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
-    """Decode the first value of a body.
+    """Decode the first value of a body, as the venue does: what follows it does not count.
 
     Raises:
         msgspec.DecodeError: it is not JSON, or (`ValidationError`) has another shape.
@@ -25,3 +27,21 @@ def decode_first(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         if rest is None:
             raise
         return decoder.decode(body[: int(rest[1]) - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An answer.
+
+    Attributes:
+        body: as it is sent.
+        digest: of the body; equal bodies have equal ones.
+    """
+
+    body: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, body: bytes) -> "Encoded":
+        """Name a body by its content."""
+        return cls(body, hashlib.blake2b(body, digest_size=16).hexdigest())

@@ -1,5 +1,6 @@
 """Lists and ranges over HTTP: what is stored, day by day, names of answers, two encodings."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -55,6 +56,34 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> KlineStore:
 @pytest.fixture
 def client(store: KlineStore) -> Client:
     return client_of(parts_of(store, lambda: NOW_MS), store.root)
+
+
+def test_a_page_is_made_once_and_anew_when_a_bar_of_it_is_another(tmp_path: Path) -> None:
+    """At once, and of any interval; a page of another coin stays."""
+    store, source = KlineStore(tmp_path), Source("binance-usdm")
+    for coin in ("BTC", "ETH"):
+        store.write_bars(source, coin, make_bars(300))
+    parts = parts_of(store, lambda: NOW_MS)
+    client = client_of(parts, tmp_path)
+    paths = [f"/klines/{coin}?interval={name}" for coin in ("BTC", "ETH") for name in ("1m", "1h")]
+
+    def answers() -> list[tuple[bytes, str]]:
+        replies = [client.get(path) for path in paths]
+        return [(reply.content, reply.headers["etag"]) for reply in replies]
+
+    first = answers()
+    assert first == answers()
+    assert {"memory": 4, "shared": 0, "made": 4} == dict(parts.cache.counts)
+    store.append_bars(source, "BTC", make_bars(60, start_ms=START_MS + 300 * MINUTE_MS))
+    later = answers()
+    assert [True, True, False, False] == [a != b for a, b in zip(first, later, strict=True)]
+    store.write_bars(source, "BTC", make_bars(1, price=50.0))
+    assert [True, True, False, False] == [a != b for a, b in zip(later, answers(), strict=True)]
+    fresh = client_of(parts_of(store, lambda: NOW_MS), tmp_path)
+    assert answers() == [(r.content, r.headers["etag"]) for r in map(fresh.get, paths)]
+    store.write_bars(source, "BTC", make_bars(2, start_ms=START_MS, step_ms=HOUR_MS))
+    fresh = client_of(parts_of(store, lambda: NOW_MS), tmp_path)
+    assert answers() == [(r.content, r.headers["etag"]) for r in map(fresh.get, paths)]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -2,15 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 from tests.support.followed_portfolio import MemoryPlans
 
 from portfolio_service.application.backtests import Backtests, summary
+from portfolio_service.entrypoint.access import VIEWER
+from portfolio_service.entrypoint.backtests import make_backtests_router
+from portfolio_service.settings import Settings
 from suite.clock import ManualClock
 from suite.errors import NotFound, SuiteError, UpstreamUnavailable
+from suite.service.app import install_chassis
+from suite.service.caching import Cache
 
 REQUEST = {"symbols": ["BTC"], "traders": [{"trader_id": "a", "strategy": {"kind": "hodl"}}]}
 
@@ -24,6 +33,7 @@ class Venue:
         self.trouble = trouble
         self.requests: list[Mapping[str, Any]] = []
         self.canceled: list[str] = []
+        self.read = 0
 
     async def start(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         self.requests.append(request)
@@ -36,6 +46,9 @@ class Venue:
             raise self.trouble
 
     async def report(self, job_id: str) -> bytes:
+        self.read += 1
+        if self.trouble is not None:
+            raise self.trouble
         return msgspec.json.encode(REPORT)
 
     async def cancel(self, job_id: str) -> Mapping[str, Any]:
@@ -67,12 +80,53 @@ REPORT: dict[str, Any] = {
 }
 
 
+@asynccontextmanager
+async def asking(backtests: Backtests, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the routes that may look."""
+    app = FastAPI(title="portfolio-service")
+    chassis = install_chassis(app, Settings.load(state_dir=folder))
+    chassis.tokens.ensure_file(folder, VIEWER)
+    app.include_router(make_backtests_router(backtests, Cache()))
+    token = (folder / "viewer.token").read_text().strip()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://localhost",
+        headers={"authorization": f"Bearer {token}"},
+    ) as client:
+        yield client
+
+
 async def ended(backtests: Backtests) -> str:
     async for told in backtests.listen(quiet_s=5):
         assert told is not None
         if told.jobs and told.jobs[0].status != "running":
             return told.jobs[0].status
     return ""
+
+
+async def test_a_report_is_read_once_for_all_who_look(tmp_path: Path) -> None:
+    venue = Venue([{"status": "done"}])
+    backtests = Backtests(venue, MemoryPlans(), ManualClock(7))
+    await backtests.start("first", REQUEST)
+    async with asking(backtests, tmp_path) as client:
+        first = await client.get("/api/backtests/j1/report")
+        assert summary(msgspec.json.encode(REPORT)) == first.json()
+        venue.trouble = UpstreamUnavailable("away")
+        assert first.content == (await client.get("/api/backtests/j1/report")).content
+        assert 404 == (await client.get("/api/backtests/j2/report")).status_code
+        client.headers.pop("authorization")
+        assert 401 == (await client.get("/api/backtests/j1/report")).status_code
+    assert 1 == venue.read
+
+
+async def test_a_report_that_is_not_there_yet_is_asked_for_again(tmp_path: Path) -> None:
+    venue = Venue([{"status": "done"}], UpstreamUnavailable("away"))
+    backtests = Backtests(venue, MemoryPlans(), ManualClock(7))
+    await backtests.start("first", REQUEST)
+    async with asking(backtests, tmp_path) as client:
+        assert 503 == (await client.get("/api/backtests/j1/report")).status_code
+        venue.trouble = None
+        assert 200 == (await client.get("/api/backtests/j1/report")).status_code
 
 
 async def test_progress_is_told_until_the_end() -> None:

@@ -1,5 +1,6 @@
 """What the store holds, as people and the data contract are told."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -272,6 +273,24 @@ def day_shares(held: Coverage) -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Bars that somebody asks for, and what they are made of.
+
+    Attributes:
+        source: of all of them.
+        stored: intervals that it has bars of and that these are made of.
+        start_ms, end_ms: of the open times, None for no bound.
+    """
+
+    source: Source
+    coin: str
+    interval: str
+    stored: tuple[str, ...]
+    start_ms: int | None
+    end_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """Rows of a range of time.
 
@@ -306,30 +325,61 @@ class Ranges:
         self._inventory = inventory
         self._now_ms = now_ms
 
-    def klines(self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None) -> Rows:
-        """Read bars with open times in [start, end), at most the last 5000 of them.
+    def page(self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None) -> Page:
+        """Find what bars with open times in [start, end) are made of.
 
         Stored bars of the interval, and elsewhere what the stored 1m bars add up to; all of the
-        preferred source among those that have either. `complete` says whether no minute is missing
-        in a bar; one that is stored is what its venue made of all of them.
+        preferred source among those that have either.
 
         Raises:
             NotFound: not a symbol, or nothing of it is stored; says what is.
             BadRequest: the interval is unknown, or the range ends after now.
-            DataGap: nothing is stored in the range; says what is.
         """
         if interval not in INTERVAL_MS:
             names = ", ".join(INTERVAL_MS)
             raise BadRequest(f"unknown interval {interval[:10]!r}; there are {names}")
         coin = self._coin(symbol, start_ms, end_ms)
         source = self._inventory.source_of(coin, "1m", interval)
-        if interval == "1m":
-            bars = self._store.read(coin, interval, start_ms, end_ms, source=source)
+        series = self._inventory.series()
+        made_of = dict.fromkeys(("1m", interval))
+        return Page(
+            source=source,
+            coin=coin,
+            interval=interval,
+            stored=tuple(name for name in made_of if (source, coin, name) in series),
+            start_ms=start_ms,
+            end_ms=end_ms,
+        )
+
+    def state(self, page: Page) -> tuple[int, str]:
+        """Tell in which state that is which a page is made of.
+
+        Returns:
+            When it came about, epoch ms, and a name that no other state has.
+        """
+        marks = [
+            self._store.fingerprint(page.coin, name, source=page.source) for name in page.stored
+        ]
+        changed = (one.changed_ms for mark in marks for one in mark if one is not None)
+        name = hashlib.blake2b(repr(marks).encode(), digest_size=16).hexdigest()
+        return max(changed, default=0), name
+
+    def klines(self, page: Page) -> Rows:
+        """Read the bars of a page, at most the last 5000 of them.
+
+        `complete` says whether no minute is missing in a bar; one that is stored is what its venue
+        made of all of them.
+
+        Raises:
+            DataGap: nothing is stored in the range; says what is.
+        """
+        if page.interval == "1m":
+            bars = self._store.read(page.coin, "1m", page.start_ms, page.end_ms, source=page.source)
             complete = np.ones(len(bars), np.bool_)
         else:
-            bars, complete = self._united(source, coin, interval, start_ms, end_ms)
+            bars, complete = self._united(page)
         columns = {name: getattr(bars, name) for name in COLUMNS} | {"complete": complete}
-        return _last_rows(source, columns)
+        return _last_rows(page.source, columns)
 
     def funding(self, symbol: str, start_ms: int | None, end_ms: int | None) -> Rows:
         """Read settled funding with stamps in [start, end), at most the last 5000.
@@ -365,21 +415,23 @@ class Ranges:
                 raise BadRequest(f"{name} {moment_ms} is in the future; now is {now_ms}")
         return coin
 
-    def _united(
-        self, source: Source, coin: str, interval: str, start_ms: int | None, end_ms: int | None
-    ) -> tuple[Bars, BoolArray]:
+    def _united(self, page: Page) -> tuple[Bars, BoolArray]:
         """Bars as a source has them, and those made of its 1m bars where it has none.
 
         Returns:
             The bars, and for each whether no minute of it is missing.
         """
-        step = INTERVAL_MS[interval]
-        first, last = (None if at is None else -(-at // step) * step for at in (start_ms, end_ms))
+        source, coin, interval, step = (
+            page.source,
+            page.coin,
+            page.interval,
+            INTERVAL_MS[page.interval],
+        )
+        bounds = (page.start_ms, page.end_ms)
+        first, last = (None if at is None else -(-at // step) * step for at in bounds)
         made, stored, faults = empty_bars(step), empty_bars(step), []
         complete = np.zeros(0, np.bool_)
-        for name in ("1m", interval):
-            if (source, coin, name) not in self._inventory.series():
-                continue
+        for name in page.stored:
             try:
                 bars = self._store.read(coin, name, first, last, source=source)
             except DataGap as error:

@@ -1,6 +1,5 @@
 """The market of a coin at any stored moment, encoded once for all who ask for it."""
 
-import hashlib
 import itertools
 import threading
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from strategy_core.snapshot import (
     open_interest_at,
 )
 from suite.bars import DAY_MS, F64, HOUR_MS, I64, MINUTE_MS
+from suite.bodies import Encoded
 from suite.errors import BadRequest, DataGap, NotFound, SuiteError
 from suite.klines import Source, bars_equal
 from suite.moments import format_moment
@@ -36,24 +36,6 @@ _KEPT_ANSWERS: Final = 1024
 """Encoded snapshots in memory, some 20 kB each."""
 _encode = msgspec.json.Encoder().encode
 _named = lru_cache(1024)(coin_asked)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """An answer.
-
-    Attributes:
-        body: JSON.
-        digest: of the body; equal bodies have equal ones.
-    """
-
-    body: bytes
-    digest: str
-
-    @classmethod
-    def of(cls, body: bytes) -> "Encoded":
-        """Name a body by its content."""
-        return cls(body, hashlib.blake2b(body, digest_size=16).hexdigest())
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from data_collector.application.reading import Rows
-from data_collector.application.snapshots import Encoded
+from suite.bodies import Encoded
 from suite.contracts.market_data import ARROW, JSON
+from suite.klines import Source
 from suite.service.kline_files import array_of
 from suite.service.requests import prefers
 
@@ -51,13 +52,28 @@ def json_reply(request: Request, value: object) -> Response:
 
 def rows_reply(request: Request, rows: Rows) -> Response:
     """Answer with the rows of a table: as JSON, or as an Arrow stream where that is accepted."""
-    headers, columns = {SOURCE: str(rows.source), "vary": "accept"}, rows.columns
-    if prefers(request.headers.get("accept", ""), ARROW, JSON):
-        answer = Encoded.of(_arrow(columns))
-        return tagged(request, answer, media_type=ARROW, headers=headers)
+    form = form_of(request)
+    return tagged(request, encoded(rows, form), media_type=form, headers=headers_of(rows.source))
+
+
+def headers_of(source: Source) -> dict[str, str]:
+    """What an answer with rows says besides."""
+    return {SOURCE: str(source), "vary": "accept"}
+
+
+def form_of(request: Request) -> str:
+    """Choose the media type of rows."""
+    return ARROW if prefers(request.headers.get("accept", ""), ARROW, JSON) else JSON
+
+
+def encoded(rows: Rows, form: str) -> Encoded:
+    """Encode rows in the form that was chosen."""
+    columns = rows.columns
+    if form == ARROW:
+        return Encoded.of(_arrow(columns))
     names, cells = tuple(columns), (column.tolist() for column in columns.values())
     objects = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
-    return tagged(request, Encoded.of(msgspec.json.encode(objects)), headers=headers)
+    return Encoded.of(msgspec.json.encode(objects))
 
 
 def has_it(if_none_match: str | None, tag: str) -> bool:

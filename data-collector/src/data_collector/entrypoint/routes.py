@@ -4,18 +4,30 @@ All of it reads public market data and is open, as the same routes of the virtua
 """
 
 from fastapi import APIRouter, FastAPI, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from data_collector.application.reading import Inventory, Ranges
+from data_collector.application.reading import Inventory, Page, Ranges
 from data_collector.application.snapshots import Snapshots
 from data_collector.entrypoint.queries import KNOWN_QUERY
-from data_collector.entrypoint.replies import json_reply, rows_reply, tagged
+from data_collector.entrypoint.replies import (
+    encoded,
+    form_of,
+    headers_of,
+    json_reply,
+    rows_reply,
+    tagged,
+)
 from data_collector.entrypoint.shortcut import Shortcut
+from suite.bodies import Encoded
 from suite.errors import BadRequest
 from suite.moments import parse_range, parse_timestamp
+from suite.service.caching import Cache, Version
 
 
-def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Snapshots) -> None:
+def add_routes(
+    app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Snapshots, cache: Cache
+) -> None:
     """Serve the routes.
 
     Args:
@@ -23,6 +35,7 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
         inventory: what is stored.
         ranges: rows of a range of time.
         snapshots: the market at a moment.
+        cache: of pages of bars.
     """
     router = APIRouter(dependencies=[KNOWN_QUERY])
 
@@ -39,14 +52,24 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
         return json_reply(request, inventory.symbols())
 
     @router.get("/klines/{symbol:path}", summary="Closed bars, at most the last 5000 of the range")
-    def get_klines(
+    async def get_klines(
         request: Request,
         symbol: str,
         interval: str = "1m",
         start: str | None = None,
         end: str | None = None,
     ) -> Response:
-        return rows_reply(request, ranges.klines(symbol, interval, *_range(start, end)))
+        page = await run_in_threadpool(ranges.page, symbol, interval, *_range(start, end))
+        form = form_of(request)
+
+        async def version() -> Version:
+            return Version(*await run_in_threadpool(ranges.state, page))
+
+        async def made() -> Encoded:
+            return await run_in_threadpool(lambda: encoded(ranges.klines(page), form))
+
+        answer = await cache.get(_key(page, form), version, made)
+        return tagged(request, answer, media_type=form, headers=headers_of(page.source))
 
     @router.get("/funding/{symbol:path}", summary="Settled funding, at most the last 5000 stamps")
     def get_funding(
@@ -70,6 +93,11 @@ def add_routes(app: FastAPI, inventory: Inventory, ranges: Ranges, snapshots: Sn
 
     app.router.routes.insert(0, Shortcut(snapshots, get_latest))
     app.include_router(router)
+
+
+def _key(page: Page, form: str) -> str:
+    asked = (page.source, page.coin, page.interval, page.start_ms, page.end_ms, form)
+    return "/".join(("klines", *map(str, asked), *page.stored))
 
 
 def _range(start: str | None, end: str | None) -> tuple[int | None, int | None]:

@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from data_collector.application.snapshots import Encoded, Snapshots
+from data_collector.application.snapshots import Snapshots
 from data_collector.entrypoint.replies import NOT_MODIFIED, has_it
+from suite.bodies import Encoded
 from suite.moments import parse_timestamp
 
 PREFIX: Final = "/gpt-latest/"

@@ -139,6 +139,14 @@ class Backtests:
         await self._keep(_told(self._of(job_id), told))
         return self._of(job_id)
 
+    def begun_ms(self, job_id: str) -> int:
+        """Tell when one was begun, wall time.
+
+        Raises:
+            NotFound: it was not begun here.
+        """
+        return self._of(job_id).begun_ms
+
     async def whole_report(self, job_id: str) -> bytes:
         """Read a report as the venue wrote it."""
         return await self._venue.report(self._of(job_id).job_id)

@@ -10,7 +10,9 @@ from starlette.responses import Response, StreamingResponse
 
 from portfolio_service.application.backtests import Backtests, Job, JobsAnswer
 from portfolio_service.entrypoint.access import READ, Allowed, Operator, still_allowed
-from portfolio_service.entrypoint.replies import raw, reply
+from portfolio_service.entrypoint.replies import encoded, raw, reply
+from suite.bodies import Encoded
+from suite.service.caching import Cache, Version
 
 ANSWERS: Final[dict[tuple[str, str], Any]] = {
     ("GET", "/api/backtests"): JobsAnswer,
@@ -35,8 +37,13 @@ class NewBacktest(BaseModel):
     request: dict[str, Any]
 
 
-def make_backtests_router(backtests: Backtests) -> APIRouter:
-    """Make the routes."""
+def make_backtests_router(backtests: Backtests, cache: Cache) -> APIRouter:
+    """Make the routes.
+
+    Args:
+        backtests: that were begun here.
+        cache: of what screens show of reports: a report is final, and reading it takes a while.
+    """
     router = APIRouter(tags=["backtests"])
     reads = [Depends(Allowed(READ))]
 
@@ -73,9 +80,29 @@ def make_backtests_router(backtests: Backtests) -> APIRouter:
             told(), media_type="text/event-stream", headers={"cache-control": "no-store"}
         )
 
+    _add_reports(router, backtests, cache)
+
+    @router.post("/api/backtests/{job_id}/cancel", summary="Stop a run")
+    async def cancel(job_id: str, _grant: Operator) -> Response:
+        return reply(await backtests.cancel(job_id))
+
+    return router
+
+
+def _add_reports(router: APIRouter, backtests: Backtests, cache: Cache) -> None:
+    reads = [Depends(Allowed(READ))]
+
     @router.get("/api/backtests/{job_id}/report", summary="What came of a run", dependencies=reads)
     async def report(job_id: str) -> Response:
-        return reply(await backtests.report(job_id))
+        begun = Version(backtests.begun_ms(job_id), job_id)
+
+        async def version() -> Version:
+            return begun
+
+        async def made() -> Encoded:
+            return Encoded.of(encoded(await backtests.report(job_id)))
+
+        return raw((await cache.get(f"report/{job_id}", version, made)).body)
 
     @router.get(
         "/api/backtests/{job_id}/report.json",
@@ -84,9 +111,3 @@ def make_backtests_router(backtests: Backtests) -> APIRouter:
     )
     async def whole(job_id: str) -> Response:
         return raw(await backtests.whole_report(job_id))
-
-    @router.post("/api/backtests/{job_id}/cancel", summary="Stop a run")
-    async def cancel(job_id: str, _grant: Operator) -> Response:
-        return reply(await backtests.cancel(job_id))
-
-    return router

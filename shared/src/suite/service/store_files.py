@@ -26,12 +26,18 @@ class StoredFile(NamedTuple):
     Attributes:
         name: inside the store.
         size: bytes.
-        stamp: differs when the file was replaced, even by one of the same size.
+        stamp: differs when the file was replaced, even by one of the same size; when that was is
+            the last of it, epoch ns.
     """
 
     name: str
     size: int
     stamp: tuple[int, ...]
+
+    @property
+    def changed_ms(self) -> int:
+        """When it was put there, epoch ms."""
+        return self.stamp[-1] // 1_000_000
 
 
 class StoreFiles(Protocol):

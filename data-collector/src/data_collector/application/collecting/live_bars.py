@@ -1,9 +1,10 @@
 """Bars that are acknowledged and not yet in the store, and readers that see both as one."""
 
+import hashlib
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,23 @@ def bars_from(candles: Iterable[Candle], interval_ms: int) -> Bars:
     return bars_of(interval_ms, dict(zip(COLUMNS, (times, *table), strict=True)))
 
 
+class TailMark(NamedTuple):
+    """Bars by what they are: the same of any process that collected the same.
+
+    Attributes:
+        changed_ms: when the last of them closed, epoch ms.
+        digest: of all of them.
+    """
+
+    changed_ms: int
+    digest: str
+
+
+class _Marked(NamedTuple):
+    bars: Bars
+    mark: TailMark
+
+
 class Tail:
     """Bars between journal and store, of one source and interval; read by other threads.
 
@@ -47,6 +65,7 @@ class Tail:
         self._rows: dict[str, list[Candle]] = {}
         self._made: dict[str, Bars] = {}
         self._versions: dict[str, int] = {}
+        self._marks: dict[str, _Marked] = {}
         self._lock = threading.Lock()
 
     def add(self, candles: Iterable[Candle]) -> None:
@@ -75,6 +94,20 @@ class Tail:
         """Which coins have some."""
         with self._lock:
             return sorted(self._rows)
+
+    def mark(self, coin: str) -> "TailMark | None":
+        """Name a coin's bars by what they are; None where there are none."""
+        bars = self.bars(coin)
+        if len(bars) == 0:
+            return None
+        mark = self._marks.get(coin)
+        if mark is None or mark.bars is not bars:
+            digest = hashlib.blake2b(digest_size=16)
+            for name in COLUMNS:
+                digest.update(np.ascontiguousarray(getattr(bars, name)).data)
+            end_ms = int(bars.open_time_ms[-1]) + self._step_ms
+            mark = self._marks[coin] = _Marked(bars, TailMark(end_ms, digest.hexdigest()))
+        return mark.mark
 
     def version(self, coin: str) -> int:
         """Count the changes of a coin's bars."""
@@ -189,8 +222,8 @@ class LiveBars:
 
     def fingerprint(self, coin: str, interval: str = "1m", *, source: Source) -> tuple[Any, ...]:
         """Name the present state of a coin's bars."""
-        version = self._tail.version(coin) if source == self._tail.source else 0
-        return (version, *self._store.fingerprint(coin, interval, source=source))
+        mark = self._tail.mark(coin) if source == self._tail.source else None
+        return (mark, *self._store.fingerprint(coin, interval, source=source))
 
     def _chosen(
         self, coin: str, interval: str | None, source: Source | str | None
