@@ -23,6 +23,7 @@ traders:
 _HASH: Final = re.compile(r"report sha256=([0-9a-f]{64})")
 _SEEDS: Final = ("0", "1", "4242", "random")
 _ZONES: Final = ("UTC", "Pacific/Kiritimati", "America/St_Johns")
+_UNINSTALLED: Final = Path(__file__).with_name("uninstalled")
 _LOCALES: Final = ("C", "C.UTF-8", "POSIX", "tr_TR.UTF-8")
 
 
@@ -34,6 +35,7 @@ class Environment:
         hash_seed, zone, locale: of the process.
         transport: in one process, or each trader in one of its own.
         compiled: the engine is, or it is interpreted.
+        missing: modules that are not installed.
     """
 
     hash_seed: str
@@ -41,6 +43,7 @@ class Environment:
     locale: str
     transport: str
     compiled: bool
+    missing: tuple[str, ...] = ()
 
     @property
     def variables(self) -> dict[str, str]:
@@ -51,7 +54,20 @@ class Environment:
             "LC_ALL": self.locale,
             "LANG": self.locale,
             "NUMBA_DISABLE_JIT": "0" if self.compiled else "1",
+            **without(*self.missing),
         }
+
+
+def without(*modules: str) -> dict[str, str]:
+    """Variables of a process, and of those that it starts, in which some modules are not there.
+
+    Args:
+        modules: names of them; whoever imports one is told that there is none.
+    """
+    if not modules:
+        return {}
+    places = (str(_UNINSTALLED), os.environ.get("PYTHONPATH", ""))
+    return {"PYTHONPATH": os.pathsep.join(places), "UNINSTALLED": ",".join(modules)}
 
 
 def environments() -> list[Environment]:

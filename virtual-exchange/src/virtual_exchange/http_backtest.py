@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,9 +42,17 @@ def run_http_backtest(run: TraderRun, progress: Progress) -> RunRecord:
     Raises:
         SuiteError: the world cannot be built, or an agent stopped with an error.
     """
-    import uvloop
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        return runner.run(_run(run, progress))
 
-    return uvloop.run(_run(run, progress))
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Choose uvloop where it is installed; it is not made for every platform."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _run(run: TraderRun, progress: Progress) -> RunRecord:
