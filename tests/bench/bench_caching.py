@@ -5,9 +5,11 @@ time is a range that begins a millisecond later than the last one: the same rows
 name. Side by side, in rounds.
 """
 
+import asyncio
 import os
 import statistics
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from itertools import count, islice
@@ -18,15 +20,21 @@ from tests.bench.bench_serve_data import get
 from tests.bench.bench_wire import BIN, Cost, Server, told
 from tests.support.redis_server import PROGRAM, redis_server
 from tests.support.stores import make_store
+from tests.support.waiting import until
 from tests.support.worlds import START_MS
 
 from suite.bars import MINUTE_MS
+from suite.bodies import Encoded
+from suite.service.caching import Version
+from suite.service.redis_tier import RedisTier
 
 MINUTES = 180 * 1440
 ROUNDS = 3
 ASKED = 60
 """Pages of a round; the other collector asks for them while they are in the Redis."""
 MEMORY = 2000
+SIZES = (62_422, 282_667, 624_190)
+FINDS = 200
 PAGES = {
     "500 bars": (500, "1m"),
     "5,000 bars": (5000, "1m"),
@@ -75,6 +83,26 @@ def main() -> None:
             with Server(folder, *command) as one, Server(folder, *command) as other:
                 for words, (minutes, interval) in PAGES.items():
                     compare(words, pages(minutes, interval), alone, (one, other))
+        for size in SIZES:
+            us = asyncio.run(find_us(redis.url, size))
+            print(f"  a value of {size:,} bytes is found in {us:,.0f} us")
+
+
+async def find_us(url: str, size: int) -> float:
+    """Processor time of one look into the Redis that finds a value."""
+    tier, version = RedisTier(url, "bench", call_s=10.0), Version(1, "state")
+    work = asyncio.create_task(tier.run())
+    await until(lambda: not tier.trouble)
+    used_s: list[float] = []
+    while len(used_s) < FINDS:
+        start = time.process_time()
+        if await tier.find("key", version) is not None:
+            used_s.append(time.process_time() - start)
+        else:  # it was never there, or its five seconds are over
+            tier.offer("key", version, Encoded.of(bytes(size)))
+            await asyncio.sleep(0.01)
+    work.cancel()
+    return statistics.median(used_s) * 1e6
 
 
 def compare(words: str, asked: Iterator[bytes], alone: Server, both: tuple[Server, Server]) -> None:
