@@ -15,6 +15,7 @@ from tests.support.way_to_venue import way_to
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(180)]
 FAR_MS = 3_000
 NOTICED_MS = 600
+NOBODY = {"HYPERLIQUID_EXCHANGE_ALERT_WEBHOOK_URL": "http://127.0.0.1:9/nobody"}
 IOC = {"limit": {"tif": "Ioc"}}
 
 
@@ -31,7 +32,7 @@ async def test_a_clock_that_jumps_stops_new_risk_until_it_is_right(tmp_path: Pat
                     LiveTrader(TRADER),
                     venue=venue,
                     upstream_url=way.url,
-                    settings=machine.settings,
+                    settings=machine.settings | NOBODY,
                 ) as stack:
                     _trade(WatchedStack(stack), machine)
 
@@ -50,6 +51,7 @@ def _trade(one: WatchedStack, machine: Afflictions) -> None:
         left = one.order(is_buy=False, sz="0.001", reduce_only=True, order_type=IOC)
         assert isinstance(left, list), left
 
+    until(lambda: _health(one).get("alerts") == "no channel has taken the last notice")
     machine.set_clock(NOTICED_MS)
     until(lambda: one.level() == "LIVE" and "ahead of" in _clock(one))
     assert isinstance(one.order(sz="0.02", order_type=IOC), list)
@@ -57,11 +59,19 @@ def _trade(one: WatchedStack, machine: Afflictions) -> None:
     machine.set_clock(0)
     until(lambda: not _clock(one))
     assert isinstance(one.order(sz="0.03", order_type=IOC), list)
+    kept = (one.stack.folder / "var/business/hyperliquid-exchange.jsonl").read_text()
+    assert {"started", "clock", "forbidden"} <= {
+        json.loads(line)["kind"] for line in kept.splitlines()
+    }
 
 
 def _clock(one: WatchedStack) -> str:
     """What the service says of its clock."""
+    return str(_health(one).get("clock", ""))
+
+
+def _health(one: WatchedStack) -> dict[str, Any]:
     status, text = fetch(f"{one.stack.url}/health")
     told: dict[str, Any] = json.loads(text)
     assert status == 200, text
-    return str(told.get("clock", ""))
+    return told

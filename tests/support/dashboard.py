@@ -40,8 +40,9 @@ class Stack:
 def serving_data(store: Path) -> Iterator[str]:
     """Serve a store that is there already; its address."""
     command = [str(Path(sys.executable).with_name("data-collector")), "serve", "--port", "0"]
+    env = os.environ | {"DISABLE_REST_FALLBACK": "true"}
     with subprocess.Popen(
-        [*command, "--data", str(store)], cwd=store, stdout=subprocess.PIPE, text=True
+        [*command, "--data", str(store)], cwd=store, env=env, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         try:

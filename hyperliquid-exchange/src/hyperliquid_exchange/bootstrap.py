@@ -119,6 +119,7 @@ class Container:
         on_bug: told of a background task that ended.
         feeds: shows the connections to the venue; None for who serves no metrics.
         build: hash of the code that serves.
+        records: told of all alerts.
     """
 
     settings: Settings
@@ -129,6 +130,7 @@ class Container:
     feeds: FeedMetrics | None = None
     live: Live | None = None
     build: str = ""
+    records: list[Callable[[str, str], None]] = field(default_factory=list)
     _services: Services | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -207,7 +209,7 @@ class Container:
             StorageError: what was written down before cannot be read.
         """
         live = self.live = _build(self.settings, self.clock, self.feeds)
-        accounts = live.custody.accounts
+        accounts, live.guards.alerts.records = live.custody.accounts, self.records
         if live.lease is not None:
             await live.lease.take(account.signer for account in accounts.values())
         self._write_tokens()
@@ -311,7 +313,8 @@ class Container:
             "unknown": sum(len(live.hop.unknown(name)) for name in live.custody.accounts),
         }
         clock, accounts = live.guards.clock.trouble, live.watch.trouble
-        troubles = {"journal": live.journal.trouble, "clock": clock, "accounts": accounts}
+        alerts, journal = live.guards.alerts.trouble, live.journal.trouble
+        troubles = {"journal": journal, "clock": clock, "accounts": accounts, "alerts": alerts}
         detail |= {name: text for name, text in troubles.items() if text}
         ended = any(task.done() for task in self._tasks)
         return Health(ok=not ended, detail=detail)

@@ -69,7 +69,11 @@ def guards_of(
         text = f"{cause.level.name} for {cause.scope or 'all'} by {cause.by}: {cause.reason}"
         alerts.tell("forbidden", text, is_critical=cause.level is Level.KILLED)
 
+    def cleared(cause: Cause) -> None:
+        alerts.note("allowed", f"{cause.scope or 'all'}: {cause.level.name} by {cause.by} is over")
+
     ladder.on_engage.append(engaged)
+    ladder.on_clear.append(cleared)
     is_required = settings.watchdog_required
     if is_required is None:
         is_required = settings.network == "mainnet" and not is_stand_in(settings)

@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     )
     chassis.parts.add("accounts", start=live.open, stop=live.close)
     live.on_bug, chassis.disk.tell = chassis.fail, live.alert
+    live.records.append(chassis.business.tell)
     live.feeds = FeedMetrics(chassis.metrics.registry)
     show_figures(
         chassis.metrics.registry,

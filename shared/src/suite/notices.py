@@ -9,7 +9,7 @@ holds up this queue and nothing else.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -115,6 +115,7 @@ class Notices:
     Attributes:
         dropped: notices that nobody was told of.
         failing: the last notice was taken by no channel.
+        records: told of each notice at once, whatever becomes of it; they return at once.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Notices:
     ) -> None:
         self.dropped = 0
         self.failing = False
+        self.records: list[Callable[[str, str], None]] = []
         self._channels = tuple(channels)
         self._clock = clock
         self._rules = rules or NoticeRules()
@@ -130,6 +132,11 @@ class Notices:
         self._folds: dict[tuple[str, str], _Fold] = {}
         self._reminders: dict[int, _Reminder] = {}
         self._numbers = 0
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the channels; empty where nothing is."""
+        return "no channel has taken the last notice" if self.failing else ""
 
     @property
     def unacknowledged(self) -> list[Notice]:
@@ -141,6 +148,7 @@ class Notices:
         text = harmless(text)
         log = _log.error if is_critical else _log.warning
         log("alert", kind=kind, text=text)
+        self.note(kind, text)
         if not self._channels or self._is_folded(kind, text, is_critical=is_critical):
             return
         number = 0
@@ -156,6 +164,11 @@ class Notices:
                 number=number,
             )
         )
+
+    def note(self, kind: str, text: str) -> None:
+        """Tell the records alone: it is no news."""
+        for one in self.records:
+            one(kind, text)
 
     def acknowledge(self, number: int | None = None) -> int:
         """Tell a critical notice no more; all of them without its number.

@@ -169,3 +169,14 @@ def test_a_day_is_summed_up_when_it_is_over(
         "best alice +500.00, worst bob -10.00"
     )
     assert [("daily_summary", expected, False)] == heard.heard
+
+
+def test_where_a_trader_is_goes_to_the_records_alone(announcer: Announcer, heard: Heard) -> None:
+    kept: list[str] = []
+    heard.records.append(lambda kind, text: kept.append(f"{kind}: {text}"))
+    for actual in ("starting", "running", "running", "absent"):
+        announcer.condition(condition(actual))
+    assert [
+        f"trader_is: trader alice is {name}" for name in ("starting", "running", "absent")
+    ] == kept
+    assert [] == heard.heard

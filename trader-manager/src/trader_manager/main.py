@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     app = FastAPI(title="trader-manager", version="0.1.0", lifespan=lifespan)
     chassis = install_chassis(app, settings, ready=lambda: _health(parts))
     chassis.disk.tell = parts.notices.tell
+    parts.notices.records.append(chassis.business.tell)
     show_figures(chassis.metrics.registry, parts.supervisor, parts.collector)
     chassis.tokens.ensure_file(settings.state_dir / "tokens", OPERATOR)
     chassis.tokens.ensure_file(settings.state_dir / "tokens", AGENT)
@@ -108,8 +109,8 @@ def _health(parts: Container) -> Health:
     if collecting:
         told = (f"{name}: {why}" for name, why in collecting.items())
         detail["collecting"] = one_line("; ".join(told))
-    if parts.notices.failing:
-        detail["notices"] = "no channel has taken the last notice"
+    if parts.notices.trouble:
+        detail["notices"] = parts.notices.trouble
     if parts.file_fleet is not None and parts.file_fleet.troubles:
         detail["traders_file"] = one_line("; ".join(parts.file_fleet.troubles))
     if trouble:  # what is known of the traders is of before

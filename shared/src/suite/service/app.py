@@ -24,6 +24,7 @@ from starlette.types import Scope
 from suite.errors import SuiteError
 from suite.service import faults
 from suite.service.audit import AuditLog
+from suite.service.business import BusinessLog
 from suite.service.clock import SystemClock
 from suite.service.describing import describe_locally
 from suite.service.disk import DiskWatch
@@ -52,9 +53,12 @@ class Chassis:
         parts: what is opened, works and is closed with the service.
         crashes: of the service of late, before this start.
         disk: how full the disks are that are written to.
+        business: what became of traders and their money, a line each.
     """
 
-    def __init__(self, app: FastAPI, tokens: TokenStore, disk: DiskWatch) -> None:
+    def __init__(
+        self, app: FastAPI, tokens: TokenStore, disk: DiskWatch, business: BusinessLog
+    ) -> None:
         self.tokens = tokens
         self.metrics = HttpMetrics()
         self.bug: BaseException | None = None
@@ -63,6 +67,7 @@ class Chassis:
         self.parts = Parts(self.fail)
         self.crashes = 0
         self.disk = disk
+        self.business = business
         self._app = app
         self._templates: dict[object, str] = {}
 
@@ -110,8 +115,11 @@ def install_chassis(
     Returns:
         The shared parts, also in `app.state.chassis`.
     """
-    chassis = Chassis(app, tokens or TokenStore(), DiskWatch(settings.state_dir))
+    business = BusinessLog(settings.state_dir / "business" / f"{app.title}.jsonl", SystemClock())
+    disk = DiskWatch(settings.state_dir)
+    chassis = Chassis(app, tokens or TokenStore(), disk, business)
     chassis.tokens.days = settings.token_days
+    _note_life(chassis, app.title)
     _watch_disk(chassis)
     audit = AuditLog(settings.state_dir / "audit" / f"{app.title}.jsonl", SystemClock(), unaudited)
     app.state.chassis = chassis
@@ -154,6 +162,19 @@ def install_chassis(
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
     describe_locally(app)
     return chassis
+
+
+def _note_life(chassis: Chassis, title: str) -> None:
+    """Have start and end in the business log; being first, it is closed last."""
+
+    async def started() -> None:
+        chassis.business.tell("started", title)
+
+    async def ended() -> None:
+        chassis.business.tell("ended", title)
+        chassis.business.close()
+
+    chassis.parts.add("business", start=started, stop=ended)
 
 
 def _watch_disk(chassis: Chassis) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -12,6 +13,8 @@ from tests.unit.repo.test_settings_listed import SERVICES
 from suite.service.app import install_chassis
 from suite.service.locks import LOCKS, locks_set
 from suite.service.settings import ServiceSettings, known_names, shared_name
+
+ROOT = Path(__file__).parents[4]
 
 
 class Settings(ServiceSettings):
@@ -43,3 +46,10 @@ def test_every_switch_of_that_kind_is_listed() -> None:
     read = {name.upper() for kind in SERVICES.values() for name in known_names(kind)}
     assert {name for name in read if any(word in name for word in words)} <= set(LOCKS)
     assert set(LOCKS) <= read
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_dashboard_has_words_for_each(language: str) -> None:
+    words = Path("portfolio-service/src/portfolio_service/web/words") / f"{language}.json"
+    told = msgspec.json.decode((ROOT / words).read_bytes())
+    assert {f"lock.{name}" for name in LOCKS} == {key for key in told if key.startswith("lock.")}

@@ -54,10 +54,14 @@ class Announcer:
         self._days: dict[TraderId, _Day] = {}
         self._results: dict[tuple[TraderId, str], Decimal] = {}
         self._troubled: dict[TraderId, str] = {}
+        self._actual: dict[TraderId, str] = {}
 
     def condition(self, condition: Condition) -> None:
         """Tell of a trader that has come into trouble, and of one that is out of it."""
-        name = condition.trader.trader_id
+        name, actual = condition.trader.trader_id, condition.sighting.actual
+        if actual != self._actual.get(name):
+            self._actual[name] = actual
+            self._notices.note("trader_is", f"trader {name} is {actual}")
         trouble = condition.problem or condition.sighting.reason
         if condition.ending or trouble == self._troubled.get(name, ""):
             return

@@ -14,7 +14,7 @@ export function open(room) {
   let closed = false, told = null;
   const detail = (r) => {
     const known = told?.services.find((one) => one.name === r.name);
-    return Object.entries(known?.detail ?? {}).filter(([, value]) => typeof value !== "object").slice(0, 6).map(([name, value]) => `${named("tells", name)} ${typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : value}`).join(" · ");
+    return Object.entries(known?.detail ?? {}).filter(([name, value]) => name !== "locks" && typeof value !== "object").slice(0, 6).map(([name, value]) => `${named("tells", name)} ${typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : value}`).join(" · ");
   };
   const services = grid(t("system.services"), [
     { title: t("system.service"), cls: "left", write: (r) => named("service", r.name) },
@@ -22,6 +22,12 @@ export function open(room) {
     { title: t("system.address"), cls: "left wide", write: (r) => r.url }, { title: t("system.took"), cls: "wide", write: (r) => { const one = told?.services.find((known) => known.name === r.name); return one?.took_ms ? `${one.took_ms} ms` : "–"; } },
     { title: t("system.says"), cls: "left wrap", write: (r) => r.reason || detail(r) },
   ], { key: (r) => r.name, empty: t("system.noservices") });
+  // What a service was told to leave out, or to let through.
+  const locks = grid(t("system.locks"), [
+    { title: t("system.lock"), cls: "left", write: (r) => r.lock }, { title: t("system.service"), cls: "left", write: (r) => named("service", r.name) },
+    { title: t("system.lock.does"), cls: "left wrap", write: (r) => named("lock", r.lock) },
+  ], { key: (r) => `${r.name} ${r.lock}`, empty: t("system.nolocks") });
+  const showLocks = () => locks.show((told?.services ?? []).flatMap((one) => String(one.detail?.locks ?? "").split(", ").filter(Boolean).map((lock) => ({ name: one.name, lock }))));
   const alerts = h("ul", { class: "alerts", "aria-live": "polite" });
   const noAlerts = h("p", { class: "empty good", text: t("system.noalerts") });
   const showAlerts = () => {
@@ -103,10 +109,11 @@ export function open(room) {
     if (closed) return;
     services.show(state.services.length ? state.services : told.services);
     showBudgets();
+    showLocks();
   }, 5000);
   const all = () => { services.show(state.services ?? []); showAlerts(); showSafety(); showSums(); showDrift(); look(); };
   room.append(h("div", { class: "two even" },
-    h("div", {}, card(t("system.services"), { id: "services" }, services.node), card(t("system.alerts"), { id: "alerts" }, alerts, noAlerts)),
+    h("div", {}, card(t("system.services"), { id: "services" }, services.node), card(t("system.locks"), { id: "locks", lead: t("system.locks.lead") }, locks.node), card(t("system.alerts"), { id: "alerts" }, alerts, noAlerts)),
     h("div", {}, card(t("safety"), { id: "safety", cls: "grave", side: [level], lead: t("safety.lead") }, why, session.may_change ? kill : h("p", { class: "soft", text: t("viewer") }), causes, outcome),
       card(t("system.budgets"), { id: "budgets", lead: t("system.budgets.lead") }, budgets.node), card(t("sums"), { id: "sums", lead: t("sums.lead") }, sums))), driftCard);
   all();
