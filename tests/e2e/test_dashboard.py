@@ -446,18 +446,6 @@ def test_data_says_what_is_stored(operator: Dashboard) -> None:
     assert "data-collector import" in page.text("#import-commands")
 
 
-def test_locks_that_are_set_are_shown_with_what_they_do(operator: Dashboard) -> None:
-    page = operator.page
-    operator.go("system")
-    for lang, words in (("en", "history is not asked"), ("zh", "不查询交易所的历史数据")):
-        page.wait(f"document.querySelector('#locks tbody').textContent.includes('{words}')")
-        assert "DISABLE_REST_FALLBACK" in page.text("#locks")
-        assert [] == findings(page)
-        operator.shoot(f"system-locks-{lang}")
-        page.click("#language")
-    assert [] == page.errors
-
-
 def test_the_switch_needs_its_word_and_reaches_all(stack: Stack, operator: Dashboard) -> None:
     page = operator.page
 
@@ -470,6 +458,7 @@ def test_the_switch_needs_its_word_and_reaches_all(stack: Stack, operator: Dashb
 
     operator.go("system")
     page.wait("document.querySelectorAll('#services tbody tr').length === 3")
+    page.wait("document.querySelector('#locks').textContent.includes('DISABLE_REST_FALLBACK')")
     page.click("#safety-pause")
     operator.confirm()
     all_are("PAUSED")

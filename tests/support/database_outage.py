@@ -11,6 +11,7 @@ from tests.support.database_gate import DatabaseGate, gate_to
 from tests.support.live_day import STARTED_S, TRADERS, Day, all_run, live_day
 from tests.support.live_stack import fetch
 from tests.support.manager_process import lives
+from tests.support.portfolio_process import PortfolioUnderTest
 from tests.support.venue_process import eventually
 
 from suite.service.postgres import EmbeddedPostgres
@@ -69,6 +70,7 @@ def lose_it(day: Day, gate: DatabaseGate, seconds: float = 0.0) -> int:
     eventually(lambda: fills(day) > before, limit_s=PATIENCE_S)
     _stop(day)
     eventually(lambda: _health(portfolio)[0] == 503, limit_s=PATIENCE_S)
+    _shown(day.portfolio)
     eventually(lambda: time.monotonic() > end_s, limit_s=seconds + PATIENCE_S)
     assert all(lives(pid) for pid in pids)
     return fills(day) - before
@@ -89,6 +91,16 @@ def _stop(day: Day) -> None:
     eventually(lambda: not rests(), limit_s=PATIENCE_S)
     status, text = fetch(f"{day.stack.url}/safety/resume", {"trader": STOPPED}, operator)
     assert status == 200, text
+
+
+def _shown(portfolio: PortfolioUnderTest) -> None:
+    """What is shown is that of before, and one line says why it is no later."""
+    assert TRADERS.keys() == portfolio.traders().keys()
+    trouble = portfolio.get("/api/portfolio")["trouble"]
+    assert "the database" in trouble
+    assert "\n" not in trouble
+    alerts = portfolio.get("/api/system")["alerts"]
+    assert any("the database" in one["text"] for one in alerts if one["level"] == "critical")
 
 
 def back_to_normal(day: Day) -> None:

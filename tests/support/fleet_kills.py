@@ -96,7 +96,13 @@ class Arena:
 
     def lose_database(self, away_s: float) -> None:
         """Stop it; a trader dies meanwhile, and nobody can know what is wanted of it."""
+        assert self.manager is not None
         self._database.server.stop()
+        for path in ("/leaderboard", "/compare?traders=cross,maker", "/traders/cross/trades"):
+            refused = self.manager.ask("GET", path)
+            assert refused.status_code in {503, 504}, (path, refused.text)
+            assert refused.text.startswith("the database "), (path, refused.text)
+            assert "\n" not in refused.text.rstrip()
         self.kill_trader()
         time.sleep(away_s)
         self._database.server.start()
