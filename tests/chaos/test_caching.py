@@ -1,4 +1,4 @@
-"""Collectors that share a Redis, through a few hundred rounds of all that can be done to it."""
+"""Collectors that share a Redis, through a hundred rounds of all that can be done to it."""
 
 import random
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tests.support.cache_faults import WAYS, stack
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-ROUNDS = 180
+ROUNDS = 120
 
 
 @pytest.mark.timeout(1800)
