@@ -16,9 +16,9 @@ from hyperliquid_exchange.application.budgets import Budgets
 from hyperliquid_exchange.application.own_pause import OwnPause
 from hyperliquid_exchange.application.ports import Safety, Upstream
 from hyperliquid_exchange.domain.skew import SKEW_FAIL_MS, SKEW_WARN_MS, Skew, skew_of
-from suite.bars import DAY_MS
 from suite.clock import Clock
 from suite.errors import SuiteError
+from suite.intervals import DAY_MS
 
 CLOCK: Final = "clock"
 """Who has set a cause because of the clock."""
