@@ -115,3 +115,21 @@ def test_candles_before_those_that_come_are_of_the_same_source(market: Market) -
     before = recent_candles(market.bars, "BTC", LIVE)
     assert (61, NEW_MS, 106.0) == (len(before), before[-1].open_time_ms, before[-1].close)
     assert 500.0 < recent_candles(market.bars, "BTC", None)[0].close + 1
+
+
+def test_collectors_that_have_the_same_bars_call_them_the_same(tmp_path: Path) -> None:
+    """Whatever has happened to them before; other bars, or one more, are called otherwise."""
+    tails = [Tail(LIVE) for _ in range(3)]
+    store = KlineStore(tmp_path)
+    names = [LiveBars(store, tail).fingerprint for tail in tails]
+    assert 1 == len({name("BTC", source=LIVE) for name in names})
+    tails[0].add([candle(NEW_MS, 106.0)])
+    tails[1].add([candle(NEW_MS, 1.0)])
+    tails[1].drop("BTC")
+    tails[1].add([candle(NEW_MS, 107.0), candle(NEW_MS, 106.0)])
+    tails[2].add([candle(NEW_MS, 107.0)])
+    first, same, other = (name("BTC", source=LIVE) for name in names)
+    assert first == same != other
+    tails[1].add([candle(NEW_MS + MINUTE_MS, 106.0)])
+    assert first != names[1]("BTC", source=LIVE)
+    assert first != names[0]("BTC", source=IMPORTED)
