@@ -14,6 +14,8 @@ from suite.errors import ConfigError, SuiteError, UpstreamUnavailable, one_line
 from virtual_exchange.research.executor import AHEAD, Died, Perform
 
 _RETRIES: Final = 4
+_STARTS: Final = 5
+"""Tries to begin a cluster of this machine: Ray gives up after 30 s of a busy one."""
 _OPENED: dict[str, Any] = {}
 """In a process of the cluster: what was shared with it, by its name in the object store."""
 
@@ -49,11 +51,15 @@ class RayCluster:
         }
         if address is None:
             options |= {"num_cpus": workers, "include_dashboard": False}
-        try:
-            ray.init(address=address or "local", **options)
-        except Exception as error:  # noqa: BLE001 - Ray raises bare ones, as of a slow start
-            text = one_line(str(error))
-            raise UpstreamUnavailable(f"no Ray cluster at {address or 'local'}: {text}") from None
+        for left in reversed(range(_STARTS if address is None else 1)):
+            try:
+                ray.init(address=address or "local", **options)
+                break
+            except Exception as error:  # noqa: BLE001 - Ray raises bare ones, as of a slow start
+                ray.shutdown()
+                if not left:
+                    text, place = one_line(str(error)), address or "local"
+                    raise UpstreamUnavailable(f"no Ray cluster at {place}: {text}") from None
         self._shared = ray.put(shared)
         self._perform = perform
         self._call = ray.remote(num_cpus=1, max_retries=_RETRIES)(on_machine)
