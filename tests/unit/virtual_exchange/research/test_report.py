@@ -28,6 +28,18 @@ def data_of(page: Path) -> dict[str, Any]:
     return told
 
 
+def test_trials_have_a_place_in_trains_and_tests_however_short(tmp_path: Path) -> None:
+    """The tables have no Sharpe ratio of under 30 days; its dot needs one all the same."""
+    folder = write_sweep(tmp_path, daily_of(5, days=48, seed=3), FIVE, failed={4: "no"})
+    told = data_of(write_report(folder))["trials"]
+    for part in ("train", "test"):
+        assert [False] * 4 + [True] == [one is None for one in told[part]]
+    folds = read_sweep(folder).folds
+    assert 3 == len(folds)
+    mean = np.mean([ratios_a_day(fold.test) for fold in folds], axis=0) * np.sqrt(365)
+    assert pytest.approx(mean, rel=1e-4) == told["test"][:4]
+
+
 def test_luck_and_edge_are_told_apart_from_the_tables(tmp_path: Path) -> None:
     for name, edges, label in (
         ("luck", {}, "not distinguishable from luck"),

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 
 from suite.bars import DAY_MS, F64, I64, BoolArray
 from suite.errors import BadRequest, StorageError
+from suite.overfitting import ratios_a_day
+from suite.performance import DAYS_A_YEAR
 from virtual_exchange.research.honesty import FoldReturns, Verdict, judge
 from virtual_exchange.research.honesty_plateau import places_of
 
@@ -139,6 +141,7 @@ def read_sweep(folder: Path) -> Sweep:
     place = np.searchsorted(trials, number)
     shown = part == "test" if (part == "test").any() else np.full(rows.rows, True)
     days = _Days(returns, trials)
+    folds = days.folds()
     best = result.get("best")
     return Sweep(
         folder=folder,
@@ -148,13 +151,13 @@ def read_sweep(folder: Path) -> Sweep:
         params=params,
         values=values,
         metrics={name: _by_trial(rows, name, place, shown, len(trials)) for name in METRICS},
-        trains=_mean_by(rows.numbers("sharpe"), place, part == "train", len(trials)),
-        tests=_mean_by(rows.numbers("sharpe"), place, part == "test", len(trials)),
+        trains=days.ratios([fold.train for fold in folds]),
+        tests=days.ratios([fold.test for fold in folds]),
         errors=_errors(rows, place, len(trials)),
         compared=days.compared,
         days=days.days,
         daily=days.daily,
-        folds=days.folds(),
+        folds=folds,
         tested=days.tested(),
         sensitivity=_sensitivity(folder / SENSITIVITY),
     )
@@ -201,6 +204,13 @@ class _Days:
             if len(train) and len(test):
                 found.append(FoldReturns(int(fold), train[:, self._whole], test[:, self._whole]))
         return tuple(found)
+
+    def ratios(self, parts: Sequence[F64]) -> F64:
+        """Sharpe ratio a year of each trial, mean over parts; of as few days as a part may have."""
+        found: F64 = np.full(self._width, np.nan)
+        if known := [ratios_a_day(part) for part in parts if len(part) > 1]:
+            found[self._whole] = np.mean(known, axis=0) * np.sqrt(DAYS_A_YEAR)
+        return found
 
     def tested(self) -> tuple[int, ...]:
         """First and last day of the tests."""

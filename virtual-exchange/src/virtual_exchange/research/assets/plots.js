@@ -67,7 +67,7 @@ const plots = (() => {
   // Gains are blue, losses red, as strong as the value is beside the largest one of all.
   const strength = (value, most) => Math.min(1, Math.abs(value) / (most || 1));
   const shade = (value, most) => `color-mix(in oklab, var(${value < 0 ? "--bad" : "--accent"}) ${Math.round(8 + 84 * strength(value, most))}%, var(--card))`;
-  const loud = (value, most) => ["", " strong-cell", " full-cell"][(strength(value, most) > 0.55) + (strength(value, most) > 0.8)];
+  const loud = (value, most) => strength(value, most) > 0.8 ? " full-cell" : "";
   const fixed = (value, digits = 2) => missing(value) ? "n/a" : number(value, digits);
   return { put, hint, svg, known, reach, ticks, written, frame, path, shade, loud, fixed };
 })();

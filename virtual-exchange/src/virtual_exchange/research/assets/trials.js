@@ -147,7 +147,7 @@
     }));
   };
   if (knobs.length) {
-    const kinds = [["return", "Return", (value) => `${number(value * 100, 1)}%`], ["sharpe", "Sharpe ratio", (value) => fixed(value)]].filter(([key]) => known(sweep.sensitivity.map((row) => row[key])).length);
+    const kinds = [["return", "Return", (value) => `${number(value * 100, 2)}%`], ["sharpe", "Sharpe ratio", (value) => fixed(value)]].filter(([key]) => known(sweep.sensitivity.map((row) => row[key])).length);
     const act = (key) => costs(key, kinds.find(([one]) => one === key)[2]);
     $("costs-note").textContent = `Trial ${sweep.sensitivity[0].trial}, run again in ${verdict.walk ? "the tests" : "the same days"} with one assumption changed at a time. An edge that lives on one assumption is none.`;
     if (kinds.length) {
