@@ -7,6 +7,8 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_TURN_S = 1e-6
+"""A turn of the loop takes as long, so that who waits for less than can be told comes to an end."""
 
 
 class _Jump(selectors.SelectSelector):
@@ -19,7 +21,7 @@ class _Jump(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise RuntimeError("nothing is ready and nothing is due: a deadlock")
-        self.now_s += max(0.0, timeout)
+        self.now_s += max(_TURN_S, timeout)
         return super().select(0)
 
 

@@ -76,6 +76,20 @@ def test_a_paced_world_that_tells_nothing_stands_after_a_moment(
     assert shown + 60_000 == hands.shown(0)
 
 
+def test_who_waits_in_a_paced_world_looks_again_when_its_time_has_moved() -> None:
+    """It moves by bars: until a time within one, and while it stands, nobody need look."""
+    hands = Hands(mode="paced", speed=60.0)
+    hands.shown(1.0)
+    wait_s = hands.time.wait_s(62_000)
+    assert 0.5 == pytest.approx(wait_s)
+    assert 62_000 > hands.shown(wait_s - 0.01)
+    assert 0 < hands.time.wait_s(62_000)
+    assert 62_000 <= hands.shown(0.02)
+    assert 0 == hands.time.wait_s(62_000)
+    hands.shown(3600)
+    assert 10 < hands.time.wait_s(3_600_000)
+
+
 def test_a_world_that_waits_for_somebody_stands_until_it_has_begun() -> None:
     hands = Hands(mode="paced", speed=60.0, waits_for=("bob",))
     assert 60_000 == hands.shown(100)

@@ -1,5 +1,6 @@
 """The venue's time, carried on by a local clock between what the venue says of it."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -10,6 +11,8 @@ from suite.contracts.clock import ClockState
 _UNTOLD_S: Final = 2.0
 _UNTOLD_BARS: Final = 1.5
 """For how long the time of a paced world is carried on without a word of it, the longer of both."""
+_LEAST_S: Final = 1e-3
+"""Of a wait for what is not so yet, however numbers are rounded."""
 _WINDOW_S: Final = 600.0
 """How long the latest lead of the venue's clock over ours counts; two clocks drift apart."""
 
@@ -78,13 +81,20 @@ class VenueTime:
         self._lead_ms = max(self._lead_ms, self._lead(server_ms))
 
     def wait_s(self, until_ms: int) -> float:
-        """Real seconds until a time of the venue; a paced world may tell of it earlier."""
-        late_ms = self._bar_ms / 2 if self.paced else 0
-        at_ms = self._anchor_ms if self.paced else self.now_ms()
-        wait_s = (until_ms + late_ms - at_ms) / 1000 / self.speed
-        if self.paced:
-            wait_s -= self._now_s() - self._anchor_s
-        return max(0.0, wait_s)
+        """Real seconds until a time of the venue; a paced world may tell of it earlier.
+
+        Its time comes in whole bars, and stands where it has told nothing for too long: until a
+        time within a bar, or one that does not come by itself, nobody looks again and again.
+        """
+        if not self.paced:
+            return max(0.0, (until_ms - self.now_ms()) / 1000 / self.speed)
+        if until_ms <= self.now_ms():
+            return 0.0
+        bars = -(-(until_ms - self._anchor_ms) // self._bar_ms)
+        due_s = (bars + 0.5) * self._bar_ms / 1000 / self.speed
+        if due_s > self._untold_s:
+            return math.inf
+        return max(_LEAST_S, due_s - (self._now_s() - self._anchor_s))
 
     def passed(self, real_ms: float) -> int:
         """How much of the venue's time is over since something came, ms; whole bars where paced."""
