@@ -19,7 +19,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import structlog
 from starlette.requests import HTTPConnection
@@ -373,7 +373,9 @@ def rotate_file(path: Path) -> None:
         flags = os.O_CREAT | os.O_WRONLY | os.O_EXCL
         with os.fdopen(os.open(draft, flags, _FILE_MODE), "w") as file:
             file.write(f"{PREFIX}{secrets.token_urlsafe(32)}\n")
+            _sync(file)
         draft.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from None
 
@@ -383,9 +385,25 @@ def _write_new(path: Path, token: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY, _FILE_MODE), "w") as file:
         file.write(f"{token}\n")
+        _sync(file)
     with contextlib.suppress(FileExistsError):
         os.link(draft, path)
     draft.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync(file: TextIO) -> None:
+    """Have it survive a power cut: an empty token would keep the service from its next start."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def digest_of(token: str) -> bytes:
