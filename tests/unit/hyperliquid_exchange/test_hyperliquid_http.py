@@ -206,3 +206,28 @@ async def test_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with venue(http(b"{}")) as (_, upstream):
         assert (200, b"{}") == await upstream.info(b"{}")
+
+
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "429 Too Many Requests"])
+async def test_a_stand_in_that_fails_has_a_time_all_the_same(status: str) -> None:
+    """Only one that knows of no such thing has none: its traders would take it for another."""
+    async with stand_in(http(b"", status)) as upstream:
+        with pytest.raises(UpstreamUnavailable, match=status[:3]):
+            await upstream.clock()
+    async with stand_in(http(b"", "404 Not Found")) as upstream:
+        assert await upstream.clock() is None
+
+
+@asynccontextmanager
+async def stand_in(reply: bytes) -> AsyncIterator[HyperliquidHttp]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        upstream = HyperliquidHttp(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        try:
+            yield upstream
+        finally:
+            await upstream.close()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _JSON: Final = {"content-type": "application/json"}
 _PIECE: Final = 1 << 16
+_TOO_MANY, _FAILS = 429, 500
 _TOKENS: Final = 64
 """Digits of the longest number in an answer."""
 _KINDS: Final[dict[str, frozenset[str]]] = {
@@ -147,6 +148,11 @@ class HyperliquidHttp:
         try:
             async with self._opened().get(f"{self._url}/clock", timeout=timeout) as answer:
                 body = await self._whole(answer, _PIECE)
+                if answer.status == _TOO_MANY or answer.status >= _FAILS:
+                    # it may have one, and cannot tell it just now
+                    raise UpstreamUnavailable(
+                        f"the time of the venue at {self._shown}: status {answer.status}"
+                    )
                 return _clock.decode(body) if answer.status == 200 else None
         except TimeoutError:
             raise UpstreamTimeout(f"the venue at {self._shown} does not tell its time") from None
