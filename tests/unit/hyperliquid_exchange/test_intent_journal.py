@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -74,6 +75,27 @@ async def test_what_was_begun_and_not_settled_is_open_after_a_restart(folder: Pa
             assert journal.find("bert", "key-1") is None
             assert journal.holds(intent(3))
             assert not journal.holds(intent(1))
+
+
+async def test_what_a_killed_process_left_is_synced_before_anything_goes_on_from_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next segment says where this one ends: a power cut after that would make it too short."""
+    async with opened(folder) as journal:
+        await journal.begin(intent(1))
+        await journal.settle(settled(1))  # written, and not synced
+        await until(lambda: journal._writer is None)
+        left = shutil.copytree(folder, folder.with_name("left"))
+    synced: list[str] = []
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    assert [] == await reopened(left)
+    assert "00000001.intents" == synced[0]
 
 
 async def test_intent_is_held_as_it_was_written(folder: Path) -> None:

@@ -64,7 +64,10 @@ class Segments:
     # reading
 
     def read(self, take: Take) -> None:
-        """Take in everything that is there.
+        """Take in everything that is there, and have it survive a power cut from now on.
+
+        A process that was killed may have left what was never synced. The next segment says where
+        this one ends, so what was read has to be there then.
 
         Raises:
             StorageError: it is damaged, or cannot be read.
@@ -89,6 +92,10 @@ class Segments:
             end = heads[number + 1].end if number < newest else None
             chain = self._read_one(number, contents[number], chain, end, take)
         self._chain = chain
+        try:
+            self._sync(self._path(newest))
+        except OSError as error:
+            raise self.fault("write", error) from None
 
     def _read_one(
         self, number: int, data: bytes, chain: bytes, end: int | None, take: Take
@@ -225,6 +232,13 @@ class Segments:
             f"{self._path(number)} is damaged in line {line} ({why}): look up at the venue which "
             "orders are open and what was filled, then move the folder away"
         )
+
+    def _sync(self, path: Path) -> None:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def _sync_folder(self) -> None:
         handle = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC)
