@@ -25,7 +25,12 @@ STEP = WaitRequest(step_seq=1)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("_LOOK_S", 0.05), ("_ANSWER_S", 0.1), ("_PAUSE_S", 0.02)):
+    for name, seconds in (
+        ("_LOOK_S", 0.05),
+        ("_ANSWER_S", 0.1),
+        ("_READ_S", 0.1),
+        ("_PAUSE_S", 0.02),
+    ):
         monkeypatch.setattr(venue_http, name, seconds)
 
 
@@ -125,6 +130,16 @@ async def test_a_venue_that_stays_silent_fails_the_step_after_the_limit() -> Non
         async with asyncio.timeout(5):
             with pytest.raises(UpstreamTimeout, match="did not answer"):
                 await venue.wait(STEP)
+
+
+async def test_a_start_does_not_wait_for_ever_for_an_answer_that_was_lost() -> None:
+    """Its session has no limit, as steps take long; what is asked before them has one."""
+    stub = Stub()
+    async with serving(stub) as venue:
+        stub.silent = True
+        async with asyncio.timeout(5):
+            with pytest.raises(UpstreamTimeout, match=r"did not answer within 0\.1 s"):
+                await venue.connect()
 
 
 async def test_a_join_that_is_not_answered_notices_a_lost_venue_as_a_step_does() -> None:

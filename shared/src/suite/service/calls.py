@@ -23,6 +23,7 @@ from suite.errors import (
     SuiteError,
     Unauthorized,
     UpstreamRefused,
+    UpstreamTimeout,
     UpstreamUnavailable,
 )
 
@@ -99,8 +100,15 @@ class ServiceCalls:
         decoder: msgspec.json.Decoder[T],
         *,
         reason: str,
+        limit_s: float | None = None,
     ) -> T:
         """Call until it is answered, refused, or the window has passed.
+
+        Args:
+            method, path, body: of the call.
+            decoder: of its answer.
+            reason: under which it is counted.
+            limit_s: of one try, where the session has none: an answer that is lost never comes.
 
         Raises:
             SuiteError: of the last try.
@@ -111,7 +119,7 @@ class ServiceCalls:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                answered = await self.once(method, path, content, reason=reason)
+                answered = await self._once_within(limit_s, method, path, content, reason)
                 self._window_s = self._retry_window_s
                 return self._decode(decoder, answered.body, path)
             except SuiteError as fault:
@@ -121,6 +129,17 @@ class ServiceCalls:
                     raise
             await asyncio.sleep(wait_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _once_within(
+        self, limit_s: float | None, method: str, path: str, content: bytes | None, reason: str
+    ) -> Answered:
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self.once(method, path, content, reason=reason)
+        except TimeoutError:
+            raise UpstreamTimeout(
+                f"{self.name} at {self.url} did not answer within {limit_s:g} s"
+            ) from None
 
     async def once(
         self,

@@ -33,6 +33,8 @@ _LOOK_S: Final = 2.0
 """Between looks at a venue that takes long to answer a step: it may be asleep, or lost."""
 _ANSWER_S: Final = 3.0
 """How long the answer to a look may take; a heartbeat likewise."""
+_READ_S: Final = 10.0
+"""How long the answer to a read may take; the session has no limit, for steps take long."""
 _PAUSE_S: Final = 0.5
 """Before a step is asked for again whose request failed after its own tries."""
 
@@ -62,7 +64,9 @@ class VenueHttp:
 
     async def clock(self) -> ClockState:
         """`GET /clock`."""
-        return await self._calls.read("GET", "clock", None, self._clock, reason="clock")
+        return await self._calls.read(
+            "GET", "clock", None, self._clock, reason="clock", limit_s=_READ_S
+        )
 
     async def connect(self) -> VenueWorld:
         """Ask which world the venue has; from now on it shall be no other."""
@@ -73,7 +77,9 @@ class VenueHttp:
 
     async def meta(self) -> object:
         """`POST /info` of type `meta`."""
-        return await self._calls.read("POST", "info", {"type": "meta"}, self._any, reason="meta")
+        return await self._calls.read(
+            "POST", "info", {"type": "meta"}, self._any, reason="meta", limit_s=_READ_S
+        )
 
     async def join(self, request: JoinRequest) -> WaitReply:
         """`POST /clock/join`; the venue counts steps from 1.
