@@ -104,6 +104,7 @@ class LocalTrader:
         )
         stack.push_async_callback(delivery.close)
         self._delivery = delivery
+        delivery.ask_for_earlier()
         user = self._clock.address or account_address(self._spec.account_id)
         cache = AccountStateCache(clock=self._wall, user=user)
         keeper = AccountKeeper(

@@ -206,8 +206,17 @@ class OrderDelivery:
 
         Whoever does not wait for it may: `carry_out` holds new risk back until it is done.
         """
-        self._ask_for_earlier()
+        self.ask_for_earlier()
         await self._await(self._before, None)
+
+    def ask_for_earlier(self) -> None:
+        """Have the intents of an earlier run resolved, which nobody knows to be wanted still.
+
+        To be called at the start: until their fates are known nothing new is risked, so that no
+        decision would come that could bring it about.
+        """
+        for key in self._unrecovered():
+            self._follow(self._unknown[key], first=False)
 
     async def carry_out(
         self, actions: Sequence[Action], *, turn: int, decided_ms: int
@@ -234,7 +243,7 @@ class OrderDelivery:
             deadline_s=now_s + timeouts.turn_s,
             order_s=now_s + min(timeouts.order_s, timeouts.turn_s),
         )
-        self._ask_for_earlier()
+        self.ask_for_earlier()
         self._turns += 1
         try:
             for leg, action in enumerate(actions):
@@ -422,11 +431,6 @@ class OrderDelivery:
             kind = "cancel" if isinstance(action, CancelOrder) else "order"
             return ActionReply(status="ok", response={"type": kind, "data": {"statuses": ["sent"]}})
         return self._told[key]
-
-    def _ask_for_earlier(self) -> None:
-        """Have the intents of an earlier run resolved, which nobody knows to be wanted still."""
-        for key in self._unrecovered():
-            self._follow(self._unknown[key], first=False)
 
     def _unrecovered(self) -> list[str]:
         """Keys of an earlier run whose fate is not known yet."""
