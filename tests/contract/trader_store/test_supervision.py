@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+from tests.support.simulation.manager import MemoryStore, Tables
+
 from suite.errors import UpstreamUnavailable
 from trader_manager.adapters.postgres import PostgresStore
 
@@ -35,6 +37,16 @@ async def test_the_first_has_it_until_it_is_gone(address: str) -> None:
     finally:
         await first.close()
         await second.close()
+
+
+async def test_in_memory_too_the_first_has_it_until_it_is_gone() -> None:
+    tables = Tables(lambda: 0)
+    first, second = MemoryStore(tables), MemoryStore(tables)
+    for _ in range(2):
+        assert await first.claim_supervision()
+        assert not await second.claim_supervision()
+    await first.close()
+    assert await second.claim_supervision()
 
 
 async def test_it_ends_with_its_connection_and_not_unnoticed(address: str) -> None:

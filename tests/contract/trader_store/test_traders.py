@@ -5,14 +5,26 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from tests.support.simulation.manager import MemoryStore, Tables
 from tests.support.stored_traders import wanted
 
 from suite.errors import BadRequest, Conflict, NotFound
 from suite.ids import RunId, TraderId
+from suite.service.clock import SystemClock
+from trader_manager.adapters.postgres import PostgresStore
 from trader_manager.application.ports import Store
+from trader_manager.application.supervisor import SupervisedStore
 from trader_manager.domain.traders import Crash, DesiredState
 
 A, B = TraderId("a"), TraderId("b")
+
+
+@pytest.fixture(params=["database", "memory"])
+def store(request: pytest.FixtureRequest, store: PostgresStore) -> SupervisedStore:
+    """The database's, or what simulations have in its place."""
+    if request.param == "database":
+        return store
+    return MemoryStore(Tables(SystemClock().now_ms))
 
 
 async def test_a_trader_is_read_as_it_was_written(store: Store) -> None:
