@@ -219,6 +219,18 @@ class HttpFaults:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
+    async def slowly(self, request: Request) -> Reply:
+        """Bring it to the venue after a while, even where its sender is gone by then."""
+
+        async def bring() -> Reply:
+            await self.hold()
+            return await self.forward(request)
+
+        task = asyncio.ensure_future(bring())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return await asyncio.shield(task)
+
     async def next_passed(self) -> None:
         """Wait until another request has reached the venue, or for a moment."""
         self._passed.clear()
@@ -282,6 +294,10 @@ async def _silent_after(proxy: HttpFaults, request: Request, writer: asyncio.Str
     await proxy.forward(request)
     await proxy.hold()
     return _reset(writer)
+
+
+async def _slow(proxy: HttpFaults, request: Request, writer: asyncio.StreamWriter) -> bool:
+    return await _write(writer, await proxy.slowly(request))
 
 
 async def _head_alone(proxy: HttpFaults, request: Request, writer: asyncio.StreamWriter) -> bool:
@@ -380,6 +396,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "reset after the venue": _reset_after,
     "half-open, never arrived": _silent_before,
     "timeout after accept": _silent_after,
+    "slow": _slow,
     "headers without a body": _head_alone,
     "cut within the body": _cut,
     "one answer in slices": _sliced,

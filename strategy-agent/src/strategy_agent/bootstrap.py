@@ -21,7 +21,7 @@ from strategy_agent.adapters.plugins import build_of, load_plugins
 from strategy_agent.adapters.state_lock import holding
 from strategy_agent.adapters.venue_http import VenueHttp
 from strategy_agent.adapters.venue_orders import VenueOrders, cancel_with
-from strategy_agent.application.parts import Parts, ProcessContext
+from strategy_agent.application.parts import Parts, ProcessContext, nothing_under_way
 from strategy_agent.application.ports import Steps
 from strategy_agent.application.presence import Presence
 from strategy_agent.local import LocalTrader
@@ -177,6 +177,7 @@ class Connector:
                 steps=steps,
                 account=orders,
                 cancel=cancel,
+                settle=local.settle if local is not None else nothing_under_way,
                 market=market,
                 journal=self._journal(spec, stack),
                 memory=memory,
@@ -226,6 +227,7 @@ class Connector:
                 steps=steps,
                 account=exchange,
                 cancel=local.cancel,
+                settle=local.settle,
                 market=market,
                 journal=journal,
                 memory=memory,

@@ -141,6 +141,10 @@ class LocalTrader:
         self._steps.adopt()
         return differed
 
+    async def settle(self, limit_s: float) -> tuple[str, ...]:
+        """Wait for what is on its way; the coins of which a fate is not known after so long."""
+        return () if self._delivery is None else await self._delivery.settle(limit_s)
+
     async def cancel(self, actions: Sequence[CancelOrder]) -> tuple[ActionReply, ...]:
         """Cancel outside of a turn, with durable intents like everything that leaves."""
         if self._delivery is None:

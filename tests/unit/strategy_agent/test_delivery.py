@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.intents import buy, cancel, close, filled, intent
+from tests.support.waiting import until
 
 from strategy_agent.adapters.intent_file import IntentFile
 from strategy_agent.adapters.kill_latch import KillLatch
@@ -27,6 +28,7 @@ from suite.errors import StorageError, UpstreamTimeout
 from suite.service.clock import SystemClock
 
 FOR_EVER = object()
+LOST_LATER = object()
 LOST = UpstreamTimeout("no answer")
 QUICK = DeliveryTimeouts(turn_s=0.3, first_pause_s=0.001, longest_pause_s=0.01)
 AT_MS = 1_746_403_200_000
@@ -65,8 +67,10 @@ class Gateway:
         await asyncio.sleep(0)
         if isinstance(answer, Exception):
             raise answer
-        if answer is FOR_EVER:
+        if answer is FOR_EVER or answer is LOST_LATER:
             await self.open.wait()
+            if answer is LOST_LATER:
+                raise LOST
             return filled()
         return answer
 
@@ -390,3 +394,25 @@ def test_keys_of_different_decisions_differ_and_are_repeatable() -> None:
     assert len(keys) == len(set(keys))
     assert key_of("alice", **base) == keys[-1]
     assert 32 == len(keys[-1])
+
+
+async def test_an_end_waits_for_what_is_on_its_way_and_sends_no_entry_again(parts: Parts) -> None:
+    """Whoever looks at the account afterwards sees what has arrived."""
+    gateway = Gateway([FOR_EVER])
+    delivery = parts.delivery(gateway)
+    turn = asyncio.create_task(act(delivery, buy()))
+    await until(lambda: gateway.did() == ["send"])
+    turn.cancel()
+    assert ("BTC",) == await delivery.settle(0.01)
+    gateway.open.set()
+    assert () == await delivery.settle(5)
+    assert ["send"] == gateway.did()
+    lost = Gateway([LOST_LATER])
+    delivery = parts.delivery(lost)
+    turn = asyncio.create_task(act(delivery, buy(), turn=2))
+    await until(lambda: lost.did() == ["send"])
+    turn.cancel()
+    assert ("BTC",) == await delivery.settle(0.01)
+    lost.open.set()
+    assert () == await delivery.settle(5)
+    assert ["send", "resolve"] == lost.did()

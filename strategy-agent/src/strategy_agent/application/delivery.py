@@ -181,6 +181,7 @@ class OrderDelivery:
         self._unknown: dict[str, DurableIntent] = {i.key: i for i in log.open_intents()}
         self._before = tuple(self._unknown)
         self._turns = 0
+        self._is_ending = False
         self._fresh: set[str] = set()  # entries of a turn that still waits, not in doubt
 
     @property
@@ -264,6 +265,20 @@ class OrderDelivery:
             self._turns -= 1
             self._fresh.difference_update(here.keys)
             self._forget(max(_REMEMBERED, len(actions)))
+
+    async def settle(self, limit_s: float) -> tuple[str, ...]:
+        """Wait for what is on its way, before nothing more is to come: no entry is sent again.
+
+        Args:
+            limit_s: for so long at most.
+
+        Returns:
+            The coins of which the fate of an order is still not known.
+        """
+        self._is_ending = True
+        if fates := tuple(self._fates.values()):
+            await asyncio.wait(fates, timeout=limit_s)
+        return tuple(self.unknown)
 
     async def close(self) -> None:
         """Stop asking; what is unknown is resolved by the next to open the log."""
@@ -408,7 +423,7 @@ class OrderDelivery:
         timeouts, risky = self._timeouts, adds_risk(intent.action)
         age_ms = self._clock.now_ms() - (intent.expires_ms - timeouts.expires_ms)
         wanted_ms = timeouts.entry_wanted_ms if risky else timeouts.exit_wanted_ms
-        return age_ms <= wanted_ms and not (risky and self._latch.engaged)
+        return age_ms <= wanted_ms and not (risky and (self._latch.engaged or self._is_ending))
 
     def _settle(self, intent: DurableIntent, reply: ActionReply | None) -> None:
         if self._unlogged.pop(intent.key, None) is None:

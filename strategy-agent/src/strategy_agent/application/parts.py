@@ -27,8 +27,17 @@ from suite.contracts.venue import ActionReply, CancelOrder
 
 Cancel: TypeAlias = Callable[[Sequence[CancelOrder]], Awaitable[tuple[ActionReply, ...]]]
 """Cancels orders outside of the loop, while it stops."""
+Settle: TypeAlias = Callable[[float], Awaitable[tuple[str, ...]]]
+"""Waits so many seconds at most for what is on its way; the coins of which a fate is not known."""
 Leave: TypeAlias = Callable[[GuardSummary | None], Awaitable[None]]
 """Tells the venue that time need not wait any more; at the end, what guarded the trader too."""
+
+
+async def nothing_under_way(
+    limit_s: float,  # noqa: ARG001  of the port
+) -> tuple[str, ...]:
+    """Of a venue that owns the steps: what it was not told is not there."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,7 @@ class Parts:
         presence: whether the venue is there.
         decisions: of a slow strategy in a backtest, None where they are not kept.
         models: language models, where its strategy asks some.
+        settle: waits for orders under way, before the account is looked at for the last time.
         adopt: believes the venue's account where it differs from what was told, and says in what;
             None where the venue owns the steps, so that nothing can differ.
         learning: models and trainings of a trader that learns; None where it has none.
@@ -69,6 +79,7 @@ class Parts:
     close: Callable[[], Awaitable[None]]
     leave: Leave
     presence: Presence
+    settle: Settle = nothing_under_way
     adopt: Callable[[], tuple[str, ...]] | None = None
     decisions: DecisionStore | None = None
     models: ModelSource | None = None

@@ -12,6 +12,8 @@ from suite.contracts.venue import CancelOrder
 
 CANCEL_LIMIT_S: Final = 10.0
 """How long a stop may take to cancel what rests at the venue."""
+_SETTLE_S: Final = 5.0
+"""Of it, for orders that are on their way: what has not arrived cannot be canceled."""
 
 
 async def cancel_entries(
@@ -34,6 +36,7 @@ async def cancel_entries(
     """
     try:
         async with asyncio.timeout(CANCEL_LIMIT_S):
+            doubtful = await parts.settle(_SETTLE_S)
             found = await parts.account.fetch_account()
             seen(found)
             entries = [order for order in found.open_orders if not order.reduceOnly]
@@ -49,6 +52,8 @@ async def cancel_entries(
     refused = [reply.response for reply in replies if reply.status == "err"]
     if refused:
         tell("stop", f"{len(refused)} cancellations were refused: {refused[0]}")
+    if doubtful:
+        tell("stop", f"orders of {', '.join(doubtful)} may still arrive: their fate is not known")
     if foreign:
         tell("stop", f"orders of others are left as they are: {foreign}")
     done = [f"entries canceled: {len(own) - len(refused)}", f"stops and targets left: {exits}"]
