@@ -4,10 +4,7 @@ The store changes between rounds, never while it is asked; whatever the Redis do
 put into it, all collectors answer with the same bytes.
 """
 
-import os
 import random
-import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.support.processes import serving
 from tests.support.redis_server import RedisProcess, redis_server
 from tests.support.worlds import START_MS, random_bars
 
@@ -24,7 +22,6 @@ from suite.contracts.market_data import ARROW, JSON
 from suite.klines import Source
 from suite.service.kline_store import KlineStore
 
-BIN: Final = Path(sys.executable).parent
 COINS: Final = ("BTC", "ETH")
 INTERVALS: Final = ("1m", "15m", "1h")
 FIRST: Final = 2000
@@ -143,28 +140,13 @@ def counted(url: str) -> dict[str, float]:
 @contextmanager
 def collector(folder: Path, data: Path, redis_url: str) -> Iterator[str]:
     """Serve a store; it ends in order and has complained of nothing but the Redis."""
-    env = {**os.environ, "REDIS_URL": redis_url, "DATA_COLLECTOR_LOG_FORMAT": "json"}
+    env = {"REDIS_URL": redis_url, "DATA_COLLECTOR_LOG_FORMAT": "json"}
     folder.mkdir()
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            [str(BIN / "data-collector"), "serve", "--data", str(data), "--port", "0"],
-            cwd=folder,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        try:
-            assert line, (folder / "log").read_text()
-            yield line.split()[-1]
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
-    told = (folder / "log").read_text().splitlines()
+    log = folder / "log"
+    with serving("data-collector", folder, log, "--data", str(data), **env) as (url, process):
+        yield url
+    assert process.returncode == 0
+    told = log.read_text().splitlines()
     assert [] == [row for row in told if '"error"' in row or '"critical"' in row]
 
 

@@ -1,7 +1,5 @@
 """The trader-manager as a process, and what it leaves behind."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ from typing import Any
 
 import httpx
 import psutil
+from tests.support.processes import serving
 from tests.support.venue_process import VenueUnderTest
 
 COMMAND = str(Path(sys.executable).with_name("trader-manager"))
@@ -42,31 +41,15 @@ class Manager:
 @contextmanager
 def managing(folder: Path, venue: VenueUnderTest, *options: str, **more: str) -> Iterator[Manager]:
     """Serve a manager; what it has started runs on when the context closes."""
-    env = os.environ | {
+    env = {
         "TRADING_URL": venue.url,
         "VENUE_OPERATOR_TOKEN": venue.token("operator"),
         "TRADER_MANAGER_LOG_FORMAT": "json",
         **more,
     }
-    with (
-        (folder / "manager.log").open("a") as log,
-        subprocess.Popen(
-            [COMMAND, "serve", "--port", "0", *options],
-            cwd=folder,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, (folder / "manager.log").read_text()
-        try:
-            yield Manager(folder, line.split()[-1], process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
+    log = folder / "manager.log"
+    with serving("trader-manager", folder, log, *options, **env) as (url, process):
+        yield Manager(folder, url, process)
 
 
 def lives(pid: int) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.support.processes import serving
 
 COMMAND = str(Path(sys.executable).with_name("portfolio-service"))
 
@@ -83,30 +84,13 @@ def serving_portfolio(
         manager_url: of the manager; manager_token: of its operator.
         more: settings.
     """
-    env = os.environ | {
+    env = {
         "MANAGER_URL": manager_url,
         "MANAGER_TOKEN": manager_token,
         "PORTFOLIO_SERVICE_LOG_FORMAT": "json",
         **more,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        (folder / "portfolio.log").open("a") as log,
-        subprocess.Popen(
-            [COMMAND, "serve", "--port", "0"],
-            cwd=folder,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, (folder / "portfolio.log").read_text()
-        try:
-            yield PortfolioUnderTest(folder, line.split()[-1], process)
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.wait(30)
+    log = folder / "portfolio.log"
+    with serving("portfolio-service", folder, log, **env) as (url, process):
+        yield PortfolioUnderTest(folder, url, process)

@@ -1,14 +1,53 @@
-"""The virtual exchange as a process of its own."""
+"""Services as processes of their own."""
 
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
 BIN = Path(sys.executable).parent
+
+
+@contextmanager
+def serving(
+    service: str, folder: Path, log: Path, *options: str, **env: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve on a free port; it is told to end with the context, unless it has by then.
+
+    Args:
+        service: its command.
+        folder: its working directory.
+        log: what it complains of is appended there.
+        options: of `serve`.
+        env: variables besides.
+
+    Yields:
+        Its address, and the process.
+    """
+    with (
+        log.open("a") as written,
+        subprocess.Popen(
+            [str(BIN / service), "serve", "--port", "0", *options],
+            cwd=folder,
+            env=os.environ | env,
+            stdout=subprocess.PIPE,
+            stderr=written,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        try:
+            assert line, log.read_text()
+            yield line.split()[-1], process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
 
 
 class Service:
