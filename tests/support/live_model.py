@@ -35,7 +35,8 @@ class ModelVenue:
     """Orders by client id, and what became of every nonce.
 
     Attributes:
-        orders: rows as `orderStatus` tells them, by cloid.
+        orders: rows as `orderStatus` tells them, by cloid: the newest of each.
+        history: all of them, the newest first.
         executed: how often each order came to the book.
         done: the answer to the one action, not noop, that used a nonce and had not expired.
         arrived: every payload that came, in order.
@@ -44,6 +45,7 @@ class ModelVenue:
 
     coins: tuple[str, ...] = ("BTC", "ETH")
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
     executed: dict[str, int] = field(default_factory=dict)
     done: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     arrived: list[bytes] = field(default_factory=list)
@@ -82,6 +84,8 @@ class ModelVenue:
                 told: Any = {"status": "unknownOid"}
                 if row is not None:
                     told = {"status": "order", "order": row}
+            case "historicalOrders":
+                told = self.history
             case "userFills":
                 told = self.fills
             case "allMids":
@@ -141,6 +145,7 @@ class ModelVenue:
             },
             "status": state,
         }
+        self.history.insert(0, self.orders[cloid])
         if state == "perpMarginRejected":
             return {"error": f"Insufficient margin to place order. asset={item.a}"}
         ids = {"oid": self._oid, "cloid": cloid}

@@ -146,14 +146,14 @@ async def trader_stopped(world: "World", operator: MemoryStore) -> None:
 async def all_killed(world: "World", _: MemoryStore) -> None:
     """The kill switch; only once in four times, since little happens after it."""
     if world.chance.random() < 0.25:
-        await _forbid(world, EVERYBODY)
+        await forbid(world, EVERYBODY)
 
 
 async def one_killed(world: "World", _: MemoryStore) -> None:
-    await _forbid(world, world.chance.choice(world.names))
+    await forbid(world, world.chance.choice(world.names))
 
 
-async def _forbid(world: "World", scope: str) -> None:
+async def forbid(world: "World", scope: str) -> None:
     """Kill, and ask again until it is acknowledged."""
     while True:
         process, proxy = world.processes.get("proxy"), world.proxy

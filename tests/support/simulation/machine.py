@@ -287,5 +287,7 @@ def _rebind(function: types.FunctionType) -> None:
         for key, value in named.items():
             if value is _real_monotonic:
                 named[key] = _monotonic
-    if placed and _real_monotonic in placed:
-        function.__defaults__ = tuple(_monotonic if v is _real_monotonic else v for v in placed)
+    if any(value is _real_monotonic for value in placed or ()):  # an array equals in its own way
+        function.__defaults__ = tuple(
+            _monotonic if value is _real_monotonic else value for value in placed or ()
+        )

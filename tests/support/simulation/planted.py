@@ -20,15 +20,26 @@ from suite.account.events import FillsPush
 if TYPE_CHECKING:
     from tests.support.simulation.world import World
 
+_KILLED_S: Final = 20.0
+
 
 @contextmanager
-def kill_forgotten_at_restart(_: "World") -> Iterator[None]:
-    """What is forbidden is in the memory of the proxy alone."""
+def kill_forgotten_at_restart(world: "World") -> Iterator[None]:
+    """What is forbidden is in the memory of the proxy alone, which dies after a kill."""
+    world.loop.after(_KILLED_S, lambda: world.soon(_killed_and_restarted(world)))
     with (
         patch.object(SafetyFiles, "load", lambda _self: ()),
         patch.object(SafetyFiles, "changed", lambda _self: False),
     ):
         yield
+
+
+async def _killed_and_restarted(world: "World") -> None:
+    from tests.support.simulation import faults
+
+    for name in world.names:
+        await faults.forbid(world, name)
+    world.kill("proxy")
 
 
 @contextmanager
@@ -140,7 +151,7 @@ def earlier_intents_left_alone(_: "World") -> Iterator[None]:
 
 Planted: TypeAlias = Callable[["World"], contextlib.AbstractContextManager[Any]]
 PLANTED: Final[Mapping[Planted, tuple[str, str, int]]] = {
-    kill_forgotten_at_restart: ("a kill is forgotten at a restart", "risk left after the kill", 0),
+    kill_forgotten_at_restart: ("a kill is forgotten at a restart", "risk left after the kill", 1),
     second_process: ("a manager starts a second process beside the first", "two processes of", 0),
     nonces_begin_anew: ("nonces begin anew at a restart", "twice", 0),
     sent_again_under_another_key: (

@@ -111,7 +111,7 @@ class Evidence:
             row = await self._order(account, leg.cloid)
             own = cloid_of(intent.trader_id, intent.key, leg.place)
             if row is not None and leg.cloid != own and not _is_like(row, leg):
-                row = None
+                row = await self._as_sent(account, leg)
             rows.append(row)
         if not any(row is not None for row in rows):
             return Seen(absent=True)
@@ -158,6 +158,12 @@ class Evidence:
             return None
         row: Mapping[str, Any] = told["order"]
         return row
+
+    async def _as_sent(self, account: LiveAccount, leg: OrderLeg) -> Mapping[str, Any] | None:
+        """Find what was modified since: of a name the venue shows the newest order alone."""
+        rows = await self._info({"type": "historicalOrders", "user": account.address})
+        named = (row for row in rows if row["order"].get("cloid") == leg.cloid)
+        return next((row for row in named if _is_like(row, leg)), None)
 
     async def _fills(self, account: LiveAccount) -> Sequence[Mapping[str, Any]]:
         rows: Sequence[Mapping[str, Any]] = await self._info(

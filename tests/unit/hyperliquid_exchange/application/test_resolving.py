@@ -102,6 +102,19 @@ async def test_name_that_a_caller_chose_is_believed_after_a_used_nonce_alone(hop
 
 
 @virtually
+async def test_an_order_that_was_modified_since_is_known_by_what_it_was(hop: Hop) -> None:
+    """The venue shows the newest of a name, which does not look like the one that was sent."""
+    last = hop.open()
+    hop.upstream.answers_lost = 1
+    await lose(last, order(cloid=OWN))
+    sent = hop.venue.orders[OWN]
+    hop.venue.orders[OWN] = sent | {"order": sent["order"] | {"limitPx": "93000"}}
+    found = await fate(hop)
+    assert "answered" == found.outcome
+    assert "resting" in answers.statuses_of(found.reply or {})[0]
+
+
+@virtually
 async def test_older_order_of_the_same_name_is_no_evidence(hop: Hop) -> None:
     """Even where the nonce is used: a noop whose answer was lost has used it."""
     last = hop.open()
