@@ -9,7 +9,7 @@ from tests.support.metrics import SERVICES, families
 LABELS = {
     *("method", "route", "status", "le"),  # of requests
     *("feed", "kind", "reason"),  # of connections
-    *("level", "fate", "state", "actual"),  # words of an enumeration
+    *("level", "fate", "state", "actual", "tier"),  # words of an enumeration
 }
 COMMON = ("http_", "process_", "feed_")
 

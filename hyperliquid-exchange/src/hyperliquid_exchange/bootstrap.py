@@ -39,7 +39,6 @@ from hyperliquid_exchange.application.simple import SimpleRest
 from hyperliquid_exchange.application.streams import Streams
 from hyperliquid_exchange.application.translating import Translator
 from hyperliquid_exchange.application.venue_desk import VenueDesk
-from hyperliquid_exchange.application.venue_time import VenueTime
 from hyperliquid_exchange.custody import Custody, open_custody
 from hyperliquid_exchange.domain.accounts import LiveAccount
 from hyperliquid_exchange.domain.budgets import RESERVED_SHARE, WEIGHT_A_MINUTE
@@ -53,7 +52,7 @@ from hyperliquid_exchange.guarding import Guards, guards_of
 from hyperliquid_exchange.places import intents_of, orders_of, safety_of, signers_of
 from hyperliquid_exchange.running import PreflightGate, await_preflight, running_of
 from hyperliquid_exchange.settings import Settings
-from hyperliquid_exchange.upstreams import is_stand_in
+from hyperliquid_exchange.upstreams import is_stand_in, time_at
 from suite.errors import ConfigError, StorageError, SuiteError, UpstreamUnavailable
 from suite.fixed import Usd
 from suite.ids import TraderId
@@ -221,7 +220,7 @@ class Container:
             streams=live.streams,
             readers=readers(accounts),
             clock=self.clock,
-            time=VenueTime(self.clock, live.upstream if is_stand_in(self.settings) else None),
+            time=time_at(live.upstream, self.settings, self.clock),
             new_key=new_key,
         )
         preflight = self._preflight_gate(live)
@@ -376,7 +375,7 @@ def _wire(
     orders = OrderLog(orders_of(folder), clock)
     ladder = KillLadder(SafetyFiles(safety_of(folder), clock), traders, clock)
     upstream = HyperliquidHttp(url)
-    budgets = _budgets(settings)
+    budgets, time = _budgets(settings), time_at(upstream, settings, clock)
     watch = AccountWatch(accounts, streams=streams, upstream=upstream, safety=ladder, clock=clock)
     gate = RiskGate(
         accounts=tuple(accounts.values()),
@@ -426,7 +425,7 @@ def _wire(
         gate=gate,
         hop=hop,
         control=control,
-        guards=guards_of(settings, ladder, watch, traders, clock, (upstream, budgets)),
+        guards=guards_of(settings, ladder, watch, traders, clock, (upstream, budgets, time)),
     )
 
 

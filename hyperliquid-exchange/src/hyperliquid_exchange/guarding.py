@@ -10,6 +10,7 @@ from hyperliquid_exchange.application.clock_watch import ClockWatch
 from hyperliquid_exchange.application.ports import FactsSource, Upstream
 from hyperliquid_exchange.application.pulse import Pulse, PulseRules
 from hyperliquid_exchange.application.safety import KillLadder
+from hyperliquid_exchange.application.venue_time import VenueTime
 from hyperliquid_exchange.domain.progress import ProgressRules
 from hyperliquid_exchange.domain.safety import Cause, Level
 from hyperliquid_exchange.places import proxy_beat_of, watchdog_beat_of
@@ -56,7 +57,7 @@ def guards_of(
     facts: FactsSource,
     traders: Sequence[TraderId],
     clock: Clock,
-    venue: tuple[Upstream, Budgets],
+    venue: tuple[Upstream, Budgets, VenueTime],
 ) -> Guards:
     """Make them; people are told of every stop and kill from now on."""
     alerts = Notices(alert_channels(settings, "hyperliquid-exchange"), clock)
@@ -88,13 +89,13 @@ def guards_of(
             progress=ProgressRules(limit_s=settings.watchdog_limit_s), is_required=is_required
         ),
     )
-    upstream, budgets = venue
+    upstream, budgets, time = venue
     watch = ClockWatch(
         upstream=upstream,
         budgets=budgets,
         ladder=ladder,
         tell=alerts.tell,
         clock=clock,
-        is_stand_in=is_stand_in(settings),
+        time=time,
     )
     return Guards(pulse=pulse, clock=watch, alerts=alerts)

@@ -3,8 +3,10 @@
 from typing import Final
 from urllib.parse import urlsplit
 
+from hyperliquid_exchange.application.venue_time import StandInClock, VenueTime
 from hyperliquid_exchange.domain.accounts import Network
 from hyperliquid_exchange.settings import Settings
+from suite.clock import Clock
 from suite.errors import ConfigError
 from suite.service.settings import ServiceSettings
 
@@ -46,3 +48,8 @@ def is_stand_in(settings: Settings) -> bool:
             "stand-in elsewhere needs TRUSTED_NETWORK=true"
         )
     return True
+
+
+def time_at(upstream: StandInClock, settings: Settings, clock: Clock) -> VenueTime:
+    """Tell time as the venue has it: a stand-in may own its time."""
+    return VenueTime(clock, upstream if is_stand_in(settings) else None)

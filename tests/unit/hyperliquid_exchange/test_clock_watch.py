@@ -8,10 +8,11 @@ from tests.support.live_streams import Ladder
 
 from hyperliquid_exchange.application.budgets import Budgets
 from hyperliquid_exchange.application.clock_watch import CLOCK, ClockWatch
+from hyperliquid_exchange.application.venue_time import VenueTime
 from hyperliquid_exchange.domain.safety import EVERYBODY, Level
 from hyperliquid_exchange.domain.skew import skew_of
-from suite.bars import DAY_MS
 from suite.clock import ManualClock
+from suite.contracts.clock import ClockState
 from suite.errors import UpstreamTimeout
 
 NOW_MS = 1_790_000_000_000
@@ -40,24 +41,25 @@ class Setting:
     Attributes:
         venue_ms: the venue's time less ours.
         is_away: it does not answer.
+        has_own_time: it plays a market, at whatever speed.
         took_s: that an answer takes.
     """
 
     venue_ms: int = 0
     is_away: bool = False
     took_s: float = 0.0
-    is_stand_in: bool = False
+    has_own_time: bool = False
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.clock, self.now_s, self.ladder = ManualClock(NOW_MS), 0.0, Ladder()
+        self.wall, self.now_s, self.ladder = ManualClock(NOW_MS), 0.0, Ladder()
         self.watch = ClockWatch(
             upstream=self,
             budgets=Budgets(),
             ladder=self.ladder,
             tell=lambda kind, text: self.told.append(f"{kind}: {text}"),
-            clock=self.clock,
-            is_stand_in=self.is_stand_in,
+            clock=self.wall,
+            time=VenueTime(self.wall, self if self.has_own_time else None),
             now_s=lambda: self.now_s,
         )
 
@@ -68,10 +70,13 @@ class Setting:
         assert body == b'{"type":"exchangeStatus"}'
         if self.is_away:
             raise UpstreamTimeout("away")
-        told = {"time": self.clock.now_ms() + self.venue_ms, "specialStatuses": None}
+        told = {"time": self.wall.now_ms() + self.venue_ms, "specialStatuses": None}
         self.now_s += self.took_s
-        self.clock.advance_to(self.clock.now_ms() + round(self.took_s * 1000))
+        self.wall.advance_to(self.wall.now_ms() + round(self.took_s * 1000))
         return 200, msgspec.json.encode(told)
+
+    async def clock(self) -> ClockState:
+        return ClockState(mode="paced", now_ms=0, speed=1.0)
 
     @property
     def paused(self) -> list[tuple[str, Level, str]]:
@@ -116,9 +121,10 @@ async def test_a_venue_that_does_not_answer_changes_nothing() -> None:
     assert [] == one.paused
 
 
-@pytest.mark.parametrize("is_stand_in", [True, False])
-async def test_a_stand_in_may_have_a_time_of_its_own(is_stand_in: bool) -> None:
-    one = Setting(venue_ms=-400 * DAY_MS, is_stand_in=is_stand_in)
+@pytest.mark.parametrize("has_own_time", [True, False])
+async def test_a_venue_that_plays_a_market_has_a_time_of_its_own(has_own_time: bool) -> None:
+    """However near it is to ours."""
+    one = Setting(venue_ms=-5_000, has_own_time=has_own_time)
     await one.watch.look()
-    assert is_stand_in is (one.watch.skew is None)
-    assert is_stand_in is not bool(one.paused)
+    assert has_own_time is (one.watch.skew is None)
+    assert has_own_time is not bool(one.paused)

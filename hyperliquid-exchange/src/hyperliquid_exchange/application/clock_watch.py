@@ -5,8 +5,8 @@ or takes what should have expired. Nonces grow whatever the clock does.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 import msgspec
@@ -15,10 +15,10 @@ import structlog
 from hyperliquid_exchange.application.budgets import Budgets
 from hyperliquid_exchange.application.own_pause import OwnPause
 from hyperliquid_exchange.application.ports import Safety, Upstream
+from hyperliquid_exchange.application.venue_time import VenueTime
 from hyperliquid_exchange.domain.skew import SKEW_FAIL_MS, SKEW_WARN_MS, Skew, skew_of
 from suite.clock import Clock
 from suite.errors import SuiteError
-from suite.intervals import DAY_MS
 
 CLOCK: Final = "clock"
 """Who has set a cause because of the clock."""
@@ -51,7 +51,7 @@ class ClockWatch:
         ladder: told of a clock that is wrong.
         tell: tells people.
         clock: wall time.
-        is_stand_in: the venue is simulated: one that is a day away has a time of its own.
+        time: the time at the venue: that of one that owns its time is never ours.
         now_s: seconds of a clock that never goes back.
 
     Attributes:
@@ -66,8 +66,8 @@ class ClockWatch:
         ladder: Safety,
         tell: Callable[[str, str], None],
         clock: Clock,
-        is_stand_in: bool,
-        now_s: Callable[[], float] = time.monotonic,
+        time: VenueTime,
+        now_s: Callable[[], float] = monotonic,
     ) -> None:
         self.skew: Skew | None = None
         self._upstream = upstream
@@ -75,7 +75,7 @@ class ClockWatch:
         self._pause = OwnPause(ladder, clock, CLOCK)
         self._tell = tell
         self._clock = clock
-        self._is_stand_in = is_stand_in
+        self._time = time
         self._now_s = now_s
         self._is_warned = False
 
@@ -105,14 +105,14 @@ class ClockWatch:
             status, body = await self._upstream.info(_QUESTION)
             answered_ms, took_s = self._clock.now_ms(), self._now_s() - begun_s
             told = _status.decode(body) if status == _OK else None
+            is_ours = (await self._time.state()).mode == "wall"
         except (SuiteError, msgspec.DecodeError, UnicodeDecodeError) as fault:
             _log.info("clock_not_told", reason=type(fault).__name__)
             return False
         if told is None:
             return False
         skew = skew_of(told.time, answered_ms=answered_ms, took_ms=round(took_s * 1000))
-        has_own_time = self._is_stand_in and abs(skew.least_ms) >= DAY_MS
-        self._take(None if has_own_time else skew)
+        self._take(skew if is_ours else None)
         return True
 
     def _take(self, skew: Skew | None) -> None:
